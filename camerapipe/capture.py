@@ -1,0 +1,100 @@
+"""What travels through the camera: a capture and its metadata in, a shot out. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, Literal, TypeVar
+
+from camerapipe.report import Report
+from stages.grid import BlurMap
+from stages.findings import Finding
+from stages.params import Array
+from stages.tone import SRGB, ToneCurve
+
+T = TypeVar("T")
+
+
+class CaptureError(Exception):
+    """A capture that cannot be read: the message says which file, what is wrong and what to do."""
+
+
+class LimitError(CaptureError):
+    """A capture beyond a limit (pixels, memory) that the person can raise."""
+
+
+class OutputError(Exception):
+    """An output that cannot be written; nothing was left under its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced(Generic[T]):
+    """A value and where it came from; `None` from `unknown` where nobody said."""
+
+    value: T | None = None
+    source: str = "unknown"
+
+    def __bool__(self) -> bool:
+        return self.value is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureMeta:
+    """What the file says of camera and exposure. Every field knows its source; unknown is legal."""
+
+    make: Sourced[str] = Sourced()
+    model: Sourced[str] = Sourced()
+    lens: Sourced[str] = Sourced()
+    focal_length_mm: Sourced[float] = Sourced()
+    focal_length_35mm: Sourced[float] = Sourced()  # full-frame equivalent, mm
+    f_number: Sourced[float] = Sourced()
+    sensor_width_mm: Sourced[float] = Sourced()
+    subject_distance_m: Sourced[float] = Sourced()
+    exposure_s: Sourced[float] = Sourced()
+    iso: Sourced[float] = Sourced()
+    orientation: Sourced[int] = Sourced()  # of the file, EXIF 1..8; the pixels are upright already
+
+    def to_dict(self) -> dict[str, Any]:
+        """Known fields only, each with value and source."""
+        pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: {"value": s.value, "source": s.source} for name, s in pairs if s}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One photograph, upright, in linear light.
+
+    `linear` is HxWx3 float32 with 1.0 at display white; a RAW may exceed it (highlight headroom).
+    `curve` and `profile` say how the picture is encoded when it is written: those of the file, or
+    sRGB. `alpha` is HxW float32 in [0, 1] or None.
+    """
+
+    name: str
+    linear: Array
+    kind: Literal["raw", "display", "array"]
+    bit_depth: int = 8
+    grey: bool = False
+    curve: ToneCurve = SRGB
+    alpha: Array | None = None
+    exposure_gain: float = 1.0  # factor already applied to a RAW's linear values
+    meta: CaptureMeta = CaptureMeta()
+    profile: bytes | None = None  # ICC
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """What the camera returns.
+
+    `image` is HxWx3 float32 in the encoding of the capture (display-encoded in [0, 1] for files and
+    sRGB arrays, linear for linear arrays). `blur_map` is None after pass-through. `kept` holds the
+    intermediate values that were asked for, by their names in the graph.
+    """
+
+    image: Array
+    blur_map: BlurMap | None
+    findings: tuple[Finding, ...]
+    report: Report
+    capture: Capture
+    kept: dict[str, Any] = field(default_factory=dict)

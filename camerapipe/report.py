@@ -1,0 +1,72 @@
+"""What every stage did with its time: data, as JSON and as a table."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from stages.findings import Finding
+
+
+class Caveat(enum.Flag):
+    """What was given up to be on time; being late is a result, never an exception."""
+
+    NONE = 0
+    UNFINISHED = enum.auto()  # an anytime stage stopped before it was done
+    FALLBACK = enum.auto()  # the cheaper form of a stage ran
+    SKIPPED = enum.auto()  # the stage did not run
+    OVERRUN = enum.auto()  # the stage took longer than it was granted
+
+    def names(self) -> list[str]:
+        """Names of the flags set, in lower case."""
+        return [flag.name.lower() for flag in Caveat if flag in self and flag.name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageReport:
+    """One stage of one frame. `granted_ms` is None where the stage had no limit."""
+
+    name: str
+    used_ms: float
+    granted_ms: float | None = None
+    setup_ms: float = 0.0  # part of used_ms: before the first estimate of an anytime stage
+    steps: int = 0  # estimates of an anytime stage, 0 for a plain one
+    residual: float | None = None
+    caveats: Caveat = Caveat.NONE
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One frame through its graphs: time, caveats, findings and what produced it."""
+
+    capture: str
+    graph: str
+    budget_ms: float | None
+    stages: tuple[StageReport, ...]
+    findings: tuple[Finding, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    peak_mb: float | None = None  # highest resident memory of the process so far
+
+    @property
+    def used_ms(self) -> float:
+        """Time of all stages, reading and writing included."""
+        return sum(stage.used_ms for stage in self.stages)
+
+    @property
+    def caveats(self) -> Caveat:
+        """Everything that any stage gave up."""
+        flags = Caveat.NONE
+        for stage in self.stages:
+            flags |= stage.caveats
+        return flags
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        data = asdict(self)
+        for row, stage in zip(data["stages"], self.stages, strict=True):
+            row["caveats"] = stage.caveats.names()
+        data["findings"] = [asdict(finding) for finding in self.findings]
+        return data | {"used_ms": self.used_ms, "caveats": self.caveats.names()}

@@ -1,0 +1,61 @@
+"""Array checks and the few filters that several stages share."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.params import Array
+
+LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709 primaries
+
+
+def check_image(stage: str, name: str, image: npt.NDArray[np.generic], channels: int = 3) -> None:
+    """Refuse an array that is not a finite float32 picture of at least one pixel.
+
+    Raises
+    ------
+    ValueError
+        Naming the stage, the parameter, what was expected and what came.
+    """
+    dims = 2 if channels == 1 else 3
+    shaped = image.ndim == dims and (channels == 1 or image.shape[2] == channels)
+    if not shaped or image.dtype != np.float32 or image.size == 0:
+        wanted = "HxW float32" if channels == 1 else f"HxWx{channels} float32"
+        raise ValueError(f"{stage}: {name} must be {wanted}; got {image.shape} {image.dtype}")
+    if not np.isfinite(image.sum(dtype=np.float64)):
+        raise ValueError(f"{stage}: {name} has values that are not finite (NaN or infinite)")
+
+
+def luma(encoded: Array) -> Array:
+    """Luma of an encoded RGB picture, HxW: 0.2126 R + 0.7152 G + 0.0722 B."""
+    return np.asarray(cv2.transform(encoded, LUMA_WEIGHTS[None, :]), np.float32).reshape(
+        encoded.shape[:2]
+    )
+
+
+def box_mean(plane: npt.NDArray[np.floating], radius: int) -> npt.NDArray[np.floating]:
+    """Mean over the (2 radius + 1)^2 window around each pixel, zero outside the picture.
+
+    Works on HxW and HxWxC, in the dtype given; the divisor is the full window everywhere.
+    """
+    size = (2 * radius + 1, 2 * radius + 1)
+    out = cv2.boxFilter(plane, -1, size, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(out).reshape(plane.shape)
+
+
+def reduce_by(image: Array, step: int) -> Array:
+    """Reduce a picture by area averaging: each output pixel is the mean of a step x step cell.
+
+    Output shape is ceil(H / step) x ceil(W / step); where the last cell is cut by the border, the
+    last row or column is repeated to fill it.
+    """
+    if step == 1:
+        return image
+    rows, cols = (-(-n // step) for n in image.shape[:2])
+    pad_y, pad_x = rows * step - image.shape[0], cols * step - image.shape[1]
+    if pad_y or pad_x:
+        image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE)
+    small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)

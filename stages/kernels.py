@@ -1,0 +1,76 @@
+"""Numba kernels: declared with their types, compiled when first called, cached on disk.
+
+`kernel` registers a function with one explicit signature; nothing is compiled at import. Kernels
+release the GIL and hold no threads of their own: `strips.py` runs them on row strips. No
+`fastmath`, so that a value does not depend on where a strip or tile was cut.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numba
+from numba import types
+
+f32, f64, i64, b1 = types.float32, types.float64, types.int64, types.boolean
+
+
+def reads(dtype: Any, ndim: int) -> Any:
+    """Type of a C-contiguous array that a kernel only reads (a read-only array is accepted)."""
+    return types.Array(dtype, ndim, "C", readonly=True)
+
+
+def writes(dtype: Any, ndim: int) -> Any:
+    """Type of a C-contiguous array that a kernel writes."""
+    return types.Array(dtype, ndim, "C")
+
+
+class Kernel:
+    """A compiled-on-demand function with exactly one signature."""
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self.name = f"{function.__module__}.{function.__name__}"
+        self.__doc__ = function.__doc__
+        self._dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        self._signature = signature
+        self._lock = threading.Lock()
+        self._ready = False
+
+    def compile(self) -> None:
+        """Compile, or load from the cache; safe to call from several threads."""
+        with self._lock:
+            if not self._ready:
+                self._dispatcher.compile(self._signature)
+                self._dispatcher.disable_compile()
+                self._ready = True
+
+    def __call__(self, *args: Any) -> Any:
+        if not self._ready:
+            self.compile()
+        return self._dispatcher(*args)
+
+
+_REGISTRY: list[Kernel] = []
+
+
+def kernel(*arguments: Any) -> Callable[[Callable[..., Any]], Kernel]:
+    """Register a function as a kernel; `arguments` are the Numba types of its parameters."""
+
+    def register(function: Callable[..., Any]) -> Kernel:
+        made = Kernel(function, arguments)
+        _REGISTRY.append(made)
+        return made
+
+    return register
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Mark a small helper that kernels call; it is compiled into each of them."""
+    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)
+
+
+def registered() -> Iterator[Kernel]:
+    """All kernels of the modules imported so far, in order of declaration."""
+    yield from _REGISTRY

@@ -1,0 +1,135 @@
+"""Tone curves: linear light <-> display encoding.
+
+Domain: encoded values lie in [0, 1]; linear light has 1.0 at display white and may exceed it (RAW
+headroom). Encoding clips to [0, 1], because a display does.
+
+A curve is a table of the linear values of the 65536 codes k/65535. It holds every 8-bit and 16-bit
+code exactly, so that a file which is decoded and encoded again keeps its codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.kernels import b1, f32, i64, kernel, reads, writes
+from stages.params import Array
+from stages.strips import run_strips
+
+CODES = 65536  # entries of a table: 65535 = 255 * 257, so 8-bit codes are entries too
+CHUNK = 1 << 16  # values that one worker converts at a time
+
+
+@dataclass(frozen=True, eq=False)
+class ToneCurve:
+    """A display encoding, as the increasing table of linear values of all 16-bit codes."""
+
+    name: str
+    decode: Array
+
+    def __post_init__(self) -> None:
+        table = self.decode
+        if table.shape != (CODES,) or table.dtype != np.float32:
+            got = f"{table.shape} {table.dtype}"
+            raise ValueError(f"tone: a curve needs ({CODES},) float32; got {got}")
+        if not np.all(np.isfinite(table)) or np.any(np.diff(table) < 0) or table[-1] <= table[0]:
+            raise ValueError("tone: a curve must be finite and must not fall")
+
+    @cached_property
+    def encode(self) -> Array:
+        """Encoded values at the linear values (k/65535)**2: even steps of the square root."""
+        roots = np.linspace(0, 1, CODES)
+        codes = np.linspace(0, 1, CODES)
+        return np.interp(roots**2, self.decode, codes).astype(np.float32)
+
+
+def curve_from(name: str, decode: Callable[[npt.NDArray[np.float64]], object]) -> ToneCurve:
+    """Tabulate a decoding function of encoded values in [0, 1]."""
+    values = np.asarray(decode(np.linspace(0, 1, CODES)), np.float64)
+    return ToneCurve(name, values.astype(np.float32))
+
+
+def _srgb(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """IEC 61966-2-1."""
+    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+
+
+SRGB = curve_from("sRGB", _srgb)
+LINEAR = curve_from("linear", lambda code: code)
+
+
+def linearise(encoded: npt.NDArray[np.generic], curve: ToneCurve = SRGB) -> Array:
+    """Decode display-encoded values to linear light.
+
+    Parameters
+    ----------
+    encoded : array of uint8, uint16 or float32
+        Integer codes of full range, or floats in [0, 1] (clipped).
+    curve : ToneCurve
+        The encoding of the values.
+
+    Returns
+    -------
+    Array
+        Linear light of the same shape, float32.
+    """
+    if encoded.dtype == np.uint8:
+        table = np.ascontiguousarray(curve.decode[:: CODES // 256 + 1])
+        return np.asarray(cv2.LUT(encoded, table), np.float32).reshape(encoded.shape)
+    if encoded.dtype == np.uint16:
+        return curve.decode[encoded]
+    return _look_up(_floats("linearise", encoded), curve.decode, root=False)
+
+
+def encode(linear: Array, curve: ToneCurve = SRGB) -> Array:
+    """Encode linear light for display; values outside [0, 1] are clipped.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, float32, any shape.
+    curve : ToneCurve
+        The encoding wanted.
+
+    Returns
+    -------
+    Array
+        Encoded values in [0, 1], float32.
+    """
+    return _look_up(_floats("encode", linear), curve.encode, root=True)
+
+
+def to_codes(encoded: Array, bits: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """Round encoded values in [0, 1] to 8-bit or 16-bit codes."""
+    top, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[bits]
+    return np.rint(np.clip(encoded, 0, 1) * np.float32(top)).astype(kind)
+
+
+def _floats(function: str, values: npt.NDArray[np.generic]) -> Array:
+    if values.dtype != np.float32:
+        raise ValueError(f"tone.{function}: expected uint8, uint16 or float32; got {values.dtype}")
+    return np.ascontiguousarray(values)
+
+
+def _look_up(values: Array, table: Array, *, root: bool) -> Array:
+    out = np.empty_like(values)
+    flat_in, flat_out = values.reshape(-1), out.reshape(-1)
+    run_strips(lambda a, b: _interpolate(flat_in, table, root, a, b, flat_out), values.size, CHUNK)
+    return out
+
+
+@kernel(reads(f32, 1), reads(f32, 1), b1, i64, i64, writes(f32, 1))
+def _interpolate(values, table, root, start, stop, out):  # type: ignore[no-untyped-def]
+    """Linear interpolation in a table over [0, 1], by value or by its square root."""
+    last = np.float32(table.size - 1)
+    for k in range(start, stop):
+        x = min(max(values[k], np.float32(0)), np.float32(1))
+        position = (np.sqrt(x) if root else x) * last
+        lower = min(np.int64(position), table.size - 2)
+        part = position - np.float32(lower)
+        out[k] = table[lower] + part * (table[lower + 1] - table[lower])

@@ -1,0 +1,28 @@
+"""Shared fixtures: real data where it is present, and the `slow` switch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--run-slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow; give --run-slow"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real captures; tests that use it skip where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no folder of real captures at {SHARED_DATA}")
+    return SHARED_DATA
