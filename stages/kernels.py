@@ -14,7 +14,7 @@ from typing import Any
 import numba
 from numba import types
 
-f32, f64, i64, b1 = types.float32, types.float64, types.int64, types.boolean
+f32, f64, i64, u8, b1 = types.float32, types.float64, types.int64, types.uint8, types.boolean
 
 
 def reads(dtype: Any, ndim: int) -> Any:
@@ -47,6 +47,7 @@ class Kernel:
                 self._ready = True
 
     def __call__(self, *args: Any) -> Any:
+        """Run, compiling first where that has not happened yet."""
         if not self._ready:
             self.compile()
         return self._dispatcher(*args)

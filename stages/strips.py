@@ -1,7 +1,9 @@
 """Row strips on worker threads: the only room of `stages` that knows workers.
 
 Strips are cut the same way for any number of workers and their results are returned in order, so
-that a result does not depend on how many threads computed it.
+that a result does not depend on how many threads computed it. A strip spans the full width: a
+filter that reads `halo` rows beyond it (cut at the true border of the picture) meets every column
+at the same place of a vector register, so that its result does not depend on the cut either.
 """
 
 from __future__ import annotations
@@ -43,6 +45,12 @@ def _shared_pool() -> ThreadPoolExecutor:
         if _pool is None:
             _pool = ThreadPoolExecutor(max(_workers - 1, 1), thread_name_prefix="strips")
         return _pool
+
+
+def with_halo(start: int, stop: int, halo: int, rows: int) -> tuple[slice, slice]:
+    """Rows to read for a strip, cut at the picture, and where the strip lies within them."""
+    first, last = max(start - halo, 0), min(stop + halo, rows)
+    return slice(first, last), slice(start - first, stop - first)
 
 
 def run_strips(work: Callable[[int, int], T], rows: int, strip_rows: int = STRIP_ROWS) -> list[T]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from stages import strips
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -26,3 +29,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no folder of real captures at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture
+def set_workers() -> Iterator[Callable[[int], None]]:
+    """Change the number of worker threads for one test."""
+    before = strips.workers()
+    yield strips.set_workers
+    strips.set_workers(before)

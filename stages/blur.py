@@ -1,0 +1,349 @@
+"""Defocus blur at edges, from the ratio of gradient energies at two scales.
+
+An edge of Gaussian blur sigma, smoothed by a Gaussian s, has peak gradient energy proportional to
+1 / (sigma^2 + s^2). With energies A and B at scales a < b and rho = A / B,
+
+    sigma^2 = (v_b - rho v_a) / (rho - 1),    v_s = s^2 + c,
+
+where c is the variance that the derivative operator adds. With a = 0 and c = 0 this is eq. (1) of
+Kriener, Binder and Wille (2013), after Zhuo and Sim (2011); c = 0.345 px^2 makes it exact for the
+Scharr operator. Everything is measured on the luma of a display-encoded view, in pixels of that
+view; `link_edges` converts to sigma in full-resolution pixels.
+
+The work is cut into full-width strips without changing the result: `survey` gathers what must be
+known of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`), `link_edges` is
+global and cheap. Temporaries are those of the strips in flight.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.arrays import box_mean, luma
+from stages.grid import BlurMap, Grid
+from stages.kernels import b1, f32, inline, kernel, reads, u8, writes
+from stages.params import Array, Params, param
+from stages.strips import run_strips, with_halo
+
+SCHARR_VARIANCE = 0.345  # px^2, added by the Scharr operator: between 1/3 (central difference) and
+# 3/8 (its cross smoothing)
+NOISE_FLOOR = 0.3 / 255  # luma; quantisation alone is 0.29 of a code
+NOISE_SIGNIFICANCE = 6.0  # an edge stands this many noise deviations out
+LOW_OVER_HIGH = 0.4  # hysteresis: weak threshold as a share of the strong one
+LEAST_RATIO = 1.02  # below, A and B do not differ beyond noise: no data, never "very blurred"
+CLIPPED = 250 / 255  # encoded; a clipped edge looks sharper than it is
+CLIPPED_REACH_PX = 3  # around a clipped pixel, in pixels of the view
+ENERGY_FLOOR = np.float32(1e-12)  # luma^2 / px^2, guards the ratio
+SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+SHARP_BLEND = (0.6, 1.6)  # px: below, the 3x3 maximum is trusted; above, the pixel itself
+LEAST_SIGMA = 0.2  # px of the view: sharper cannot be told apart
+NOISE_BINS, NOISE_RANGE = 8192, 1.0  # histogram of the second difference: strips add up exactly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlurParams(Params):
+    """Edge detection and blur estimation, in pixels of the working view."""
+
+    edge_scale_px: float = param(
+        2.5, 0.3, 8.0, unit="px", help="Gaussian smoothing before edge detection"
+    )
+    edge_threshold: float = param(
+        0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient"
+    )
+    fine_scale_px: float = param(1.0, 0.0, 8.0, unit="px", help="finer gradient scale a")
+    coarse_scale_px: float = param(2.0, 0.1, 16.0, unit="px", help="coarser gradient scale b")
+    largest_sigma_px: float = param(8.0, 0.5, 64.0, unit="px", help="larger estimates are cut here")
+    exact: bool = param(
+        True,
+        help="discrete formula, noise energy subtracted, clipped edges dropped, sharp edges by "
+        "their 3x3 maximum; off: the paper's eq. (1)",
+    )
+    cleanup_radius_px: int = param(
+        8, 1, 64, unit="px", help="window of the guided clean-up of the sparse map (paper presets)"
+    )
+    cleanup_epsilon: float = param(1e-2, 1e-8, 1.0, help="regularisation of the guided clean-up")
+    strip_rows: int = param(
+        256, 1, unit="px", help="rows estimated at a time: bounds memory, changes no result"
+    )
+
+    def __post_init__(self) -> None:
+        Params.__post_init__(self)
+        if self.fine_scale_px >= self.coarse_scale_px:
+            raise ValueError(
+                "blur.fine_scale_px: expected less than blur.coarse_scale_px; got "
+                f"{self.fine_scale_px} and {self.coarse_scale_px}"
+            )
+
+    @property
+    def halo(self) -> int:
+        """Rows around a strip that its estimate depends on."""
+        widest = max(self.edge_scale_px, self.coarse_scale_px)
+        reach = _gaussian_radius(widest) + 1 + 1  # smoothing, Scharr, neighbours of a maximum
+        return max(reach, CLIPPED_REACH_PX)
+
+
+class EdgeSurvey(NamedTuple):
+    """What must be known of the whole picture before its edges can be judged."""
+
+    largest_gradient: float
+    noise_histogram: npt.NDArray[np.int64]
+
+
+class EdgeCandidates(NamedTuple):
+    """Thinned edges: `strength` HxW uint8 (0 none, 1 weak, 2 strong) and their blur in view px.
+
+    `sigma` is 0 where an edge has no valid estimate; such an edge still links others.
+    """
+
+    sigma: Array
+    strength: npt.NDArray[np.uint8]
+
+
+def survey(view: Array, params: BlurParams) -> EdgeSurvey:
+    """Find the largest gradient and the noise histogram of a view.
+
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1].
+    params : BlurParams
+        `edge_scale_px` is used.
+    """
+
+    def part(start: int, stop: int) -> EdgeSurvey:
+        read, core = with_halo(start, stop, params.halo, view.shape[0])
+        plane = luma(view[read])
+        gx, gy = (component[core] for component in _gradient(plane, params.edge_scale_px))
+        second = np.abs(cv2.filter2D(plane, -1, SECOND_DIFFERENCE)[core])
+        codes = np.minimum(second * (NOISE_BINS / NOISE_RANGE), NOISE_BINS - 1).astype(np.int32)
+        counts = np.bincount(codes.ravel(), minlength=NOISE_BINS)
+        return EdgeSurvey(math.sqrt(float(np.max(gx * gx + gy * gy))), counts)
+
+    parts = run_strips(part, view.shape[0], params.strip_rows)
+    histogram = np.sum([p.noise_histogram for p in parts], axis=0)
+    return EdgeSurvey(max(p.largest_gradient for p in parts), histogram)
+
+
+def noise_sigma(found: EdgeSurvey) -> float:
+    """Standard deviation of the luma noise from the median second difference (Immerkaer 1996)."""
+    half = (int(found.noise_histogram.sum()) + 1) // 2
+    median_bin = int(np.searchsorted(np.cumsum(found.noise_histogram), half))
+    median = (median_bin + 0.5) * NOISE_RANGE / NOISE_BINS
+    return max(median / (6 * 0.6745), NOISE_FLOOR)
+
+
+def noise_gain(scale_px: float) -> float:
+    """Standard deviation of one Scharr component after a Gaussian, for white noise of deviation 1."""
+    size = 2 * (_gaussian_radius(scale_px) + 2) + 1
+    impulse = np.zeros((size, size), np.float32)
+    impulse[size // 2, size // 2] = 1
+    return float(np.sqrt(np.sum(_gradient(impulse, scale_px)[0].astype(np.float64) ** 2)))
+
+
+def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float]:
+    """Weak and strong threshold of the gradient magnitude at the edge scale."""
+    strong = params.edge_threshold * found.largest_gradient
+    if params.exact:
+        strong = max(
+            strong, NOISE_SIGNIFICANCE * noise_sigma(found) * noise_gain(params.edge_scale_px)
+        )
+    return LOW_OVER_HIGH * strong, strong
+
+
+def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
+    """Thin the edges of a view and estimate their blur.
+
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1].
+    found : EdgeSurvey
+        Survey of the whole picture.
+    params : BlurParams
+        Scales and thresholds.
+
+    Returns
+    -------
+    EdgeCandidates
+        Blur in pixels of the view.
+    """
+    candidates = EdgeCandidates(
+        np.zeros(view.shape[:2], np.float32), np.zeros(view.shape[:2], np.uint8)
+    )
+
+    def part(start: int, stop: int) -> None:
+        read, core = with_halo(start, stop, params.halo, view.shape[0])
+        local = _edge_blur_of(view[read], found, params)
+        candidates.sigma[start:stop] = local.sigma[core]
+        candidates.strength[start:stop] = local.strength[core]
+
+    run_strips(part, view.shape[0], params.strip_rows)
+    return candidates
+
+
+def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
+    """Estimate one strip, its halo included (where the outermost rows are not to be used)."""
+    plane = luma(view)
+    gx, gy = _gradient(plane, params.edge_scale_px)
+    low, high = edge_thresholds(found, params)
+    noise = noise_sigma(found) if params.exact else 0.0
+    offset = SCHARR_VARIANCE if params.exact else 0.0
+    candidates = EdgeCandidates(np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.uint8))
+    _estimate_at_edges(
+        gx, gy,
+        _energy(plane, params.fine_scale_px, noise), _energy(plane, params.coarse_scale_px, noise),
+        low, high,
+        params.fine_scale_px**2 + offset, params.coarse_scale_px**2 + offset,
+        params.largest_sigma_px, params.exact,
+        candidates.sigma, candidates.strength,
+    )  # fmt: skip
+    if params.exact:
+        clipped = (view.max(axis=2) >= CLIPPED).astype(np.uint8)
+        reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
+        candidates.sigma[cv2.dilate(clipped, reach) > 0] = 0
+    return candidates
+
+
+def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:
+    """Keep weak edges that hang together with a strong one; give their blur as a sparse map.
+
+    Parameters
+    ----------
+    candidates : EdgeCandidates
+        Of the whole view.
+    grid : Grid
+        Grid of the view, step k.
+
+    Returns
+    -------
+    BlurMap
+        Sparse: sigma in full-resolution pixels, sqrt((k s)^2 - (k^2 - 1) / 12) since averaging
+        over k x k pixels adds (k^2 - 1) / 12; confidence k at an edge (the length of edge that a
+        sample stands for) and 0 elsewhere.
+    """
+    count, labels = cv2.connectedComponents(
+        np.asarray(candidates.strength > 0, np.uint8), connectivity=8
+    )
+    strong = np.zeros(count, bool)
+    strong[labels[candidates.strength == 2]] = True
+    kept = strong[labels] & (candidates.sigma > 0)
+    step = grid.step
+    square = (step * candidates.sigma) ** 2 - np.float32((step**2 - 1) / 12)
+    sigma = np.where(kept, np.sqrt(np.maximum(square, 0)), 0).astype(np.float32)
+    return BlurMap(sigma, kept.astype(np.float32) * np.float32(step), grid)
+
+
+def clean_sparse(sparse: BlurMap, view: Array, params: BlurParams) -> BlurMap:
+    """Smooth a sparse map along its edges with a guided filter over defined samples only.
+
+    The paper's guard against noise (section 2.1). Its guide is the luma of the view; undefined
+    samples take no part.
+    """
+    guide = luma(view).astype(np.float64)
+    weight = (sparse.confidence > 0).astype(np.float64)
+
+    def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(box_mean(values, params.cleanup_radius_px), np.float64)
+
+    share = np.maximum(mean(weight), np.finfo(np.float32).tiny)
+    mean_i = mean(weight * guide) / share
+    mean_s = mean(weight * sparse.sigma) / share
+    cov = mean(weight * guide * sparse.sigma) / share - mean_i * mean_s
+    var = mean(weight * guide * guide) / share - mean_i * mean_i
+    a = cov / (var + params.cleanup_epsilon)
+    b = mean_s - a * mean_i
+    smooth = (mean(weight * a) * guide + mean(weight * b)) / share
+    sigma = np.where(weight > 0, np.maximum(smooth, 0), 0).astype(np.float32)
+    return BlurMap(sigma, sparse.confidence, sparse.grid)
+
+
+def _gaussian_radius(scale_px: float) -> int:
+    return math.ceil(4 * scale_px)
+
+
+def _gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
+    """Scharr gradient of a plane after Gaussian smoothing, per pixel of the plane."""
+    if scale_px > 0:
+        size = (2 * _gaussian_radius(scale_px) + 1,) * 2
+        plane = cv2.GaussianBlur(plane, size, scale_px, borderType=cv2.BORDER_REFLECT_101)
+    return (
+        cv2.Scharr(plane, cv2.CV_32F, 1, 0, scale=1 / 32, borderType=cv2.BORDER_REFLECT_101),
+        cv2.Scharr(plane, cv2.CV_32F, 0, 1, scale=1 / 32, borderType=cv2.BORDER_REFLECT_101),
+    )
+
+
+def _energy(plane: Array, scale_px: float, noise: float) -> Array:
+    """Gradient energy at a scale, less what white noise of that deviation contributes."""
+    gx, gy = _gradient(plane, scale_px)
+    expected = 2 * (noise_gain(scale_px) * noise) ** 2 if noise else 0.0
+    return np.maximum(gx * gx + gy * gy - np.float32(expected), ENERGY_FLOOR)
+
+
+@inline
+def _sigma_from(fine, coarse, fine_variance, coarse_variance, largest):  # type: ignore[no-untyped-def]
+    """Blur from two gradient energies; 0 where their ratio says nothing."""
+    ratio = fine / coarse
+    if ratio <= LEAST_RATIO:
+        return np.float32(0)
+    square = (coarse_variance - ratio * fine_variance) / (ratio - np.float32(1))
+    return np.float32(min(math.sqrt(max(square, LEAST_SIGMA * LEAST_SIGMA)), largest))
+
+
+@inline
+def _magnitude(gx, gy, y, x):  # type: ignore[no-untyped-def]
+    return math.sqrt(gx[y, x] * gx[y, x] + gy[y, x] * gy[y, x])
+
+
+@inline
+def _is_ridge(gx, gy, y, x, here):  # type: ignore[no-untyped-def]
+    """Is the gradient largest along its own direction? Neighbours by linear interpolation."""
+    ax, ay = abs(gx[y, x]), abs(gy[y, x])
+    turn = 1 if gx[y, x] * gy[y, x] >= 0 else -1
+    if ax >= ay:
+        slope, side_y, side_x = ay / ax, 0, 1
+    else:
+        slope, side_y, side_x = ax / ay, turn, 0
+    ahead = (1 - slope) * _magnitude(gx, gy, y + side_y, x + side_x) + slope * _magnitude(
+        gx, gy, y + turn, x + 1
+    )
+    behind = (1 - slope) * _magnitude(gx, gy, y - side_y, x - side_x) + slope * _magnitude(
+        gx, gy, y - turn, x - 1
+    )
+    return here > ahead and here >= behind
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2),
+    f32, f32, f32, f32, f32, b1, writes(f32, 2), writes(u8, 2),
+)  # fmt: skip
+def _estimate_at_edges(  # type: ignore[no-untyped-def]
+    gx, gy, fine, coarse, low, high, fine_variance, coarse_variance, largest, exact, sigma, strength
+):
+    """Non-maximum suppression, and the blur of what remains. Writes `sigma` and `strength`."""
+    sharp, soft = SHARP_BLEND
+    for y in range(1, gx.shape[0] - 1):
+        for x in range(1, gx.shape[1] - 1):
+            here = _magnitude(gx, gy, y, x)
+            if here <= low or not _is_ridge(gx, gy, y, x, here):
+                continue
+            strength[y, x] = 2 if here > high else 1
+            own = _sigma_from(fine[y, x], coarse[y, x], fine_variance, coarse_variance, largest)
+            if not exact:
+                sigma[y, x] = own
+                continue
+            # A coarse edge may lie a pixel off a sharp one: look for both maxima around it.
+            top_fine, top_coarse = fine[y, x], coarse[y, x]
+            for v in range(y - 1, y + 2):
+                for u in range(x - 1, x + 2):
+                    top_fine, top_coarse = max(top_fine, fine[v, u]), max(top_coarse, coarse[v, u])
+            near = _sigma_from(top_fine, top_coarse, fine_variance, coarse_variance, largest)
+            if near > 0 and (own > 0 or near < sharp):
+                t = min(max((near - sharp) / (soft - sharp), 0.0), 1.0)
+                t = t * t * (3 - 2 * t)
+                sigma[y, x] = near + t * (own - near)

@@ -1,0 +1,56 @@
+"""At which sizes a picture is looked at: the working scale of estimation, the grid of the solve.
+
+A blur estimator saturates at 4 to 5 px of the grid it runs on, so a large photograph is estimated
+on a reduced one; propagation is solved at half resolution (Kriener, Binder and Wille 2013, section
+2.3) or coarser. Both look at the same thing: the picture reduced in linear light, then encoded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stages.arrays import reduce_by
+from stages.grid import Grid
+from stages.params import Array, Params, param
+from stages.tone import SRGB, encode
+
+MEGA = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewParams(Params):
+    """Sizes of the grids that estimation and propagation work on."""
+
+    working_side_px: int = param(
+        1600, 0, help="estimate where the long side is at most this, in working pixels; 0: at full"
+    )
+    solve_step: int = param(2, 1, 64, help="step of the propagation grid: 1 direct, 2 half, 4 ...")
+    solve_megapixels: float = param(
+        0.5, 0.0, unit="MP", help="coarsen the propagation grid to at most this size; 0: never"
+    )
+
+
+def working_grid(linear: Array, params: ViewParams) -> Grid:
+    """Grid of the blur estimation: the finest power-of-two step within `working_side_px`."""
+    side, step = max(linear.shape[:2]), 1
+    while params.working_side_px and side > step * params.working_side_px:
+        step *= 2
+    return Grid.cells(linear.shape[:2], step)
+
+
+def solve_grid(linear: Array, params: ViewParams) -> Grid:
+    """Grid of the propagation: `solve_step`, doubled until it fits `solve_megapixels`."""
+    step = params.solve_step
+    grid = Grid.cells(linear.shape[:2], step)
+    while params.solve_megapixels and grid.shape[0] * grid.shape[1] > MEGA * params.solve_megapixels:
+        step *= 2
+        grid = Grid.cells(linear.shape[:2], step)
+    return grid
+
+
+def view_at(linear: Array, grid: Grid) -> Array:
+    """Display-encoded (sRGB) picture on a grid of cells, HxWx3 in [0, 1].
+
+    Area averaging happens in linear light, as a sensor with larger pixels would do it.
+    """
+    return encode(reduce_by(linear, grid.step), SRGB)
