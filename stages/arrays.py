@@ -10,6 +10,9 @@ from stages.params import Array
 
 LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709 primaries
 
+# Keys' cubic (a = -1/2), stretched by two: its values at -1.5, -1, ... 1.5, halved.
+BICUBIC_TAPS = np.array([-1, 0, 9, 16, 9, 0, -1], np.float32) / 32
+
 
 def check_image(stage: str, name: str, image: npt.NDArray[np.generic], channels: int = 3) -> None:
     """Refuse an array that is not a finite float32 picture of at least one pixel.
@@ -59,3 +62,13 @@ def reduce_by(image: Array, step: int) -> Array:
         image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE)
     small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)
+
+
+def reduce_bicubic(image: Array, border: int = cv2.BORDER_REPLICATE) -> Array:
+    """Reduce a picture by two with an antialiasing bicubic kernel, samples on the even pixels.
+
+    Works on HxW and HxWxC. `border` is OpenCV's rule for what lies outside (`cv2.BORDER_CONSTANT`:
+    zeros). The result may overshoot beside edges.
+    """
+    smooth = cv2.sepFilter2D(image, -1, BICUBIC_TAPS, BICUBIC_TAPS, borderType=border)
+    return np.ascontiguousarray(smooth[::2, ::2])

@@ -56,6 +56,9 @@ class BlurParams(Params):
     edge_threshold: float = param(
         0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient"
     )
+    least_gradient: float = param(
+        0.0, 0.0, 1.0, unit="luma/px", help="strong edges exceed this gradient in any case"
+    )
     fine_scale_px: float = param(1.0, 0.0, 8.0, unit="px", help="finer gradient scale a")
     coarse_scale_px: float = param(2.0, 0.1, 16.0, unit="px", help="coarser gradient scale b")
     largest_sigma_px: float = param(8.0, 0.5, 64.0, unit="px", help="larger estimates are cut here")
@@ -139,7 +142,7 @@ def noise_sigma(found: EdgeSurvey) -> float:
 
 
 def noise_gain(scale_px: float) -> float:
-    """Standard deviation of one Scharr component after a Gaussian, for white noise of deviation 1."""
+    """Deviation of one Scharr component after a Gaussian, for white noise of deviation 1."""
     size = 2 * (_gaussian_radius(scale_px) + 2) + 1
     impulse = np.zeros((size, size), np.float32)
     impulse[size // 2, size // 2] = 1
@@ -148,11 +151,10 @@ def noise_gain(scale_px: float) -> float:
 
 def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float]:
     """Weak and strong threshold of the gradient magnitude at the edge scale."""
-    strong = params.edge_threshold * found.largest_gradient
+    strong = max(params.edge_threshold * found.largest_gradient, params.least_gradient)
     if params.exact:
-        strong = max(
-            strong, NOISE_SIGNIFICANCE * noise_sigma(found) * noise_gain(params.edge_scale_px)
-        )
+        noise = noise_sigma(found) * noise_gain(params.edge_scale_px)
+        strong = max(strong, NOISE_SIGNIFICANCE * noise)
     return LOW_OVER_HIGH * strong, strong
 
 

@@ -1,15 +1,30 @@
 """Sizes: one rule between grids.
 
 Full, working, half, coarse: maps live on several grids. A `Grid` travels with every map and every
-set of constraints, and `lift` is the only function that carries them from one grid to another.
-`sigma` is always in full-resolution pixels, so lifting never rescales values.
+set of constraints, and `lift` is the function that carries them from one grid to another
+(`lift_bicubic` is the paper's own way down by two). `sigma` is always in full-resolution pixels,
+so lifting never rescales values.
+
+A sparse map counts: its samples move to the nearest cell and their confidences add up. A dense map
+is a picture: it is interpolated on the way up and averaged on the way down.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from stages.arrays import reduce_bicubic
+from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array
+from stages.strips import run_strips
+
+MIN_BICUBIC_WEIGHT = 0.05  # share of the kernel on data below which a quotient is mostly lobes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,10 @@ class Grid:
         rows, cols = (-(-n // step) for n in full)
         return cls((rows, cols), step, (step - 1) / 2)
 
+    def positions(self, axis: int) -> npt.NDArray[np.float64]:
+        """Full-resolution coordinates of the samples along an axis, px."""
+        return self.phase + self.step * np.arange(self.shape[axis], dtype=np.float64)
+
 
 @dataclass(frozen=True, slots=True)
 class BlurMap:
@@ -45,3 +64,167 @@ class BlurMap:
     sigma: Array
     confidence: Array
     grid: Grid
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether there is data everywhere."""
+        return bool(self.confidence.all())
+
+
+def lift(blur: BlurMap, to: Grid) -> BlurMap:
+    """Carry a blur map to another grid over the same picture.
+
+    Parameters
+    ----------
+    blur : BlurMap
+        Sparse or dense.
+    to : Grid
+        The grid wanted.
+
+    Returns
+    -------
+    BlurMap
+        Sparse: each sample goes to the nearest cell; confidence is the sum, sigma the mean of what
+        falls together, weighted by confidence. Dense, to a finer or equal step: bilinear, constant
+        beyond the outermost samples. Dense, to a coarser step: the mean over the area of each
+        cell, sigma weighted by confidence. Sigma keeps its unit, full-resolution pixels.
+    """
+    if blur.grid == to:
+        return blur
+    if not blur.is_dense:
+        return _gather(blur, to)
+    if to.step <= blur.grid.step:
+        sigma, confidence = (
+            interpolate(plane, blur.grid, to) for plane in (blur.sigma, blur.confidence)
+        )
+        return BlurMap(sigma, confidence, to)
+    return _average(blur, to)
+
+
+def _gather(blur: BlurMap, to: Grid) -> BlurMap:
+    """Lift of a sparse map."""
+    samples = np.nonzero(blur.confidence)
+    cell_of = [_nearest(blur.grid, to, axis)[samples[axis]] for axis in (0, 1)]
+    flat = cell_of[0] * to.shape[1] + cell_of[1]
+    weight = blur.confidence[samples].astype(np.float64)
+    cells = to.shape[0] * to.shape[1]
+    total = np.bincount(flat, weight, cells)
+    moment = np.bincount(flat, weight * blur.sigma[samples], cells)
+    mean = np.divide(moment, total, out=np.zeros(cells), where=total > 0)
+    sigma, confidence = (plane.astype(np.float32).reshape(to.shape) for plane in (mean, total))
+    return BlurMap(sigma, confidence, to)
+
+
+def _nearest(source: Grid, to: Grid, axis: int) -> npt.NDArray[np.int64]:
+    """Index of the cell of `to` nearest to each sample of `source`; ties go up."""
+    cell = np.floor((source.positions(axis) - to.phase) / to.step + 0.5).astype(np.int64)
+    return np.clip(cell, 0, to.shape[axis] - 1)
+
+
+def _average(blur: BlurMap, to: Grid) -> BlurMap:
+    """Lift of a dense map to a coarser grid."""
+    rows, cols = (_overlaps(blur.grid, to, axis) for axis in (0, 1))
+    weight = rows @ blur.confidence @ cols.T
+    moment = rows @ (blur.confidence * blur.sigma) @ cols.T
+    return BlurMap((moment / weight).astype(np.float32), weight.astype(np.float32), to)
+
+
+def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:
+    """Share of each cell of `to` (a row) that each sample of `source` (a column) covers.
+
+    The outermost samples reach to infinity, so that every row sums to 1.
+    """
+    edges = source.positions(axis)[1:] - source.step / 2
+    cells = to.positions(axis)[:, None] + to.step * np.array([-0.5, 0.5])
+    first, last = np.searchsorted(edges, cells, side="right").T
+    row = np.repeat(np.arange(to.shape[axis]), last - first + 1)
+    column = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
+    bounds = np.concatenate([[-np.inf], edges, [np.inf]])
+    begin = np.maximum(bounds[column], cells[row, 0])
+    end = np.minimum(bounds[column + 1], cells[row, 1])
+    shape = (to.shape[axis], source.shape[axis])
+    return sparse.csr_array(((end - begin) / to.step, (row, column)), shape)
+
+
+def lift_bicubic(blur: BlurMap, to: Grid) -> BlurMap:
+    """Carry a sparse map down by two as the paper does (section 2.3), normalised.
+
+    sigma is bicubic(D beta) / bicubic(D) where bicubic(D) > 0.05, with D = 1 at data; confidence
+    is 1 there. A plain bicubic of the zero-filled map would take "no data" for "sharp". The
+    kernel's negative lobes can push a quotient outside the data: it is clipped to their range.
+
+    Parameters
+    ----------
+    blur : BlurMap
+        Sparse map.
+    to : Grid
+        Every second sample of the map's grid: twice its step, the same phase.
+
+    Raises
+    ------
+    ValueError
+        If `to` is another grid.
+    """
+    rows, cols = blur.grid.shape
+    wanted = Grid(((rows + 1) // 2, (cols + 1) // 2), 2 * blur.grid.step, blur.grid.phase)
+    if to != wanted:
+        raise ValueError(f"lift_bicubic: to must be every second sample, {wanted}; got {to}")
+    data = blur.confidence > 0
+    if not data.any():
+        return BlurMap(np.zeros(to.shape, np.float32), np.zeros(to.shape, np.float32), to)
+    weight = reduce_bicubic(data.astype(np.float32), cv2.BORDER_CONSTANT)
+    moment = reduce_bicubic(blur.sigma * data, cv2.BORDER_CONSTANT)
+    kept = weight > MIN_BICUBIC_WEIGHT
+    quotient = np.divide(moment, weight, out=np.zeros_like(moment), where=kept)
+    known = blur.sigma[data]
+    sigma = np.where(kept, np.clip(quotient, known.min(), known.max()), np.float32(0))
+    return BlurMap(sigma, kept.astype(np.float32), to)
+
+
+class Taps(NamedTuple):
+    """Linear interpolation along one axis: out[k] = in[lower[k]] (1 - part) + in[upper[k]] part."""
+
+    lower: npt.NDArray[np.int64]
+    upper: npt.NDArray[np.int64]
+    part: Array
+
+
+def linear_taps(source: Grid, to: Grid, axis: int) -> Taps:
+    """Where the samples of `to` lie between those of `source`; clamped beyond the ends."""
+    last = source.shape[axis] - 1
+    place = np.clip((to.positions(axis) - source.phase) / source.step, 0, last)
+    lower = place.astype(np.int64)
+    return Taps(lower, np.minimum(lower + 1, last), (place - lower).astype(np.float32))
+
+
+def interpolate(plane: Array, source: Grid, to: Grid) -> Array:
+    """Bilinear interpolation of a dense HxW plane from one grid to another, clamped at the ends."""
+    out = np.empty(to.shape, np.float32)
+    plane = np.ascontiguousarray(plane, np.float32)
+    rows, cols = (linear_taps(source, to, axis) for axis in (0, 1))
+    run_strips(
+        lambda start, stop: _interpolate_rows(plane, *rows, *cols, start, stop, out), to.shape[0]
+    )
+    return out
+
+
+@inline
+def mix(a, b, part):  # type: ignore[no-untyped-def]
+    """Mix two values linearly; exactly `a` where they agree."""
+    return a + part * (b - a)
+
+
+TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a kernel
+
+
+@kernel(reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2))
+def _interpolate_rows(  # type: ignore[no-untyped-def]
+    plane, above, below, down, left, right, across, start, stop, out
+):
+    """Rows [start, stop) of a bilinear interpolation: down the columns first, then across."""
+    row = np.empty(plane.shape[1], np.float32)
+    for y in range(start, stop):
+        for x in range(row.size):
+            row[x] = mix(plane[above[y], x], plane[below[y], x], down[y])
+        for x in range(out.shape[1]):
+            out[y, x] = mix(row[left[x]], row[right[x]], across[x])

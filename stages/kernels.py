@@ -33,24 +33,31 @@ class Kernel:
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self.name = f"{function.__module__}.{function.__name__}"
         self.__doc__ = function.__doc__
-        self._dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        self._function = function
         self._signature = signature
         self._lock = threading.Lock()
-        self._ready = False
+        self._compiled: Any = None
 
     def compile(self) -> None:
         """Compile, or load from the cache; safe to call from several threads."""
         with self._lock:
-            if not self._ready:
-                self._dispatcher.compile(self._signature)
-                self._dispatcher.disable_compile()
-                self._ready = True
+            if self._compiled is None:
+                try:
+                    self._compiled = self._build(cache=True)
+                except (RuntimeError, OSError):  # no place for the cache, or no room in it
+                    self._compiled = self._build(cache=False)
+
+    def _build(self, *, cache: bool) -> Any:
+        dispatcher = numba.njit(nogil=True, cache=cache, error_model="numpy")(self._function)
+        dispatcher.compile(self._signature)
+        dispatcher.disable_compile()
+        return dispatcher
 
     def __call__(self, *args: Any) -> Any:
         """Run, compiling first where that has not happened yet."""
-        if not self._ready:
+        if self._compiled is None:
             self.compile()
-        return self._dispatcher(*args)
+        return self._compiled(*args)
 
 
 _REGISTRY: list[Kernel] = []

@@ -1,0 +1,68 @@
+"""Thin-lens optics: hyperfocal distance, depth of field, and how blurred the background will be.
+
+Distances are from the lens, in millimetres unless a name says otherwise. The circle of confusion
+is the sensor's diagonal / 1500 (28.8 um on full frame) unless it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+FULL_FRAME_DIAGONAL_MM = 43.267
+CIRCLES_PER_DIAGONAL = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lens:
+    """A lens in front of a sensor.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter that is not positive.
+    """
+
+    focal_length_mm: float
+    f_number: float
+    sensor_diagonal_mm: float
+    circle_of_confusion_mm: float = 0.0  # 0: sensor_diagonal_mm / 1500
+
+    def __post_init__(self) -> None:
+        for name in ("focal_length_mm", "f_number", "sensor_diagonal_mm"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"optics: {name} must be greater than 0; got {value}")
+        if not self.circle_of_confusion_mm:
+            standard = self.sensor_diagonal_mm / CIRCLES_PER_DIAGONAL
+            object.__setattr__(self, "circle_of_confusion_mm", standard)
+
+    @property
+    def hyperfocal_mm(self) -> float:
+        """Focus at this distance or beyond: infinity is sharp. H = f^2 / (N c) + f."""
+        f = self.focal_length_mm
+        return f * f / (self.f_number * self.circle_of_confusion_mm) + f
+
+    def depth_of_field_mm(self, distance_mm: float) -> tuple[float, float]:
+        """Nearest and farthest distance that are sharp when focused at `distance_mm`."""
+        reach, f = self.hyperfocal_mm, self.focal_length_mm
+        near = distance_mm * (reach - f) / (reach + distance_mm - 2 * f)
+        if distance_mm >= reach:
+            return near, math.inf
+        return near, distance_mm * (reach - f) / (reach - distance_mm)
+
+    def background_blur_mm(self, distance_mm: float) -> float:
+        """Diameter on the sensor of the blur of infinity: f^2 / (N (s - f))."""
+        f = self.focal_length_mm
+        if distance_mm <= f:
+            raise ValueError(f"optics: distance must exceed the focal length {f} mm")
+        return f * f / (self.f_number * (distance_mm - f))
+
+    def distance_for_blur_mm(self, blur_mm: float) -> float:
+        """Focus distance at which infinity is blurred to the diameter `blur_mm`."""
+        f = self.focal_length_mm
+        return f + f * f / (self.f_number * blur_mm)
+
+    def pixel_mm(self, shape: tuple[int, int]) -> float:
+        """Size on the sensor of a pixel of a picture that uses the whole sensor."""
+        return self.sensor_diagonal_mm / math.hypot(*shape)

@@ -1,0 +1,49 @@
+import threading
+
+import pytest
+
+from stages.strips import run_strips, with_halo
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("rows, strip", [(0, 4), (1, 4), (10, 4), (12, 4), (1000, 1)])
+def test_every_row_once_and_in_order(rows, strip, workers, set_workers):
+    set_workers(workers)
+    found = run_strips(lambda a, b: list(range(a, b)), rows, strip)
+    assert [y for part in found for y in part] == list(range(rows))
+
+
+def test_an_error_of_any_strip_is_raised(set_workers):
+    set_workers(3)
+
+    def work(start, stop):
+        if start == 40:
+            raise RuntimeError("strip 40")
+
+    with pytest.raises(RuntimeError, match="strip 40"):
+        run_strips(work, 100, 4)
+
+
+def test_two_threads_may_run_strips_at_once(set_workers):
+    set_workers(2)
+    results = {}
+
+    def one(name):
+        results[name] = sum(run_strips(lambda a, b: sum(range(a, b)), 5000, 3))
+
+    threads = [threading.Thread(target=one, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(results.values()) == {sum(range(5000))} and len(results) == 4
+
+
+def test_no_worker_is_refused(set_workers):
+    with pytest.raises(ValueError, match="at least 1 worker"):
+        set_workers(0)
+
+
+def test_halo_is_cut_at_the_picture():
+    assert with_halo(0, 8, 3, 100) == (slice(0, 11), slice(0, 8))
+    assert with_halo(96, 100, 3, 100) == (slice(93, 100), slice(3, 7))
