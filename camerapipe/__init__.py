@@ -1,3 +1,31 @@
-"""camerapipe: one RAW or JPEG capture becomes a shallow depth-of-field photograph."""
+"""camerapipe: one RAW or JPEG capture becomes a shallow depth-of-field photograph.
+
+>>> import camerapipe
+>>> shot = camerapipe.render("IMG_0042.DNG", strength=2.5, budget="2s")  # doctest: +SKIP
+>>> shot.image, shot.blur_map.sigma, shot.findings, shot.report  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from camerapipe.runtime import ensure_kernel_cache
+
+if TYPE_CHECKING:
+    from camerapipe.camera import check, render
+    from camerapipe.capture import Capture, CaptureError, LimitError, OutputError, Shot
 
 __version__ = "0.1.0"
+__all__ = ["Capture", "CaptureError", "LimitError", "OutputError", "Shot", "check", "render"]
+
+_HOMES = {"render": "camerapipe.camera", "check": "camerapipe.camera"}
+
+ensure_kernel_cache()
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used: the package itself is quick to import."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "camerapipe.capture")), name)

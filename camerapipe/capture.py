@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Generic, Literal, TypeVar
 
 from camerapipe.report import Report
-from stages.grid import BlurMap
 from stages.findings import Finding
+from stages.grid import BlurMap
 from stages.params import Array
 from stages.tone import SRGB, ToneCurve
 

@@ -43,8 +43,10 @@ class Report:
 
     capture: str
     graph: str
-    budget_ms: float | None
     stages: tuple[StageReport, ...]
+    budget_ms: float | None = None
+    spent_ms: float = 0.0  # of the budget: from developed pixels to the picture
+    late: bool = False  # the budget, or that of a stage, was missed
     findings: tuple[Finding, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Report:
 
     @property
     def used_ms(self) -> float:
-        """Time of all stages, reading and writing included."""
+        """Time of all stages, developing and writing included."""
         return sum(stage.used_ms for stage in self.stages)
 
     @property

@@ -27,7 +27,7 @@ def check_image(stage: str, name: str, image: npt.NDArray[np.generic], channels:
     if not shaped or image.dtype != np.float32 or image.size == 0:
         wanted = "HxW float32" if channels == 1 else f"HxWx{channels} float32"
         raise ValueError(f"{stage}: {name} must be {wanted}; got {image.shape} {image.dtype}")
-    if not np.isfinite(image.sum(dtype=np.float64)):
+    if not np.isfinite(image.sum()):
         raise ValueError(f"{stage}: {name} has values that are not finite (NaN or infinite)")
 
 

@@ -82,7 +82,7 @@ def linearise(encoded: npt.NDArray[np.generic], curve: ToneCurve = SRGB) -> Arra
         table = np.ascontiguousarray(curve.decode[:: CODES // 256 + 1])
         return np.asarray(cv2.LUT(encoded, table), np.float32).reshape(encoded.shape)
     if encoded.dtype == np.uint16:
-        return curve.decode[encoded]
+        return np.asarray(curve.decode[encoded], np.float32)
     return _look_up(_floats("linearise", encoded), curve.decode, root=False)
 
 
@@ -104,10 +104,10 @@ def encode(linear: Array, curve: ToneCurve = SRGB) -> Array:
     return _look_up(_floats("encode", linear), curve.encode, root=True)
 
 
-def to_codes(encoded: Array, bits: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+def to_codes(encoded: Array, bits: int) -> npt.NDArray[np.unsignedinteger]:
     """Round encoded values in [0, 1] to 8-bit or 16-bit codes."""
-    top, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[bits]
-    return np.rint(np.clip(encoded, 0, 1) * np.float32(top)).astype(kind)
+    codes = np.rint(np.clip(encoded, 0, 1) * np.float32(2**bits - 1))
+    return np.asarray(codes, np.dtype(f"uint{bits}"))
 
 
 def _floats(function: str, values: npt.NDArray[np.generic]) -> Array:

@@ -42,10 +42,18 @@ def solve_grid(linear: Array, params: ViewParams) -> Grid:
     """Grid of the propagation: `solve_step`, doubled until it fits `solve_megapixels`."""
     step = params.solve_step
     grid = Grid.cells(linear.shape[:2], step)
-    while params.solve_megapixels and grid.shape[0] * grid.shape[1] > MEGA * params.solve_megapixels:
+    while (
+        params.solve_megapixels and grid.shape[0] * grid.shape[1] > MEGA * params.solve_megapixels
+    ):
         step *= 2
         grid = Grid.cells(linear.shape[:2], step)
     return grid
+
+
+def even_grid(grid: Grid) -> Grid:
+    """Grid of every second sample, from the first: the paper's half resolution."""
+    rows, cols = (-(-n // 2) for n in grid.shape)
+    return Grid((rows, cols), 2 * grid.step, grid.phase)
 
 
 def view_at(linear: Array, grid: Grid) -> Array:

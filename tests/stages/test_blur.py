@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stages import blur
-from stages.blur import BlurParams
+from stages.blur import BlurParams, edges
 from stages.grid import Grid
 
 PAPER = BlurParams(edge_scale_px=1.0, fine_scale_px=0.0, coarse_scale_px=3.0, exact=False)
@@ -44,7 +44,7 @@ def test_noise_of_five_codes_costs_less_than_a_third_of_a_pixel(sigma):
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0])
 def test_the_paper_formula_adds_the_variance_of_the_scharr_operator(sigma):
-    expected = np.sqrt(sigma**2 + blur.SCHARR_VARIANCE)
+    expected = np.sqrt(sigma**2 + edges.SCHARR_VARIANCE)
     assert median_sigma(step_edge(sigma), PAPER) == pytest.approx(expected, abs=0.05)
 
 
@@ -57,7 +57,7 @@ def test_noise_sigma_of_white_noise():
 
 @pytest.mark.parametrize("scale, gain", [(0, 0.480), (1, 0.1464), (2, 0.0459), (2.5, 0.0302)])
 def test_noise_gain(scale, gain):
-    assert blur.noise_gain(scale) == pytest.approx(gain, rel=0.01)
+    assert edges.noise_gain(scale) == pytest.approx(gain, rel=0.01)
 
 
 def test_no_data_is_confidence_zero_and_a_linear_ramp_is_no_edge():
@@ -71,7 +71,7 @@ def test_no_data_is_confidence_zero_and_a_linear_ramp_is_no_edge():
 def test_clipped_edges_are_dropped():
     view = np.minimum(step_edge(2.0) * 1.6, 1)
     sparse = estimate(view)
-    near = cv2.dilate((view[:, :, 0] >= blur.CLIPPED).astype(np.uint8), np.ones((7, 7))) > 0
+    near = cv2.dilate((view[:, :, 0] >= edges.CLIPPED).astype(np.uint8), np.ones((7, 7))) > 0
     assert near.any() and not sparse.confidence[near].any()
 
 
@@ -87,9 +87,7 @@ def test_weak_edges_survive_only_with_a_strong_one():
 
 def test_a_reduced_view_reports_full_resolution_sigma():
     """sigma = sqrt((k s)^2 - (k^2 - 1) / 12); a sample stands for k edge pixels."""
-    candidates = blur.EdgeCandidates(
-        np.full((1, 1), 2.0, np.float32), np.full((1, 1), 2, np.uint8)
-    )
+    candidates = blur.EdgeCandidates(np.full((1, 1), 2.0, np.float32), np.full((1, 1), 2, np.uint8))
     sparse = blur.link_edges(candidates, Grid.cells((4, 4), 4))
     assert sparse.sigma[0, 0] == pytest.approx(np.sqrt(64 - 15 / 12))
     assert sparse.confidence[0, 0] == 4

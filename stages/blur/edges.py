@@ -1,18 +1,6 @@
-"""Defocus blur at edges, from the ratio of gradient energies at two scales.
+"""Edges of a view and their blur: what must be known of the whole, and what is local.
 
-An edge of Gaussian blur sigma, smoothed by a Gaussian s, has peak gradient energy proportional to
-1 / (sigma^2 + s^2). With energies A and B at scales a < b and rho = A / B,
-
-    sigma^2 = (v_b - rho v_a) / (rho - 1),    v_s = s^2 + c,
-
-where c is the variance that the derivative operator adds. With a = 0 and c = 0 this is eq. (1) of
-Kriener, Binder and Wille (2013), after Zhuo and Sim (2011); c = 0.345 px^2 makes it exact for the
-Scharr operator. Everything is measured on the luma of a display-encoded view, in pixels of that
-view; `link_edges` converts to sigma in full-resolution pixels.
-
-The work is cut into full-width strips without changing the result: `survey` gathers what must be
-known of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`), `link_edges` is
-global and cheap. Temporaries are those of the strips in flight.
+Values are luma of a display-encoded view in [0, 1]; blur is in pixels of the view.
 """
 
 from __future__ import annotations
@@ -25,8 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import box_mean, luma
-from stages.grid import BlurMap, Grid
+from stages.arrays import luma
 from stages.kernels import b1, f32, inline, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips, with_halo
@@ -210,59 +197,6 @@ def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCan
         reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
         candidates.sigma[cv2.dilate(clipped, reach) > 0] = 0
     return candidates
-
-
-def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:
-    """Keep weak edges that hang together with a strong one; give their blur as a sparse map.
-
-    Parameters
-    ----------
-    candidates : EdgeCandidates
-        Of the whole view.
-    grid : Grid
-        Grid of the view, step k.
-
-    Returns
-    -------
-    BlurMap
-        Sparse: sigma in full-resolution pixels, sqrt((k s)^2 - (k^2 - 1) / 12) since averaging
-        over k x k pixels adds (k^2 - 1) / 12; confidence k at an edge (the length of edge that a
-        sample stands for) and 0 elsewhere.
-    """
-    count, labels = cv2.connectedComponents(
-        np.asarray(candidates.strength > 0, np.uint8), connectivity=8
-    )
-    strong = np.zeros(count, bool)
-    strong[labels[candidates.strength == 2]] = True
-    kept = strong[labels] & (candidates.sigma > 0)
-    step = grid.step
-    square = (step * candidates.sigma) ** 2 - np.float32((step**2 - 1) / 12)
-    sigma = np.where(kept, np.sqrt(np.maximum(square, 0)), 0).astype(np.float32)
-    return BlurMap(sigma, kept.astype(np.float32) * np.float32(step), grid)
-
-
-def clean_sparse(sparse: BlurMap, view: Array, params: BlurParams) -> BlurMap:
-    """Smooth a sparse map along its edges with a guided filter over defined samples only.
-
-    The paper's guard against noise (section 2.1). Its guide is the luma of the view; undefined
-    samples take no part.
-    """
-    guide = luma(view).astype(np.float64)
-    weight = (sparse.confidence > 0).astype(np.float64)
-
-    def mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray(box_mean(values, params.cleanup_radius_px), np.float64)
-
-    share = np.maximum(mean(weight), np.finfo(np.float32).tiny)
-    mean_i = mean(weight * guide) / share
-    mean_s = mean(weight * sparse.sigma) / share
-    cov = mean(weight * guide * sparse.sigma) / share - mean_i * mean_s
-    var = mean(weight * guide * guide) / share - mean_i * mean_i
-    a = cov / (var + params.cleanup_epsilon)
-    b = mean_s - a * mean_i
-    smooth = (mean(weight * a) * guide + mean(weight * b)) / share
-    sigma = np.where(weight > 0, np.maximum(smooth, 0), 0).astype(np.float32)
-    return BlurMap(sigma, sparse.confidence, sparse.grid)
 
 
 def _gaussian_radius(scale_px: float) -> int:

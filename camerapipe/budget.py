@@ -1,0 +1,100 @@
+"""Time: budgets, deadlines, and the loop that pulls an anytime stage. The only reader of clocks."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from stages.params import Estimate
+
+T = TypeVar("T")
+Clock = Callable[[], float]  # seconds, from any origin
+UNITS_MS = {"ms": 1.0, "s": 1000.0, "min": 60_000.0}
+
+
+class BudgetError(ValueError):
+    """A budget that cannot be understood."""
+
+
+def parse_duration_ms(text: str) -> float:
+    """Read `300ms`, `2s` or `1.5min`; a duration needs its unit."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|min)\s*", text)
+    if found is None or float(found[1]) <= 0:
+        raise BudgetError(f"budget: expected a duration such as 300ms, 2s or 1min; got {text!r}")
+    return float(found[1]) * UNITS_MS[found[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a frame may take from developed pixels to the picture, in all and by stage."""
+
+    total_ms: float | None = None
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> Budget:
+        """Read `2s` (the frame) and `propagate=300ms` (a stage); the last of a kind wins."""
+        total, stages = None, {}
+        for text in texts:
+            stage, sign, duration = text.rpartition("=")
+            if sign:
+                stages[stage.strip()] = parse_duration_ms(duration)
+            else:
+                total = parse_duration_ms(duration)
+        return cls(total, stages)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on a clock; `at_s` is None where there is no limit."""
+
+    at_s: float | None = None
+    clock: Clock = time.perf_counter
+
+    @classmethod
+    def after(cls, budget_ms: float | None, clock: Clock = time.perf_counter) -> Deadline:
+        """Count a deadline from now on."""
+        return cls(None if budget_ms is None else clock() + budget_ms / 1000, clock)
+
+    def remaining_ms(self) -> float | None:
+        """Time left, negative when late, None without a limit."""
+        return None if self.at_s is None else (self.at_s - self.clock()) * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """The last estimate of an anytime stage, and what it took."""
+
+    value: T
+    residual: float
+    done: bool
+    steps: int
+    setup_ms: float
+
+
+def run_until(estimates: Iterator[Estimate[T]], deadline: Deadline) -> Outcome[T]:
+    """Pull estimates until one is done or the next would not fit; keep the last.
+
+    The first is always taken: its time is set-up, and says nothing of the steps that follow. A
+    step cannot be interrupted, so the overrun is at most one step.
+    """
+    started = before = deadline.clock()
+    latest = next(estimates)
+    setup_ms = (deadline.clock() - started) * 1000
+    steps, step_ms = 1, 0.0
+    before = deadline.clock()
+    while not latest.done:
+        left = deadline.remaining_ms()
+        if left is not None and left < step_ms:
+            break
+        following = next(estimates, None)
+        if following is None:
+            latest = latest._replace(done=True)
+            break
+        latest, steps = following, steps + 1
+        now = deadline.clock()
+        step_ms, before = (now - before) * 1000, now
+    return Outcome(latest.value, latest.residual, latest.done, steps, setup_ms)

@@ -1,0 +1,78 @@
+"""The command line: a thin shell around `camerapipe.camera`. Commands are imported when used."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+from typing import Any
+
+import click
+
+from camerapipe import __version__
+
+COMMANDS = {  # name: (module, what it does)
+    "render": ("develop", "Turn captures into shallow depth-of-field pictures."),
+    "map": ("develop", "Estimate the blur map of a capture."),
+    "check": ("look", "Say whether captures have defocus to magnify."),
+    "optics": ("look", "Hyperfocal distance, depth of field, blur of the background."),
+    "graph": ("look", "Show the stage graphs."),
+    "demo": ("house", "Render photographs that scikit-image carries."),
+    "doctor": ("house", "Show versions, threads, limits, caches; compile the kernels."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the room of a command."""
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"camerapipe.cli.{COMMANDS[name][0]}")
+        return getattr(module, f"{name}_command")  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 all well, 1 some inputs failed, 2 usage, 3 input unreadable, 4 a limit "
+    "was hit, 5 output not written, 6 budget missed (--strict-budget), 7 check negative "
+    "(--strict-check), 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="camerapipe")
+def cli() -> None:
+    """Shallow depth-of-field photographs from the defocus that a capture already has."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; every way out has its exit code."""
+    warnings.showwarning = _show_warning
+    try:
+        code: Any = cli.main(args=args, standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("camerapipe: interrupted; no partial output was left", err=True)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    sys.exit(code or 0)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"camerapipe: note: {message}", err=True)

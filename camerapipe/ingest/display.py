@@ -1,0 +1,153 @@
+"""Display-encoded pictures of up to 8 bits per sample, through Pillow.
+
+Only the formats listed are tried: Pillow knows many more, few of them used for photographs and some
+of them risky (EPS runs a program). The size is checked between reading the header and decoding.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from camerapipe.capture import CaptureError
+from camerapipe.ingest.files import check_pixels, one_line, over_limit
+from camerapipe.ingest.icc import MAX_BYTES, convert, srgb_profile
+from camerapipe.ingest.metadata import meta_from, read_exif_block
+from camerapipe.ingest.pixels import TURNS, Decoded, Samples
+from stages.findings import Finding, Severity
+
+PLUGINS = ("Jpeg", "Mpo", "Png", "Tiff", "WebP", "Gif", "Bmp", "Avif")
+for plugin in PLUGINS:
+    with suppress(ImportError):  # older Pillow has no AVIF
+        import_module(f"PIL.{plugin}ImagePlugin")
+FORMATS = tuple(name for name in (p.upper() for p in PLUGINS) if name in Image.OPEN)
+ORIENTATION = 0x0112  # EXIF tag
+XMP_TAG = 700  # of TIFF files
+
+SEVERAL = (
+    Finding(
+        "first_frame_only",
+        Severity.INFO,
+        "The file holds several pictures; only the first one is used.",
+    ),
+)
+
+# Modes as Pillow decodes them -> modes with 8-bit samples that keep all they say
+PLAIN = {
+    "1": "L",
+    "L": "L",
+    "LA": "LA",
+    "La": "LA",
+    "RGB": "RGB",
+    "RGBA": "RGBA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "P": "RGB",
+    "PA": "RGBA",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+}
+WITH_ALPHA = {"L": "LA", "RGB": "RGBA", "1": "LA", "P": "RGBA"}
+
+
+def open_header(file: BinaryIO, max_pixels: int) -> Image.Image:
+    """Read the header and hold its size against the limit: Pillow's own check, and ours."""
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels // 2 + 1  # Pillow refuses beyond twice this number
+    file.seek(0)
+    try:
+        image = Image.open(file, formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        said = re.search(r"\d+", str(error))
+        size = f"{said[0]} pixels" if said else "its size"
+        raise over_limit(size, max_pixels) from error
+    except UnidentifiedImageError as error:
+        raise CaptureError("its header is damaged; copy it again") from error
+    check_pixels(*image.size, max_pixels)
+    return image
+
+
+def decode_display(file: BinaryIO, max_pixels: int) -> Decoded:
+    """Decode the first frame of a file that Pillow knows."""
+    image = open_header(file, max_pixels)
+    findings = first_frame(image)
+    side = attachments(image)
+    image.load()
+    samples, converted = _samples(image, side["icc"])
+    if converted:
+        side["icc"] = srgb_profile()
+    turn = image_orientation(image)  # after loading: Pillow turns TIFF files itself
+    return Decoded(samples=samples, bits=8, orientation=turn, findings=findings + converted, **side)
+
+
+def attachments(image: Image.Image) -> dict[str, bytes | None]:
+    """The ICC, EXIF and XMP blocks of an open picture."""
+    xmp = image.info.get("xmp")
+    if xmp is None and image.format == "TIFF":
+        xmp = _tiff_xmp(image)
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    exif = image.info.get("exif")
+    if exif is None and image.format == "TIFF":
+        exif = _tiff_exif(image)
+    return {"icc": image.info.get("icc_profile") or None, "exif": exif or None, "xmp": xmp or None}
+
+
+def image_orientation(image: Image.Image) -> int:
+    """EXIF orientation that remains to be applied, as Pillow says, or else ExifRead; or else 1."""
+    try:
+        value = image.getexif().get(ORIENTATION)
+    except Exception:  # Pillow raises whatever broken EXIF provokes
+        value = None
+    if value not in TURNS:
+        value = meta_from(read_exif_block(image.info.get("exif"))).orientation.value
+    return value or 1
+
+
+def first_frame(image: Image.Image) -> tuple[Finding, ...]:
+    """Say that only the first frame counts; the second picture of an MPO is a helper, no frame."""
+    several = image.format != "MPO" and getattr(image, "is_animated", False)
+    return SEVERAL if several else ()
+
+
+def _tiff_xmp(image: Image.Image) -> Any:
+    value = image.tag_v2.get(XMP_TAG)  # type: ignore[attr-defined]
+    return bytes(value) if isinstance(value, (bytes, tuple)) else None
+
+
+def _tiff_exif(image: Image.Image) -> bytes | None:
+    try:
+        return image.getexif().tobytes()
+    except Exception:  # as above: a broken block is dropped, not fatal
+        return None
+
+
+def _samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, tuple[Finding, ...]]:
+    if image.mode == "CMYK":
+        rgb, finding = _from_cmyk(image, profile)
+        return np.asarray(rgb), (finding,)
+    mode = PLAIN.get(image.mode)
+    if mode is None:
+        raise CaptureError(
+            f"pictures of the kind {image.mode!r} are not supported; export it as RGB"
+        )
+    if "transparency" in image.info:
+        mode = WITH_ALPHA.get(image.mode, mode)
+    return np.asarray(image.convert(mode)), ()
+
+
+def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Finding]:
+    if profile is not None and len(profile) <= MAX_BYTES:
+        try:
+            return convert(image, profile)
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            reason = one_line(error)
+    else:
+        reason = "no usable profile"
+    message = f"CMYK picture with {reason}: its colours are approximate."
+    return image.convert("RGB"), Finding("cmyk_approximate", Severity.WARNING, message)

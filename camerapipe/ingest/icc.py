@@ -1,0 +1,166 @@
+"""Colour profiles: which tone curve does a file use, and does it keep its primaries?
+
+A profile of three equal tone curves and a matrix (nearly every camera and screen profile), or of
+one grey curve, becomes a `ToneCurve`: the picture is linearised by it, keeps its primaries, and is
+written with the same profile. Everything else (tables, CMYK, curves that differ between channels)
+is converted to sRGB by LittleCMS, at 8 bits, with a finding. A broken profile is ignored.
+Layout of profiles and of the tags 'curv' and 'para': ICC.1:2022, sections 7.2, 10.6 and 10.18.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+from stages.findings import Finding, Severity
+from stages.tone import SRGB, ToneCurve, curve_from
+
+MAX_BYTES = 16 << 20  # the largest press profiles have a few MB; beyond it is no profile
+MAX_TAGS = 1000  # real profiles have about 20
+CURVES_DIFFER = 1 / 255  # of linear light: one display code is visible at most near white
+HEADER_BYTES = 128
+
+Floats = npt.NDArray[np.float64]
+
+
+class BrokenProfileError(ValueError):
+    """A profile that does not say what it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a picture is encoded; `convert` asks for a conversion to sRGB before it is linearised."""
+
+    curve: ToneCurve = SRGB
+    profile: bytes | None = None
+    convert: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+def read_coding(profile: bytes | None, *, grey: bool) -> Coding:
+    """Decide what an embedded profile means for a grey or an RGB picture."""
+    if not profile:
+        return Coding()
+    try:
+        tags = _tags(profile)
+        expected = b"GRAY" if grey else b"RGB "
+        if profile[16:20] != expected:
+            raise BrokenProfileError(f"it is made for {profile[16:20].decode('latin-1')!r} data")
+        curves = [_decode(tags[name]) for name in ((b"kTRC",) if grey else _RGB_CURVES)]
+        if not grey and (b"A2B0" in tags or not _close(curves)):
+            return Coding(profile=profile, convert=True)
+        curve = curve_from("profile", lambda code: np.interp(code, _CODES, curves[0]))
+        return Coding(curve, profile)
+    except KeyError:
+        return Coding(profile=profile, convert=True)
+    except (ValueError, struct.error) as error:
+        return Coding(findings=(ignored(error),))
+
+
+def to_srgb(colour: npt.NDArray[Any], source: Coding) -> tuple[npt.NDArray[Any], Coding]:
+    """Convert grey or RGB codes to sRGB; a profile that LittleCMS refuses is ignored."""
+    assert source.profile is not None
+    if colour.dtype.kind == "f":
+        finding = ignored(ValueError("a floating-point picture is taken as linear sRGB"))
+        return colour, Coding(findings=(finding,))
+    codes = (colour >> 8).astype(np.uint8) if colour.dtype == np.uint16 else colour
+    try:
+        converted, finding = convert(Image.fromarray(np.ascontiguousarray(codes)), source.profile)
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        return colour, Coding(findings=(ignored(error),))
+    rgb = np.asarray(converted)
+    rgb = rgb[..., 0] if colour.ndim == 2 else rgb
+    return rgb, Coding(profile=srgb_profile(), findings=(finding,))
+
+
+def convert(image: Image.Image, profile: bytes) -> tuple[Image.Image, Finding]:
+    """Convert a picture of any mode to sRGB through its profile."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    target = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
+    result = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    assert result is not None  # only inPlace returns None
+    return result, Finding(
+        "profile_converted",
+        Severity.INFO,
+        "The colour profile of this file cannot be kept: it was converted to sRGB, at 8 bits.",
+    )
+
+
+@cache
+def srgb_profile() -> bytes:
+    """A small sRGB profile, for pictures that this program encodes itself."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def ignored(error: Exception) -> Finding:
+    """Finding for a profile that cannot be used."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    message = f"The embedded colour profile was ignored ({words}); sRGB is assumed."
+    return Finding("profile_ignored", Severity.INFO, message)
+
+
+_RGB_CURVES = (b"gTRC", b"rTRC", b"bTRC")  # green first: it stands for all when they agree
+_CODES: Floats = np.linspace(0, 1, 4096)  # finer than any table found in profiles
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    if len(profile) > MAX_BYTES:
+        raise BrokenProfileError(f"{len(profile)} bytes are too many")
+    if len(profile) < HEADER_BYTES + 4 or profile[36:40] != b"acsp":
+        raise BrokenProfileError("it has no valid header")
+    (count,) = struct.unpack_from(">I", profile, HEADER_BYTES)
+    if count > MAX_TAGS:
+        raise BrokenProfileError(f"it claims {count} tags")
+    rows = struct.iter_unpack(">4sII", profile[HEADER_BYTES + 4 : HEADER_BYTES + 4 + 12 * count])
+    return {name: profile[offset : offset + size] for name, offset, size in rows}
+
+
+def _close(curves: list[Floats]) -> bool:
+    return all(float(np.abs(curve - curves[0]).max()) <= CURVES_DIFFER for curve in curves)
+
+
+def _decode(tag: bytes) -> Floats:
+    """Linear values of `_CODES` by a curve tag."""
+    if tag[:4] == b"curv":
+        values = _sampled(tag)
+    elif tag[:4] == b"para":
+        values = _parametric(tag)
+    else:
+        raise BrokenProfileError(f"a tone curve of type {tag[:4].decode('latin-1')!r}")
+    if not np.all(np.isfinite(values)) or np.any(np.diff(values) < 0) or values[-1] <= values[0]:
+        raise BrokenProfileError("its tone curve falls or is flat")
+    return values
+
+
+def _sampled(tag: bytes) -> Floats:
+    """'curv': no entry is the identity, one is a gamma (u8Fixed8), more are a table."""
+    (count,) = struct.unpack_from(">I", tag, 8)
+    table = np.frombuffer(tag[12 : 12 + 2 * count], ">u2").astype(np.float64)
+    if table.size != count:
+        raise BrokenProfileError("its tone curve is cut off")
+    if count == 0:
+        return _CODES
+    if count == 1:
+        return np.asarray(_CODES ** (table[0] / 256))
+    return np.interp(_CODES, np.linspace(0, 1, count), table / 65535)
+
+
+def _parametric(tag: bytes) -> Floats:
+    """'para': (a x + b)^g + e from x = d on, c x + f below; types 0..4 leave out the last ones."""
+    (kind,) = struct.unpack_from(">H", tag, 8)
+    if kind > 4:
+        raise BrokenProfileError(f"a parametric tone curve of type {kind}")
+    values = [v / 65536 for v in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
+    gamma, a, b, c, d, e, f = values + [1.0, 0.0, 0.0, 0.0, 0.0, 0.0][len(values) - 1 :]
+    if kind in (1, 2):  # the straight part is constant and begins where a x + b becomes negative
+        shift = c if kind == 2 else 0.0
+        c, d, e, f = 0.0, (-b / a if a else 0.0), shift, shift
+    power: Floats = np.maximum(a * _CODES + b, 0) ** gamma + e
+    return np.clip(np.where(d <= _CODES, power, c * _CODES + f), 0, 1)

@@ -1,0 +1,70 @@
+"""PNG files of 8 or 16 bits with profile, EXIF, XMP and text.
+
+Written here because no library at hand holds all of it: Pillow has no 16-bit colour, OpenCV no
+profile and no grey with alpha. Rows are filtered by "up" (the difference to the row above), which
+is as small on photographs as OpenCV's files, and as fast. Layout: PNG specification, third edition.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey + alpha, RGB, RGB + alpha
+UP = 2  # filter type
+COMPRESSION = 3  # of zlib: higher levels gain 5 % and take three times as long
+
+Chunk = tuple[bytes, bytes]  # name and content
+
+
+def png_bytes(
+    codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], chunks: Iterable[Chunk] = ()
+) -> bytes:
+    """Encode HxW or HxWxC codes (grey, grey + alpha, RGB, RGB + alpha) of 8 or 16 bits."""
+    height, width = codes.shape[:2]
+    channels = codes.shape[2] if codes.ndim == 3 else 1
+    depth = codes.dtype.itemsize * 8
+    head = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[channels], 0, 0, 0)
+    pixels = zlib.compress(_filtered(codes).data, COMPRESSION)
+    parts = [(b"IHDR", head), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
+    return SIGNATURE + b"".join(map(_framed, parts))
+
+
+def _filtered(codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    rows = codes.astype(codes.dtype.newbyteorder(">")).reshape(codes.shape[0], -1).view(np.uint8)
+    out = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    out[:, 0] = UP
+    out[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=out[1:, 1:])
+    return out
+
+
+def profile_chunk(profile: bytes) -> Chunk:
+    """An ICC profile."""
+    return b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)
+
+
+def exif_chunk(block: bytes) -> Chunk:
+    """An EXIF block, which has no signature in a PNG."""
+    return b"eXIf", block.removeprefix(b"Exif\0\0")
+
+
+def xmp_chunk(packet: bytes) -> Chunk:
+    """An XMP packet: international text, not compressed, without language."""
+    return b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet
+
+
+def text_chunk(keyword: str, text: str) -> Chunk:
+    """A plain text."""
+    return b"tEXt", f"{keyword}\0{text}".encode("latin-1")
+
+
+def _framed(chunk: Chunk) -> bytes:
+    name, content = chunk
+    check = zlib.crc32(name + content)
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)

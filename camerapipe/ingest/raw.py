@@ -1,0 +1,102 @@
+"""RAW files of any camera, developed by LibRaw to linear light.
+
+Camera white balance, no automatic brightness, linear output with sRGB primaries. One exposure gain
+follows, and is recorded: it brings the 99.5th percentile of linear luma to 0.9 of display white,
+within 1..8, so that it never darkens and does not blow up the noise of a black frame. It is applied
+to float values: what was brighter than display white afterwards stays, as headroom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+import rawpy
+
+from camerapipe.capture import Capture, CaptureError
+from camerapipe.ingest.attachments import raw_exif
+from camerapipe.ingest.files import check_pixels
+from camerapipe.ingest.icc import srgb_profile
+from camerapipe.ingest.metadata import read_tags, with_libraw
+from stages.arrays import luma
+from stages.findings import Finding, Severity
+from stages.params import Array
+
+WHITE_PERCENTILE = 99.5  # of luma; the rest are lamps and reflections, which may clip
+WHITE_LEVEL = 0.9  # linear luma that the percentile is brought to; display white is 1
+MAX_GAIN = 8.0  # three stops; more shows noise rather than a picture
+BLACK = 1e-3  # linear luma; below it the brightest parts are noise, or the file holds no pixels
+MIN_BITS = 9  # even 8 linear bits are more than 8 display bits can hold
+LUMA_SAMPLES = 1_000_000  # enough pixels for a percentile
+
+
+class NotRawError(Exception):
+    """LibRaw does not know the file, or finds no picture in it: it may be a display-encoded one."""
+
+
+def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
+    """Develop a RAW file; `NotRawError` where LibRaw does not know it."""
+    with _identified(file) as raw:
+        height, width = raw.sizes.raw_height, raw.sizes.raw_width
+        check_pixels(width, height, max_pixels)
+        try:
+            raw.unpack()
+        except rawpy.LibRawFileUnsupportedError as error:
+            raise CaptureError(
+                "LibRaw cannot unpack the compression of this RAW; convert it to a plain DNG"
+            ) from error
+        except rawpy.LibRawIOError as error:
+            raise CaptureError("this RAW is cut off; copy it again from the camera") from error
+        linear = _developed(raw)
+        bits = int(raw.white_level).bit_length()
+        meta = with_libraw(read_tags(file), raw.other, raw.lens)
+    gain, findings = _exposure(linear)
+    return Capture(
+        name=str(file.name),
+        linear=linear * gain,
+        kind="raw",
+        bit_depth=max(bits, MIN_BITS),
+        exposure_gain=float(gain),
+        meta=meta,
+        profile=srgb_profile(),
+        exif=raw_exif(file, meta),
+        findings=findings,
+    )
+
+
+@contextmanager
+def _identified(file: BinaryIO) -> Iterator[Any]:
+    file.seek(0)
+    with rawpy.RawPy() as raw:
+        try:
+            raw.open_buffer(file)
+        except (rawpy.LibRawFileUnsupportedError, rawpy.LibRawIOError) as error:
+            raise NotRawError from error
+        yield raw
+
+
+def _developed(raw: Any) -> Array:
+    """Linear RGB, upright, 1.0 where the sensor is saturated in all channels."""
+    codes = raw.postprocess(
+        output_bps=16,
+        gamma=(1, 1),
+        no_auto_bright=True,
+        use_camera_wb=True,
+        output_color=rawpy.ColorSpace.sRGB,
+    )
+    if codes.ndim == 2 or codes.shape[2] == 1:  # monochrome sensors
+        codes = np.repeat(codes.reshape(*codes.shape[:2], 1), 3, axis=2)
+    return np.asarray(codes, np.float32) / np.float32(65535)
+
+
+def _exposure(linear: Array) -> tuple[np.float32, tuple[Finding, ...]]:
+    """The gain of the rule above, and a finding where there is nothing to expose."""
+    values = luma(linear).reshape(-1)
+    brightest = float(np.percentile(values[:: values.size // LUMA_SAMPLES + 1], WHITE_PERCENTILE))
+    gain = np.float32(min(max(WHITE_LEVEL / max(brightest, WHITE_LEVEL / MAX_GAIN), 1), MAX_GAIN))
+    if brightest >= BLACK:
+        return gain, ()
+    message = "The RAW is black: the frame was not exposed, or the file holds no pixels."
+    return gain, (Finding("raw_black", Severity.WARNING, message, brightest, BLACK),)

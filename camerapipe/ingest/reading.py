@@ -1,0 +1,96 @@
+"""Open a capture: from a path to an upright picture in linear light, or one clear line why not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from camerapipe.capture import Capture, CaptureError
+from camerapipe.ingest.attachments import kept_exif
+from camerapipe.ingest.deep import decode_png16, decode_tiff
+from camerapipe.ingest.display import FORMATS, decode_display
+from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
+from camerapipe.ingest.heif import decode_heif, has_heif
+from camerapipe.ingest.metadata import Tags, meta_from, read_exif_block, read_tags
+from camerapipe.ingest.pixels import Decoded, develop
+from camerapipe.ingest.quiet import muted, quiet
+from camerapipe.ingest.raw import NotRawError, open_raw
+from camerapipe.ingest.sniff import TIFF_MAGIC, Kind, sniff
+from stages.findings import Finding, Severity
+
+DECODERS = {
+    Kind.DISPLAY: decode_display,
+    Kind.PNG16: decode_png16,
+    Kind.TIFF: decode_tiff,
+    Kind.MAYBE_RAW: decode_tiff,
+    Kind.HEIF: decode_heif,
+}
+
+
+def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Capture:
+    """Open a RAW or display-encoded picture; what it is, is decided by its content.
+
+    Raises `CaptureError` (one line: which file, what is wrong, what to do), or `LimitError` where
+    the picture is larger than `max_pixels`, before decoding it.
+    """
+    path = Path(path)
+    with opened(path) as file, quiet(), refusing(path):
+        return _read(file, sniff(file), max_pixels)
+
+
+def optional_formats() -> dict[str, bool]:
+    """Formats that need an extra or a newer library, and whether they can be read here."""
+    return {"HEIF": has_heif(), "AVIF": "AVIF" in FORMATS}
+
+
+def _read(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
+    if kind in (Kind.RAW, Kind.MAYBE_RAW):
+        try:
+            with muted():
+                return open_raw(file, max_pixels)
+        except NotRawError as error:
+            if kind is Kind.RAW:
+                raise CaptureError(
+                    "is no picture that camerapipe knows, or a damaged or unsupported RAW; "
+                    "copy it again, or export it as JPEG, PNG, TIFF or DNG"
+                ) from error
+    return _display_capture(file, kind, max_pixels)
+
+
+def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
+    if kind is Kind.DISPLAY:
+        decoded = decode_display(file, max_pixels)
+    else:
+        with muted():  # libpng inside OpenCV and libtiff write to stderr themselves
+            decoded = DECODERS[kind](file, max_pixels)
+    picture = develop(decoded)
+    return Capture(
+        name=str(file.name),
+        linear=picture.linear,
+        kind="display",
+        bit_depth=decoded.bits,
+        grey=picture.grey,
+        curve=picture.curve,
+        alpha=picture.alpha,
+        meta=meta_from(_tags(file, decoded)),
+        profile=picture.profile,
+        exif=decoded.exif,
+        xmp=decoded.xmp,
+        findings=picture.findings + _exif_finding(decoded.exif),
+    )
+
+
+def _exif_finding(exif: bytes | None) -> tuple[Finding, ...]:
+    if not exif or kept_exif(exif) is not None:
+        return ()
+    message = "The metadata (EXIF) is damaged: only what could be read is kept in the picture."
+    return (Finding("exif_damaged", Severity.INFO, message),)
+
+
+def _tags(file: BinaryIO, decoded: Decoded) -> Tags:
+    """Tags of the EXIF block, or of the file itself where it is a TIFF."""
+    file.seek(0)
+    if file.read(4) in TIFF_MAGIC:
+        return read_tags(file)
+    return read_exif_block(decoded.exif)

@@ -1,0 +1,37 @@
+"""From metadata to optics: what a file says of its lens, as far as it says it."""
+
+from __future__ import annotations
+
+import math
+
+from camerapipe.capture import Capture, CaptureMeta
+from stages.capture_check import Optics
+from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
+
+
+def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | None:
+    """Lens and sensor of a capture of that shape; None where the metadata do not say enough."""
+    focal, fnumber = meta.focal_length_mm.value, meta.f_number.value
+    if not focal or not fnumber:
+        return None
+    diagonal = None
+    if equivalent := meta.focal_length_35mm.value:
+        diagonal = FULL_FRAME_DIAGONAL_MM * focal / equivalent
+    elif width := meta.sensor_width_mm.value:
+        diagonal = width * math.hypot(*shape) / max(shape)
+    if diagonal is None:
+        return None
+    return Lens(focal_length_mm=focal, f_number=fnumber, sensor_diagonal_mm=diagonal)
+
+
+def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | None:
+    """Optics of a capture; `distance_m` overrides what the metadata say of the focus distance."""
+    shape = (capture.linear.shape[0], capture.linear.shape[1])
+    lens = lens_from(capture.meta, shape)
+    if lens is None:
+        return None
+    distance = distance_m or capture.meta.subject_distance_m.value
+    distance_mm = distance * 1000 if distance else None
+    if distance_mm is not None and distance_mm <= lens.focal_length_mm:
+        distance_mm = None
+    return Optics(lens, distance_mm, shape)

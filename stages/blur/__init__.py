@@ -1,0 +1,30 @@
+"""Defocus blur at edges, from the ratio of gradient energies at two scales.
+
+An edge of Gaussian blur sigma, smoothed by a Gaussian s, has peak gradient energy proportional to
+1 / (sigma^2 + s^2). With energies A and B at scales a < b and rho = A / B,
+
+    sigma^2 = (v_b - rho v_a) / (rho - 1),    v_s = s^2 + c,
+
+where c is the variance that the derivative operator adds. With a = 0 and c = 0 this is eq. (1) of
+Kriener, Binder and Wille (2013), after Zhuo and Sim (2011); c = 0.345 px^2 makes it exact for the
+Scharr operator. Everything is measured on the luma of a display-encoded view, in pixels of that
+view; `link_edges` converts to sigma in full-resolution pixels.
+
+The work is cut into full-width strips without changing the result: `survey` gathers what must be
+known of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`), `link_edges` is
+global and cheap. Temporaries are those of the strips in flight.
+"""
+
+from stages.blur.edges import BlurParams, EdgeCandidates, EdgeSurvey, edge_blur, noise_sigma, survey
+from stages.blur.sparse import clean_sparse, link_edges
+
+__all__ = [
+    "BlurParams",
+    "EdgeCandidates",
+    "EdgeSurvey",
+    "clean_sparse",
+    "edge_blur",
+    "link_edges",
+    "noise_sigma",
+    "survey",
+]

@@ -1,0 +1,25 @@
+"""Lens blur: blur map -> disk radius (`radius.py`, `resolve.py`) -> picture (`render.py`).
+
+`preview.py` is the cheaper form, `reference.py` the exact one by brute force. The others are rooms
+of the renderer: `disk.py` the kernel, `bands.py` which layer renders what, `gather.py` the inner
+loop, `cells.py` and `layers.py` large disks at lower resolution, `tiles.py` and `enlarge.py` the
+final pass.
+"""
+
+from stages.bokeh.bands import BokehParams
+from stages.bokeh.preview import render_bokeh_preview
+from stages.bokeh.radius import RadiusParams, dead_zone, disk_radius, focus_sigma
+from stages.bokeh.render import render_bokeh
+from stages.bokeh.resolve import ResolveParams, resolve_transitions
+
+__all__ = [
+    "BokehParams",
+    "RadiusParams",
+    "ResolveParams",
+    "dead_zone",
+    "disk_radius",
+    "focus_sigma",
+    "render_bokeh",
+    "render_bokeh_preview",
+    "resolve_transitions",
+]

@@ -1,0 +1,56 @@
+"""What every renderer asks of its inputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.arrays import check_image
+from stages.params import Array
+
+LARGEST_RADIUS_PX = 400.0  # the tables and the deepest layer are made for this
+
+
+class RenderInput(NamedTuple):
+    """A checked picture and its radius, C-contiguous, and the largest radius in px."""
+
+    linear: Array
+    radius: Array
+    largest_px: float
+
+
+def check_render(stage: str, linear: Array, radius: Array) -> RenderInput:
+    """Refuse what cannot be rendered, and lay the rest out for the kernels.
+
+    Raises
+    ------
+    ValueError
+        If `linear` is not a finite HxWx3 float32 picture, or `radius` not HxW float32 of the same
+        size within [0, LARGEST_RADIUS_PX].
+    """
+    check_image(stage, "linear", linear)
+    largest = check_radius(stage, radius)
+    if radius.shape != linear.shape[:2]:
+        raise ValueError(
+            f"{stage}: radius must have the size of linear, {linear.shape[:2]}; got {radius.shape}"
+        )
+    return RenderInput(np.ascontiguousarray(linear), np.ascontiguousarray(radius), largest)
+
+
+def check_radius(stage: str, radius: Array) -> float:
+    """Refuse an array that is not a map of radii; return the largest, in px.
+
+    Raises
+    ------
+    ValueError
+        If `radius` is not HxW float32 within [0, LARGEST_RADIUS_PX].
+    """
+    if radius.ndim != 2 or radius.dtype != np.float32 or radius.size == 0:
+        raise ValueError(f"{stage}: radius must be HxW float32; got {radius.shape} {radius.dtype}")
+    low, high = float(radius.min()), float(radius.max())
+    if not (low >= 0 and high <= LARGEST_RADIUS_PX):  # NaN fails both
+        raise ValueError(
+            f"{stage}: radius must lie in [0, {LARGEST_RADIUS_PX:g}] px; got {low:g}..{high:g}"
+        )
+    return high

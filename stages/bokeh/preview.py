@@ -1,0 +1,123 @@
+"""The cheaper renderer: blur at half resolution, sharp pixels at full resolution.
+
+The picture is averaged over 2 x 2 cells in which only blurred pixels count, so that nothing in
+focus leaks into the blur; it is rendered without its focus, upsampled, and faded in where the
+radius grows from 1/2 px to a few. Pixels in focus are returned unchanged to the bit.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numba import types
+
+from stages.bokeh.bands import BokehParams
+from stages.bokeh.cells import disk_in_cells
+from stages.bokeh.checks import RenderInput, check_render
+from stages.bokeh.disk import FOCUS_PX
+from stages.bokeh.layers import spread_coarse_layers
+from stages.bokeh.tiles import render_tiles
+from stages.grid import Grid
+from stages.kernels import f32, inline, kernel, reads, writes
+from stages.params import Array
+from stages.strips import STRIP_ROWS, run_strips
+
+BLURRED_PX = np.float32(2.5)  # from this radius on, half resolution shows all that is left
+COARSE_PX = 5.0  # the least that BokehParams allows: small disks are cheap
+LEAST_HALF_PX = np.float32(0.51)  # a blurred cell must not count as in focus
+
+u64 = types.uint64
+u = np.uint64
+
+
+def render_bokeh_preview(linear: Array, radius: Array, params: BokehParams) -> Array:
+    """Blur a picture by disks of the given radius, at half the cost or less.
+
+    Parameters, return value and errors are those of `render_bokeh`; radii of 1 to 3 px come out
+    softer, and the outlines of large disks too.
+    """
+    params = params.replace(coarse_px=COARSE_PX)
+    picture = check_render("bokeh", linear, radius)
+    half = _halve(picture)
+    blurred = render_tiles(half, spread_coarse_layers(half, params), params, focus_on_top=False)
+    out = np.empty_like(picture.linear)
+    width = out.shape[1]
+    image, radii = picture.linear.reshape(-1), picture.radius.reshape(-1)
+    flat_out = out.reshape(-1)
+
+    def strip(y0: int, y1: int) -> None:
+        first, stop = max(y0 // 2 - 1, 0), min(-(-y1 // 2) + 1, len(blurred))
+        doubled = cv2.resize(blurred[first:stop], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+        _fade_in(
+            image, radii, width, doubled.reshape(-1), doubled.shape[1], 2 * first, y0, y1, flat_out
+        )
+
+    run_strips(strip, len(out), strip_rows=STRIP_ROWS)
+    return out
+
+
+def _halve(picture: RenderInput) -> RenderInput:
+    """Colour and radius of the blurred pixels of each 2 x 2 cell."""
+    shape = Grid.cells(picture.radius.shape, 2).shape
+    linear, radius = np.empty((*shape, 3), np.float32), np.empty(shape, np.float32)
+    image, disks = picture.linear.reshape(-1), picture.radius.reshape(-1)
+    halves = linear.reshape(-1), radius.reshape(-1)
+    run_strips(
+        lambda y0, y1: _average(image, disks, *picture.radius.shape, y0, y1, *halves), shape[0]
+    )
+    return RenderInput(linear, radius, float(radius.max()))
+
+
+@inline
+def _mean_of_blurred(image, radius, pixels, cell, half_image, half_radius):  # type: ignore[no-untyped-def]
+    """Means over the blurred ones of four pixels; over all of them, radius 0, where none is."""
+    a, b, c, d = pixels
+    ra, rb, rc, rd = radius[a], radius[b], radius[c], radius[d]
+    zero, one, focus = np.float32(0), np.float32(1), np.float32(FOCUS_PX)
+    blurred = max(max(ra, rb), max(rc, rd)) > focus
+    least = focus if blurred else -one
+    wa, wb = one if ra > least else zero, one if rb > least else zero
+    wc, wd = one if rc > least else zero, one if rd > least else zero
+    share = one / (wa + wb + wc + wd)
+    for p in range(u(3)):
+        half_image[u(3) * cell + p] = share * (
+            wa * image[u(3) * a + p]
+            + wb * image[u(3) * b + p]
+            + wc * image[u(3) * c + p]
+            + wd * image[u(3) * d + p]
+        )
+    mean = share * (wa * ra + wb * rb + wc * rc + wd * rd)
+    disk = max(disk_in_cells(mean, np.float32(2)), LEAST_HALF_PX)
+    half_radius[cell] = disk if blurred else zero
+
+
+@kernel(reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, writes(f32, 1), writes(f32, 1))
+def _average(image, radius, height, width, start, stop, half_image, half_radius):  # type: ignore[no-untyped-def]
+    """Average 2 x 2 pixels; where the border cuts a cell, its pixels count twice."""
+    half = (width + u(1)) >> u(1)
+    for y in range(start, stop):
+        upper = u(2) * y * width
+        lower = min(u(2) * y + u(1), height - u(1)) * width
+        for x in range(half):
+            i = u(2) * x
+            j = min(i + u(1), width - u(1))
+            pixels = (upper + i, upper + j, lower + i, lower + j)
+            _mean_of_blurred(image, radius, pixels, y * half + x, half_image, half_radius)
+
+
+@kernel(reads(f32, 1), reads(f32, 1), u64, reads(f32, 1), u64, u64, u64, u64, writes(f32, 1))
+def _fade_in(image, radius, width, doubled, stride, first, start, stop, out):  # type: ignore[no-untyped-def]
+    """Cross-fade from the picture to its upsampled blur, whose row 0 is row `first`."""
+    zero, one, focus = np.float32(0), np.float32(1), np.float32(FOCUS_PX)
+    parts = np.empty(u(3) * width, np.float32)
+    for y in range(start, stop):
+        for x in range(width):
+            t = min(max((radius[y * width + x] - focus) / (BLURRED_PX - focus), zero), one)
+            part = t * t * (np.float32(3) - np.float32(2) * t)
+            parts[u(3) * x] = part
+            parts[u(3) * x + u(1)] = part
+            parts[u(3) * x + u(2)] = part
+        row, source = u(3) * y * width, u(3) * (y - first) * stride
+        for k in range(u(3) * width):
+            sharp = image[row + k]
+            out[row + k] = sharp + parts[k] * (doubled[source + k] - sharp)

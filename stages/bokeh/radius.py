@@ -1,0 +1,171 @@
+"""From blur to disk: the radius that magnifies the defocus already in a picture.
+
+Blurs add in variance. To make a blur of sigma m times as large, a disk of variance
+(m^2 - 1) sigma^2 is needed, and a disk of radius r has the variance r^2 / 4 along each axis:
+r = 2 sqrt(m^2 - 1) sigma. Even in focus a lens has some sigma; it and the noise of the map around
+it (the dead zone) are taken off in variance first. All sigmas and radii are in full-resolution px.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from stages.bokeh.checks import LARGEST_RADIUS_PX
+from stages.bokeh.disk import FOCUS_PX, effective_radius
+from stages.grid import BlurMap
+from stages.kernels import f32, f64, i64, kernel, reads, writes
+from stages.params import Array, Params, param
+from stages.strips import run_strips
+
+RAMP_PX = (0.5, 1.5)  # radii below are not rendered, those above in full
+TABLE_END_PX = 16.0  # from here on a lattice disk is as large as its name says
+TABLE_STEPS = 64  # entries per px
+ENOUGH_SAMPLES = 4_000_000  # a percentile of a larger map needs no more
+CHUNK = 1 << 16  # samples that one worker converts at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RadiusParams(Params):
+    """Parameters of the step from blur to disk radius."""
+
+    strength: float = param(
+        2.0, 1.0, 8.0, help="How many times larger the blur of the background becomes."
+    )
+    focus_percentile: float = param(
+        7.5, 1.0, 50.0, unit="%", help="Percentile of the blur estimates that counts as in focus."
+    )
+    focus_margin: float = param(
+        1.6, 1.0, 4.0, help="Blur up to this multiple of the in-focus blur is left alone."
+    )
+    focus_floor_px: float = param(
+        0.96, 0.0, 4.0, unit="px", help="Blur left alone at least, per step of the estimation grid."
+    )
+    max_radius_px: float = param(
+        120.0, 1.0, LARGEST_RADIUS_PX, unit="px", help="Largest radius of a disk."
+    )
+
+
+def focus_sigma(blur: BlurMap, params: RadiusParams) -> float:
+    """Blur of what is in focus: a low percentile of the estimates, weighted by confidence.
+
+    Parameters
+    ----------
+    blur : BlurMap
+        Sparse or dense; samples of confidence 0 do not count.
+    params : RadiusParams
+        `focus_percentile` is used.
+
+    Returns
+    -------
+    float
+        Sigma in full-resolution px; 0 where the map has no data.
+    """
+    every = -(-blur.sigma.size // ENOUGH_SAMPLES)
+    sigma, weight = blur.sigma.reshape(-1)[::every], blur.confidence.reshape(-1)[::every]
+    known = weight > 0
+    if not known.any():
+        return 0.0
+    sigma, weight = sigma[known], weight[known].astype(np.float64)
+    order = np.argsort(sigma, kind="stable")
+    reached = np.cumsum(weight[order])
+    index = np.searchsorted(reached, reached[-1] * params.focus_percentile / 100)
+    return float(sigma[order][index])
+
+
+def dead_zone(
+    evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
+) -> float:
+    """Blur up to which nothing is rendered: that of what is in focus, with a margin.
+
+    Parameters
+    ----------
+    evidence : BlurMap
+        Estimates that say what is in focus; the step of their grid sets the floor, since a coarser
+        grid cannot tell small blurs apart.
+    blur : BlurMap
+        Dense, at full resolution.
+    point : (x, y) or None
+        A pixel that a person named as in focus; without one `focus_sigma` of the evidence counts.
+    params : RadiusParams
+        Margin and floor.
+
+    Returns
+    -------
+    float
+        Sigma in full-resolution px.
+    """
+    if point is None:
+        sharp = focus_sigma(evidence, params)
+    else:
+        sharp = float(blur.sigma[int(point[1]), int(point[0])])
+    return max(params.focus_margin * sharp, params.focus_floor_px * evidence.grid.step)
+
+
+def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
+    """Radius of the disk to render at each sample.
+
+    Parameters
+    ----------
+    blur : BlurMap
+        Dense; sigma in full-resolution px.
+    dead_zone : float
+        Blur that is left alone, >= 0, in the same unit; taken off in variance.
+    params : RadiusParams
+        Strength and cap.
+
+    Returns
+    -------
+    Array
+        Radius in full-resolution px, float32 of the map's shape, in [0, max_radius_px]; 0 in
+        focus, and 0 everywhere at strength 1.
+
+    Raises
+    ------
+    ValueError
+        If `dead_zone` is negative or not finite.
+    """
+    if not (np.isfinite(dead_zone) and dead_zone >= 0):
+        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {dead_zone}")
+    factor = 2 * np.sqrt(params.strength**2 - 1)
+    out = np.empty(blur.sigma.shape, np.float32)
+    sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
+    table, cap = _radius_table(), params.max_radius_px
+    run_strips(
+        lambda a, b: _radii(sigma, dead_zone, factor, table, cap, a, b, flat), sigma.size, CHUNK
+    )
+    return out
+
+
+@lru_cache(maxsize=1)
+def _radius_table() -> Array:
+    """Radius to render for each radius asked for, k / TABLE_STEPS up to TABLE_END_PX.
+
+    Small radii fade out, so that noise of the map around the subject is not rendered. The others
+    become the nominal radius of the lattice disk that has their second moment.
+    """
+    asked = np.arange(int(TABLE_END_PX * TABLE_STEPS) + 1) / TABLE_STEPS
+    low, high = RAMP_PX
+    t = np.clip((asked - low) / (high - low), 0, 1)
+    nominal = np.linspace(FOCUS_PX, TABLE_END_PX, asked.size)
+    effective = [effective_radius(r) for r in nominal]
+    radius = np.interp(asked * t * t * (3 - 2 * t), effective, nominal)
+    radius[asked <= low] = 0
+    return radius.astype(np.float32)
+
+
+@kernel(reads(f32, 1), f64, f64, reads(f32, 1), f64, i64, i64, writes(f32, 1))
+def _radii(sigma, dead_zone, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
+    """Magnify, look up; beyond the table the difference of its last entry is kept."""
+    last = table.size - 1
+    for k in range(start, stop):
+        beyond = max(np.float64(sigma[k]) * sigma[k] - dead_zone * dead_zone, 0.0)
+        position = factor * np.sqrt(beyond) * TABLE_STEPS
+        if position >= last:
+            radius = table[last] + (position - last) / TABLE_STEPS
+        else:
+            lower = np.int64(position)
+            radius = table[lower] + (position - lower) * (table[lower + 1] - table[lower])
+        out[k] = min(radius, cap)

@@ -1,0 +1,76 @@
+"""Transition resolve: soft outlines of a radius map become steps again.
+
+Guided filters and matting blend the radii of subject and background over a few pixels. Rendered as
+they are, the pixels in between spread subject colour as a glow. Where the radius changes by more
+within a window than a slanted surface would, each pixel takes the window's smallest or largest
+radius, whichever is nearer. Slants, steps and constants stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stages.bokeh.checks import check_radius
+from stages.kernels import f32, i64, kernel, reads, writes
+from stages.params import Array, Params, param
+from stages.strips import run_strips
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveParams(Params):
+    """Parameters of the transition resolve."""
+
+    window_radius_px: int = param(
+        5, 1, 32, unit="px", help="Half the width of the soft outlines that are resolved."
+    )
+    steepest_surface: float = param(
+        0.35, 0.05, 2.0, help="Change of radius per px up to which a slope is a surface."
+    )
+    least_contrast: float = param(
+        0.35, 0.05, 1.0, help="Change, as a part of the largest radius near, that makes an outline."
+    )
+
+
+def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
+    """Snap soft outlines in a radius map to the radius on either side.
+
+    Parameters
+    ----------
+    radius : Array
+        Disk radius in px, HxW float32, >= 0.
+    params : ResolveParams
+        Window and thresholds.
+
+    Returns
+    -------
+    Array
+        Resolved radius, HxW float32.
+
+    Raises
+    ------
+    ValueError
+        If `radius` is not a map of radii.
+    """
+    check_radius("resolve", radius)
+    size = 2 * params.window_radius_px + 1
+    window = np.ones((size, size), np.uint8)
+    low, high = cv2.erode(radius, window), cv2.dilate(radius, window)
+    out = np.empty(radius.shape, np.float32)
+    surface, contrast = params.steepest_surface * size, params.least_contrast
+    disks = np.ascontiguousarray(radius)
+    run_strips(lambda a, b: _snap(disks, low, high, surface, contrast, a, b, out), len(out))
+    return out
+
+
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, i64, i64, writes(f32, 2))
+def _snap(radius, low, high, surface, contrast, start, stop, out):  # type: ignore[no-untyped-def]
+    """Take the nearer of the window's extremes wherever they differ too much for a surface."""
+    for y in range(start, stop):
+        for x in range(radius.shape[1]):
+            r, near, far = radius[y, x], low[y, x], high[y, x]
+            outline = far - near > max(surface, contrast * far)
+            snapped = near if r - near <= far - r else far
+            out[y, x] = snapped if outline else r

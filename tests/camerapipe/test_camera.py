@@ -1,0 +1,157 @@
+"""The whole job on small pictures with a known answer."""
+
+import cv2
+import numpy as np
+import pytest
+
+import camerapipe
+from camerapipe.budget import Budget
+from camerapipe.pipelines import PRESETS
+from camerapipe.report import Caveat
+from stages.grid import BlurMap
+from stages.tone import SRGB, linearise
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A sharp textured subject in front of a textured background of sigma 3 px, sRGB uint8."""
+    rng = np.random.default_rng(7)
+
+    def texture(cell):
+        small = rng.random((240 // cell, 320 // cell, 3), np.float32)
+        return cv2.resize(small, (320, 240), interpolation=cv2.INTER_NEAREST)
+
+    subject = np.zeros((240, 320, 1), np.float32)
+    subject[60:200, 110:220] = 1
+    picture = subject * texture(10) + (1 - subject) * cv2.GaussianBlur(texture(16), (0, 0), 3.0)
+    return (255 * (0.1 + 0.8 * picture)).astype(np.uint8), subject[:, :, 0] > 0
+
+
+def test_the_subject_stays_and_the_background_goes(scene):
+    picture, subject = scene
+    shot = camerapipe.render(picture, strength=3.0)
+    inside = cv2.erode(subject.astype(np.uint8), np.ones((9, 9))) > 0
+    outside = cv2.dilate(subject.astype(np.uint8), np.ones((25, 25))) == 0
+    assert np.median(shot.blur_map.sigma[inside]) < 1.0
+    assert np.median(shot.blur_map.sigma[outside]) == pytest.approx(3.0, abs=0.6)
+    detail = [np.abs(cv2.Laplacian(i, cv2.CV_32F)) for i in (picture / np.float32(255), shot.image)]
+    assert detail[1][inside].mean() > 0.9 * detail[0][inside].mean()
+    assert detail[1][outside].mean() < 0.5 * detail[0][outside].mean()
+
+
+def test_strength_one_changes_nothing(scene):
+    picture, _ = scene
+    shot = camerapipe.render(picture, strength=1.0)
+    np.testing.assert_array_equal(np.rint(shot.image * 255).astype(np.uint8), picture)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_constant_picture_stays_constant(preset):
+    grey = np.full((64, 96, 3), 0.5, np.float32)
+    shot = camerapipe.render(grey, preset=preset, force=True, params=quick(preset))
+    np.testing.assert_allclose(shot.image, 0.5, atol=1e-6)
+    assert shot.blur_map.sigma.shape == (64, 96)
+
+
+def quick(preset):
+    return {} if preset == "default" else {"propagate": {"iterations": 30}}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (7, 7), (33, 41)])
+def test_every_size_comes_out(shape, preset):
+    rng = np.random.default_rng(2)
+    picture = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    shot = camerapipe.render(picture, preset=preset, force=True, params=quick(preset))
+    assert shot.image.shape == (*shape, 3) and np.isfinite(shot.image).all()
+
+
+def test_a_blocking_finding_leaves_the_picture_untouched():
+    flat = np.full((50, 60, 3), 77, np.uint8)
+    shot = camerapipe.render(flat)
+    assert shot.findings[0].code == "too_few_edges"
+    assert shot.report.graph == "pass-through" and shot.blur_map is None
+    np.testing.assert_array_equal(np.rint(shot.image * 255), flat)
+    forced = camerapipe.render(flat, force=True)
+    assert forced.report.graph == "default" and forced.findings[0].code == "too_few_edges"
+
+
+def test_a_linear_array_comes_back_linear(scene):
+    picture, _ = scene
+    linear = linearise(picture)
+    shot = camerapipe.render(linear, encoding="linear", strength=1.0)
+    np.testing.assert_allclose(shot.image, linear, atol=2e-5)
+
+
+def test_a_map_of_ones_own(scene):
+    picture, subject = scene
+    sigma = np.where(subject, 0, 4).astype(np.float32)
+    shot = camerapipe.render(picture, from_map=sigma, strength=2.0)
+    assert shot.report.graph == "from-map"
+    np.testing.assert_array_equal(shot.blur_map.sigma, sigma)
+    inside = cv2.erode(subject.astype(np.uint8), np.ones((7, 7))) > 0
+    np.testing.assert_array_equal(np.rint(shot.image * 255)[inside], picture[inside])
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (np.zeros((5, 5), np.float32), r"from_map: expected shape \(240, 320\); got \(5, 5\)"),
+        (np.full((240, 320), np.nan), "must be finite"),
+        (np.full((240, 320), -1.0), "not negative"),
+    ],
+)
+def test_a_wrong_map_is_refused(scene, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        camerapipe.render(scene[0], from_map=wrong)
+
+
+def test_the_point_of_focus_sets_what_stays_sharp(scene):
+    """Pointing at the blurred background makes its blur count as in focus: nothing is added."""
+    picture, _ = scene
+    shot = camerapipe.render(picture, strength=3.0, focus=(20, 20))
+    change = np.abs(np.rint(shot.image * 255) - picture)[10:30, 10:30]
+    assert change.max() <= 1
+    with pytest.raises(ValueError, match="focus: expected a point within 320x240 pixels; got 320"):
+        camerapipe.render(picture, focus=(320, 10))
+
+
+@pytest.mark.parametrize("budget", ["20ms", "200ms", "20s"])
+def test_any_budget_gives_a_complete_picture_with_honest_caveats(scene, budget):
+    shot = camerapipe.render(scene[0], budget=budget)
+    report = shot.report
+    assert np.isfinite(shot.image).all() and shot.blur_map.confidence.all()
+    propagate = next(row for row in report.stages if row.name == "propagate")
+    assert propagate.steps >= 1
+    if budget == "20s":
+        assert report.caveats == Caveat.NONE and not report.late
+    if propagate.steps == 1:
+        assert Caveat.UNFINISHED in propagate.caveats
+    assert report.late == (report.spent_ms > report.budget_ms)
+
+
+def test_report_and_kept_values(scene):
+    shot = camerapipe.render(scene[0], keep=["sparse"])
+    assert isinstance(shot.kept["sparse"], BlurMap) and not shot.kept["sparse"].is_dense
+    data = shot.report.to_dict()
+    names = [row["name"] for row in data["stages"]]
+    assert names[0] == "develop" and names[-1] == "encode" and "propagate" in names
+    assert data["versions"]["camerapipe"] == camerapipe.__version__
+    assert data["findings"][0]["code"] == shot.findings[0].code
+
+
+def test_mistakes_are_named(scene):
+    with pytest.raises(ValueError, match=r"radius\.strength: expected float in 1\.0\.\.8\.0; got"):
+        camerapipe.render(scene[0], strength=9)
+    with pytest.raises(ValueError, match="budget: stage 'propogate' does not exist"):
+        camerapipe.render(scene[0], budget=Budget(None, {"propogate": 5.0}))
+    with pytest.raises(ValueError, match="finite"):
+        camerapipe.render(np.full((8, 8, 3), np.nan, np.float32))
+
+
+def test_check_gives_the_verdict_first(scene):
+    assert camerapipe.check(scene[0])[0].code == "defocus_present"
+
+
+def test_the_capture_keeps_its_curve(scene):
+    assert camerapipe.render(scene[0]).capture.curve is SRGB

@@ -1,0 +1,199 @@
+"""The command line as a person meets it: in a process of its own where the exit matters."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from camerapipe.cli import COMMANDS, main
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    """A small picture with a sharp middle and a blurred surround, as a JPEG."""
+    rng = np.random.default_rng(5)
+    small = rng.integers(20, 236, (20, 30, 3)).astype(np.uint8)
+    sharp = cv2.resize(small, (360, 240), interpolation=cv2.INTER_NEAREST)
+    picture = cv2.GaussianBlur(sharp, (0, 0), 3.5)
+    picture[70:170, 110:250] = sharp[70:170, 110:250]
+    path = tmp_path_factory.mktemp("photos") / "photo.jpg"
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return path
+
+
+@pytest.fixture
+def run(capfd):
+    """Call the command line; give exit code, stdout, stderr."""
+
+    def call(*args):
+        with pytest.raises(SystemExit) as left:
+            main([str(arg) for arg in args])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return left.value.code, out, err
+
+    return call
+
+
+def test_help_is_quick_to_import():
+    """`--help` loads none of the heavy packages (which is what keeps it below 0.3 s)."""
+    code = (
+        "import sys; sys.argv = ['camerapipe', '--help']\n"
+        "from camerapipe.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('numpy', 'cv2', 'numba', 'scipy', 'rawpy', 'PIL', 'rich')"
+        " if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    for name in COMMANDS:
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name, run):
+    code, out, _ = run(name, "--help")
+    assert code == 0 and "Usage" in out
+
+
+def test_render_writes_picture_map_and_report(photograph, tmp_path, run):
+    before = photograph.read_bytes()
+    code, out, err = run(
+        "render", photograph, "-o", tmp_path / "out.jpg", "--map", tmp_path / "map.tiff",
+        "--report", tmp_path / "report.json", "--strength", 3,
+    )  # fmt: skip
+    assert (code, out) == (0, "")
+    assert "propagate" in err and "out.jpg" in err
+    assert cv2.imread(str(tmp_path / "out.jpg")).shape == (240, 360, 3)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["stages"][-1]["name"] == "write"
+    assert photograph.read_bytes() == before
+
+
+def test_the_map_renders_again(photograph, tmp_path, run):
+    assert run("map", photograph, "-o", tmp_path / "map.tiff", "-q")[0] == 0
+    code, _, err = run(
+        "render", photograph, "-o", tmp_path / "again.png", "--from-map", tmp_path / "map.tiff"
+    )
+    assert code == 0 and "from-map" in err
+
+
+def test_several_inputs_and_one_that_is_bad(photograph, tmp_path, run):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"not a picture")
+    good = tmp_path / "good.jpg"
+    good.write_bytes(photograph.read_bytes())
+    code, out, err = run("render", good, bad, photograph, "-o", tmp_path / "dir", "--json")
+    assert code == 1
+    assert len(json.loads(out)) == 2
+    assert sorted(p.name for p in (tmp_path / "dir").iterdir()) == [
+        "good_bokeh.jpg",
+        "photo_bokeh.jpg",
+    ]
+    assert err.count("error:") == 1 and "bad.jpg" in err
+
+
+def test_exit_codes(photograph, tmp_path, run):
+    out = tmp_path / "out.jpg"
+    assert run("render", tmp_path / "absent.jpg", "-o", out)[0] == 3
+    assert run("render", photograph, "-o", out, "--max-pixels", 100)[0] == 4
+    assert run("render", photograph, "-o", photograph)[0] == 5
+    assert run("render", photograph, "-o", tmp_path / "out.gif")[0] == 5
+    assert run("render", photograph, "-o", tmp_path / "none" / "out.jpg")[0] == 5
+    assert run("render", photograph, "-o", out, "--strength", 99)[0] == 2
+    assert run("render", photograph, "-o", out, "--set", "blur.exat=1")[0] == 2
+    assert run("render", photograph, "-o", out, "--budget", "soon")[0] == 2
+    assert run("render", photograph)[0] == 2
+    assert run("graph", "nonsense")[0] == 2
+    assert not out.exists()
+    assert run("render", photograph, "-o", out, "-q")[0] == 0
+    assert run("render", photograph, "-o", out, "-q")[0] == 5
+    assert run("render", photograph, "-o", out, "-q", "--overwrite")[0] == 0
+
+
+def test_strict_exit_codes(photograph, tmp_path, run):
+    late = ("--budget", "1ms", "--strict-budget", "-q")
+    assert run("render", photograph, "-o", tmp_path / "late.jpg", *late)[0] == 6
+    flat = tmp_path / "flat.png"
+    cv2.imwrite(str(flat), np.full((60, 80, 3), 90, np.uint8))
+    code, _, err = run("render", flat, "-o", tmp_path / "flat_out.png", "--strict-check", "-q")
+    assert code == 7 and "too_few_edges" in err
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "flat_out.png")), cv2.imread(str(flat)))
+    assert run("check", flat, "--strict-check")[0] == 7
+    assert run("check", photograph, "--strict-check")[0] == 0
+
+
+def test_an_input_cannot_be_its_own_output_through_a_link(photograph, tmp_path, run):
+    link = tmp_path / "link.jpg"
+    os.symlink(photograph, link)
+    before = photograph.read_bytes()
+    code, _, err = run("render", photograph, "-o", link, "--overwrite")
+    assert code == 5 and "input" in err
+    assert photograph.read_bytes() == before
+
+
+def test_two_inputs_of_one_name(photograph, tmp_path, run):
+    other = tmp_path / photograph.name
+    other.write_bytes(photograph.read_bytes())
+    code, _, err = run("render", photograph, other, "-o", tmp_path / "dir")
+    assert code == 2 and "would both be written to" in err
+
+
+def test_a_picture_on_stdout(photograph):
+    done = subprocess.run(
+        [sys.executable, "-m", "camerapipe", "render", str(photograph), "-o", "-", "-q"],
+        capture_output=True,
+        check=True,
+    )
+    picture = cv2.imdecode(np.frombuffer(done.stdout, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (240, 360, 3)
+
+
+def test_check_as_json(photograph, run):
+    code, out, _ = run("check", photograph, "--json")
+    assert code == 0
+    assert json.loads(out)["findings"][0]["code"] == "defocus_present"
+
+
+def test_optics_of_the_paper(run):
+    code, out, _ = run(
+        "optics", "--focal", 4.48, "--fnumber", 2.8, "--sensor", "1/2.5", "--coc", 4.788,
+        "--distance", 0.5, "--json",
+    )  # fmt: skip
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["hyperfocal_m"] == pytest.approx(1.501, abs=1e-3)
+    assert facts["background_sigma_px"] == pytest.approx(facts["background_blur_px"] / 4)
+    assert run("optics", "--focal", 0, "--fnumber", 2.8)[0] == 2
+    assert run("optics", "--focal", 4, "--fnumber", 2.8, "--sensor", "huge")[0] == 2
+
+
+def test_graph_as_text_and_as_mermaid(run):
+    _, text, _ = run("graph")
+    assert "propagate" in text and "anytime" in text and "check:" in text
+    _, chart, _ = run("graph", "direct", "--mermaid")
+    assert chart.startswith("flowchart TD") and "upsample" not in chart
+
+
+def test_doctor(run):
+    code, out, _ = run("doctor", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["versions"]["numpy"] == np.__version__
+    assert facts["limits"]["max_pixels"] > 100_000_000
+
+
+def test_demo(tmp_path, run):
+    pytest.importorskip("skimage")
+    code, _, err = run("demo", "-o", tmp_path / "demo")
+    assert code == 0 and str(tmp_path / "demo") in err
+    made = {path.name for path in (tmp_path / "demo").iterdir()}
+    for name in ("coffee", "chelsea"):
+        assert {
+            f"{name}_bokeh.jpg", f"{name}_map.tiff", f"{name}_report.json", f"{name}_sheet.png",
+        } <= made  # fmt: skip

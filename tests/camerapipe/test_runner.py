@@ -1,0 +1,148 @@
+from dataclasses import dataclass
+
+import pytest
+
+from camerapipe.budget import Budget, Deadline
+from camerapipe.graph import Graph, Node
+from camerapipe.report import Caveat
+from camerapipe.runner import Costs, run
+from stages.params import Estimate, Params, param
+
+
+class World:
+    """A clock and stages that take a known time on it."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def clock(self):
+        return self.now_s
+
+    def spend(self, ms):
+        self.now_s += ms / 1000
+
+    def plain(self, ms):
+        def stage(value):
+            self.spend(ms)
+            return value + 1
+
+        return stage
+
+    def refine(self, value):
+        for index in range(50):
+            self.spend(10)
+            yield Estimate(value + index, 50.0 - index, index == 49)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleParams(Params):
+    factor: int = param(3, 1, 9, help="factor")
+
+
+def scale(value, params):
+    return value * params.factor
+
+
+def run_graph(world, nodes, outputs, budget=Budget(), costs=None, **more):
+    return run(
+        Graph("g", ("x",), tuple(nodes), outputs),
+        {"x": 1},
+        {ScaleParams: ScaleParams(factor=4)},
+        megapixels=1.0,
+        costs=costs or Costs(),
+        budget=budget,
+        deadline=Deadline.after(budget.total_ms, world.clock)
+        if budget.total_ms
+        else Deadline(clock=world.clock),
+        **more,
+    )
+
+
+def test_values_flow_and_are_released_after_their_last_reader():
+    world = World()
+    nodes = [
+        Node("a", world.plain(5), ("x",), "y"),
+        Node("scale", scale, ("y",), "z", ScaleParams),
+    ]
+    done = run_graph(world, nodes, ("z",))
+    assert done.values == {"z": 8}
+    assert [row.name for row in done.stages] == ["a", "scale"]
+    assert done.stages[0].used_ms == pytest.approx(5)
+    assert done.stages[1].params == {"factor": 4}
+    assert run_graph(world, nodes, ("z",), keep=["y"]).values == {"y": 2, "z": 8}
+
+
+def test_plain_nodes_are_paid_before_an_anytime_node():
+    world = World()
+    nodes = [
+        Node("refine", world.refine, ("x",), "y", anytime=True),
+        Node("late", world.plain(60), ("y",), "z", cost=60),
+    ]
+    done = run_graph(world, nodes, ("z",), Budget(200))
+    refine, late = done.stages
+    assert refine.granted_ms == pytest.approx(140)
+    assert refine.used_ms <= 140
+    assert refine.caveats == Caveat.UNFINISHED
+    assert late.caveats == Caveat.NONE
+    assert world.now_s <= 0.200
+
+
+def test_an_early_finisher_passes_its_time_on():
+    world = World()
+    nodes = [
+        Node("quick", world.plain(1), ("x",), "y", cost=100),
+        Node("refine", world.refine, ("y",), "z", anytime=True),
+    ]
+    assert run_graph(world, nodes, ("z",), Budget(600)).stages[1].caveats == Caveat.NONE
+
+
+def test_a_fallback_runs_where_the_full_form_would_not_fit():
+    world = World()
+    node = Node(
+        "blur", world.plain(80), ("x",), "y", cost=80, fallback=world.plain(10), fallback_cost=10
+    )
+    after = Node("after", world.plain(30), ("y",), "z", cost=30)
+    tight = run_graph(world, [node, after], ("z",), Budget(100)).stages[0]
+    assert tight.caveats == Caveat.FALLBACK and tight.used_ms == pytest.approx(10)
+    assert run_graph(world, [node, after], ("z",), Budget(150)).stages[0].caveats == Caveat.NONE
+
+
+def test_being_late_is_a_caveat():
+    world = World()
+    nodes = [Node("slow", world.plain(500), ("x",), "y"), Node("a", world.plain(1), ("y",), "z")]
+    done = run_graph(world, nodes, ("z",), Budget(100))
+    assert done.values["z"] == 3
+    assert [Caveat.OVERRUN in row.caveats for row in done.stages] == [True, True]
+
+
+def test_costs_are_learnt():
+    world, costs = World(), Costs()
+    slow = Node(
+        "blur", world.plain(300), ("x",), "y", cost=10, fallback=world.plain(5), fallback_cost=5
+    )
+    first = run_graph(world, [slow], ("y",), Budget(100), costs).stages[0]
+    second = run_graph(world, [slow], ("y",), Budget(100), costs).stages[0]
+    assert first.caveats == Caveat.OVERRUN
+    assert second.caveats == Caveat.FALLBACK
+
+
+def test_a_stage_budget_holds_without_a_total():
+    world = World()
+    nodes = [Node("refine", world.refine, ("x",), "y", anytime=True)]
+    row = run_graph(world, nodes, ("y",), Budget(None, {"refine": 95.0})).stages[0]
+    assert row.granted_ms == 95 and row.used_ms <= 95 and row.caveats == Caveat.UNFINISHED
+
+
+def test_an_error_names_its_stage():
+    def broken(value):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError) as caught:
+        run_graph(World(), [Node("broken", broken, ("x",), "y")], ("y",))
+    assert caught.value.__notes__ == ["in stage 'broken' of graph 'g'"]
+
+
+def test_a_missing_source_is_named():
+    with pytest.raises(ValueError, match="source 'x' is not given"):
+        run(Graph("g", ("x",), (Node("a", scale, ("x",), "y", ScaleParams),), ("y",)), {}, {},
+            megapixels=1.0, costs=Costs())  # fmt: skip

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from stages.bokeh import RadiusParams, dead_zone, disk_radius, focus_sigma
+from stages.bokeh.disk import effective_radius
+from stages.grid import BlurMap, Grid
+
+DEFAULT = RadiusParams()
+
+
+def blur_map(sigma, confidence=None, step=1):
+    sigma = np.atleast_2d(np.asarray(sigma, np.float32))
+    weight = np.ones_like(sigma) if confidence is None else np.atleast_2d(confidence)
+    return BlurMap(sigma, weight.astype(np.float32), Grid(sigma.shape, step))
+
+
+def test_focus_is_a_low_percentile_of_what_is_known():
+    sigma = np.array([0.0, 0.0, 0.6, 0.7, 3.0, 4.0, 5.0])
+    confidence = np.array([0, 0, 1, 1, 1, 1, 1])
+    assert focus_sigma(blur_map(sigma, confidence), DEFAULT) == pytest.approx(0.6)
+    heavy = np.array([0, 0, 1, 90, 1, 1, 1])
+    assert focus_sigma(blur_map(sigma, heavy), DEFAULT) == pytest.approx(0.7)
+    assert focus_sigma(blur_map(sigma, 0 * heavy), DEFAULT) == 0
+
+
+def test_strength_one_renders_nothing():
+    blur = blur_map(np.linspace(0, 50, 300))
+    np.testing.assert_array_equal(disk_radius(blur, 0.5, RadiusParams(strength=1.0)), 0)
+
+
+@pytest.mark.parametrize("strength", [1.3, 2.0, 5.0])
+def test_variances_add_up_to_the_strength(strength):
+    sigma = np.linspace(4, 12, 60).astype(np.float32)
+    params = RadiusParams(strength=strength, max_radius_px=400.0)
+    radius = disk_radius(blur_map(sigma), 0.5, params)[0]
+    kept = np.sqrt(sigma.astype(np.float64) ** 2 - 0.5**2)
+    rendered = np.array([effective_radius(float(r)) / 2 for r in radius])
+    np.testing.assert_allclose(np.hypot(kept, rendered), strength * kept, rtol=3e-3)
+
+
+def test_radius_never_falls_with_blur_and_ends_at_the_cap():
+    radius = disk_radius(blur_map(np.linspace(0, 60, 20000)), 0.4, DEFAULT)[0]
+    assert np.all(np.diff(radius) >= 0)
+    assert radius[0] == 0
+    assert radius[-1] == DEFAULT.max_radius_px
+
+
+def test_dead_zone_covers_focus_and_the_step_of_the_estimate():
+    blur = blur_map([0.79, 1.6, 1.99, 6.0])
+    params = DEFAULT.replace(focus_margin=1.6, focus_floor_px=0.5)
+    assert dead_zone(blur_map([0.5]), blur, None, params) == pytest.approx(0.8)
+    assert dead_zone(blur_map([0.1]), blur, None, params) == pytest.approx(0.5)
+    assert dead_zone(blur_map([0.5], step=4), blur, None, params) == pytest.approx(2.0)
+    assert np.count_nonzero(disk_radius(blur, 0.8, DEFAULT)) == 3
+    assert np.count_nonzero(disk_radius(blur, 1.6, DEFAULT)) == 2
+
+
+def test_a_named_point_sets_the_dead_zone():
+    blur = blur_map([[1.0, 2.0], [3.0, 4.0]])
+    assert dead_zone(blur_map([0.5]), blur, (1.9, 0.2), DEFAULT) == pytest.approx(1.6 * 2.0)
+
+
+def test_faint_radii_are_not_rendered_and_small_ones_have_their_second_moment():
+    params = RadiusParams(strength=float(np.sqrt(2)), focus_floor_px=0.0)
+    asked = np.array([0.3, 0.49, 1.5, 1.8, 2.2, 2.9])
+    radius = disk_radius(blur_map(asked / 2), 0.0, params)[0]
+    np.testing.assert_array_equal(radius[:2], 0)
+    effective = [effective_radius(float(r)) for r in radius[2:]]
+    np.testing.assert_allclose(effective, asked[2:], rtol=0.01)
+
+
+def test_wrong_arguments_are_named():
+    blur = blur_map([1.0])
+    with pytest.raises(ValueError, match="radius: dead_zone must be finite and >= 0; got -1"):
+        disk_radius(blur, -1.0, DEFAULT)
+    with pytest.raises(ValueError, match=r"radius\.strength: expected .* got 0\.5"):
+        RadiusParams(strength=0.5)
+
+
+def test_the_layout_of_the_map_does_not_matter():
+    sigma = np.random.default_rng(0).uniform(0, 9, (20, 30)).astype(np.float32)
+    turned = disk_radius(blur_map(sigma.T), 0.5, DEFAULT)
+    np.testing.assert_array_equal(turned.T, disk_radius(blur_map(sigma), 0.5, DEFAULT))

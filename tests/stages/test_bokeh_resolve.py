@@ -1,0 +1,51 @@
+import cv2
+import numpy as np
+import pytest
+
+from stages.bokeh import ResolveParams, resolve_transitions
+
+DEFAULT = ResolveParams()
+
+
+def step_map(low=0.0, high=20.0):
+    radius = np.full((60, 80), high, np.float32)
+    cv2.circle(radius, (40, 30), 18, low, -1)
+    return radius
+
+
+def test_constants_steps_and_slants_stay():
+    slant = np.linspace(0, 20, 80, dtype=np.float32) * np.ones((60, 1), np.float32)
+    for radius in (np.full((60, 80), 7, np.float32), step_map(), slant):
+        np.testing.assert_array_equal(resolve_transitions(radius, DEFAULT), radius)
+
+
+@pytest.mark.parametrize("sigma_px", [1.0, 2.0])
+@pytest.mark.parametrize("low", [0.0, 3.0])
+def test_a_blurred_step_becomes_a_step_where_it_was(sigma_px, low):
+    sharp = step_map(low)
+    soft = cv2.GaussianBlur(sharp, (0, 0), sigma_px)
+    resolved = resolve_transitions(soft, DEFAULT)
+    middle = (low + 20) / 2
+    between = np.abs(resolved - middle) < 0.9 * (20 - middle)
+    assert np.count_nonzero(np.abs(soft - middle) < 0.9 * (20 - middle)) > 100
+    assert np.count_nonzero(between) == 0
+    moved = (resolved < middle) != (sharp < middle)
+    assert moved.mean() < 0.01
+
+
+def test_a_wider_outline_needs_a_wider_window():
+    soft = cv2.GaussianBlur(step_map(), (0, 0), 4.0)
+
+    def unresolved(window_radius_px):
+        resolved = resolve_transitions(soft, ResolveParams(window_radius_px=window_radius_px))
+        return np.count_nonzero((resolved > 2) & (resolved < 18))
+
+    assert unresolved(12) == 0
+    assert unresolved(3) > 100
+
+
+def test_what_is_not_a_map_of_radii_is_refused():
+    with pytest.raises(ValueError, match="resolve: radius must be HxW float32"):
+        resolve_transitions(np.zeros((3, 3)), DEFAULT)
+    with pytest.raises(ValueError, match=r"resolve: radius must lie in \[0, 400\] px; got -1..0"):
+        resolve_transitions(np.array([[0, -1]], np.float32), DEFAULT)

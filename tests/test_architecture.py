@@ -1,0 +1,110 @@
+"""The laws of the house: who may import whom, and how large a room may be."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(p for package in ("stages", "camerapipe") for p in (ROOT / package).rglob("*.py"))
+# Rooms of camerapipe, lowest level first: each imports only from lower levels, or its own room.
+LEVELS = [
+    {"report", "capture", "optics"},
+    {"budget", "graph"},
+    {"ingest", "pipelines", "settings", "runner", "sheet"},
+    {"runtime"},
+    {"camera"},
+    {"cli"},
+]
+STAGES_MAY_IMPORT = {"numpy", "cv2", "numba", "scipy", "stages"}
+STANDARD_FORBIDDEN = {"os", "time", "logging", "pathlib", "io", "sys", "subprocess", "datetime"}
+WORKERS_ROOM = "stages/strips.py"
+MOST_LINES, MOST_FUNCTION_LINES = 350, 60
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert all(alias.name != "*" for alias in node.names), f"{path}: star import"
+            yield node.module or ""
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_stages_know_no_file_clock_or_camera(path):
+    if path.relative_to(ROOT).parts[0] != "stages":
+        return
+    import sys
+
+    for module in imports(path):
+        top = module.split(".")[0]
+        standard = top in sys.stdlib_module_names
+        assert standard or top in STAGES_MAY_IMPORT, f"{path} imports {module}"
+        if name_of(path) != WORKERS_ROOM:
+            assert top not in STANDARD_FORBIDDEN, f"{path} imports {module}"
+            assert not module.startswith("concurrent"), f"{path} imports {module}"
+
+
+def level_of(room):
+    found = [level for level, rooms in enumerate(LEVELS) if room in rooms]
+    assert found, f"give the room {room!r} a level"
+    return found[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_camerapipe_imports_point_one_way(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] != "camerapipe" or parts[1] in ("__init__", "__main__"):
+        return
+    for module in imports(path):
+        package, _, rest = module.partition(".")
+        if package != "camerapipe" or not rest:
+            continue
+        room = rest.split(".")[0]
+        if room != parts[1] and (parts[1], room) not in SAME_LEVEL:
+            assert level_of(room) < level_of(parts[1]), f"{path} imports {module}"
+
+
+# Neighbours on one level that may see each other, in this direction only.
+SAME_LEVEL = {("capture", "report"), ("optics", "capture"), ("settings", "pipelines"),
+              ("sheet", "ingest")}  # fmt: skip
+
+
+def test_no_import_cycle():
+    graph = {}
+    for path in SOURCES:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        tree = ast.parse(path.read_text())
+        graph[name] = {
+            module
+            for node in tree.body
+            for module in (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module] + [f"{node.module}.{a.name}" for a in node.names]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+    graph = {name: {m for m in found if m in graph and m != name} for name, found in graph.items()}
+    while graph:
+        leaves = {name for name, found in graph.items() if not found & set(graph)}
+        assert leaves, f"these import each other in a circle: {sorted(graph)}"
+        graph = {name: found for name, found in graph.items() if name not in leaves}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_rooms_stay_small(path):
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            doc = ast.get_docstring(node, clean=False)
+            lines = (node.end_lineno or 0) - node.lineno + 1 - (len(doc.splitlines()) if doc else 0)
+            assert lines <= MOST_FUNCTION_LINES, f"{path}: {node.name} has {lines} lines"
