@@ -10,8 +10,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from camerapipe.runtime import ensure_kernel_cache
-
 if TYPE_CHECKING:
     from camerapipe.camera import check, render
     from camerapipe.capture import Capture, CaptureError, LimitError, OutputError, Shot
@@ -20,8 +18,6 @@ __version__ = "0.1.0"
 __all__ = ["Capture", "CaptureError", "LimitError", "OutputError", "Shot", "check", "render"]
 
 _HOMES = {"render": "camerapipe.camera", "check": "camerapipe.camera"}
-
-ensure_kernel_cache()
 
 
 def __getattr__(name: str) -> Any:

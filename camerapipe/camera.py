@@ -21,13 +21,15 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import CHECK, FROM_MAP, PASS_THROUGH, STAGE_NAMES
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Costs, Run, run
-from camerapipe.runtime import peak_mb, versions, warm_up
+from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
 from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
 from stages.grid import BlurMap, Grid, lift
 
 MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
+
+ensure_kernel_cache()
 
 Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 

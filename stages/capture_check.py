@@ -193,7 +193,7 @@ def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Find
             "subtle. Move closer to the subject, or the background farther away.",
             blurred, limits.present_sigma_px,
         )  # fmt: skip
-    nearer = f"nearer than {_nearest_m(optics, limits):.1f} m with this lens" if optics else ""
+    nearer = f"nearer than {_nearest_m(optics, limits):.2g} m with this lens" if optics else ""
     advice = f"Move closer ({nearer})" if nearer else "Move closer"
     return Finding(
         "everything_in_focus", warning,

@@ -6,6 +6,7 @@ import functools
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,10 +56,16 @@ def common_options(command: F) -> F:
         ),
         click.option("--max-pixels", type=click.IntRange(1), help="refuse larger captures"),
         click.option("--json", "as_json", is_flag=True, help="machine-readable result on stdout"),
-        click.option("-q", "--quiet", is_flag=True, help="errors only"),
+        click.option("-q", "--quiet", is_flag=True, callback=_without_notes, help="errors only"),
         click.option("-v", "--verbose", is_flag=True, help="tracebacks and parameters"),
     ]
     return functools.reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def _without_notes(ctx: click.Context, option: click.Parameter, quiet: bool) -> bool:
+    if quiet:
+        warnings.simplefilter("ignore")
+    return quiet
 
 
 def usage_errors(command: F) -> F:

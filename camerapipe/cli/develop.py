@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,15 +214,12 @@ def _jobs(options: dict[str, Any]) -> list[Job]:
             raise Failure("-o - takes one input, and no --json", USAGE)
         return [Job(inputs[0], None, _path(options["map_to"]), _path(options["report_to"]))]
     several = len(inputs) > 1
-    jobs = [
-        Job(
-            source,
-            _output(options["output"], source, several, "_bokeh" + _suffix(source)),
-            _output(options["map_to"], source, several, "_map.tiff"),
-            _output(options["report_to"], source, several, "_report.json"),
-        )
-        for source in inputs
-    ]
+    jobs = []
+    for source, name in zip(inputs, _names(inputs), strict=True):
+        picture = _output(options["output"], several, f"{name}_bokeh{_suffix(source)}")
+        blur = _output(options["map_to"], several, f"{name}_map.tiff")
+        report = _output(options["report_to"], several, f"{name}_report.json")
+        jobs.append(Job(source, picture, blur, report))
     taken: dict[Path, Path] = {}
     for job in jobs:
         for path in job.outputs():
@@ -232,7 +230,15 @@ def _jobs(options: dict[str, Any]) -> list[Job]:
     return jobs
 
 
-def _output(target: str | None, source: Path, several: bool, ending: str) -> Path | None:
+def _names(inputs: tuple[Path, ...]) -> list[str]:
+    """Stems of the inputs; a RAW and a JPEG of one stem keep their suffixes apart."""
+    count = Counter(source.stem for source in inputs)
+    return [
+        s.stem if count[s.stem] == 1 else f"{s.stem}_{s.suffix.lower().lstrip('.')}" for s in inputs
+    ]
+
+
+def _output(target: str | None, several: bool, name: str) -> Path | None:
     """File for a result: the target itself, or a name in the folder that it is."""
     if target is None:
         return None
@@ -245,7 +251,7 @@ def _output(target: str | None, source: Path, several: bool, ending: str) -> Pat
         raise Failure(
             f"{path}: is not a folder for outputs: {error.strerror}", UNWRITTEN
         ) from error
-    return path / (source.stem + ending)
+    return path / name
 
 
 def _suffix(source: Path) -> str:

@@ -73,6 +73,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
     from camerapipe import runtime
     from camerapipe.ingest import DEFAULT_MAX_PIXELS, optional_formats
 
+    runtime.ensure_kernel_cache()
     if warm_up:
         prepare(quiet=as_json)
     import cv2

@@ -144,6 +144,14 @@ def test_two_inputs_of_one_name(photograph, tmp_path, run):
     assert code == 2 and "would both be written to" in err
 
 
+def test_a_raw_and_a_jpeg_of_one_stem(photograph, tmp_path, run):
+    other = tmp_path / f"{photograph.stem}.DNG"
+    other.write_bytes(photograph.read_bytes())
+    assert run("render", photograph, other, "-o", tmp_path / "dir", "-q")[0] == 0
+    names = sorted(path.name for path in (tmp_path / "dir").iterdir())
+    assert names == ["photo_dng_bokeh.jpg", "photo_jpg_bokeh.jpg"]
+
+
 def test_a_picture_on_stdout(photograph):
     done = subprocess.run(
         [sys.executable, "-m", "camerapipe", "render", str(photograph), "-o", "-", "-q"],

@@ -70,7 +70,7 @@ def test_advice_names_the_distance_where_the_lens_is_known():
     optics = Optics(LENS, None, (600, 900))
     found = verdict(texture(), optics)
     nearest_m = LENS.distance_for_blur_mm(4 * LENS.pixel_mm((600, 900))) / 1000
-    assert f"nearer than {nearest_m:.1f} m" in found.message
+    assert f"nearer than {nearest_m:.2g} m" in found.message
 
 
 def test_optics_findings_carry_their_numbers():

@@ -1,0 +1,68 @@
+import os
+import sys
+import warnings
+
+import pytest
+
+from camerapipe import runtime
+from stages import kernels
+from stages.kernels import Kernel, i64
+
+
+@pytest.fixture
+def nowhere(monkeypatch, tmp_path):
+    """Neither the code nor the home can be written; temporary files can."""
+    monkeypatch.delenv(runtime.CACHE_VARIABLE, raising=False)
+    monkeypatch.setattr(runtime, "_writable", lambda place: False)
+    monkeypatch.setattr(runtime.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(sys.modules["numba"].config, "CACHE_DIR", "")
+    yield tmp_path
+    os.environ.pop(runtime.CACHE_VARIABLE, None)
+
+
+def test_without_a_place_kernels_are_kept_in_a_temporary_one(nowhere):
+    with pytest.warns(RuntimeWarning, match="no writable place for compiled kernels"):
+        runtime.ensure_kernel_cache()
+    place = os.environ[runtime.CACHE_VARIABLE]
+    assert place.startswith(str(nowhere)) and os.path.isdir(place)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        runtime.ensure_kernel_cache()
+    assert not seen
+
+
+def test_a_place_of_ones_own_is_respected(monkeypatch, tmp_path):
+    monkeypatch.setenv(runtime.CACHE_VARIABLE, str(tmp_path))
+    runtime.ensure_kernel_cache()
+    assert os.environ[runtime.CACHE_VARIABLE] == str(tmp_path) == runtime.kernel_cache()
+
+
+def test_a_kernel_compiles_where_no_cache_can_be_kept(monkeypatch):
+    real = kernels.numba.njit
+
+    def njit(*args, cache=False, **options):
+        if cache:
+            raise RuntimeError("no locator available")
+        return real(*args, **options)
+
+    monkeypatch.setattr(kernels.numba, "njit", njit)
+    assert Kernel(_twice, (i64,))(21) == 42
+
+
+def _twice(value):
+    return 2 * value
+
+
+def test_warm_up_compiles_every_kernel_once():
+    seen = []
+    count = runtime.warm_up(lambda name, done, total: seen.append((name, done, total)))
+    names = [name for name, _, _ in seen]
+    assert count == len(names) == len(set(names)) > 10
+    assert seen[-1][1:] == (count - 1, count)
+    assert all(kernel._compiled is not None for kernel in kernels.registered())
+
+
+def test_facts_about_the_process():
+    assert runtime.available_cores() >= 1
+    assert runtime.versions()["camerapipe"] == "0.1.0"
+    assert runtime.peak_mb() is None or runtime.peak_mb() > 10
