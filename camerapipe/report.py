@@ -16,7 +16,7 @@ class Caveat(enum.Flag):
     UNFINISHED = enum.auto()  # an anytime stage stopped before it was done
     FALLBACK = enum.auto()  # the cheaper form of a stage ran
     SKIPPED = enum.auto()  # the stage did not run
-    OVERRUN = enum.auto()  # the stage took longer than it was granted
+    OVERRUN = enum.auto()  # the stage took longer than it was granted, where it was granted any
 
     def names(self) -> list[str]:
         """Names of the flags set, in lower case."""

@@ -135,7 +135,7 @@ def _run_node(
     used_ms = (deadline.clock() - started) * 1000
     if not node.anytime:
         costs.learn(node, fallback=fallback, per_megapixel=used_ms / megapixels)
-    if grant is not None and used_ms > grant:
+    if grant and used_ms > grant:  # with no time left at its start, it is not to blame
         caveats |= Caveat.OVERRUN
     row = StageReport(
         name=node.name,

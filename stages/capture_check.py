@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
+from stages.arrays import luma
+from stages.blur import BlurParams, edge_blur, gradient, link_edges, noise_sigma, survey
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.optics import Lens
@@ -27,6 +28,7 @@ from stages.tone import SRGB, encode
 AREAS = 16  # along the long side of the first look
 AREA_EDGES = 25  # edge pixels that make an area count
 AREA_QUANTILE = 0.6  # above the median: an area is as blurred as most of its edges
+LEAST_LOG_SIGMA = 0.35  # px: below, sharp edges differ by noise only
 COARSE_AREAS, COARSE_AREA_EDGES = 12, 6  # the same for the second look
 NEGATIVE_CODES = frozenset(
     {"too_dark_or_noisy", "too_few_edges", "no_sharp_subject", "everything_in_focus"}
@@ -102,15 +104,13 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
         The sizes of the two looks are used.
     """
     view = _view(linear, params.view_side_px)
-    found = survey(view, EDGES)
-    sigma = _edge_sigma(view)
+    sigma, noise = _edge_sigma(view)
     areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
-    coarse, _ = _area_blur(
-        _edge_sigma(_view(linear, params.coarse_side_px)), COARSE_AREAS, COARSE_AREA_EDGES
-    )
+    coarse_sigma, _ = _edge_sigma(_view(linear, params.coarse_side_px))
+    coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
     peak = float(np.percentile(view[::2, ::2], 99))
     return Evidence(
-        signal_to_noise=peak / noise_sigma(found),
+        signal_to_noise=peak / noise,
         edges_per_megapixel=float((sigma > 0).sum()) / sigma.size * MEGA,
         cover=areas.size / total,
         sharpest_sigma=_quantile(areas, 0.05),
@@ -245,10 +245,11 @@ def _view(linear: Array, side: int) -> Array:
     return encode(linear, SRGB)
 
 
-def _edge_sigma(view: Array) -> Array:
-    """Blur at the edges of a view in its own pixels, 0 elsewhere."""
-    candidates = edge_blur(view, survey(view, EDGES), EDGES)
-    return link_edges(candidates, Grid(view.shape[:2])).sigma
+def _edge_sigma(view: Array) -> tuple[Array, float]:
+    """Blur at the edges of a view in its own pixels, 0 elsewhere; and the noise of the view."""
+    found = survey(view, EDGES)
+    candidates = edge_blur(view, found, EDGES)
+    return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
 
 
 def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[npt.NDArray[np.float32], int]:
@@ -274,12 +275,11 @@ def _shake_contrast(view: Array, sigma: Array) -> float:
     edges = sigma > 0
     if edges.sum() < AREA_EDGES:
         return 0.0
-    plane = cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)
-    gx = cv2.Scharr(cv2.GaussianBlur(plane, (0, 0), EDGES.edge_scale_px), cv2.CV_32F, 1, 0)[edges]
-    gy = cv2.Scharr(cv2.GaussianBlur(plane, (0, 0), EDGES.edge_scale_px), cv2.CV_32F, 0, 1)[edges]
-    turn = 2 * np.arctan2(gy, gx)
-    basis = np.stack([np.ones_like(turn), np.cos(turn), np.sin(turn)], axis=1)
-    fit, *_ = np.linalg.lstsq(basis, np.log(np.maximum(sigma[edges], 0.35)), rcond=None)
+    gx, gy = (component[edges] for component in gradient(luma(view), EDGES.edge_scale_px))
+    energy = np.maximum(gx * gx + gy * gy, np.finfo(np.float32).tiny)
+    basis = np.stack([np.ones_like(gx), (gx * gx - gy * gy) / energy, 2 * gx * gy / energy])
+    logs = np.log(np.maximum(sigma[edges], LEAST_LOG_SIGMA))
+    fit = np.linalg.lstsq(basis @ basis.T, basis @ logs, rcond=None)[0]  # normal equations
     return math.hypot(float(fit[1]), float(fit[2]))
 
 

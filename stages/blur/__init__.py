@@ -15,7 +15,15 @@ known of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`)
 global and cheap. Temporaries are those of the strips in flight.
 """
 
-from stages.blur.edges import BlurParams, EdgeCandidates, EdgeSurvey, edge_blur, noise_sigma, survey
+from stages.blur.edges import (
+    BlurParams,
+    EdgeCandidates,
+    EdgeSurvey,
+    edge_blur,
+    gradient,
+    noise_sigma,
+    survey,
+)
 from stages.blur.sparse import clean_sparse, link_edges
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "EdgeSurvey",
     "clean_sparse",
     "edge_blur",
+    "gradient",
     "link_edges",
     "noise_sigma",
     "survey",

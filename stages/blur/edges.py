@@ -109,7 +109,7 @@ def survey(view: Array, params: BlurParams) -> EdgeSurvey:
     def part(start: int, stop: int) -> EdgeSurvey:
         read, core = with_halo(start, stop, params.halo, view.shape[0])
         plane = luma(view[read])
-        gx, gy = (component[core] for component in _gradient(plane, params.edge_scale_px))
+        gx, gy = (component[core] for component in gradient(plane, params.edge_scale_px))
         second = np.abs(cv2.filter2D(plane, -1, SECOND_DIFFERENCE)[core])
         codes = np.minimum(second * (NOISE_BINS / NOISE_RANGE), NOISE_BINS - 1).astype(np.int32)
         counts = np.bincount(codes.ravel(), minlength=NOISE_BINS)
@@ -133,7 +133,7 @@ def noise_gain(scale_px: float) -> float:
     size = 2 * (_gaussian_radius(scale_px) + 2) + 1
     impulse = np.zeros((size, size), np.float32)
     impulse[size // 2, size // 2] = 1
-    return float(np.sqrt(np.sum(_gradient(impulse, scale_px)[0].astype(np.float64) ** 2)))
+    return float(np.sqrt(np.sum(gradient(impulse, scale_px)[0].astype(np.float64) ** 2)))
 
 
 def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float]:
@@ -179,7 +179,7 @@ def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandida
 def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
     """Estimate one strip, its halo included (where the outermost rows are not to be used)."""
     plane = luma(view)
-    gx, gy = _gradient(plane, params.edge_scale_px)
+    gx, gy = gradient(plane, params.edge_scale_px)
     low, high = edge_thresholds(found, params)
     noise = noise_sigma(found) if params.exact else 0.0
     offset = SCHARR_VARIANCE if params.exact else 0.0
@@ -193,7 +193,8 @@ def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCan
         candidates.sigma, candidates.strength,
     )  # fmt: skip
     if params.exact:
-        clipped = (view.max(axis=2) >= CLIPPED).astype(np.uint8)
+        brightest = np.maximum(np.maximum(view[:, :, 0], view[:, :, 1]), view[:, :, 2])
+        clipped = (brightest >= CLIPPED).astype(np.uint8)
         reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
         candidates.sigma[cv2.dilate(clipped, reach) > 0] = 0
     return candidates
@@ -203,7 +204,7 @@ def _gaussian_radius(scale_px: float) -> int:
     return math.ceil(4 * scale_px)
 
 
-def _gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
+def gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
     """Scharr gradient of a plane after Gaussian smoothing, per pixel of the plane."""
     if scale_px > 0:
         size = (2 * _gaussian_radius(scale_px) + 1,) * 2
@@ -216,7 +217,7 @@ def _gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
 
 def _energy(plane: Array, scale_px: float, noise: float) -> Array:
     """Gradient energy at a scale, less what white noise of that deviation contributes."""
-    gx, gy = _gradient(plane, scale_px)
+    gx, gy = gradient(plane, scale_px)
     expected = 2 * (noise_gain(scale_px) * noise) ** 2 if noise else 0.0
     return np.maximum(gx * gx + gy * gy - np.float32(expected), ENERGY_FLOOR)
 

@@ -112,7 +112,8 @@ def test_being_late_is_a_caveat():
     nodes = [Node("slow", world.plain(500), ("x",), "y"), Node("a", world.plain(1), ("y",), "z")]
     done = run_graph(world, nodes, ("z",), Budget(100))
     assert done.values["z"] == 3
-    assert [Caveat.OVERRUN in row.caveats for row in done.stages] == [True, True]
+    assert [Caveat.OVERRUN in row.caveats for row in done.stages] == [True, False]
+    assert [row.granted_ms for row in done.stages] == [pytest.approx(100), 0]
 
 
 def test_costs_are_learnt():
