@@ -18,7 +18,7 @@ from camerapipe.capture import Capture, Shot
 from camerapipe.graph import Graph
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, open_capture
 from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_MAP, PASS_THROUGH, STAGE_NAMES
+from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH, STAGE_NAMES
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Costs, Run, run
 from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
@@ -190,12 +190,8 @@ def shoot(
 ) -> Shot:
     """Check a capture, choose its graph, run it within the budget."""
     height, width = capture.linear.shape[:2]
-    if options.focus_point is not None:
-        x, y = options.focus_point
-        if not (0 <= x < width and 0 <= y < height):
-            raise ValueError(
-                f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}"
-            )
+    _check_point(options.focus_point, width, height)
+    _check_keep(options.keep)
     deadline = _start(options)
     started = deadline.clock()
     checked = _check(capture, options, deadline)
@@ -240,6 +236,19 @@ def shoot(
 def with_stage(report: Report, stage: StageReport) -> Report:
     """Add a stage that ran after the graph, such as writing."""
     return replace(report, stages=(*report.stages, stage), peak_mb=peak_mb())
+
+
+def _check_point(point: tuple[float, float] | None, width: int, height: int) -> None:
+    if point is not None and not (0 <= point[0] < width and 0 <= point[1] < height):
+        x, y = point
+        raise ValueError(f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}")
+
+
+def _check_keep(names: Iterable[str]) -> None:
+    known = {name for graph in GRAPHS.values() for name in graph.values()}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
 
 
 def _late(budget: Budget, spent_ms: float, rows: Iterable[StageReport]) -> bool:

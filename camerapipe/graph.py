@@ -64,6 +64,10 @@ class Graph:
         last = {value: node.name for node in self.order for value in node.inputs}
         return {value: node for value, node in last.items() if value not in self.outputs}
 
+    def values(self) -> tuple[str, ...]:
+        """Names of all values: sources, and what the nodes make."""
+        return (*self.sources, *(node.output for node in self.order))
+
     def sections(self) -> tuple[type[Params], ...]:
         """Types of the parameters, each once, in order of execution."""
         return tuple(dict.fromkeys(node.params for node in self.order if node.params))

@@ -145,6 +145,8 @@ def test_mistakes_are_named(scene):
         camerapipe.render(scene[0], strength=9)
     with pytest.raises(ValueError, match="budget: stage 'propogate' does not exist"):
         camerapipe.render(scene[0], budget=Budget(None, {"propogate": 5.0}))
+    with pytest.raises(ValueError, match="keep: no graph has a value 'sparce'"):
+        camerapipe.render(scene[0], keep=["sparce"])
     with pytest.raises(ValueError, match="finite"):
         camerapipe.render(np.full((8, 8, 3), np.nan, np.float32))
 
