@@ -11,7 +11,9 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("camerapipe", "numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
+from camerapipe import __version__
+
+PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 
 
@@ -100,7 +102,7 @@ def peak_mb() -> float | None:
 
 def versions() -> dict[str, str]:
     """Versions of what decides a result."""
-    found = {"python": platform.python_version()}
+    found = {"camerapipe": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 
+import camerapipe
 from camerapipe import runtime
 from stages import kernels
 from stages.kernels import Kernel, i64
@@ -64,5 +65,5 @@ def test_warm_up_compiles_every_kernel_once():
 
 def test_facts_about_the_process():
     assert runtime.available_cores() >= 1
-    assert runtime.versions()["camerapipe"] == "0.1.0"
+    assert runtime.versions()["camerapipe"] == camerapipe.__version__
     assert runtime.peak_mb() is None or runtime.peak_mb() > 10
