@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/.demo
-	$(BIN)/camerapipe demo -o demo-output
+	$(BIN)/camerapipe demo -o demo-output --overwrite
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest

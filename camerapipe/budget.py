@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from camerapipe.capture import RequestError
 from stages.params import Estimate
 
 T = TypeVar("T")
@@ -15,7 +16,7 @@ Clock = Callable[[], float]  # seconds, from any origin
 UNITS_MS = {"ms": 1.0, "s": 1000.0, "min": 60_000.0}
 
 
-class BudgetError(ValueError):
+class BudgetError(RequestError):
     """A budget that cannot be understood."""
 
 
@@ -64,6 +65,21 @@ class Deadline:
         return None if self.at_s is None else (self.at_s - self.clock()) * 1000
 
 
+class Stopwatch:
+    """Times a `with` block: `ms` is what it took."""
+
+    ms = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        """Start."""
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop, also after an error."""
+        self.ms = (time.perf_counter() - self._started) * 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
     """The last estimate of an anytime stage, and what it took."""
@@ -81,7 +97,7 @@ def run_until(estimates: Iterator[Estimate[T]], deadline: Deadline) -> Outcome[T
     The first is always taken: its time is set-up, and says nothing of the steps that follow. A
     step cannot be interrupted, so the overrun is at most one step.
     """
-    started = before = deadline.clock()
+    started = deadline.clock()
     latest = next(estimates)
     setup_ms = (deadline.clock() - started) * 1000
     steps, step_ms = 1, 0.0

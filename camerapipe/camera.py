@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.budget import Budget, BudgetError, Deadline
-from camerapipe.capture import Capture, Shot
+from camerapipe.budget import Budget, BudgetError, Deadline, Stopwatch
+from camerapipe.capture import Capture, RequestError, Shot
 from camerapipe.graph import Graph
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, open_capture
 from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH, STAGE_NAMES
+from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Costs, Run, run
 from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
@@ -52,7 +52,7 @@ def render(
     strength: float | None = None,
     budget: str | Sequence[str] | Budget | None = None,
     preset: str | None = None,
-    config: Path | None = None,
+    config: str | os.PathLike[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     focus: tuple[float, float] | None = None,
     from_map: BlurMap | npt.NDArray[np.floating] | None = None,
@@ -74,7 +74,7 @@ def render(
         `"2s"`, or `["2s", "propagate=300ms"]`: from developed pixels to the finished picture.
     preset : str, optional
         `default`, `paper` or `direct`.
-    config : Path, optional
+    config : path, optional
         A TOML settings file.
     params : mapping, optional
         Parameters by stage: `{"blur": {"edge_scale_px": 2.0}}`.
@@ -106,10 +106,9 @@ def render(
     ValueError
         A parameter is wrong; the message names it.
     """
-    radius = {"radius": {"strength": strength}} if strength is not None else {}
     values = {section: dict(changes) for section, changes in (params or {}).items()}
-    for section, changes in radius.items():
-        values.setdefault(section, {}).update(changes)
+    if strength is not None:
+        values.setdefault("radius", {})["strength"] = strength
     options = Options(
         settings=resolve(preset, config, values=values),
         budget=_budget(budget),
@@ -141,15 +140,6 @@ def check_capture(capture: Capture, options: Options) -> tuple[Finding, ...]:
     return (*_check(capture, options, Deadline()).values["findings"], *capture.findings)
 
 
-def estimate_map(capture: Capture, options: Options) -> tuple[BlurMap, Run]:
-    """Estimate the dense blur map of a capture, without rendering."""
-    graph = options.settings.preset.map_graph
-    done = _run(
-        graph, {"linear": capture.linear, "previous": None}, capture, options, _start(options)
-    )
-    return done.values["blur"], done
-
-
 def develop(
     source: Source,
     *,
@@ -159,25 +149,27 @@ def develop(
     """Open a file or take an array; tell how long it took."""
     if isinstance(source, Capture):
         return source, ()
-    started = time.perf_counter()
-    if isinstance(source, np.ndarray):
-        capture = capture_from_array(source, encoding)
-    else:
-        capture = open_capture(Path(source), max_pixels=max_pixels)
-    used_ms = (time.perf_counter() - started) * 1000
-    return capture, (StageReport(name="develop", used_ms=used_ms),)
+    with Stopwatch() as watch:
+        if isinstance(source, np.ndarray):
+            capture = capture_from_array(source, encoding)
+        else:
+            capture = open_capture(Path(source), max_pixels=max_pixels)
+    return capture, (StageReport(name="develop", used_ms=watch.ms),)
 
 
 def given_map(values: BlurMap | npt.NDArray[np.floating], capture: Capture) -> BlurMap:
     """Turn a map from outside into a dense blur map of the size of the capture."""
-    full = Grid(capture.linear.shape[:2])
+    full = Grid(_shape(capture))
     if not isinstance(values, BlurMap):
         sigma = np.asarray(values, np.float32)
-        if sigma.shape != full.shape:
-            raise ValueError(f"from_map: expected shape {full.shape}; got {sigma.shape}")
-        if not np.all(np.isfinite(sigma)) or sigma.min() < 0:
-            raise ValueError("from_map: sigma must be finite and not negative")
-        values = BlurMap(sigma, np.ones_like(sigma), full)
+        values = BlurMap(sigma, np.ones_like(sigma), Grid(sigma.shape[:2]))
+    wanted = Grid.cells(full.shape, values.grid.step).shape
+    if not values.sigma.shape == values.confidence.shape == wanted:
+        raise RequestError(f"from_map: expected shape {wanted}; got {values.sigma.shape}")
+    if not np.all(np.isfinite(values.sigma)) or values.sigma.min() < 0:
+        raise RequestError("from_map: sigma must be finite and not negative")
+    if not values.is_dense:
+        raise RequestError("from_map: expected a dense map; this one has places without data")
     return lift(values, full)
 
 
@@ -189,11 +181,9 @@ def shoot(
     before: tuple[StageReport, ...] = (),
 ) -> Shot:
     """Check a capture, choose its graph, run it within the budget."""
-    height, width = capture.linear.shape[:2]
-    _check_point(options.focus_point, width, height)
-    _check_keep(options.keep)
+    _check_request(capture, options)
     deadline = _start(options)
-    started = deadline.clock()
+    started_s = deadline.clock()
     checked = _check(capture, options, deadline)
     findings = (*checked.values["findings"], *capture.findings)
     blocked = any(f.severity is Severity.BLOCKING for f in findings)
@@ -209,28 +199,45 @@ def shoot(
         "blur": blur,
     }
     done = _run(graph, sources, capture, options, deadline)
-    spent_ms = (deadline.clock() - started) * 1000
-    rows = (*checked.stages, *done.stages)
-    report = Report(
-        capture=capture.name,
-        graph=graph.name,
-        stages=(*before, *rows),
-        budget_ms=options.budget.total_ms,
-        spent_ms=spent_ms,
-        late=_late(options.budget, spent_ms, rows),
-        findings=findings,
-        metadata=capture.meta.to_dict() | {"exposure_gain": capture.exposure_gain},
-        versions=versions(),
-        peak_mb=peak_mb(),
-    )
+    spent_ms = (deadline.clock() - started_s) * 1000
+    values = checked.values | done.values
     return Shot(
-        image=done.values["picture"],
-        blur_map=done.values.get("blur"),
+        image=values["picture"],
+        blur_map=values.get("blur"),
         findings=findings,
-        report=report,
+        report=_report(capture, options, graph, before, (checked, done), findings, spent_ms),
         capture=capture,
-        kept={name: done.values[name] for name in options.keep if name in done.values},
+        kept={name: values[name] for name in options.keep if name in values},
     )
+
+
+def estimate_map(
+    capture: Capture, options: Options, *, before: tuple[StageReport, ...] = ()
+) -> tuple[BlurMap, Report]:
+    """Check a capture and estimate its dense blur map, without rendering."""
+    deadline = _start(options)
+    started_s = deadline.clock()
+    checked = _check(capture, options, deadline)
+    findings = (*checked.values["findings"], *capture.findings)
+    graph = options.settings.preset.map_graph
+    sources = {"linear": capture.linear, "previous": None}
+    done = _run(graph, sources, capture, options, deadline)
+    spent_ms = (deadline.clock() - started_s) * 1000
+    report = _report(capture, options, graph, before, (checked, done), findings, spent_ms)
+    return done.values["blur"], report
+
+
+def check_budget(options: Options) -> None:
+    """Refuse a budget of a stage that the preset does not have."""
+    preset = options.settings.preset
+    graphs = (CHECK, PASS_THROUGH, FROM_MAP, preset.picture_graph)
+    known = {node.name for graph in graphs for node in graph.nodes}
+    for name in options.budget.stages_ms:
+        if name not in known:
+            raise BudgetError(
+                f"budget: preset {preset.name!r} has no stage {name!r}; "
+                f"there are: {', '.join(sorted(known))}"
+            )
 
 
 def with_stage(report: Report, stage: StageReport) -> Report:
@@ -238,22 +245,48 @@ def with_stage(report: Report, stage: StageReport) -> Report:
     return replace(report, stages=(*report.stages, stage), peak_mb=peak_mb())
 
 
-def _check_point(point: tuple[float, float] | None, width: int, height: int) -> None:
-    if point is not None and not (0 <= point[0] < width and 0 <= point[1] < height):
-        x, y = point
-        raise ValueError(f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}")
-
-
-def _check_keep(names: Iterable[str]) -> None:
+def _check_request(capture: Capture, options: Options) -> None:
+    height, width = _shape(capture)
+    if options.focus_point is not None:
+        x, y = options.focus_point
+        if not (0 <= x < width and 0 <= y < height):
+            raise RequestError(
+                f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}"
+            )
     known = {name for graph in GRAPHS.values() for name in graph.values()}
-    for name in names:
+    for name in options.keep:
         if name not in known:
-            raise ValueError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
+            raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
 
 
-def _late(budget: Budget, spent_ms: float, rows: Iterable[StageReport]) -> bool:
+def _shape(capture: Capture) -> tuple[int, int]:
+    return capture.linear.shape[0], capture.linear.shape[1]
+
+
+def _report(
+    capture: Capture,
+    options: Options,
+    graph: Graph,
+    before: tuple[StageReport, ...],
+    runs: tuple[Run, ...],
+    findings: tuple[Finding, ...],
+    spent_ms: float,
+) -> Report:
+    rows = tuple(row for done in runs for row in done.stages)
+    budget = options.budget
     over = budget.total_ms is not None and spent_ms > budget.total_ms
-    return over or any(row.used_ms > budget.stages_ms.get(row.name, math.inf) for row in rows)
+    return Report(
+        capture=capture.name,
+        graph=graph.name,
+        stages=(*before, *rows),
+        budget_ms=budget.total_ms,
+        spent_ms=spent_ms,
+        late=over or any(r.used_ms > budget.stages_ms.get(r.name, math.inf) for r in rows),
+        findings=findings,
+        metadata=capture.meta.to_dict() | {"exposure_gain": capture.exposure_gain},
+        versions=versions(),
+        peak_mb=peak_mb(),
+    )
 
 
 def _budget(given: str | Sequence[str] | Budget | None) -> Budget:
@@ -265,16 +298,26 @@ def _budget(given: str | Sequence[str] | Budget | None) -> Budget:
 
 
 def _start(options: Options) -> Deadline:
-    """Start the clock of a frame; kernels are compiled before it starts."""
-    unknown = set(options.budget.stages_ms) - STAGE_NAMES
-    if unknown:
-        raise BudgetError(
-            f"budget: stage {sorted(unknown)[0]!r} does not exist; "
-            f"there are: {', '.join(sorted(STAGE_NAMES))}"
-        )
+    """Start the clock of a frame; kernels and tables are made before it starts."""
+    check_budget(options)
     if options.budget.total_ms is not None or options.budget.stages_ms:
         warm_up()
+        _rehearse(options.settings.preset.name)
     return Deadline.after(options.budget.total_ms)
+
+
+@lru_cache
+def _rehearse(preset: str) -> None:
+    """Take one tiny picture, so that every table that a stage keeps is filled."""
+    grey = np.full((64, 64, 3), 0.5, np.float32)
+    values = {"propagate": {"iterations": 1}}
+    capture = capture_from_array(grey, "srgb")
+    options = Options(settings=resolve(preset, values=values), force=True)
+    graph = options.settings.preset.picture_graph
+    sources = {"linear": capture.linear, "curve": capture.curve, "focus_point": None,
+               "previous": None, "optics": None}  # fmt: skip
+    for each in (CHECK, graph):
+        run(each, sources, options.settings.params, megapixels=grey.size / MEGA, costs=Costs())
 
 
 def _check(capture: Capture, options: Options, deadline: Deadline) -> Run:
@@ -293,7 +336,7 @@ def _run(
         graph,
         sources,
         options.settings.params,
-        megapixels=capture.linear.shape[0] * capture.linear.shape[1] / MEGA,
+        megapixels=math.prod(_shape(capture)) / MEGA,
         costs=COSTS,
         budget=options.budget,
         deadline=deadline,

@@ -14,6 +14,10 @@ from stages.tone import SRGB, ToneCurve
 T = TypeVar("T")
 
 
+class RequestError(ValueError):
+    """Something asked for that does not exist, or does not fit the capture."""
+
+
 class CaptureError(Exception):
     """A capture that cannot be read: the message says which file, what is wrong and what to do."""
 
@@ -59,7 +63,7 @@ class CaptureMeta:
         return {name: {"value": s.value, "source": s.source} for name, s in pairs if s}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Capture:
     """One photograph, upright, in linear light.
 
@@ -83,7 +87,7 @@ class Capture:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shot:
     """What the camera returns.
 

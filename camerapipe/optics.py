@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from camerapipe.capture import Capture, CaptureMeta
+from camerapipe.capture import Capture, CaptureMeta, RequestError
 from stages.capture_check import Optics
 from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
 
@@ -30,8 +30,13 @@ def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | Non
     lens = lens_from(capture.meta, shape)
     if lens is None:
         return None
-    distance = distance_m or capture.meta.subject_distance_m.value
-    distance_mm = distance * 1000 if distance else None
-    if distance_mm is not None and distance_mm <= lens.focal_length_mm:
-        distance_mm = None
-    return Optics(lens, distance_mm, shape)
+    if distance_m is None:
+        distance_m = capture.meta.subject_distance_m.value
+        if distance_m is not None and distance_m * 1000 <= lens.focal_length_mm:
+            distance_m = None  # a file may be wrong; a person is told
+    elif not (math.isfinite(distance_m) and distance_m * 1000 > lens.focal_length_mm):
+        raise RequestError(
+            f"distance: expected metres beyond the focal length of "
+            f"{lens.focal_length_mm:g} mm; got {distance_m:g}"
+        )
+    return Optics(lens, None if distance_m is None else distance_m * 1000, shape)

@@ -156,4 +156,3 @@ GRAPHS = {
     )
 }
 SECTIONS = {kind.stage(): kind for graph in GRAPHS.values() for kind in graph.sections()}
-STAGE_NAMES = frozenset(node.name for graph in GRAPHS.values() for node in graph.nodes)

@@ -15,7 +15,6 @@ class Caveat(enum.Flag):
     NONE = 0
     UNFINISHED = enum.auto()  # an anytime stage stopped before it was done
     FALLBACK = enum.auto()  # the cheaper form of a stage ran
-    SKIPPED = enum.auto()  # the stage did not run
     OVERRUN = enum.auto()  # the stage took longer than it was granted, where it was granted any
 
     def names(self) -> list[str]:

@@ -8,8 +8,9 @@ measured in this process.
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,31 +20,73 @@ from camerapipe.report import Caveat, StageReport
 from stages.params import Params
 
 LEARNING_RATE = 0.5  # share of the newest measurement in the expected cost
+FORGETTING_RATE = 0.1  # share of the declared cost, for each time that only the fallback ran
 
 
 class Costs:
-    """Expected time of nodes in ms per megapixel, learnt from what they took."""
+    """Expected time of stages in ms, learnt from what they took.
+
+    What was learnt holds for the same function with the same parameters, and for frames of about
+    the same size (within an octave of megapixels): overheads and capped working sizes make a cost
+    per megapixel wrong for others, which start from the declared cost.
+    """
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[str, bool], float] = {}
+        self._measured: dict[Hashable, float] = {}  # ms per megapixel
         self._lock = threading.Lock()
 
-    def full(self, node: Node) -> float:
+    def full(self, node: Node, section: Params | None, megapixels: float) -> float:
         """Cost of a node in its full form; an anytime node is granted what is left, and costs 0."""
-        return 0.0 if node.anytime else self._measured.get((node.name, False), node.cost)
+        if node.anytime:
+            return 0.0
+        return self._expected(node.function, section, megapixels, node.cost)
 
-    def least(self, node: Node) -> float:
+    def least(self, node: Node, section: Params | None, megapixels: float) -> float:
         """Cost of a node in its cheapest form."""
         if node.fallback is None:
-            return self.full(node)
-        return self._measured.get((node.name, True), node.fallback_cost)
+            return self.full(node, section, megapixels)
+        return self._expected(node.fallback, section, megapixels, node.fallback_cost)
 
-    def learn(self, node: Node, *, fallback: bool, per_megapixel: float) -> None:
-        """Move the expectation towards a measurement."""
-        key = (node.name, fallback)
+    def learn(
+        self, node: Node, section: Params | None, megapixels: float, *, fallback: bool, ms: float
+    ) -> None:
+        """Move the expectation towards a measurement.
+
+        Where a fallback ran, that of the full form moves towards its declared cost: one bad
+        measurement must not shut it out for good.
+        """
+        if fallback:
+            self._move(node.function, section, megapixels, node.cost, FORGETTING_RATE, known=True)
+        function = node.fallback if fallback else node.function
+        self._move(function, section, megapixels, ms / megapixels, LEARNING_RATE)
+
+    def _expected(
+        self, function: object, section: Params | None, megapixels: float, declared: float
+    ) -> float:
+        key = _cost_key(function, section, megapixels)
+        return megapixels * self._measured.get(key, declared)
+
+    def _move(
+        self,
+        function: object,
+        section: Params | None,
+        megapixels: float,
+        towards: float,
+        rate: float,
+        *,
+        known: bool = False,
+    ) -> None:
+        key = _cost_key(function, section, megapixels)
         with self._lock:
-            before = self._measured.get(key, per_megapixel)
-            self._measured[key] = before + LEARNING_RATE * (per_megapixel - before)
+            before = self._measured.get(key)
+            if before is not None:
+                self._measured[key] = before + rate * (towards - before)
+            elif not known:
+                self._measured[key] = towards
+
+
+def _cost_key(function: object, section: Params | None, megapixels: float) -> Hashable:
+    return function, section, round(math.log2(megapixels))
 
 
 @dataclass(slots=True)
@@ -74,9 +117,11 @@ def run(
     kept = set(keep)
     for position, node in enumerate(graph.order):
         later = graph.order[position + 1 :]
-        grant = _grant(node, later, budget, deadline, costs, megapixels)
+        expected = costs.full if node.anytime else costs.least
+        reserve = sum(expected(other, _section(other, params), megapixels) for other in later)
+        grant = _grant(budget.stages_ms.get(node.name), deadline.remaining_ms(), reserve)
         inputs = [done.values[name] for name in node.inputs]
-        section = params[node.params] if node.params else None
+        section = _section(node, params)
         try:
             value, row = _run_node(node, inputs, section, grant, deadline, costs, megapixels)
         except Exception as error:
@@ -91,22 +136,16 @@ def run(
     return done
 
 
-def _grant(
-    node: Node,
-    later: tuple[Node, ...],
-    budget: Budget,
-    deadline: Deadline,
-    costs: Costs,
-    megapixels: float,
-) -> float | None:
-    """Time that a node may take, in ms; None without a limit."""
-    own = budget.stages_ms.get(node.name)
-    left = deadline.remaining_ms()
-    if left is None:
-        return own
-    expected = costs.full if node.anytime else costs.least
-    left = max(left - megapixels * sum(expected(other) for other in later), 0.0)
-    return left if own is None else min(own, left)
+def _section(node: Node, params: Mapping[type[Params], Params]) -> Params | None:
+    return params[node.params] if node.params else None
+
+
+def _grant(own_ms: float | None, left_ms: float | None, reserve_ms: float) -> float | None:
+    """Time that a node may take: its own budget, and what is left less the reserve for others."""
+    if left_ms is None:
+        return own_ms
+    left_ms = max(left_ms - reserve_ms, 0.0)
+    return left_ms if own_ms is None else min(own_ms, left_ms)
 
 
 def _run_node(
@@ -118,10 +157,11 @@ def _run_node(
     costs: Costs,
     megapixels: float,
 ) -> tuple[Any, StageReport]:
-    fallback = (
-        node.fallback is not None and grant is not None and costs.full(node) * megapixels > grant
-    )
-    function = node.fallback if fallback and node.fallback else node.function
+    function = node.function
+    too_long = grant is not None and costs.full(node, section, megapixels) > grant
+    if too_long and node.fallback is not None:
+        function = node.fallback
+    fallback = function is not node.function
     caveats = Caveat.FALLBACK if fallback else Caveat.NONE
     started = deadline.clock()
     value = function(*inputs, *([section] if section else []))
@@ -134,7 +174,7 @@ def _run_node(
         caveats |= Caveat.NONE if outcome.done else Caveat.UNFINISHED
     used_ms = (deadline.clock() - started) * 1000
     if not node.anytime:
-        costs.learn(node, fallback=fallback, per_megapixel=used_ms / megapixels)
+        costs.learn(node, section, megapixels, fallback=fallback, ms=used_ms)
     if grant and used_ms > grant:  # with no time left at its start, it is not to blame
         caveats |= Caveat.OVERRUN
     row = StageReport(

@@ -21,16 +21,15 @@ def ensure_kernel_cache() -> None:
     """Give compiled kernels a place: beside the code, in the user's cache, else a temporary one."""
     if CACHE_VARIABLE in os.environ:
         return
-    beside = Path(__file__).resolve().parents[1] / "stages"
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    if any(_writable(place) for place in (beside, user)):
+    beside, user = _cache_places()
+    if _writable(beside) or _writable(user):
         return
     temporary = Path(tempfile.gettempdir()) / f"camerapipe-kernels-{_user_name()}"
     try:
         temporary.mkdir(mode=0o700, exist_ok=True)
     except OSError:
         return  # no place at all: kernels are compiled anew by every process
-    if temporary.stat().st_uid != os.getuid() if hasattr(os, "getuid") else False:
+    if hasattr(os, "getuid") and temporary.stat().st_uid != os.getuid():
         return  # somebody else's folder: compiled code from it is not to be trusted
     os.environ[CACHE_VARIABLE] = str(temporary)
     if "numba" in sys.modules:
@@ -41,6 +40,12 @@ def ensure_kernel_cache() -> None:
         RuntimeWarning,
         stacklevel=2,
     )
+
+
+def _cache_places() -> tuple[Path, Path]:
+    """Where Numba keeps compiled kernels: beside the code, else in the user's cache."""
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(__file__).resolve().parents[1] / "stages", user
 
 
 def _writable(place: Path) -> bool:
@@ -55,18 +60,23 @@ def _user_name() -> str:
 
 
 def kernel_cache() -> str:
-    """Where compiled kernels are kept, in words."""
-    return os.environ.get(CACHE_VARIABLE) or "beside the code, or in the user's cache"
+    """Folder in which compiled kernels are kept."""
+    if CACHE_VARIABLE in os.environ:
+        return os.environ[CACHE_VARIABLE]
+    beside, user = _cache_places()
+    return str(beside / "**" / "__pycache__" if _writable(beside) else user / "numba")
 
 
 def set_threads(count: int) -> None:
-    """Set the number of threads of strips and of OpenCV."""
+    """Set the number of threads of strips, of OpenCV and of BLAS."""
     import cv2
+    from threadpoolctl import threadpool_limits
 
     from stages import strips
 
     strips.set_workers(count)
     cv2.setNumThreads(count)
+    threadpool_limits(limits=count, user_api="blas")
 
 
 def available_cores() -> int:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from camerapipe.capture import RequestError
 from camerapipe.pipelines import PRESETS, SECTIONS, Preset
 from stages.params import Params, expectation
 
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-class SettingsError(ValueError):
+class SettingsError(RequestError):
     """A setting that does not exist or does not fit."""
 
 
@@ -29,16 +31,16 @@ class Settings:
 
 def resolve(
     preset: str | None = None,
-    config: Path | None = None,
+    config: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     values: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Settings:
     """Combine preset, settings file, `stage.param=value` texts and typed values, in this order."""
-    table = read_config(config) if config else {}
-    name = preset or table.pop("preset", None) or "default"
-    table.pop("preset", None)
+    table = read_config(Path(config)) if config else {}
+    named = table.pop("preset", "default")
+    name = str(preset or named)
     if name not in PRESETS:
-        raise SettingsError(f"preset {name!r} does not exist{_hint(str(name), PRESETS)}")
+        raise SettingsError(f"preset {name!r} does not exist{_hint(name, PRESETS)}")
     chosen = PRESETS[name]
     merged: dict[str, dict[str, Any]] = {s: dict(v) for s, v in chosen.params.items()}
     for source, place in ((table, f"{config}: "), (_parse(overrides), ""), (values or {}, "")):

@@ -36,6 +36,9 @@ class Lens:
         if not self.circle_of_confusion_mm:
             standard = self.sensor_diagonal_mm / CIRCLES_PER_DIAGONAL
             object.__setattr__(self, "circle_of_confusion_mm", standard)
+        if not (math.isfinite(self.circle_of_confusion_mm) and self.circle_of_confusion_mm > 0):
+            coc = self.circle_of_confusion_mm
+            raise ValueError(f"optics: circle_of_confusion_mm must be greater than 0; got {coc}")
 
     @property
     def hyperfocal_mm(self) -> float:
@@ -43,8 +46,16 @@ class Lens:
         f = self.focal_length_mm
         return f * f / (self.f_number * self.circle_of_confusion_mm) + f
 
+    def _check_distance(self, distance_mm: float) -> None:
+        f = self.focal_length_mm
+        if not (math.isfinite(distance_mm) and distance_mm > f):
+            raise ValueError(
+                f"optics: distance must exceed the focal length {f:g} mm; got {distance_mm:g} mm"
+            )
+
     def depth_of_field_mm(self, distance_mm: float) -> tuple[float, float]:
         """Nearest and farthest distance that are sharp when focused at `distance_mm`."""
+        self._check_distance(distance_mm)
         reach, f = self.hyperfocal_mm, self.focal_length_mm
         near = distance_mm * (reach - f) / (reach + distance_mm - 2 * f)
         if distance_mm >= reach:
@@ -53,9 +64,8 @@ class Lens:
 
     def background_blur_mm(self, distance_mm: float) -> float:
         """Diameter on the sensor of the blur of infinity: f^2 / (N (s - f))."""
+        self._check_distance(distance_mm)
         f = self.focal_length_mm
-        if distance_mm <= f:
-            raise ValueError(f"optics: distance must exceed the focal length {f} mm")
         return f * f / (self.f_number * (distance_mm - f))
 
     def distance_for_blur_mm(self, blur_mm: float) -> float:

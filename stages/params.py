@@ -98,8 +98,13 @@ def expectation(spec: dataclasses.Field[Any]) -> str:
 
 
 def checked(name: str, spec: dataclasses.Field[Any], value: Any) -> Any:
-    """Check one value against its declaration; an int is welcome where a float is expected."""
+    """Check one value against its declaration.
+
+    An int is welcome where a float is expected, and a NumPy scalar where a Python one is.
+    """
     kind = type(spec.default)
+    if isinstance(value, np.generic):
+        value = value.item()
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     low, high, choices = (spec.metadata[k] for k in ("low", "high", "choices"))

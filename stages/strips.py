@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ T = TypeVar("T")
 STRIP_ROWS = 64  # long enough to amortise a kernel call, short enough to share among workers
 
 _lock = threading.Lock()
-_workers = os.cpu_count() or 1
+_workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -29,6 +29,8 @@ def set_workers(count: int) -> None:
     if count < 1:
         raise ValueError(f"strips: expected at least 1 worker; got {count}")
     with _lock:
+        if count == _workers:
+            return
         if _pool is not None:
             _pool.shutdown(wait=True)
         _workers, _pool = count, None
@@ -39,12 +41,12 @@ def workers() -> int:
     return _workers
 
 
-def _shared_pool() -> ThreadPoolExecutor:
+def _submit(work: Callable[[], None], count: int) -> list[Future[None]]:
     global _pool
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(max(_workers - 1, 1), thread_name_prefix="strips")
-        return _pool
+        return [_pool.submit(work) for _ in range(count)]
 
 
 def with_halo(start: int, stop: int, halo: int, rows: int) -> tuple[slice, slice]:
@@ -64,16 +66,21 @@ def run_strips(work: Callable[[int, int], T], rows: int, strip_rows: int = STRIP
     results: list[T | None] = [None] * len(bounds)
     queue = iter(range(len(bounds)))
     take = threading.Lock()
+    failed = threading.Event()
 
     def drain() -> None:
-        while True:
+        while not failed.is_set():
             with take:
                 index = next(queue, None)
             if index is None:
                 return
-            results[index] = work(*bounds[index])
+            try:
+                results[index] = work(*bounds[index])
+            except BaseException:
+                failed.set()  # the others stop after the strip they are at
+                raise
 
-    helpers = [_shared_pool().submit(drain) for _ in range(min(_workers, len(bounds)) - 1)]
+    helpers = _submit(drain, min(_workers, len(bounds)) - 1)
     try:
         drain()
     finally:

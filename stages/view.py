@@ -42,9 +42,8 @@ def solve_grid(linear: Array, params: ViewParams) -> Grid:
     """Grid of the propagation: `solve_step`, doubled until it fits `solve_megapixels`."""
     step = params.solve_step
     grid = Grid.cells(linear.shape[:2], step)
-    while (
-        params.solve_megapixels and grid.shape[0] * grid.shape[1] > MEGA * params.solve_megapixels
-    ):
+    most = max(params.solve_megapixels * MEGA, 1)
+    while params.solve_megapixels and grid.shape[0] * grid.shape[1] > most:
         step *= 2
         grid = Grid.cells(linear.shape[:2], step)
     return grid

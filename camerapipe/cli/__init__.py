@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import warnings
 from importlib import import_module
 from typing import Any
@@ -57,6 +60,8 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line; every way out has its exit code."""
     warnings.showwarning = _show_warning
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         code: Any = cli.main(args=args, standalone_mode=False)
     except click.UsageError as error:
@@ -68,10 +73,21 @@ def main(args: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("camerapipe: interrupted; no partial output was left", err=True)
         code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of stdout has gone: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except Exception as error:
+        from camerapipe.cli.common import failure_of
+
+        failure = failure_of(error, "camerapipe", verbose="-v" in sys.argv)
+        failure.show()
+        code = failure.exit_code
     sys.exit(code or 0)
+
+
+def _terminated(*_: Any) -> None:
+    """Leave through the `finally` clauses, so that no temporary file stays behind."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

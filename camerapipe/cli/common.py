@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
-import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from camerapipe.capture import CaptureError, LimitError, OutputError
+from camerapipe.budget import Stopwatch
+from camerapipe.capture import CaptureError, LimitError, OutputError, RequestError
 from camerapipe.report import Report
 from stages.findings import Finding, Severity
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = 1, 2, 3, 4, 5, 6, 7
-COMPILED_AFTER_S = 2.0  # loading kernels from the cache takes less, compiling them more
+OK, SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = range(8)
+COMPILED_AFTER_MS = 3000.0  # loading kernels from the cache takes less, compiling them more
 COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
 
 
@@ -37,9 +38,21 @@ class Failure(click.ClickException):
         say(f"error: {self.format_message()}")
 
 
+class Result(NamedTuple):
+    """What one input gave: data for `--json`, and an exit code (`OK` where nothing is wrong)."""
+
+    data: dict[str, Any]
+    code: int
+
+
 def say(message: str) -> None:
     """Tell the person something, on stderr."""
     click.echo(f"camerapipe: {message}", err=True)
+
+
+distance_option = click.option(
+    "--distance", type=float, metavar="M", help="distance of the subject in metres"
+)
 
 
 def common_options(command: F) -> F:
@@ -68,8 +81,8 @@ def _without_notes(ctx: click.Context, option: click.Parameter, quiet: bool) -> 
     return quiet
 
 
-def usage_errors(command: F) -> F:
-    """Turn a `ValueError` about settings, budgets or points into a usage error."""
+def request_errors(command: F) -> F:
+    """Turn what does not exist or does not fit (settings, budgets, optics) into a usage error."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -81,22 +94,47 @@ def usage_errors(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def for_inputs(tasks: Sequence[tuple[str, Callable[[], Result]]], options: dict[str, Any]) -> None:
+    """Run a task for every input; one that fails stops no other. Leaves with the exit code."""
+    results: list[dict[str, Any]] = []
+    failures: list[Failure] = []
+    codes = {OK}
+    with progress("captures", quiet=options["quiet"] or len(tasks) == 1) as advance:
+        for done, (name, task) in enumerate(tasks):
+            advance(done, len(tasks), Path(name).name)
+            try:
+                data, code = task()
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                failure = failure_of(error, name, verbose=options["verbose"])
+                failure.show()
+                failures.append(failure)
+                data, code = {"capture": name, "error": failure.message}, OK
+                data["exit_code"] = failure.exit_code
+            results.append(data)
+            codes.add(code)
+    if options["as_json"]:
+        click.echo(json.dumps(results if len(tasks) > 1 else results[0]))
+    if failures:
+        click.get_current_context().exit(failures[0].exit_code if len(tasks) == 1 else SOME_FAILED)
+    click.get_current_context().exit(max(codes))
+
+
 def failure_of(error: BaseException, name: str, *, verbose: bool) -> Failure:
     """Explain what went wrong with one input."""
     if verbose:
         traceback.print_exception(error)
     if isinstance(error, Failure):
         return error
-    if isinstance(error, LimitError):
-        return Failure(str(error), LIMIT)
-    if isinstance(error, CaptureError):
-        return Failure(str(error), UNREADABLE)
-    if isinstance(error, OutputError):
-        return Failure(str(error), UNWRITTEN)
+    kinds = ((LimitError, LIMIT), (CaptureError, UNREADABLE), (OutputError, UNWRITTEN))
+    for kind, code in kinds:
+        if isinstance(error, kind):
+            return Failure(str(error), code)
+    if isinstance(error, RequestError):
+        return Failure(f"{name}: {error}", USAGE)
     if isinstance(error, MemoryError):
         return Failure(f"{name}: not enough memory; lower --max-pixels or free some", LIMIT)
-    if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
-        return Failure(str(error), USAGE)
     place = f" ({error.__notes__[-1]})" if getattr(error, "__notes__", None) else ""
     hint = "" if verbose else "; run again with -v for the traceback"
     return Failure(f"{name}: {type(error).__name__}: {error}{place}{hint}", SOME_FAILED)
@@ -114,12 +152,10 @@ def prepare(*, quiet: bool) -> None:
     from camerapipe import runtime
 
     runtime.set_threads(runtime.available_cores())
-    started = time.perf_counter()
-    with progress("preparing kernels", quiet=quiet) as advance:
+    with Stopwatch() as watch, progress("preparing kernels", quiet=quiet) as advance:
         count = runtime.warm_up(lambda name, done, total: advance(done, total, name))
-    took = time.perf_counter() - started
-    if took > COMPILED_AFTER_S and not quiet:
-        say(f"compiled {count} kernels in {took:.0f} s; the next start is quick")
+    if watch.ms > COMPILED_AFTER_MS and not quiet:
+        say(f"prepared {count} kernels in {watch.ms / 1000:.0f} s; the next start is quick")
 
 
 @contextmanager
@@ -129,6 +165,7 @@ def progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int, str], N
         yield lambda done, total, what: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
@@ -139,7 +176,9 @@ def progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int, str], N
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None, what="")
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what)
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, what=escape(what)
+        )
 
 
 def show_findings(name: str, findings: tuple[Finding, ...], *, quiet: bool) -> None:
@@ -154,13 +193,14 @@ def show_report(report: Report, *, verbose: bool) -> None:
     """Print what every stage did with its time, as a table on stderr."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     total = f"{report.used_ms:.0f} ms"
     budget = f", budget {report.budget_ms:.0f} ms" if report.budget_ms is not None else ""
     memory = f", peak memory {report.peak_mb:.0f} MB" if report.peak_mb is not None else ""
     table = Table(
-        title=f"{report.capture}: {report.graph}, {total}{budget}{memory}", box=box.SIMPLE
+        title=f"{escape(report.capture)}: {report.graph}, {total}{budget}{memory}", box=box.SIMPLE
     )
     table.add_column("stage")
     for heading in ("granted ms", "used ms", "steps", "residual"):

@@ -28,8 +28,9 @@ PHOTOGRAPHS = ("coffee", "chelsea")
     show_default=True, metavar="DIR", help="folder for pictures, maps, reports, contact sheets",
 )  # fmt: skip
 @click.option("--strength", type=float, default=4.0, show_default=True, help="magnification")
+@click.option("--overwrite", is_flag=True, help="replace outputs that exist")
 @click.option("-q", "--quiet", is_flag=True, help="errors only")
-def demo_command(output: Path, strength: float, quiet: bool) -> None:
+def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) -> None:
     """Render real photographs that scikit-image carries, and lay the results side by side."""
     try:
         from skimage import data
@@ -48,15 +49,17 @@ def demo_command(output: Path, strength: float, quiet: bool) -> None:
         for name in PHOTOGRAPHS:
             shot = render(getattr(data, name)(), strength=strength)
             show_findings(name, shot.findings, quiet=quiet)
-            write_picture(output / f"{name}_bokeh.jpg", shot.image, shot.capture, overwrite=True)
+            write_picture(
+                output / f"{name}_bokeh.jpg", shot.image, shot.capture, overwrite=overwrite
+            )
             if shot.blur_map is not None:
-                write_map(output / f"{name}_map.tiff", shot.blur_map, overwrite=True)
-                write_map(output / f"{name}_map.png", shot.blur_map, overwrite=True)
+                write_map(output / f"{name}_map.tiff", shot.blur_map, overwrite=overwrite)
+                write_map(output / f"{name}_map.png", shot.blur_map, overwrite=overwrite)
             sheet = contact_sheet(shot)
             colour = replace(shot.capture, grey=False, alpha=None)
-            write_picture(output / f"{name}_sheet.png", sheet, colour, overwrite=True)
+            write_picture(output / f"{name}_sheet.png", sheet, colour, overwrite=overwrite)
             report = json.dumps(shot.report.to_dict(), indent=2)
-            write_text(output / f"{name}_report.json", report, overwrite=True)
+            write_text(output / f"{name}_report.json", report, overwrite=overwrite)
             if not quiet:
                 show_report(shot.report, verbose=False)
     except Exception as error:
@@ -74,6 +77,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
     from camerapipe.ingest import DEFAULT_MAX_PIXELS, optional_formats
 
     runtime.ensure_kernel_cache()
+    runtime.set_threads(runtime.available_cores())
     if warm_up:
         prepare(quiet=as_json)
     import cv2
@@ -88,7 +92,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
             "strips": strips.workers(),
             "opencv": cv2.getNumThreads(),
         },
-        "limits": {"max_pixels": DEFAULT_MAX_PIXELS, "peak_mb": runtime.peak_mb()},
+        "limits": {"max_pixels": DEFAULT_MAX_PIXELS},
         "formats": optional_formats(),
         "kernels": {"cache": runtime.kernel_cache(), "cpu": numba.core.config.CPU_NAME or "host"},
     }

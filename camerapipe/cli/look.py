@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import click
 
 from camerapipe.cli.common import (
     NEGATIVE,
-    SOME_FAILED,
+    OK,
     USAGE,
     Failure,
+    Result,
     common_options,
-    failure_of,
+    distance_option,
+    for_inputs,
     max_pixels,
     prepare,
+    request_errors,
     show_findings,
-    usage_errors,
 )
 
 # Diagonals in mm of the sensor types that people name; a bare number is a diagonal in mm.
@@ -33,43 +36,37 @@ SENSORS = {
 
 @click.command("check")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN...")
-@click.option("--distance", type=float, metavar="M", help="distance of the subject in metres")
+@distance_option
 @click.option("--strict-check", is_flag=True, help="exit 7 where there is nothing to magnify")
 @common_options
-@usage_errors
+@request_errors
 def check_command(inputs: tuple[Path, ...], **options: Any) -> None:
     """Say whether captures have defocus to magnify, and why or why not."""
-    from camerapipe.camera import Options, check_capture, develop
+    from camerapipe.camera import Options
     from camerapipe.settings import resolve
-    from stages.capture_check import NEGATIVE_CODES
 
     settings = resolve(options["preset"], options["config"], options["overrides"])
     looking = Options(settings=settings, distance_m=options["distance"])
     prepare(quiet=options["quiet"])
-    results, failures, negative = [], [], False
-    for source in inputs:
-        try:
-            capture, _ = develop(source, max_pixels=max_pixels(options))
-            findings = check_capture(capture, looking)
-        except Exception as error:
-            failures.append(failure_of(error, str(source), verbose=options["verbose"]))
-            failures[-1].show()
-            continue
-        negative |= any(finding.code in NEGATIVE_CODES for finding in findings)
-        results.append({
-            "capture": str(source),
-            "findings": [asdict(finding) for finding in findings],
-            "metadata": capture.meta.to_dict(),
-        })  # fmt: skip
-        if not options["as_json"]:
-            show_findings(source.name, findings, quiet=options["quiet"])
-    if options["as_json"]:
-        click.echo(json.dumps(results if len(inputs) > 1 else results[0] if results else None))
-    context = click.get_current_context()
-    if failures:
-        context.exit(failures[0].exit_code if len(inputs) == 1 else SOME_FAILED)
-    if negative and options["strict_check"]:
-        context.exit(NEGATIVE)
+    tasks = [(str(source), partial(_check_one, source, looking, options)) for source in inputs]
+    for_inputs(tasks, options)
+
+
+def _check_one(source: Path, looking: Any, options: dict[str, Any]) -> Result:
+    from camerapipe.camera import check_capture, develop
+    from stages.capture_check import NEGATIVE_CODES
+
+    capture, _ = develop(source, max_pixels=max_pixels(options))
+    findings = check_capture(capture, looking)
+    if not options["as_json"]:
+        show_findings(source.name, findings, quiet=options["quiet"])
+    negative = options["strict_check"] and any(f.code in NEGATIVE_CODES for f in findings)
+    data = {
+        "capture": str(source),
+        "findings": [asdict(finding) for finding in findings],
+        "metadata": capture.meta.to_dict(),
+    }
+    return Result(data, NEGATIVE if negative else OK)
 
 
 @click.command("optics")
@@ -83,10 +80,17 @@ def check_command(inputs: tuple[Path, ...], **options: Any) -> None:
     "--coc", type=float, metavar="UM", help="circle of confusion (default: diagonal/1500)"
 )
 @click.option("--distance", type=float, metavar="M", help="focus distance in metres")
-@click.option("--long-side", type=int, default=4000, show_default=True, help="picture width in px")
-@click.option("--aspect", type=float, default=1.5, show_default=True, help="long side / short side")
+@click.option(
+    "--long-side",
+    type=click.IntRange(1),
+    default=4000,
+    show_default=True,
+    help="picture width in px",
+)
+@click.option("--aspect", type=click.FloatRange(1, 100), default=1.5, show_default=True,
+              help="long side / short side")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="machine-readable result on stdout")
-@usage_errors
+@request_errors
 def optics_command(**options: Any) -> None:
     """Hyperfocal distance, depth of field, and the blur of the background in pixels."""
     from stages.optics import Lens
@@ -95,7 +99,7 @@ def optics_command(**options: Any) -> None:
         focal_length_mm=options["focal"],
         f_number=options["fnumber"],
         sensor_diagonal_mm=_diagonal(options["sensor"]),
-        circle_of_confusion_mm=(options["coc"] or 0.0) / 1000,
+        circle_of_confusion_mm=0.0 if options["coc"] is None else options["coc"] / 1000,
     )
     shape = (round(options["long_side"] / options["aspect"]), options["long_side"])
     facts: dict[str, float] = {
@@ -103,7 +107,7 @@ def optics_command(**options: Any) -> None:
         "circle_of_confusion_um": lens.circle_of_confusion_mm * 1000,
         "hyperfocal_m": lens.hyperfocal_mm / 1000,
     }
-    if options["distance"]:
+    if options["distance"] is not None:
         near, far = lens.depth_of_field_mm(options["distance"] * 1000)
         blur_px = lens.background_blur_mm(options["distance"] * 1000) / lens.pixel_mm(shape)
         facts |= {

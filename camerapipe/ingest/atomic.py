@@ -130,7 +130,11 @@ def _link_or_reserve(temporary: Path, target: Path) -> None:
         if errno.errorcode.get(error.errno or 0) not in NO_LINKS:
             raise
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        os.replace(temporary, target)
+        try:
+            os.replace(temporary, target)
+        except BaseException:  # also Ctrl-C: the reserved name must not stay behind, empty
+            target.unlink()
+            raise
 
 
 def _exists(path: Path) -> str:

@@ -19,6 +19,7 @@ HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"
 AVIF_BRANDS = (b"avif", b"avis")
 
 DNG_VERSION, MAKE, SUB_IFDS, REDUCED_IMAGE = 50706, 271, 330, 1
+PLAIN_PHOTOMETRICS = (0, 1, 2)  # grey, either way round; RGB
 RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear RAW
 
 
@@ -63,6 +64,7 @@ def _by_magic(head: bytes) -> Kind:
 
 
 def _tiff_kind(file: BinaryIO, head: bytes) -> Kind:
+    file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
             page = tiff.pages.first
@@ -75,4 +77,6 @@ def _tiff_kind(file: BinaryIO, head: bytes) -> Kind:
         return Kind.RAW
     if head[8:10] == b"CR":  # Canon's CR2
         return Kind.RAW
+    if photometric in PLAIN_PHOTOMETRICS and SUB_IFDS not in tags:
+        return Kind.TIFF  # a finished picture; a camera's name alone does not make it a RAW
     return Kind.MAYBE_RAW if tags else Kind.TIFF

@@ -8,7 +8,7 @@ import camerapipe
 from camerapipe.budget import Budget
 from camerapipe.pipelines import PRESETS
 from camerapipe.report import Caveat
-from stages.grid import BlurMap
+from stages.grid import BlurMap, Grid
 from stages.tone import SRGB, linearise
 
 
@@ -99,6 +99,18 @@ def test_a_map_of_ones_own(scene):
         (np.zeros((5, 5), np.float32), r"from_map: expected shape \(240, 320\); got \(5, 5\)"),
         (np.full((240, 320), np.nan), "must be finite"),
         (np.full((240, 320), -1.0), "not negative"),
+        (
+            BlurMap(
+                np.zeros((240, 320), np.float32), np.zeros((240, 320), np.float32), Grid((240, 320))
+            ),
+            "expected a dense map",
+        ),
+        (
+            BlurMap(
+                np.ones((10, 10), np.float32), np.ones((10, 10), np.float32), Grid((10, 10), 2)
+            ),
+            r"expected shape \(120, 160\); got \(10, 10\)",
+        ),
     ],
 )
 def test_a_wrong_map_is_refused(scene, wrong, message):
@@ -116,22 +128,21 @@ def test_the_point_of_focus_sets_what_stays_sharp(scene):
         camerapipe.render(picture, focus=(320, 10))
 
 
-@pytest.mark.parametrize("budget", ["20ms", "200ms", "20s"])
+@pytest.mark.parametrize("budget", ["20ms", "200ms", "5s"])
 def test_any_budget_gives_a_complete_picture_with_honest_caveats(scene, budget):
     shot = camerapipe.render(scene[0], budget=budget)
     report = shot.report
     assert np.isfinite(shot.image).all() and shot.blur_map.confidence.all()
     propagate = next(row for row in report.stages if row.name == "propagate")
     assert propagate.steps >= 1
-    if budget == "20s":
-        assert report.caveats == Caveat.NONE and not report.late
+    assert propagate.granted_ms <= report.budget_ms
     if propagate.steps == 1:
         assert Caveat.UNFINISHED in propagate.caveats
-    assert report.late == (report.spent_ms > report.budget_ms)
 
 
 def test_report_and_kept_values(scene):
-    shot = camerapipe.render(scene[0], keep=["sparse"])
+    shot = camerapipe.render(scene[0], keep=["sparse", "evidence"])
+    assert set(shot.kept) == {"sparse", "evidence"}
     assert isinstance(shot.kept["sparse"], BlurMap) and not shot.kept["sparse"].is_dense
     data = shot.report.to_dict()
     names = [row["name"] for row in data["stages"]]
@@ -143,7 +154,7 @@ def test_report_and_kept_values(scene):
 def test_mistakes_are_named(scene):
     with pytest.raises(ValueError, match=r"radius\.strength: expected float in 1\.0\.\.8\.0; got"):
         camerapipe.render(scene[0], strength=9)
-    with pytest.raises(ValueError, match="budget: stage 'propogate' does not exist"):
+    with pytest.raises(ValueError, match="budget: preset 'default' has no stage 'propogate'"):
         camerapipe.render(scene[0], budget=Budget(None, {"propogate": 5.0}))
     with pytest.raises(ValueError, match="keep: no graph has a value 'sparce'"):
         camerapipe.render(scene[0], keep=["sparce"])

@@ -90,7 +90,9 @@ def test_several_inputs_and_one_that_is_bad(photograph, tmp_path, run):
     good.write_bytes(photograph.read_bytes())
     code, out, err = run("render", good, bad, photograph, "-o", tmp_path / "dir", "--json")
     assert code == 1
-    assert len(json.loads(out)) == 2
+    first, second, third = json.loads(out)
+    assert first["graph"] == third["graph"] == "default"
+    assert second["exit_code"] == 3 and "bad.jpg" in second["error"]
     assert sorted(p.name for p in (tmp_path / "dir").iterdir()) == [
         "good_bokeh.jpg",
         "photo_bokeh.jpg",
@@ -108,6 +110,11 @@ def test_exit_codes(photograph, tmp_path, run):
     assert run("render", photograph, "-o", out, "--strength", 99)[0] == 2
     assert run("render", photograph, "-o", out, "--set", "blur.exat=1")[0] == 2
     assert run("render", photograph, "-o", out, "--budget", "soon")[0] == 2
+    assert run("render", photograph, "-o", out, "--budget", "clean=1s")[0] == 2  # of `paper`
+    assert run("render", photograph, "-o", out, "--focus", "9999,1")[0] == 2
+    assert run("render", photograph, "-o", "")[0] == 2
+    assert run("render", photograph, "-o", out, "--report", "-")[0] == 2
+    assert run("render", photograph, photograph, "-o", out)[0] == 2
     assert run("render", photograph)[0] == 2
     assert run("graph", "nonsense")[0] == 2
     assert not out.exists()
@@ -142,6 +149,12 @@ def test_two_inputs_of_one_name(photograph, tmp_path, run):
     other.write_bytes(photograph.read_bytes())
     code, _, err = run("render", photograph, other, "-o", tmp_path / "dir")
     assert code == 2 and "would both be written to" in err
+    same = tmp_path / "same.png"
+    code, _, err = run("render", photograph, "-o", same, "--map", tmp_path / "." / "same.png")
+    assert code == 2 and "would both be written to" in err
+    link = tmp_path / "elsewhere.png"
+    link.symlink_to(same)
+    assert run("render", photograph, "-o", same, "--map", link)[0] == 2
 
 
 def test_a_raw_and_a_jpeg_of_one_stem(photograph, tmp_path, run):
@@ -162,6 +175,68 @@ def test_a_picture_on_stdout(photograph):
     assert picture.shape == (240, 360, 3)
 
 
+def test_a_reader_of_stdout_that_goes_away(photograph):
+    done = subprocess.run(
+        f"{sys.executable} -m camerapipe render {photograph} -o - -q | true",
+        shell=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("signal_name, code", [("SIGINT", 130), ("SIGTERM", 143)])
+def test_interrupted_while_writing(photograph, tmp_path, signal_name, code):
+    """The signal comes while the output is on its way to the disk: nothing of it may stay."""
+    script = (
+        "import os, signal, sys\n"
+        "from camerapipe.cli import main\n"
+        "def fsync(handle):\n"
+        f"    os.kill(os.getpid(), signal.{signal_name})\n"
+        "    signal.pause()\n"
+        "os.fsync = fsync\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "render", photograph, "-o", tmp_path / "out.jpg", "-q"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verbose_shows_the_traceback_and_the_parameters(photograph, tmp_path, capfd):
+    for source, shown in ((tmp_path / "absent.jpg", "Traceback"), (photograph, "strength=")):
+        with pytest.raises(SystemExit):
+            main(["render", str(source), "-o", str(tmp_path / "v.jpg"), "-v"])
+        assert shown in capfd.readouterr().err
+
+
+def test_names_that_look_like_markup(photograph, tmp_path, run):
+    plain = tmp_path / "a b [red] ü.jpg"
+    plain.write_bytes(photograph.read_bytes())
+    code, _, err = run("render", plain, "-o", tmp_path / "out.jpg")
+    assert code == 0 and "[red] ü" in err
+
+
+def test_a_map_says_what_was_found(tmp_path, run):
+    flat = tmp_path / "flat.png"
+    cv2.imwrite(str(flat), np.full((60, 80, 3), 90, np.uint8))
+    code, out, err = run("map", flat, "-o", tmp_path / "map.npz", "--json", "--budget", "1s")
+    assert code == 0 and "too_few_edges" in err
+    assert json.loads(out)["findings"][0]["code"] == "too_few_edges"
+    code, _, err = run("render", flat, "-o", tmp_path / "f.png", "--map", tmp_path / "f.tiff")
+    assert code == 0 and "no blur map was estimated" in err
+
+
+def test_coarse_and_sparse_maps_from_files(photograph, tmp_path, run):
+    sigma = np.full((120, 180), 2.0, np.float32)
+    grid = {"step": 2, "phase": 0.5, "unit": "sigma_px"}
+    for name, confidence, code in (("dense", np.ones_like(sigma), 0), ("sparse", 0 * sigma, 2)):
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, sigma=sigma, confidence=confidence, **grid)
+        out = tmp_path / f"{name}.jpg"
+        assert run("render", photograph, "-o", out, "--from-map", path)[0] == code
+
+
 def test_check_as_json(photograph, run):
     code, out, _ = run("check", photograph, "--json")
     assert code == 0
@@ -179,6 +254,9 @@ def test_optics_of_the_paper(run):
     assert facts["background_sigma_px"] == pytest.approx(facts["background_blur_px"] / 4)
     assert run("optics", "--focal", 0, "--fnumber", 2.8)[0] == 2
     assert run("optics", "--focal", 4, "--fnumber", 2.8, "--sensor", "huge")[0] == 2
+    assert run("optics", "--focal", 4, "--fnumber", 2.8, "--coc", -5)[0] == 2
+    assert run("optics", "--focal", 4, "--fnumber", 2.8, "--distance", 0)[0] == 2
+    assert run("optics", "--focal", 4, "--fnumber", 2.8, "--aspect", 0)[0] == 2
 
 
 def test_graph_as_text_and_as_mermaid(run):
@@ -200,6 +278,8 @@ def test_demo(tmp_path, run):
     pytest.importorskip("skimage")
     code, _, err = run("demo", "-o", tmp_path / "demo")
     assert code == 0 and str(tmp_path / "demo") in err
+    assert run("demo", "-o", tmp_path / "demo")[0] == 5
+    assert run("demo", "-o", tmp_path / "demo", "--overwrite", "-q")[0] == 0
     made = {path.name for path in (tmp_path / "demo").iterdir()}
     for name in ("coffee", "chelsea"):
         assert {

@@ -14,6 +14,7 @@ from PIL import Image
 
 from camerapipe.capture import CaptureError, LimitError
 from camerapipe.ingest import capture_from_array, heif, open_capture, optional_formats
+from camerapipe.ingest.sniff import Kind, sniff
 from stages.tone import SRGB, encode, linearise, to_codes
 
 
@@ -364,3 +365,19 @@ class TestArrays:
     def test_wrong_arrays_are_named(self, image, encoding, message):
         with pytest.raises(ValueError, match=message):
             capture_from_array(image, encoding, "scene")
+
+
+@pytest.mark.parametrize("make", [None, "Canon"])
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+def test_a_deep_tiff_is_no_raw_even_with_the_name_of_a_camera(tmp_path, rng, photometric, make):
+    shape = (240, 360) if photometric == "minisblack" else (240, 360, 3)
+    codes = rng.integers(0, 65536, shape).astype(np.uint16)
+    tags = [] if make is None else [(271, "s", 0, make, True)]
+    path = tmp_path / "deep.tif"
+    tifffile.imwrite(path, codes, photometric=photometric, extratags=tags)
+    with path.open("rb") as file:
+        assert sniff(file) is Kind.TIFF
+    capture = open_capture(path)
+    assert (capture.kind, capture.grey) == ("display", photometric == "minisblack")
+    back = to_codes(encode(capture.linear), 16)
+    np.testing.assert_array_equal(back[..., 0] if capture.grey else back, codes)

@@ -127,6 +127,27 @@ def test_costs_are_learnt():
     assert second.caveats == Caveat.FALLBACK
 
 
+def test_a_full_form_that_was_slow_once_comes_back():
+    world, costs = World(), Costs()
+    times = iter([400.0] + [10.0] * 50)
+    node = Node(
+        "blur", lambda value: world.plain(next(times))(value), ("x",), "y", cost=10,
+        fallback=world.plain(5), fallback_cost=5,
+    )  # fmt: skip
+    caveats = [
+        run_graph(world, [node], ("y",), Budget(100), costs).stages[0].caveats for _ in range(40)
+    ]
+    assert caveats[1] == Caveat.FALLBACK and caveats[-1] == Caveat.NONE
+
+
+def test_what_a_small_frame_took_says_nothing_of_a_large_one():
+    world, costs = World(), Costs()
+    node = Node("a", world.plain(40), ("x",), "y", cost=10)
+    costs.learn(node, None, 0.001, fallback=False, ms=40)
+    assert costs.full(node, None, 2.0) == 20
+    assert costs.full(node, None, 0.001) == pytest.approx(40)
+
+
 def test_a_stage_budget_holds_without_a_total():
     world = World()
     nodes = [Node("refine", world.refine, ("x",), "y", anytime=True)]

@@ -41,6 +41,13 @@ def test_distance_for_a_blur_inverts_the_blur_at_a_distance(blur_mm):
     assert PHONE.background_blur_mm(PHONE.distance_for_blur_mm(blur_mm)) == pytest.approx(blur_mm)
 
 
+@pytest.mark.parametrize("distance_mm", [0.0, -5.0, 4.48, math.nan, math.inf])
+def test_distances_within_the_lens_are_refused(distance_mm):
+    for function in (PHONE.depth_of_field_mm, PHONE.background_blur_mm):
+        with pytest.raises(ValueError, match="distance must exceed the focal length 4.48 mm"):
+            function(distance_mm)
+
+
 @pytest.mark.parametrize("name", ["focal_length_mm", "f_number", "sensor_diagonal_mm"])
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_impossible_lenses_are_refused(name, value):

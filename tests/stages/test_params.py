@@ -1,5 +1,6 @@
 from dataclasses import FrozenInstanceError, dataclass, fields
 
+import numpy as np
 import pytest
 
 from camerapipe.pipelines import SECTIONS
@@ -37,6 +38,9 @@ def test_wrong_values_are_named(change, message):
 def test_an_int_is_welcome_as_a_float_and_parameters_do_not_change():
     params = TwoWordsParams(share=1)
     assert type(params.share) is float
+    numpy_made = TwoWordsParams(share=np.float64(0.25), size=np.int64(4))
+    assert numpy_made == TwoWordsParams(share=0.25, size=4)
+    assert type(numpy_made.size) is int
     assert params.replace(size=4).size == 4
     with pytest.raises(FrozenInstanceError):
         params.size = 5

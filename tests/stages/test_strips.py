@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -22,6 +23,21 @@ def test_an_error_of_any_strip_is_raised(set_workers):
 
     with pytest.raises(RuntimeError, match="strip 40"):
         run_strips(work, 100, 4)
+
+
+def test_after_an_error_no_further_strip_is_begun(set_workers):
+    set_workers(2)
+    begun = []
+
+    def work(start, stop):
+        begun.append(start)
+        if start == 0:
+            raise RuntimeError("first")
+        time.sleep(0.01)
+
+    with pytest.raises(RuntimeError, match="first"):
+        run_strips(work, 400, 1)
+    assert len(begun) < 10
 
 
 def test_two_threads_may_run_strips_at_once(set_workers):
