@@ -30,16 +30,20 @@ from stages.blur.edges import (
 )
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
 from stages.blur.octaves import octave_blur
+from stages.blur.protect import CoarseParams, coarse_edges, keep_detail, within_bounds
 from stages.blur.sparse import clean_sparse, link_edges, linked_edges
 
 __all__ = [
     "BlurParams",
+    "CoarseParams",
     "EdgeCandidates",
     "EdgeSurvey",
     "EvidenceParams",
     "clean_sparse",
+    "coarse_edges",
     "edge_blur",
     "gradient",
+    "keep_detail",
     "link_edges",
     "linked_edges",
     "noise_sigma",
@@ -47,4 +51,5 @@ __all__ = [
     "sharpness_evidence",
     "survey",
     "thin_edges",
+    "within_bounds",
 ]

@@ -216,9 +216,9 @@ def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCan
 
 def clipped_pixels(view: Array) -> npt.NDArray[np.bool_]:
     """Where a channel is clipped, or nearly so, within `CLIPPED_REACH_PX`."""
-    brightest = np.maximum(np.maximum(view[:, :, 0], view[:, :, 1]), view[:, :, 2])
-    clipped = (brightest >= CLIPPED).astype(np.uint8)
-    return np.asarray(cv2.dilate(clipped, np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)) > 0)
+    clipped = (cv2.reduce(view.reshape(-1, 3), 1, cv2.REDUCE_MAX) >= CLIPPED).astype(np.uint8)
+    reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
+    return np.asarray(cv2.dilate(clipped.reshape(view.shape[:2]), reach) > 0)
 
 
 def _gaussian_radius(scale_px: float) -> int:
@@ -281,6 +281,8 @@ def _thin(gx, gy, low, high, strength):  # type: ignore[no-untyped-def]
     """Non-maximum suppression: writes 1 at weak edges and 2 at strong ones."""
     for y in range(1, gx.shape[0] - 1):
         for x in range(1, gx.shape[1] - 1):
+            if gx[y, x] * gx[y, x] + gy[y, x] * gy[y, x] <= low * low:
+                continue
             here = _magnitude(gx, gy, y, x)
             if here > low and _is_ridge(gx, gy, y, x, here):
                 strength[y, x] = 2 if here > high else 1

@@ -184,6 +184,9 @@ def _carry(windows, noise, trust, carried, present):  # type: ignore[no-untyped-
     for y in range(carried.shape[0]):
         for x in range(carried.shape[1]):
             j, i = y // 2, x // 2
+            if trust[j, i] == 0:
+                carried[y, x] = 0
+                continue
             mean = max(windows[j, i] - noise, ENERGY_FLOOR)
             t = min(max(((carried[y, x] - noise) / mean - low) / (high - low), 0.0), 1.0)
             carried[y, x] = t * t * (3 - 2 * t)
@@ -196,5 +199,6 @@ def _spread(bound, trust, confidence, sigma):  # type: ignore[no-untyped-def]
     """Bounds of cells to pixels; `confidence` holds the carriers and becomes what it says."""
     for y in range(sigma.shape[0]):
         for x in range(sigma.shape[1]):
-            confidence[y, x] *= trust[y // 2, x // 2]
+            if confidence[y, x] > 0:
+                confidence[y, x] *= trust[y // 2, x // 2]
             sigma[y, x] = bound[y // 2, x // 2] if confidence[y, x] > 0 else 0.0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.bokeh import RadiusParams, dead_zone, disk_radius, focus_sigma
+from stages.bokeh import RadiusParams, dead_zone, disk_radius, focus_sigma, proven_dead_zone
 from stages.bokeh.disk import effective_radius
 from stages.grid import BlurMap, Grid
 
@@ -81,3 +81,19 @@ def test_the_layout_of_the_map_does_not_matter():
     sigma = np.random.default_rng(0).uniform(0, 9, (20, 30)).astype(np.float32)
     turned = disk_radius(blur_map(sigma.T), 0.5, DEFAULT)
     np.testing.assert_array_equal(turned.T, disk_radius(blur_map(sigma), 0.5, DEFAULT))
+
+
+def test_proven_dead_zone_covers_what_detail_proves_within_limits():
+    params = RadiusParams(focus_floor_px=0.5, focus_ceiling_px=1.5, proven_percentile=90.0)
+    blur = blur_map(np.linspace(0, 2, 101))
+
+    def zone(upto, **changes):
+        sure = (blur.sigma <= upto).astype(np.float32)
+        evidence = BlurMap(np.zeros_like(blur.sigma), sure, blur.grid)
+        return proven_dead_zone(evidence, blur, None, params.replace(**changes))
+
+    assert zone(1.0) == pytest.approx(0.9, abs=0.02)
+    assert zone(0.2) == 0.5
+    assert zone(2.0) == 1.5
+    nothing = zone(-1.0, focus_percentile=50.0)
+    assert nothing == pytest.approx(params.focus_margin * 1.0, abs=0.05)
