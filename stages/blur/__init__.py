@@ -31,6 +31,7 @@ from stages.blur.edges import (
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
 from stages.blur.octaves import octave_blur
 from stages.blur.protect import CoarseParams, coarse_edges, keep_detail, within_bounds
+from stages.blur.shading import ShadingParams, doubt_shading
 from stages.blur.sparse import clean_sparse, link_edges, linked_edges
 
 __all__ = [
@@ -39,8 +40,10 @@ __all__ = [
     "EdgeCandidates",
     "EdgeSurvey",
     "EvidenceParams",
+    "ShadingParams",
     "clean_sparse",
     "coarse_edges",
+    "doubt_shading",
     "edge_blur",
     "gradient",
     "keep_detail",

@@ -65,7 +65,7 @@ def test_coarse_edges_fill_only_where_nothing_is_known_and_weigh_little():
     added = (found.confidence > 0) & ~old
     assert added[:, 110:].sum() > 50 and not added[:, :98].any()
     assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.25)
-    assert found.confidence[added].max() <= 0.03 * 4 * 4 * 4
+    assert found.confidence[added].max() <= CoarseParams().weight * 4 * 4 * 4
 
 
 def test_no_octaves_no_change():
