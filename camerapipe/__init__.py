@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from camerapipe.camera import check, render
+    from camerapipe.api import check, render
     from camerapipe.capture import Capture, CaptureError, LimitError, OutputError, Shot
 
 __version__ = "0.1.0"
 __all__ = ["Capture", "CaptureError", "LimitError", "OutputError", "Shot", "check", "render"]
 
-_HOMES = {"render": "camerapipe.camera", "check": "camerapipe.camera"}
+_HOMES = {"render": "camerapipe.api", "check": "camerapipe.api"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,10 @@
-"""The camera: a capture in, a shot out. What the command line, the web and scripts all call."""
+"""The camera: a capture in, a shot out. What the API, the command line and the web all call."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
 from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
 from stages.grid import BlurMap, Grid, lift
+from stages.scribble import Scribble
 
 MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
@@ -42,97 +43,9 @@ class Options:
     budget: Budget = Budget()
     focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
     distance_m: float | None = None  # of the subject, where the person knows it
+    scribbles: tuple[Scribble, ...] = ()
     force: bool = False
     keep: tuple[str, ...] = ()
-
-
-def render(
-    source: Source,
-    *,
-    strength: float | None = None,
-    budget: str | Sequence[str] | Budget | None = None,
-    preset: str | None = None,
-    config: str | os.PathLike[str] | None = None,
-    params: Mapping[str, Mapping[str, Any]] | None = None,
-    focus: tuple[float, float] | None = None,
-    from_map: BlurMap | npt.NDArray[np.floating] | None = None,
-    distance_m: float | None = None,
-    force: bool = False,
-    encoding: Literal["srgb", "linear"] = "srgb",
-    keep: Iterable[str] = (),
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Shot:
-    """Turn one capture into a shallow depth-of-field picture.
-
-    Parameters
-    ----------
-    source : path, array or Capture
-        A file, or an array of sRGB (`encoding="srgb"`) or linear (`"linear"`) values.
-    strength : float, optional
-        Magnification of the defocus, 1 (none) to 8; short for `params={"radius": {"strength": m}}`.
-    budget : str, sequence of str or Budget, optional
-        `"2s"`, or `["2s", "propagate=300ms"]`: from developed pixels to the finished picture.
-    preset : str, optional
-        `default`, `paper` or `direct`.
-    config : path, optional
-        A TOML settings file.
-    params : mapping, optional
-        Parameters by stage: `{"blur": {"edge_scale_px": 2.0}}`.
-    focus : (x, y), optional
-        A point that is to count as in focus, in pixels of the upright picture.
-    from_map : BlurMap or array, optional
-        Render with this map (sigma in full-resolution pixels) instead of an estimate.
-    distance_m : float, optional
-        Distance of the subject, for the check of the optics.
-    force : bool
-        Go on after a blocking finding.
-    encoding : str
-        Of an array: `srgb` or `linear`.
-    keep : iterable of str
-        Names of intermediate values to keep in `Shot.kept` (see `camerapipe graph`).
-    max_pixels : int
-        Refuse a larger file before decoding it.
-
-    Returns
-    -------
-    Shot
-        Picture, blur map, findings, report. After a blocking finding the picture is untouched and
-        the blur map None.
-
-    Raises
-    ------
-    CaptureError
-        The file cannot be read.
-    ValueError
-        A parameter is wrong; the message names it.
-    """
-    values = {section: dict(changes) for section, changes in (params or {}).items()}
-    if strength is not None:
-        values.setdefault("radius", {})["strength"] = strength
-    options = Options(
-        settings=resolve(preset, config, values=values),
-        budget=_budget(budget),
-        focus_point=focus,
-        distance_m=distance_m,
-        force=force,
-        keep=tuple(keep),
-    )
-    capture, opening = develop(source, encoding=encoding, max_pixels=max_pixels)
-    blur = None if from_map is None else given_map(from_map, capture)
-    return shoot(capture, options, blur=blur, before=opening)
-
-
-def check(
-    source: Source,
-    *,
-    distance_m: float | None = None,
-    params: Mapping[str, Mapping[str, Any]] | None = None,
-    encoding: Literal["srgb", "linear"] = "srgb",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> tuple[Finding, ...]:
-    """Say in findings whether a capture has defocus to magnify; the first is the verdict."""
-    capture, _ = develop(source, encoding=encoding, max_pixels=max_pixels)
-    return check_capture(capture, Options(settings=resolve(values=params), distance_m=distance_m))
 
 
 def check_capture(capture: Capture, options: Options) -> tuple[Finding, ...]:
@@ -195,6 +108,7 @@ def shoot(
         "linear": capture.linear,
         "curve": capture.curve,
         "focus_point": options.focus_point,
+        "scribbles": options.scribbles,
         "previous": None,
         "blur": blur,
     }
@@ -220,7 +134,7 @@ def estimate_map(
     checked = _check(capture, options, deadline)
     findings = (*checked.values["findings"], *capture.findings)
     graph = options.settings.preset.map_graph
-    sources = {"linear": capture.linear, "previous": None}
+    sources = {"linear": capture.linear, "scribbles": options.scribbles, "previous": None}
     done = _run(graph, sources, capture, options, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
     report = _report(capture, options, graph, before, (checked, done), findings, spent_ms)
@@ -289,14 +203,6 @@ def _report(
     )
 
 
-def _budget(given: str | Sequence[str] | Budget | None) -> Budget:
-    if given is None:
-        return Budget()
-    if isinstance(given, Budget):
-        return given
-    return Budget.parse([given] if isinstance(given, str) else given)
-
-
 def _start(options: Options) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
     check_budget(options)
@@ -315,7 +221,7 @@ def _rehearse(preset: str) -> None:
     options = Options(settings=resolve(preset, values=values), force=True)
     graph = options.settings.preset.picture_graph
     sources = {"linear": capture.linear, "curve": capture.curve, "focus_point": None,
-               "previous": None, "optics": None}  # fmt: skip
+               "scribbles": (), "previous": None, "optics": None}  # fmt: skip
     for each in (CHECK, graph):
         run(each, sources, options.settings.params, megapixels=grey.size / MEGA, costs=Costs())
 

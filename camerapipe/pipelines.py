@@ -26,8 +26,9 @@ from stages.bokeh import (
 )
 from stages.capture_check import CheckParams, gather_evidence, judge
 from stages.grid import lift, lift_bicubic
-from stages.laplacian import LaplacianParams, matting_laplacian
+from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
 from stages.propagate import PropagateParams, propagate
+from stages.scribble import ScribbleParams, scribbled
 from stages.tone import encode
 from stages.upsample import UpsampleParams, bilinear_upsample, guided_upsample
 from stages.view import ViewParams, even_grid, solve_grid, view_at, working_grid
@@ -44,9 +45,11 @@ PROPAGATE = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
     Node("guide", view_at, ("linear", "half_grid"), "guide", cost=6),
     Node("constraints", lift, ("sparse", "half_grid"), "constraints", cost=3),
-    Node("laplacian", matting_laplacian, ("guide",), "laplacian", LaplacianParams, cost=20),
-    Node("propagate", propagate, ("laplacian", "constraints", "previous"), "blur_low",
-         PropagateParams, anytime=True),
+    Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
+    Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
+         cost=10),
+    Node("propagate", propagate, ("laplacian", "held", "previous"), "blur_low", PropagateParams,
+         anytime=True),
     Node("full_guide", encode, ("linear",), "encoded", cost=8),
     Node("upsample", guided_upsample, ("blur_low", "encoded"), "blur", UpsampleParams, cost=20,
          fallback=bilinear_upsample, fallback_cost=3),
@@ -56,17 +59,19 @@ PAPER_PROPAGATE = (
     Node("solve_grid", even_grid, ("grid",), "half_grid"),
     Node("guide", reduce_bicubic, ("view",), "guide", cost=10),
     Node("constraints", lift_bicubic, ("clean_sparse", "half_grid"), "constraints", cost=10),
+    Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
     Node("laplacian", matting_laplacian, ("guide",), "laplacian", LaplacianParams, cost=20),
-    Node("propagate", propagate, ("laplacian", "constraints", "previous"), "blur_low",
-         PropagateParams, anytime=True),
+    Node("propagate", propagate, ("laplacian", "held", "previous"), "blur_low", PropagateParams,
+         anytime=True),
     Node("upsample", guided_upsample, ("blur_low", "view"), "blur", UpsampleParams, cost=300,
          fallback=bilinear_upsample, fallback_cost=3),
 )
 DIRECT_PROPAGATE = (
     Node("clean", clean_sparse, ("sparse", "view"), "clean_sparse", BlurParams, cost=100),
+    Node("scribbles", scribbled, ("clean_sparse", "scribbles"), "held", ScribbleParams, cost=1),
     Node("laplacian", matting_laplacian, ("view",), "laplacian", LaplacianParams, cost=80),
-    Node("propagate", propagate, ("laplacian", "clean_sparse", "previous"), "blur",
-         PropagateParams, anytime=True),
+    Node("propagate", propagate, ("laplacian", "held", "previous"), "blur", PropagateParams,
+         anytime=True),
 )
 MAGNIFY = (
     Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=6),
@@ -88,7 +93,7 @@ PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
 ), ("picture",))
 # fmt: on
 
-MAP_SOURCES = ("linear", "previous")
+MAP_SOURCES = ("linear", "scribbles", "previous")
 PICTURE_SOURCES = ("linear", "focus_point", "curve")
 FROM_MAP = Graph(
     "from-map", (*PICTURE_SOURCES, "blur"), (FOCUS_OF_MAP, *MAGNIFY), ("picture", "blur")
@@ -113,7 +118,12 @@ def _preset(
         name,
         summary,
         Graph(f"{name}-map", MAP_SOURCES, nodes, ("blur",)),
-        Graph(name, (*PICTURE_SOURCES, "previous"), (*nodes, FOCUS, *MAGNIFY), ("picture", "blur")),
+        Graph(
+            name,
+            (*PICTURE_SOURCES, *MAP_SOURCES[1:]),
+            (*nodes, FOCUS, *MAGNIFY),
+            ("picture", "blur"),
+        ),
         params,
     )
 
@@ -122,9 +132,11 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
     "blur": {
         "edge_scale_px": 1.0, "fine_scale_px": 0.0, "coarse_scale_px": 3.0, "exact": False,
     },
-    "view": {"working_side_px": 0, "solve_megapixels": 0.0},
+    "view": {"working_side_px": 0},
     "laplacian": {"window_radius": 3, "epsilon": 1e-3},
-    "propagate": {"data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0},
+    "propagate": {
+        "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
+    },
     "upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2},
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from camerapipe.capture import RequestError
 from camerapipe.pipelines import PRESETS, SECTIONS, Preset
 from stages.params import Params, expectation
+from stages.scribble import Scribble
 
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -65,6 +67,19 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from error
+
+
+def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
+    """Read a JSON list of `{"points": [[x, y], ...], "width_px": 6, "kind": "sharp"}`."""
+    try:
+        plain = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not (isinstance(plain, list) and all(isinstance(stroke, dict) for stroke in plain)):
+            raise ValueError("expected a list of scribbles")
+        return tuple(Scribble.from_plain(stroke) for stroke in plain)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -14,8 +14,6 @@ from stages.grid import Grid
 from stages.params import Array, Params, param
 from stages.tone import SRGB, encode
 
-MEGA = 1e6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewParams(Params):
@@ -24,9 +22,11 @@ class ViewParams(Params):
     working_side_px: int = param(
         1600, 0, help="estimate where the long side is at most this, in working pixels; 0: at full"
     )
-    solve_step: int = param(2, 1, 64, help="step of the propagation grid: 1 direct, 2 half, 4 ...")
-    solve_megapixels: float = param(
-        0.5, 0.0, unit="MP", help="coarsen the propagation grid to at most this size; 0: never"
+    solve_step: int = param(
+        2,
+        1,
+        64,
+        help="step of the propagation grid, at least that of the estimate: 1 direct, 2 half",
     )
 
 
@@ -39,14 +39,9 @@ def working_grid(linear: Array, params: ViewParams) -> Grid:
 
 
 def solve_grid(linear: Array, params: ViewParams) -> Grid:
-    """Grid of the propagation: `solve_step`, doubled until it fits `solve_megapixels`."""
-    step = params.solve_step
-    grid = Grid.cells(linear.shape[:2], step)
-    most = max(params.solve_megapixels * MEGA, 1)
-    while params.solve_megapixels and grid.shape[0] * grid.shape[1] > most:
-        step *= 2
-        grid = Grid.cells(linear.shape[:2], step)
-    return grid
+    """Grid of the propagation: of step `solve_step`, but no finer than the estimate."""
+    step = max(params.solve_step, working_grid(linear, params).step)
+    return Grid.cells(linear.shape[:2], step)
 
 
 def even_grid(grid: Grid) -> Grid:

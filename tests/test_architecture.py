@@ -15,6 +15,7 @@ LEVELS = [
     {"ingest", "pipelines", "settings", "runner", "sheet"},
     {"runtime"},
     {"camera"},
+    {"api"},
     {"cli"},
 ]
 STAGES_MAY_IMPORT = {"numpy", "cv2", "numba", "scipy", "stages"}

@@ -55,6 +55,11 @@ distance_option = click.option(
 )
 
 
+scribbles_option = click.option(
+    "--scribbles", metavar="FILE.json", help="corrections of the blur map, drawn as strokes"
+)
+
+
 def common_options(command: F) -> F:
     """Add the options that every command with settings has."""
     options = [

@@ -24,6 +24,7 @@ from camerapipe.cli.common import (
     prepare,
     request_errors,
     say,
+    scribbles_option,
     show_findings,
     show_report,
 )
@@ -44,6 +45,7 @@ from camerapipe.cli.outputs import Job, name_outputs
     help="time from developed pixels to the picture, or of one stage",
 )  # fmt: skip
 @click.option("--focus", metavar="X,Y", help="a point (pixels) that counts as in focus")
+@scribbles_option
 @click.option(
     "--from-map", metavar="FILE", help="render with this blur map instead of the estimate"
 )
@@ -87,6 +89,7 @@ def render_command(**options: Any) -> None:
 )  # fmt: skip
 @click.option("--budget", "budgets", multiple=True, metavar="2s|STAGE=300ms", help="time allowed")
 @distance_option
+@scribbles_option
 @click.option("--overwrite", is_flag=True, help="replace the output if it exists")
 @common_options
 @request_errors
@@ -104,7 +107,7 @@ def _options(options: dict[str, Any], strength: float | None = None) -> Any:
     """Options of the camera from those of the command line."""
     from camerapipe.budget import Budget
     from camerapipe.camera import Options
-    from camerapipe.settings import resolve
+    from camerapipe.settings import read_scribbles, resolve
 
     values = {} if strength is None else {"radius": {"strength": strength}}
     return Options(
@@ -112,6 +115,7 @@ def _options(options: dict[str, Any], strength: float | None = None) -> Any:
         budget=Budget.parse(options["budgets"]),
         focus_point=_point(options.get("focus")),
         distance_m=options["distance"],
+        scribbles=read_scribbles(options["scribbles"]) if options["scribbles"] else (),
         force=options.get("force", False),
     )
 
@@ -124,7 +128,7 @@ def _render_one(job: Job, taking: Any, options: dict[str, Any]) -> Result:
     from camerapipe.report import StageReport
 
     overwrite, given = options["overwrite"], options["from_map"]
-    others = [Path(path) for path in (given, options["config"]) if path]
+    others = [Path(path) for path in (given, options["config"], options["scribbles"]) if path]
     job.check([*options["inputs"], *others], overwrite=overwrite)
     capture, before = camera.develop(job.source, max_pixels=max_pixels(options))
     blur = None

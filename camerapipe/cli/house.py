@@ -39,7 +39,7 @@ def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) ->
             'demo: its photographs come with scikit-image: pip install "camerapipe[demo]"',
             UNREADABLE,
         ) from error
-    from camerapipe.camera import render
+    from camerapipe.api import render
     from camerapipe.ingest import write_map, write_picture, write_text
     from camerapipe.sheet import contact_sheet
 

@@ -9,6 +9,7 @@ from camerapipe.budget import Budget
 from camerapipe.pipelines import PRESETS
 from camerapipe.report import Caveat
 from stages.grid import BlurMap, Grid
+from stages.scribble import Scribble
 from stages.tone import SRGB, linearise
 
 
@@ -116,6 +117,14 @@ def test_a_map_of_ones_own(scene):
 def test_a_wrong_map_is_refused(scene, wrong, message):
     with pytest.raises(ValueError, match=message):
         camerapipe.render(scene[0], from_map=wrong)
+
+
+def test_a_scribble_overrules_the_estimate(scene):
+    picture, subject = scene
+    stroke = Scribble(points=((130.0, 100.0), (200.0, 170.0)), width_px=40.0, kind="blurred")
+    before = camerapipe.render(picture).blur_map.sigma[110:160, 150:180]
+    after = camerapipe.render(picture, scribbles=[stroke]).blur_map.sigma[110:160, 150:180]
+    assert np.median(before) < 1.2 < 2.0 < np.median(after)
 
 
 def test_the_point_of_focus_sets_what_stays_sharp(scene):

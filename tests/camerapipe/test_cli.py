@@ -237,6 +237,17 @@ def test_coarse_and_sparse_maps_from_files(photograph, tmp_path, run):
         assert run("render", photograph, "-o", out, "--from-map", path)[0] == code
 
 
+def test_scribbles_from_a_file(photograph, tmp_path, run):
+    strokes = tmp_path / "strokes.json"
+    strokes.write_text('[{"points": [[20, 20], [60, 30]], "width_px": 12, "kind": "sharp"}]')
+    for command, out in (("render", "out.jpg"), ("map", "out.tiff")):
+        code, _, _ = run(command, photograph, "-o", tmp_path / out, "--scribbles", strokes)
+        assert code == 0
+    strokes.write_text('[{"points": [[20, 20]], "width_px": 12, "kind": "sharpish"}]')
+    code, _, err = run("render", photograph, "-o", tmp_path / "no.jpg", "--scribbles", strokes)
+    assert code == 2 and "strokes.json" in err and "sharpish" in err
+
+
 def test_check_as_json(photograph, run):
     code, out, _ = run("check", photograph, "--json")
     assert code == 0

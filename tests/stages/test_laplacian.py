@@ -2,8 +2,14 @@ import numpy as np
 import pymatting
 import pytest
 
-from stages import strips
-from stages.laplacian import LaplacianParams, apply_laplacian, matting_laplacian
+from stages.grid import Grid
+from stages.laplacian import (
+    LaplacianParams,
+    apply_laplacian,
+    apply_system,
+    grid_laplacian,
+    matting_laplacian,
+)
 
 
 def picture(shape, kind="colour", seed=0):
@@ -58,9 +64,33 @@ def test_strips_equal_pymatting():
     assert relative(apply_laplacian(laplacian, p), expected) < 1e-8
 
 
+def products(guide, p, weight, radius=3):
+    """(L + W) p in float64 by box filters, and fused in float32 with p . (L + W) p."""
+    params = LaplacianParams(window_radius=radius)
+    double, single = (matting_laplacian(guide, params, t) for t in (np.float64, np.float32))
+    fused = np.full_like(p, np.nan)
+    energy = apply_system(single, weight, p, fused)
+    wide = p.astype(np.float64)
+    return apply_laplacian(double, wide) + weight * wide, fused, energy
+
+
 @pytest.mark.parametrize("kind", ["colour", "grey", "red"])
-def test_float32_is_good_to_1e_5(kind):
-    guide = picture((150, 61), kind)
+@pytest.mark.parametrize(
+    ("shape", "radius"), [((150, 61), 3), ((150, 61), 1), ((90, 61), 6), ((7, 7), 3), ((7, 90), 3)]
+)
+def test_the_fused_product_is_good_to_1e_5(kind, shape, radius):
+    rng = np.random.default_rng(1)
+    guide, p = picture(shape, kind), rng.uniform(2, 5, shape).astype(np.float32)
+    weight = (rng.uniform(0, 0.5, shape) * (rng.random(shape) < 0.1)).astype(np.float32)
+    if min(shape) < 2 * radius + 1:
+        pytest.skip("no windows")
+    expected, fused, energy = products(guide, p, weight, radius)
+    assert relative(fused, expected) < 1e-5
+    assert energy == pytest.approx(np.sum(p * expected), rel=1e-5)
+
+
+def test_float32_box_filters_are_good_to_1e_5():
+    guide = picture((150, 61))
     p = np.random.default_rng(1).uniform(2, 5, guide.shape[:2])
     double, single = (
         apply_laplacian(matting_laplacian(guide, LaplacianParams(), dtype), p.astype(dtype))
@@ -68,6 +98,27 @@ def test_float32_is_good_to_1e_5(kind):
     )
     assert single.dtype == np.float32
     assert relative(single, double) < 1e-5
+
+
+def test_nearly_constant_maps_leak_nothing():
+    """Without the shift, rounding of 1/49 leaves 1e-6 p, which competes with data where rare."""
+    shape = (200, 300)
+    guide, zeros = np.full((*shape, 3), 0.4, np.float32), np.zeros(shape, np.float32)
+    p = np.full(shape, 4.7, np.float32)
+    assert np.abs(products(guide, p, zeros)[1]).max() < 1e-6
+    p[90, 100] += 0.01
+    expected, fused, _ = products(guide, p, zeros)
+    assert np.abs(fused - expected).max() < 1e-5
+
+
+def test_epsilon_grows_with_the_step_of_the_grid():
+    guide = picture((20, 30))
+    params = LaplacianParams(epsilon=1e-3)
+    grown = grid_laplacian(guide, Grid((20, 30), 4), params)
+    plain = matting_laplacian(guide, LaplacianParams(epsilon=4e-3))
+    np.testing.assert_array_equal(grown.factors, plain.factors)
+    paper = grid_laplacian(guide, Grid((20, 30), 4), params.replace(epsilon_growth=0.0))
+    np.testing.assert_array_equal(paper.factors, matting_laplacian(guide, params).factors)
 
 
 def test_the_operator_is_symmetric_semidefinite_and_blind_to_constants():
@@ -100,17 +151,17 @@ def test_a_picture_smaller_than_a_window_has_no_windows(shape):
     assert not apply_laplacian(laplacian, np.ones(shape, np.float32)).any()
 
 
-def test_the_number_of_threads_changes_nothing():
+def test_the_number_of_threads_changes_nothing(set_workers):
     guide = picture((300, 40))
     p = np.random.default_rng(1).uniform(0, 5, (300, 40)).astype(np.float32)
-    before, results = strips.workers(), []
-    try:
-        for count in (1, 2):
-            strips.set_workers(count)
-            results.append(apply_laplacian(matting_laplacian(guide, LaplacianParams()), p))
-    finally:
-        strips.set_workers(before)
-    np.testing.assert_array_equal(*results)
+    results = []
+    for count in (1, 2):
+        set_workers(count)
+        laplacian, out = matting_laplacian(guide, LaplacianParams()), np.empty_like(p)
+        energy = apply_system(laplacian, p, p, out)
+        results.append((apply_laplacian(laplacian, p), out, laplacian.cells[0], energy))
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_a_guide_that_is_not_a_picture_is_named():

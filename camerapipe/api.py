@@ -1,0 +1,120 @@
+"""What scripts call: `camerapipe.render` and `camerapipe.check`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.budget import Budget
+from camerapipe.camera import Options, Source, check_capture, develop, given_map, shoot
+from camerapipe.capture import Shot
+from camerapipe.ingest import DEFAULT_MAX_PIXELS
+from camerapipe.settings import resolve
+from stages.findings import Finding
+from stages.grid import BlurMap
+from stages.scribble import Scribble
+
+
+def render(
+    source: Source,
+    *,
+    strength: float | None = None,
+    budget: str | Sequence[str] | Budget | None = None,
+    preset: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    focus: tuple[float, float] | None = None,
+    from_map: BlurMap | npt.NDArray[np.floating] | None = None,
+    scribbles: Iterable[Scribble] = (),
+    distance_m: float | None = None,
+    force: bool = False,
+    encoding: Literal["srgb", "linear"] = "srgb",
+    keep: Iterable[str] = (),
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Shot:
+    """Turn one capture into a shallow depth-of-field picture.
+
+    Parameters
+    ----------
+    source : path, array or Capture
+        A file, or an array of sRGB (`encoding="srgb"`) or linear (`"linear"`) values.
+    strength : float, optional
+        Magnification of the defocus, 1 (none) to 8; short for `params={"radius": {"strength": m}}`.
+    budget : str, sequence of str or Budget, optional
+        `"2s"`, or `["2s", "propagate=300ms"]`: from developed pixels to the finished picture.
+    preset : str, optional
+        `default`, `paper` or `direct`.
+    config : path, optional
+        A TOML settings file.
+    params : mapping, optional
+        Parameters by stage: `{"blur": {"edge_scale_px": 2.0}}`.
+    focus : (x, y), optional
+        A point that is to count as in focus, in pixels of the upright picture.
+    from_map : BlurMap or array, optional
+        Render with this map (sigma in full-resolution pixels) instead of an estimate.
+    scribbles : iterable of Scribble
+        Corrections of the blur map, in the order in which they were drawn.
+    distance_m : float, optional
+        Distance of the subject, for the check of the optics.
+    force : bool
+        Go on after a blocking finding.
+    encoding : str
+        Of an array: `srgb` or `linear`.
+    keep : iterable of str
+        Names of intermediate values to keep in `Shot.kept` (see `camerapipe graph`).
+    max_pixels : int
+        Refuse a larger file before decoding it.
+
+    Returns
+    -------
+    Shot
+        Picture, blur map, findings, report. After a blocking finding the picture is untouched and
+        the blur map None.
+
+    Raises
+    ------
+    CaptureError
+        The file cannot be read.
+    ValueError
+        A parameter is wrong; the message names it.
+    """
+    values = {section: dict(changes) for section, changes in (params or {}).items()}
+    if strength is not None:
+        values.setdefault("radius", {})["strength"] = strength
+    options = Options(
+        settings=resolve(preset, config, values=values),
+        budget=_budget(budget),
+        focus_point=focus,
+        distance_m=distance_m,
+        scribbles=tuple(scribbles),
+        force=force,
+        keep=tuple(keep),
+    )
+    capture, opening = develop(source, encoding=encoding, max_pixels=max_pixels)
+    blur = None if from_map is None else given_map(from_map, capture)
+    return shoot(capture, options, blur=blur, before=opening)
+
+
+def check(
+    source: Source,
+    *,
+    distance_m: float | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    encoding: Literal["srgb", "linear"] = "srgb",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> tuple[Finding, ...]:
+    """Say in findings whether a capture has defocus to magnify; the first is the verdict."""
+    capture, _ = develop(source, encoding=encoding, max_pixels=max_pixels)
+    return check_capture(capture, Options(settings=resolve(values=params), distance_m=distance_m))
+
+
+def _budget(given: str | Sequence[str] | Budget | None) -> Budget:
+    if given is None:
+        return Budget()
+    if isinstance(given, Budget):
+        return given
+    return Budget.parse([given] if isinstance(given, str) else given)

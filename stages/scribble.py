@@ -1,0 +1,159 @@
+"""Scribbles: what a person draws to correct a blur map, as plain data and as constraints.
+
+A scribble is a polyline with a width, in full-resolution pixels (x to the right, y down, pixel
+centres at integers), and says what lies beneath it: `sharp`, `blurred` (as much as anything in the
+picture), or a `sigma`. It replaces the estimates beneath it: a person knows better. Points of
+other places are not touched, so that scribbles can be replayed in the order in which they were
+drawn; where two cross, the later one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.grid import BlurMap, Grid
+from stages.params import Params, param
+
+KINDS = ("sharp", "blurred", "sigma")
+KEYS = {"points", "width_px", "kind", "sigma_px"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScribbleParams(Params):
+    """Parameters of scribbles."""
+
+    confidence: float = param(
+        4.0, 1e-3, 1e4, help="Confidence of every cell under a scribble; an edge pixel has 1."
+    )
+    sharp_px: float = param(0.3, 0.0, 4.0, unit="px", help="Sigma that `sharp` stands for.")
+    blurred_quantile: float = param(
+        0.95, 0.5, 1.0, help="`blurred` is as much as this share of the estimates do not exceed."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scribble:
+    """A stroke: its points (x, y), its width, what it says; `sigma_px` belongs to kind `sigma`.
+
+    Raises
+    ------
+    ValueError
+        If there is no point, a number is not finite or negative, or the kind is unknown.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    width_px: float
+    kind: str = "sharp"
+    sigma_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        numbers = [value for point in self.points for value in (*point,)]
+        paired = all(len(point) == 2 for point in self.points)
+        if not self.points or not paired or not np.all(np.isfinite(numbers)):
+            raise ValueError(f"scribble: points must be finite pairs (x, y); got {self.points}")
+        if self.kind not in KINDS:
+            raise ValueError(f"scribble: kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+        for name in ("width_px", "sigma_px"):
+            value = getattr(self, name)
+            if not 0 <= value < np.inf:
+                raise ValueError(f"scribble: {name} must be finite and >= 0; got {value!r}")
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Scribble:
+        """Read what `to_plain` wrote.
+
+        Raises
+        ------
+        ValueError
+            Naming what is missing, unknown or not a number.
+        """
+        if unknown := set(plain) - KEYS:
+            raise ValueError(f"scribble: expected keys {sorted(KEYS)}; got {sorted(unknown)[0]!r}")
+        try:
+            points = tuple((float(x), float(y)) for x, y in plain["points"])
+            width_px, sigma_px = float(plain["width_px"]), float(plain.get("sigma_px", 0))
+        except KeyError as missing:
+            raise ValueError(f"scribble: {missing} is missing") from None
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"scribble: expected points [[x, y], ...] and numbers; got {plain}"
+            ) from None
+        return cls(points, width_px, str(plain.get("kind", "sharp")), sigma_px)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Lists, numbers and text, as JSON has them."""
+        plain: dict[str, Any] = {
+            "points": [list(point) for point in self.points],
+            "width_px": self.width_px,
+            "kind": self.kind,
+        }
+        return plain | {"sigma_px": self.sigma_px} if self.kind == "sigma" else plain
+
+
+def scribbled(
+    constraints: BlurMap, scribbles: Iterable[Scribble], params: ScribbleParams
+) -> BlurMap:
+    """Put scribbles among the constraints of a propagation.
+
+    Parameters
+    ----------
+    constraints : BlurMap
+        Sparse map, on any grid.
+    scribbles : iterable of Scribble
+        In the order in which they were drawn.
+    params : ScribbleParams
+        What they weigh and mean.
+
+    Returns
+    -------
+    BlurMap
+        New constraints on the same grid; cells whose centre a scribble covers carry its sigma. A
+        scribble narrower than a cell covers the cells that its line runs through.
+    """
+    sigma, confidence = constraints.sigma.copy(), constraints.confidence.copy()
+    known = constraints.sigma[constraints.confidence > 0]
+    blurred_px = float(np.quantile(known, params.blurred_quantile)) if known.size else 0.0
+    means = {"sharp": params.sharp_px, "blurred": max(blurred_px, params.sharp_px)}
+    for scribble in scribbles:
+        covered = coverage(scribble, constraints.grid)
+        sigma[covered] = means.get(scribble.kind, scribble.sigma_px)
+        confidence[covered] = params.confidence
+    return BlurMap(sigma, confidence, constraints.grid)
+
+
+def coverage(scribble: Scribble, grid: Grid) -> npt.NDArray[np.bool_]:
+    """Cells of a grid whose centre lies within half the width (or cell) of the line."""
+    reach = max(scribble.width_px, grid.step) / 2
+    covered = np.zeros(grid.shape, bool)
+    ends = [scribble.points[0], *scribble.points]  # a single point is a line of no length
+    for first, second in pairwise(ends):
+        corner = np.minimum(first, second) - reach, np.maximum(first, second) + reach
+        cols, rows = (
+            slice(*np.searchsorted(grid.positions(axis), (corner[0][k], corner[1][k] + 1e-9)))
+            for axis, k in ((1, 0), (0, 1))
+        )
+        x, y = grid.positions(1)[cols], grid.positions(0)[rows, None]
+        covered[rows, cols] |= _distance_squared(x, y, first, second) <= reach**2
+    return covered
+
+
+def _distance_squared(
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    first: tuple[float, float],
+    second: tuple[float, float],
+) -> npt.NDArray[np.float64]:
+    """Squared distance of points to a line segment."""
+    along = np.subtract(second, first)
+    length = float(along @ along)
+    place = np.zeros(1)
+    if length > 0:
+        place = np.clip(((x - first[0]) * along[0] + (y - first[1]) * along[1]) / length, 0, 1)
+    across = x - first[0] - place * along[0], y - first[1] - place * along[1]
+    return np.asarray(across[0] ** 2 + across[1] ** 2)

@@ -1,0 +1,9 @@
+"""Guided upsampling: a small blur map becomes full-size along the edges of the picture.
+
+`stage.py` chooses: `fast.py` (the default), `masked.py` (Kriener et al. 2013, section 2.3, as
+printed), `bilateral.py` (Kopf et al. 2007), or plain bilinear interpolation.
+"""
+
+from stages.upsample.stage import UpsampleParams, bilinear_upsample, guided_upsample
+
+__all__ = ["UpsampleParams", "bilinear_upsample", "guided_upsample"]

@@ -1,0 +1,206 @@
+"""Guided upsampling on the small grid (the fast guided filter, He and Sun 2015), fused.
+
+The windows of eq. (7) see only the samples, so their sums are done on the small grid, with the
+picture reduced to it; and the mean model of eq. (8) is smooth, so it is interpolated in place of
+the blur, which is not:
+
+    sigma(x) = mean_a(x) . I(x) + mean_b(x).
+
+Three passes over strips, each loop writing one row: fit a, b; average them; apply. Sums run down a
+strip in float64 and are direct along the row. A strip starts its sums anew, so that a picture cut
+between strips (with the halo of two radii) gives the same bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
+from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
+from stages.laplacian.windows import factor_rows, sum_along
+from stages.params import Array
+from stages.strips import run_strips
+from stages.upsample.samples import reduced_guide
+
+
+def fast_guided(low: BlurMap, guide: Array, radius: int, epsilon: float) -> Array:
+    """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid."""
+    grid, sigma, full = low.grid, low.sigma, Grid(guide.shape[:2])
+    small = np.ascontiguousarray(reduced_guide(grid, guide))
+    fitted = np.empty((4, *grid.shape), np.float32)
+    model = np.empty((4, *grid.shape), np.float32)
+    out = np.empty(full.shape, np.float32)
+    run_strips(
+        lambda start, stop: _fit(small, sigma, radius, epsilon, start, stop, fitted), grid.shape[0]
+    )
+    run_strips(lambda start, stop: _average(fitted, radius, start, stop, model), grid.shape[0])
+    rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
+    run_strips(
+        lambda start, stop: _apply(model, guide, *rows, *cols, start, stop, out), full.shape[0]
+    )
+    return out
+
+
+@inline
+def cut_window(place, length, radius):  # type: ignore[no-untyped-def]
+    """How many samples along an axis a window around a place holds, cut at the ends."""
+    return min(place + radius, length - 1) - max(place - radius, 0) + 1
+
+
+@inline
+def add_moments(small, sigma, y, radius, sign, row, columns):  # type: ignore[no-untyped-def]
+    """Add a row's colours, sigma and their products to sums down the columns.
+
+    Rows of `columns`: I (3), sigma, I sigma (3), I I^T (6: 00 01 02 11 12 22). `row` is scratch.
+    """
+    width, colours, value, mean = sigma.shape[1], small[y], sigma[y], row[3]
+    for x in range(width):
+        mean[x] = sign * value[x]
+    total = columns[3, radius:]
+    for x in range(width):
+        total[x] += mean[x]
+    k = 7
+    for i in range(3):
+        one, total = row[i], columns[i, radius:]
+        for x in range(width):
+            one[x] = colours[x, i]
+        for x in range(width):
+            total[x] += sign * one[x]
+        total = columns[4 + i, radius:]
+        for x in range(width):
+            total[x] += mean[x] * one[x]
+    for i in range(3):
+        for j in range(i, 3):
+            one, other, total = row[i], row[j], columns[k, radius:]
+            for x in range(width):
+                total[x] += sign * one[x] * other[x]
+            k += 1
+
+
+@kernel(reads(f32, 3), reads(f32, 2), i64, f64, i64, i64, writes(f32, 3))
+def _fit(small, sigma, radius, epsilon, start, stop, fitted):  # type: ignore[no-untyped-def]
+    """Rows [start, stop) of a (3) and b: eq. (7)."""
+    height, width = sigma.shape
+    columns, boxes = np.zeros((13, width + 2 * radius)), np.empty((13, width))
+    row, share, per_column = np.empty((4, width)), np.empty(width), np.empty(width)
+    for x in range(width):
+        per_column[x] = 1.0 / cut_window(x, width, radius)
+    first = max(start - radius, 0)
+    for bottom in range(first, stop + radius):
+        y = bottom - radius  # the row whose window is complete
+        for place, sign in ((bottom, 1.0), (y - radius - 1, -1.0)):
+            if first <= place < height:
+                add_moments(small, sigma, place, radius, sign, row, columns)
+        if y < start:
+            continue
+        per_row = 1.0 / cut_window(y, height, radius)
+        for x in range(width):
+            share[x] = per_row * per_column[x]
+        for k in range(13):
+            box = boxes[k]
+            sum_along(columns[k], radius, box)
+            for x in range(width):
+                box[x] *= share[x]
+        solve_models(boxes, epsilon)
+        for k in range(4):
+            solved, plane = boxes[4 + k] if k < 3 else boxes[3], fitted[k, y]
+            for x in range(width):
+                plane[x] = solved[x]
+
+
+@inline
+def solve_models(boxes, epsilon):  # type: ignore[no-untyped-def]
+    """From means of moments to b (row 3) and a (rows 4 to 6), in place."""
+    mean = boxes[3]
+    k = 7
+    for i in range(3):
+        mu, cross = boxes[i], boxes[4 + i]
+        for x in range(mean.size):
+            cross[x] -= mu[x] * mean[x]
+        for j in range(i, 3):
+            moment, other, ridge = boxes[k], boxes[j], epsilon if i == j else 0.0
+            for x in range(mean.size):
+                moment[x] -= mu[x] * other[x] - ridge
+            k += 1
+    factor_rows(boxes[7:])
+    a0, a1, a2 = boxes[4], boxes[5], boxes[6]
+    inv0, l10, l20, inv1, l21, inv2 = boxes[7], boxes[8], boxes[9], boxes[10], boxes[11], boxes[12]
+    for x in range(mean.size):
+        a1[x] -= l10[x] * a0[x]
+    for x in range(mean.size):
+        a2[x] = (a2[x] - l20[x] * a0[x] - l21[x] * a1[x]) * inv2[x]
+    for x in range(mean.size):
+        a1[x] = a1[x] * inv1[x] - l21[x] * a2[x]
+    for x in range(mean.size):
+        a0[x] = a0[x] * inv0[x] - l10[x] * a1[x] - l20[x] * a2[x]
+    for i in range(3):
+        slope, mu = boxes[4 + i], boxes[i]
+        for x in range(mean.size):
+            mean[x] -= slope[x] * mu[x]
+
+
+@kernel(reads(f32, 3), i64, i64, i64, writes(f32, 3))
+def _average(fitted, radius, start, stop, model):  # type: ignore[no-untyped-def]
+    """Rows [start, stop) of the mean of a and b over all windows that hold a sample: eq. (8)."""
+    height, width = fitted.shape[1:]
+    column, box, per_column = np.zeros(width + 2 * radius), np.empty(width), np.empty(width)
+    for x in range(width):
+        per_column[x] = 1.0 / cut_window(x, width, radius)
+    inner = column[radius:]
+    for k in range(4):
+        column[:] = 0.0
+        for y in range(max(start - radius, 0), min(start + radius, height)):
+            row = fitted[k, y]
+            for x in range(width):
+                inner[x] += row[x]
+        for y in range(start, stop):
+            if y + radius < height:
+                row = fitted[k, y + radius]
+                for x in range(width):
+                    inner[x] += row[x]
+            sum_along(column, radius, box)
+            per_row, mean = 1.0 / cut_window(y, height, radius), model[k, y]
+            for x in range(width):
+                mean[x] = box[x] * per_row * per_column[x]
+            if y - radius >= 0:
+                row = fitted[k, y - radius]
+                for x in range(width):
+                    inner[x] -= row[x]
+
+
+@inline
+def stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def]
+    """Interpolate a row of the small grid to the width of the picture, all four planes."""
+    for k in range(4):
+        source, row = model[k, y], rows[k]
+        for x in range(row.size):
+            row[x] = mix(source[left[x]], source[right[x]], across[x])
+
+
+@kernel(reads(f32, 3), reads(f32, 3), *TAPS, *TAPS, i64, i64, writes(f32, 2))
+def _apply(  # type: ignore[no-untyped-def]
+    model, guide, above, below, down, left, right, across, start, stop, out
+):
+    """Rows [start, stop) of max(a . I + b, 0), with a and b interpolated from the small grid."""
+    width = out.shape[1]
+    upper, lower = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
+    mixed = np.empty((4, width), np.float32)
+    at_upper = at_lower = -1
+    for y in range(start, stop):
+        if above[y] == at_lower:
+            upper, lower, at_upper, at_lower = lower, upper, at_lower, at_upper
+        if above[y] != at_upper:
+            at_upper = above[y]
+            stretch(model, at_upper, left, right, across, upper)
+        if below[y] != at_lower:
+            at_lower = below[y]
+            stretch(model, at_lower, left, right, across, lower)
+        part, result, colours = down[y], out[y], guide[y]
+        for k in range(4):
+            one, other, row = upper[k], lower[k], mixed[k]
+            for x in range(width):
+                row[x] = mix(one[x], other[x], part)
+        a0, a1, a2, b = mixed[0], mixed[1], mixed[2], mixed[3]
+        for x in range(width):
+            sigma = a0[x] * colours[x, 0] + a1[x] * colours[x, 1] + (a2[x] * colours[x, 2] + b[x])
+            result[x] = max(sigma, np.float32(0))

@@ -1,0 +1,99 @@
+"""The stage: from a dense map on a small grid to the size of its picture, by one of four methods.
+
+Each is local: a strip of rows needs no more than a halo of two window radii of the small map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.arrays import check_image
+from stages.grid import BlurMap, Grid, interpolate, lift
+from stages.params import Array, Params, param
+from stages.upsample.bilateral import joint_bilateral
+from stages.upsample.fast import fast_guided
+from stages.upsample.masked import masked_guided
+
+PAPER_STEP = 2  # the step for which windows are given in pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsampleParams(Params):
+    """Parameters of the guided upsampling."""
+
+    method: str = param(
+        "fast",
+        choices=("fast", "masked", "joint_bilateral", "bilinear"),
+        help="Guided on the small grid, guided as printed in the paper, Kopf et al. 2007, or not.",
+    )
+    window_radius_px: int = param(
+        10,
+        2,
+        100,
+        unit="px",
+        help="Radius of guided windows when upsampling by 2; in proportion for other factors.",
+    )
+    epsilon: float = param(
+        1e-2, 1e-6, 10.0, help="Regularisation of the affine model: larger is smoother."
+    )
+    range_sigma: float = param(
+        0.1, 1e-3, 10.0, help="joint_bilateral: deviation of colour between pixels that agree."
+    )
+
+
+def guided_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
+    """Upsample a dense blur map to the size of its picture.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map on a grid over the picture. A grid whose samples lie between pixels (`Grid.cells`
+        of an even step) is exact for `fast`; `masked` sets them on the pixel above and to the
+        left, and the map moves by the fraction.
+    guide : Array
+        Encoded picture, HxWx3 float32 in [0, 1], at full resolution.
+    params : UpsampleParams
+        Method and window.
+
+    Returns
+    -------
+    BlurMap
+        Map at full resolution: sigma >= 0; confidence is interpolated.
+
+    Raises
+    ------
+    ValueError
+        If the guide is not a picture, or the map is sparse or of another size.
+    """
+    full = _checked_grid(low, guide)
+    if params.method == "bilinear":
+        return lift(low, full)
+    guide, radius_px = np.ascontiguousarray(guide), params.window_radius_px
+    low = BlurMap(np.ascontiguousarray(low.sigma), low.confidence, low.grid)
+    if params.method == "masked":
+        radius = round(radius_px * low.grid.step / PAPER_STEP)
+        sigma = masked_guided(low, guide, radius, params.epsilon)
+    elif params.method == "joint_bilateral":
+        sigma = joint_bilateral(low, guide, params.range_sigma)
+    else:
+        sigma = fast_guided(low, guide, max(round(radius_px / PAPER_STEP), 1), params.epsilon)
+    return BlurMap(sigma, interpolate(low.confidence, low.grid, full), full)
+
+
+def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
+    """Upsample without guidance: the cheap stand-in for `guided_upsample`, called alike."""
+    return lift(low, _checked_grid(low, guide))
+
+
+def _checked_grid(low: BlurMap, guide: Array) -> Grid:
+    """Grid of the full picture, which the map must cover."""
+    check_image("upsample", "guide", guide)
+    full = guide.shape[:2]
+    wanted = Grid.cells(full, low.grid.step).shape
+    if low.grid.shape != wanted or low.sigma.shape != wanted:
+        raise ValueError(f"upsample: low must be {wanted} for a guide {full}; got {low.grid.shape}")
+    if not low.is_dense or not np.isfinite(low.sigma.sum(dtype=np.float64)):
+        raise ValueError("upsample: low must be a dense map; got one with holes or not finite")
+    return Grid(full)

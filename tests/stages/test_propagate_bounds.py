@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from stages.grid import BlurMap, Grid
+from stages.laplacian import LaplacianParams, apply_laplacian, matting_laplacian
+from stages.propagate import PropagateParams, propagate, propagate_bounded
+
+SHAPE = (24, 30)
+
+
+def scene():
+    rng = np.random.default_rng(0)
+    guide = rng.uniform(0.3, 0.7, (*SHAPE, 3)).astype(np.float32)
+    confidence = (rng.random(SHAPE) < 0.1).astype(np.float32)
+    sigma = np.where(confidence > 0, rng.uniform(1, 4, SHAPE), 0).astype(np.float32)
+    bounded = np.zeros(SHAPE, np.float32)
+    bounded[5:12, 8:20] = rng.uniform(0, 1, (7, 12))
+    limit = np.where(bounded > 0, rng.uniform(0.5, 3, SHAPE), 0).astype(np.float32)
+    grid = Grid(SHAPE)
+    return guide, BlurMap(sigma, confidence, grid), BlurMap(limit, bounded, grid)
+
+
+def bounded_maps(guide, constraints, bounds, start=None, **changes):
+    options = PropagateParams(
+        **{"start": "zero", "tolerance_px": 1e-5, "iterations": 200} | changes
+    )
+    laplacian = matting_laplacian(guide, LaplacianParams())
+    return list(propagate_bounded(laplacian, constraints, bounds, start, options))
+
+
+def minimiser(guide, constraints, bounds, params):
+    """The energy itself, by a general-purpose optimiser."""
+    laplacian = matting_laplacian(guide, LaplacianParams(), np.float64)
+    weight = params.data_weight * constraints.confidence.astype(float)
+    penalty = params.data_weight * params.bound_weight * bounds.confidence.astype(float)
+
+    def energy(flat):
+        alpha = flat.reshape(SHAPE)
+        product = apply_laplacian(laplacian, alpha)
+        apart, above = alpha - constraints.sigma, np.maximum(alpha - bounds.sigma, 0)
+        value = np.sum(alpha * product + weight * apart**2 + penalty * above**2)
+        return value, 2 * (product + weight * apart + penalty * above).ravel()
+
+    options = {"maxiter": 20000, "maxfun": 40000, "ftol": 1e-15, "gtol": 1e-8, "maxcor": 50}
+    found = minimize(
+        energy, np.full(SHAPE, 2.0).ravel(), jac=True, method="L-BFGS-B", options=options
+    )
+    return found.x.reshape(SHAPE)
+
+
+def test_the_active_set_finds_the_minimum():
+    scene_ = scene()
+    last = bounded_maps(*scene_, bound_updates=20)[-1]
+    expected = minimiser(*scene_, PropagateParams())
+    assert last.done
+    np.testing.assert_allclose(last.value.sigma, expected, atol=2e-3)
+
+
+def test_two_updates_are_nearly_enough_and_warm_starts_end_sooner():
+    scene_ = scene()
+    exact = bounded_maps(*scene_, bound_updates=20)
+    usual = bounded_maps(*scene_)
+    assert np.abs(usual[-1].value.sigma - exact[-1].value.sigma).max() < 0.02
+    again = bounded_maps(*scene_, start=exact[-1].value.sigma, bound_updates=20)
+    np.testing.assert_allclose(again[-1].value.sigma, exact[-1].value.sigma, atol=1e-3)
+    assert len(again) < 0.3 * len(exact)
+
+
+def test_bounds_push_down_only_where_they_act():
+    guide, constraints, bounds = scene()
+    laplacian = matting_laplacian(guide, LaplacianParams())
+    *_, free = propagate(laplacian, constraints, None, PropagateParams(tolerance_px=1e-5))
+    loose = BlurMap(np.full(SHAPE, 9, np.float32), bounds.confidence, bounds.grid)
+    untouched = bounded_maps(guide, constraints, loose)
+    np.testing.assert_allclose(untouched[-1].value.sigma, free.value.sigma, atol=1e-3)
+    tight = bounded_maps(guide, constraints, bounds, bound_weight=1000.0, bound_updates=20)[-1]
+    over = tight.value.sigma - bounds.sigma
+    assert over[bounds.confidence > 0.1].max() < 0.1
+    assert (free.value.sigma - bounds.sigma)[bounds.confidence > 0.1].max() > 0.5
+
+
+def test_only_the_last_is_done_and_the_cap_counts_for_each_solve():
+    estimates = bounded_maps(*scene())
+    assert [e.done for e in estimates] == [False] * (len(estimates) - 1) + [True]
+    capped = bounded_maps(*scene(), iterations=2, bound_updates=1)
+    assert not any(e.done for e in capped)
+    assert 4 <= len(capped) <= 5
+
+
+def test_bounds_on_another_grid_are_refused():
+    guide, constraints, bounds = scene()
+    other = BlurMap(bounds.sigma, bounds.confidence, Grid(SHAPE, 2))
+    with pytest.raises(ValueError, match="bounds must be on Grid"):
+        bounded_maps(guide, constraints, other)
+    bounds.sigma[3, 3] = np.nan
+    with pytest.raises(ValueError, match="bounds has values that are not finite"):
+        bounded_maps(guide, constraints, bounds)
