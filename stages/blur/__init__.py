@@ -30,7 +30,13 @@ from stages.blur.edges import (
 )
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
 from stages.blur.octaves import octave_blur
-from stages.blur.protect import CoarseParams, coarse_edges, keep_detail, within_bounds
+from stages.blur.protect import (
+    CoarseParams,
+    coarse_edges,
+    keep_detail,
+    unclaimed,
+    within_bounds,
+)
 from stages.blur.shading import ShadingParams, doubt_shading
 from stages.blur.sparse import clean_sparse, link_edges, linked_edges
 
@@ -54,5 +60,6 @@ __all__ = [
     "sharpness_evidence",
     "survey",
     "thin_edges",
+    "unclaimed",
     "within_bounds",
 ]

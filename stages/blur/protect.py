@@ -8,6 +8,7 @@ known: a region without edges is flat, or very blurred.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +22,7 @@ from stages.blur.sparse import linked_edges
 from stages.grid import TAPS, BlurMap, Grid, lift, linear_taps, mix
 from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
+from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
 
 SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
@@ -48,6 +50,15 @@ def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
     held = (bounds.confidence > PRESENT) & (sparse.sigma > bounds.sigma)
     sigma = np.where(held, bounds.sigma, sparse.sigma)
     return BlurMap(sigma, sparse.confidence, sparse.grid)
+
+
+def unclaimed(evidence: BlurMap, scribbles: Iterable[Scribble]) -> BlurMap:
+    """Evidence without what scribbles cover: there a person has decided."""
+    confidence, sigma = evidence.confidence, evidence.sigma
+    for scribble in scribbles:
+        free = ~coverage(scribble, evidence.grid)
+        confidence, sigma = confidence * free, sigma * free
+    return BlurMap(sigma, confidence, evidence.grid)
 
 
 def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: CoarseParams) -> BlurMap:

@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.blur import CoarseParams, coarse_edges, keep_detail, within_bounds
+from stages.blur import CoarseParams, coarse_edges, keep_detail, unclaimed, within_bounds
 from stages.grid import BlurMap, Grid
+from stages.scribble import Scribble
 
 
 def blur_map(sigma, confidence, grid=None):
@@ -72,3 +73,10 @@ def test_no_octaves_no_change():
     view, sparse, evidence = half_known(9.0)
     found = coarse_edges(view, sparse, evidence, CoarseParams(octaves=0))
     np.testing.assert_array_equal(found.confidence, sparse.confidence)
+
+
+def test_evidence_yields_to_scribbles():
+    evidence = blur_map(np.full((20, 30), 0.8), 1.0)
+    left = unclaimed(evidence, [Scribble(((5.0, 5.0), (20.0, 5.0)), 4.0, "blurred")])
+    assert not left.confidence[4:7, 5:20].any() and left.confidence[12:].all()
+    assert unclaimed(evidence, ()).confidence.all()
