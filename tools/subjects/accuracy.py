@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from camerapipe import camera
+import camerapipe
 from datasets.defocus_scenes import CONDITIONS, REAL, load_scene, photograph, through_lens
 from stages.blur import (
     BlurParams,
@@ -83,8 +83,8 @@ def measure(context: Any) -> dict[str, float]:
 
 
 def _row(picture: npt.NDArray[np.uint8], truth: Array, canny: dict[float, list[float]]) -> Row:
-    ours = camera.render(picture, strength=STRENGTH, force=True, keep=KEEP)
-    true = camera.render(picture, strength=STRENGTH, force=True, from_map=truth)
+    ours = camerapipe.render(picture, strength=STRENGTH, force=True, keep=KEEP)
+    true = camerapipe.render(picture, strength=STRENGTH, force=True, from_map=truth)
     papers = {edge: _paper(picture, edge) for edge in PAPER_CANNY}
     errors = {edge: _mae(shot.blur_map, truth) for edge, shot in papers.items()}
     for edge, error in errors.items():
@@ -108,7 +108,7 @@ def _row(picture: npt.NDArray[np.uint8], truth: Array, canny: dict[float, list[f
 
 def _paper(picture: npt.NDArray[np.uint8], edge_scale_px: float) -> Any:
     params = {"blur": {"edge_scale_px": edge_scale_px}}
-    return camera.render(picture, preset="paper", params=params, strength=STRENGTH, force=True)
+    return camerapipe.render(picture, preset="paper", params=params, strength=STRENGTH, force=True)
 
 
 def _mae(blur: BlurMap, truth: Array) -> float:
@@ -158,7 +158,7 @@ def _large_blur(data: Path, quick: bool) -> dict[str, float]:
         scene = load_scene(name, data, LARGE_SIGMA_PX)
         if scene is not None:
             picture = photograph(through_lens(scene), CONDITIONS[0])
-            shot = camera.render(picture, strength=STRENGTH, force=True)
+            shot = camerapipe.render(picture, strength=STRENGTH, force=True)
             ours.append(_mae(shot.blur_map, scene.sigma))
             paper.append(_mae(_paper(picture, PAPER_CANNY[0]).blur_map, scene.sigma))
     return {"accuracy.large_blur_over_paper": sum(ours) / sum(paper)} if ours else {}
