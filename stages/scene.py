@@ -3,9 +3,9 @@
 A scene is a stack of layers, each with its light, its matte and the blur of every point (a slanted
 surface has many). Every point spreads over its point spread function, a disk or a Gaussian whose
 standard deviation is sigma, and the layers are laid over one another from back to front, matte and
-light blurred alike. What a layer hides is part of the layer behind it; for a single picture with a
-blur map it is made up (`layered_blur`). Linear light, which may exceed 1; sigma in px of the
-picture. Truth for tests and benchmarks; the camera itself never runs it.
+light blurred alike (`compose`). For a single picture with measured depth, rays are followed
+through the lens instead, and what is hidden is made up (`lens_blur`). Linear light, which may
+exceed 1; sigma in px of the picture. Truth for tests and benchmarks; the camera never runs it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from stages.arrays import check_image
 from stages.bokeh.disk import FOCUS_PX, Doubles, disk_kernel
+from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
+from stages.strips import run_strips
 from stages.tone import SRGB, ToneCurve, encode, to_codes
 
 PSFS = ("disk", "gauss")
@@ -30,6 +31,9 @@ RUNG = 0.01  # and their least ratio - 1
 LEAST_GAUSS_PX = 0.25  # a sampled Gaussian that is the identity but for a thousandth
 GAUSS_REACH = 5.0  # standard deviations that are sampled
 LARGEST_SIGMA_PX = 200.0
+JUMP_PX = 0.75  # of sigma between neighbours, from which on they are not one surface
+PIXEL_VARIANCE = 1 / 12  # px^2, that rounding the hit of a ray to a pixel adds
+RAY_ROWS = 4  # rows are slow here: short strips share them evenly
 
 
 class Layer(NamedTuple):
@@ -165,36 +169,31 @@ def compose(layers: Sequence[Layer], psf: str = "disk") -> Array:
     """
     out = np.zeros_like(layers[0].linear)
     for layer in layers:
-        out = _over(blur_layer(layer, psf), out)
+        premultiplied, coverage = blur_layer(layer, psf)
+        out = premultiplied + (1 - coverage[..., None]) * out
     return out
 
 
-def layered_blur(
-    linear: Array,
-    sigma: Array,
-    psf: str = "disk",
-    *,
-    nearness: Array | None = None,
-    layers: int = 12,
-) -> Array:
-    """Photograph a picture that is sharp everywhere, with occlusion, given the blur of each pixel.
+def lens_blur(linear: Array, sigma: Array, psf: str = "disk", rays: int = 512) -> Array:
+    """Photograph a picture that is sharp everywhere, given its depth as the blur of each pixel.
 
-    The scene is cut into layers of equal nearness. Each goes on behind what is nearer, filled with
-    colour and blur of the nearest pixel that is as far or further: slanted surfaces stay closed,
-    and behind a subject there is background.
+    Rays from points all over the lens meet in each pixel of the result. Each is followed from the
+    front to the back until it hits a surface. Depth is measured as signed sigma, in which a ray
+    runs straight: it deviates by sigma times the place on the lens. Neighbours that differ by more
+    than `JUMP_PX` belong to different surfaces; behind an edge the further one goes on with the
+    colour that was seen last. The answer of every ray is a pixel of the picture, so that few rays
+    leave noise in large disks. Slow: rays x sigma steps a pixel.
 
     Parameters
     ----------
     linear : Array
         Linear light, HxWx3 float32; may exceed 1.
     sigma : Array
-        Standard deviation of the blur in px, HxW float32.
+        Standard deviation of the blur in px, HxW float32; negative in front of the focus.
     psf : str
         "disk" or "gauss".
-    nearness : Array, optional
-        What is larger lies in front (disparity); without it, what is blurrier lies behind.
-    layers : int
-        Number of layers.
+    rays : int
+        Rays to each pixel.
 
     Returns
     -------
@@ -202,32 +201,75 @@ def layered_blur(
         Linear light, HxWx3 float32.
     """
     check_image("scene", "linear", linear)
-    _check_sigma(linear.shape[:2], sigma, psf)
-    depth = -sigma if nearness is None else nearness
-    low, high = float(depth.min()), float(depth.max())
-    index = np.floor((depth - low) / max(high - low, 1e-12) * layers).clip(0, layers - 1)
-    out = np.zeros_like(linear)
-    for own in np.unique(index):
-        seen, matte = _nearest(index <= own), index >= own
-        reached = tuple(axis[_nearest(matte)] for axis in seen)
-        layer = Layer(linear[seen], matte.astype(np.float32), sigma[reached])
-        out = _over(blur_layer(layer, psf), out)
+    _check_sigma(linear.shape[:2], np.abs(sigma), psf)
+    cells = np.sqrt(np.maximum(sigma.astype(np.float64) ** 2 - PIXEL_VARIANCE, 0))
+    depth = np.ascontiguousarray(np.copysign(cells, sigma))
+    image, lens = np.ascontiguousarray(linear), _lens_points(psf, rays)
+    out = np.empty_like(image)
+    run_strips(lambda y0, y1: _trace(image, depth, lens, y0, y1, out), len(out), RAY_ROWS)
     return out
 
 
-def _over(front: Blurred, behind: Array) -> Array:
-    return np.asarray(front.premultiplied + (1 - front.coverage[..., None]) * behind, np.float32)
+def _lens_points(psf: str, rays: int) -> Doubles:
+    """Points on the lens in a sunflower, as rows (y, x) of variance 1 along each axis."""
+    share = (np.arange(rays) + 0.5) / rays
+    distance = np.sqrt(share) if psf == "disk" else np.sqrt(-np.log1p(-share))
+    distance *= np.sqrt(2 / np.mean(distance**2))
+    angle = np.arange(rays) * np.pi * (3 - np.sqrt(5))
+    return np.stack([distance * np.sin(angle), distance * np.cos(angle)], axis=1)
 
 
-def _nearest(known: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], ...]:
-    """Rows and columns of the nearest known pixel, for each pixel."""
-    rows, cols = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    return rows, cols
+@kernel(reads(f32, 3), reads(f64, 2), reads(f64, 2), i64, i64, writes(f32, 3))
+def _trace(image, depth, lens, start, stop, out):  # type: ignore[no-untyped-def]
+    """Mean of what the rays to each pixel hit; those that leave the picture do not count."""
+    height, width = depth.shape
+    front, back = depth.min(), depth.max()
+    for y in range(start, stop):
+        for x in range(width):
+            red = green = blue = 0.0
+            hits = 0
+            for k in range(len(lens)):
+                hit = _first_surface(depth, y, x, lens[k, 0], lens[k, 1], front, back)
+                if hit >= 0:
+                    j, i = hit // width, hit % width
+                    red += image[j, i, 0]
+                    green += image[j, i, 1]
+                    blue += image[j, i, 2]
+                    hits += 1
+            if hits > 0:
+                out[y, x, 0], out[y, x, 1], out[y, x, 2] = red / hits, green / hits, blue / hits
+            else:
+                out[y, x] = image[y, x]
+
+
+@inline
+def _first_surface(depth, y, x, across, along, front, back):  # type: ignore[no-untyped-def]
+    """Index of the first pixel that a ray hits, -1 if none; a pixel a step along its way."""
+    height, width = depth.shape
+    step = 1 / max(max(abs(across), abs(along)), 1e-6)
+    at, found, last, last_depth, behind = front, -1, -1, np.inf, False
+    while found < 0 and at < back + step:
+        j, i = int(np.rint(y - across * at)), int(np.rint(x - along * at))
+        if 0 <= j < height and 0 <= i < width:
+            here = depth[j, i]
+            if here > at:  # the ray is still in front of what it passes
+                last, last_depth, behind = j * width + i, here, False
+            elif not behind and (last_depth - here <= JUMP_PX or (last < 0 and at - here <= step)):
+                found = j * width + i
+                j, i = int(np.rint(y - across * here)), int(np.rint(x - along * here))
+                if 0 <= j < height and 0 <= i < width and abs(depth[j, i] - here) <= JUMP_PX:
+                    found = j * width + i  # it hit the surface before this step
+            else:
+                behind = True
+                if at >= last_depth:  # where the further surface goes on, unseen
+                    found = j * width + i if abs(here - last_depth) <= JUMP_PX else last
+        at += step
+    return found
 
 
 def sigma_of_disparity(disparity: Array, focus: float, sigma_per_disparity: float) -> Array:
-    """Blur by a thin lens focused at a disparity: it grows with the difference, sigma in px."""
-    sigma = np.abs(disparity - np.float32(focus)) * np.float32(sigma_per_disparity)
+    """Blur by a thin lens focused at a disparity, in px; negative for what is nearer."""
+    sigma = (np.float32(focus) - disparity) * np.float32(sigma_per_disparity)
     return np.asarray(sigma, np.float32)
 
 

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from stages.scene import (
     blur_layer,
     compose,
     develop,
-    layered_blur,
+    lens_blur,
     sigma_of_disparity,
     spread,
 )
@@ -48,9 +49,32 @@ def test_a_slanted_surface_is_the_brute_force_scatter_of_the_same_radii():
 def test_constants_stay_and_sharp_scenes_are_their_picture(psf):
     sigma = np.random.default_rng(1).uniform(0, 9, (60, 80)).astype(np.float32)
     flat = np.full((60, 80, 3), 0.7, np.float32)
-    np.testing.assert_allclose(layered_blur(flat, sigma, psf), flat, rtol=1e-5)
-    image = picture()
-    np.testing.assert_allclose(layered_blur(image, np.zeros_like(sigma), psf), image, atol=1e-6)
+    np.testing.assert_allclose(lens_blur(flat, sigma, psf, rays=16), flat, rtol=1e-5)
+    layer = Layer(flat, np.ones_like(sigma), sigma)
+    np.testing.assert_allclose(compose([layer], psf), flat, rtol=1e-5)
+    image, sharp = picture(), np.zeros_like(sigma)
+    np.testing.assert_array_equal(lens_blur(image, sharp, psf, rays=16), image)
+    np.testing.assert_allclose(compose([layer._replace(linear=image, sigma=sharp)]), image)
+
+
+@pytest.mark.parametrize("psf", ["disk", "gauss"])
+def test_rays_and_layers_agree_on_a_slanted_surface(psf):
+    image, sigma = cv2.GaussianBlur(picture(), (0, 0), 1.5), ramp((60, 80), 1, 5)
+    layers = compose([Layer(image, np.ones_like(sigma), sigma)], psf)
+    assert np.sqrt(np.mean((lens_blur(image, sigma, psf) - layers) ** 2)) < 3e-3
+
+
+def test_rays_and_layers_agree_on_a_subject_before_a_wall():
+    matte = np.zeros((60, 80), np.float32)
+    matte[20:40, 30:50] = 1
+    wall = np.broadcast_to(cv2.GaussianBlur(picture(), (0, 0), 9), (60, 80, 3))
+    subject = np.full((60, 80, 3), 2, np.float32)
+    far, near = np.full((60, 80), 4, np.float32), np.full((60, 80), -3, np.float32)
+    image = np.where(matte[..., None] > 0, subject, wall)
+    for front in (np.zeros_like(near), near):
+        layers = compose([Layer(wall, np.ones_like(matte), far), Layer(subject, matte, abs(front))])
+        rays = lens_blur(image, np.where(matte > 0, front, far))
+        assert np.sqrt(np.mean((rays - layers) ** 2)) < 0.02
 
 
 def test_matte_and_light_are_blurred_alike():
@@ -70,18 +94,18 @@ def test_a_sharp_subject_neither_bleeds_nor_is_veiled():
     subject[20:40, 30:50] = True
     image = np.where(subject[..., None], np.float32(3), np.float32(0.1)) * np.ones(3, np.float32)
     sigma = np.where(subject, 0, 5).astype(np.float32)
-    np.testing.assert_allclose(layered_blur(image, sigma), image, atol=1e-5)
+    np.testing.assert_allclose(lens_blur(image, sigma, rays=64), image, rtol=1e-5)
 
 
 def test_what_is_nearer_covers_even_where_it_is_blurred():
     near = np.zeros((60, 80), np.float32)
     near[:, 40:] = 1
-    image = np.where(near[..., None] > 0, np.float32(1), np.float32(0)) * np.ones(3, np.float32)
+    image = near[..., None] * np.ones(3, np.float32)
     sigma = sigma_of_disparity(near, 0.0, 4.0)
-    out = layered_blur(image, sigma, nearness=near)
+    out = lens_blur(image, sigma)
     assert 0.2 < out[30, 37, 0] < 0.45  # it reaches over the sharp background
     assert 0.55 < out[30, 42, 0] < 0.8  # and is half transparent within its own outline
-    assert layered_blur(image, sigma)[30, 37, 0] == 0  # not so where blur means distance
+    assert lens_blur(image, -sigma)[30, 37, 0] == 0  # not so where it lies behind
 
 
 def test_noise_has_the_variance_asked_for_and_a_seed():
@@ -92,7 +116,7 @@ def test_noise_has_the_variance_asked_for_and_a_seed():
 
 
 def test_developed_codes_are_srgb_and_survive_a_good_jpeg():
-    image = layered_blur(picture(), np.full((60, 80), 3, np.float32))
+    image = spread(picture(), np.full((60, 80), 3, np.float32))
     codes = develop(image)
     np.testing.assert_array_equal(codes, tone.to_codes(tone.encode(image), 8))
     error = develop(image, jpeg_quality=95).astype(int) - codes
@@ -102,8 +126,8 @@ def test_developed_codes_are_srgb_and_survive_a_good_jpeg():
 def test_wrong_input_is_named():
     image, sigma = picture(), np.zeros((60, 80), np.float32)
     with pytest.raises(ValueError, match="scene: psf must be one of disk, gauss; got 'box'"):
-        layered_blur(image, sigma, "box")
+        lens_blur(image, sigma, "box")
     with pytest.raises(ValueError, match=r"scene: sigma must be \(60, 80\) float32; got"):
-        layered_blur(image, sigma[:2])
+        lens_blur(image, sigma[:2])
     with pytest.raises(ValueError, match=r"scene: sigma must lie in \[0, 200\] px; got -1..-1"):
-        layered_blur(image, sigma - 1)
+        spread(image, sigma - 1)
