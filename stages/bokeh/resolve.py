@@ -19,7 +19,7 @@ from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
-HALF = 2  # the step for which windows are given in pixels
+HALF = 2  # the step for which the window is given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,7 @@ class ResolveParams(Params):
         1,
         32,
         unit="px",
-        help="Half the width of the soft outlines that are resolved, for a map upsampled by 2; "
-        "in proportion for other factors.",
+        help="Half the width of the soft outlines that are resolved, for a map upsampled by 2.",
     )
     steepest_surface: float = param(
         0.35, 0.05, 2.0, help="Change of radius per px up to which a slope is a surface."
@@ -66,12 +65,12 @@ def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
 
 
 def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> Array:
-    """Resolve a radius whose map was upsampled: its outlines are as soft as the grid was coarse.
+    """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
 
     Parameters, return value and errors are those of `resolve_transitions`, and `source` is the map
     before upsampling.
     """
-    reach = -(-params.window_radius_px * max(source.grid.step, HALF) // HALF)
+    reach = params.window_radius_px + max(source.grid.step - HALF, 0)
     return _resolve(radius, reach, params)
 
 

@@ -54,7 +54,7 @@ def test_what_is_not_a_map_of_radii_is_refused():
 
 def test_the_window_follows_the_step_of_the_grid():
     soft = cv2.GaussianBlur(step_map(), (0, 0), 4.0)
-    narrow, wide = ResolveParams(window_radius_px=3), ResolveParams(window_radius_px=12)
+    narrow, wide = ResolveParams(window_radius_px=3), ResolveParams(window_radius_px=9)
     plane = np.ones((2, 2), np.float32)
     for step, like in ((1, narrow), (2, narrow), (8, wide)):
         resolved = resolve_upsampled(soft, BlurMap(plane, plane, Grid((2, 2), step)), narrow)
