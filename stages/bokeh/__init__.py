@@ -10,7 +10,7 @@ from stages.bokeh.bands import BokehParams
 from stages.bokeh.preview import render_bokeh_preview
 from stages.bokeh.radius import RadiusParams, dead_zone, disk_radius, focus_sigma
 from stages.bokeh.render import render_bokeh
-from stages.bokeh.resolve import ResolveParams, resolve_transitions
+from stages.bokeh.resolve import ResolveParams, resolve_transitions, resolve_upsampled
 
 __all__ = [
     "BokehParams",
@@ -22,4 +22,5 @@ __all__ = [
     "render_bokeh",
     "render_bokeh_preview",
     "resolve_transitions",
+    "resolve_upsampled",
 ]

@@ -1,0 +1,290 @@
+"""The forward model: what a thin lens and a sensor make of a scene that is known in full.
+
+A scene is a stack of layers, each with its light, its matte and the blur of every point (a slanted
+surface has many). Every point spreads over its point spread function, a disk or a Gaussian whose
+standard deviation is sigma, and the layers are laid over one another from back to front, matte and
+light blurred alike (`compose`). For a single picture with measured depth, rays are followed
+through the lens instead, and what is hidden is made up (`lens_blur`). Linear light, which may
+exceed 1; sigma in px of the picture. Truth for tests and benchmarks; the camera never runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.arrays import check_image
+from stages.bokeh.disk import FOCUS_PX, Doubles, disk_kernel
+from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
+from stages.params import Array
+from stages.strips import run_strips
+from stages.tone import SRGB, ToneCurve, encode, to_codes
+
+PSFS = ("disk", "gauss")
+FINEST_RUNG_PX = 0.125  # distance of two neighbouring sizes of a point spread function
+RUNG = 0.01  # and their least ratio - 1
+LEAST_GAUSS_PX = 0.25  # a sampled Gaussian that is the identity but for a thousandth
+GAUSS_REACH = 5.0  # standard deviations that are sampled
+LARGEST_SIGMA_PX = 200.0
+JUMP_PX = 0.75  # of sigma between neighbours, from which on they are not one surface
+PIXEL_VARIANCE = 1 / 12  # px^2, that rounding the hit of a ray to a pixel adds
+RAY_ROWS = 4  # rows are slow here: short strips share them evenly
+
+
+class Layer(NamedTuple):
+    """One layer of a scene: linear light HxWx3, matte HxW in [0, 1], sigma HxW in px >= 0.
+
+    Light is known wherever the matte is above 0. Sigma goes on beyond it as if the surface did.
+    """
+
+    linear: Array
+    alpha: Array
+    sigma: Array
+
+
+class Blurred(NamedTuple):
+    """A layer through the lens: light multiplied by coverage HxWx3, and coverage HxW."""
+
+    premultiplied: Array
+    coverage: Array
+
+
+def point_spread(size_px: float, psf: str) -> Doubles:
+    """Normalised weights of one point spread function: a disk of a radius, or a Gaussian."""
+    if psf == "disk":
+        return disk_kernel(size_px)
+    axis = np.arange(-int(np.ceil(GAUSS_REACH * size_px)), int(np.ceil(GAUSS_REACH * size_px)) + 1)
+    profile = np.exp(-0.5 * (axis / size_px) ** 2)
+    weights = np.outer(profile, profile)
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+class Ladder(NamedTuple):
+    """Sizes of a point spread function in small steps, and the sigma (px) of each."""
+
+    sizes: Doubles
+    sigmas: Doubles
+
+
+@lru_cache(maxsize=8)
+def _ladder(psf: str, most_px: float) -> Ladder:
+    """Sizes from the identity to the first whose sigma reaches `most_px`."""
+    size, sizes, sigmas = (FOCUS_PX if psf == "disk" else LEAST_GAUSS_PX), [0.0], [0.0]
+    while sigmas[-1] < most_px:
+        size += max(FINEST_RUNG_PX, RUNG * size)
+        marginal = point_spread(size, psf).sum(axis=0)
+        offsets = np.arange(marginal.size) - marginal.size // 2
+        sizes.append(size)
+        sigmas.append(float(np.sqrt(marginal @ offsets**2)))
+    return Ladder(np.array(sizes), np.array(sigmas))
+
+
+def spread(planes: Array, sigma: Array, psf: str = "disk") -> Array:
+    """Let every pixel spread over a point spread function of its own size.
+
+    A pixel is shared between the two nearest of a ladder of sizes (1 % apart) such that its
+    variance is exact. What leaves the picture is lost.
+
+    Parameters
+    ----------
+    planes : Array
+        HxWxC float32.
+    sigma : Array
+        Standard deviation in px, HxW float32, in [0, 200].
+    psf : str
+        "disk" or "gauss".
+
+    Returns
+    -------
+    Array
+        HxWxC float32.
+
+    Raises
+    ------
+    ValueError
+        If `sigma` does not fit, or `psf` has another name.
+    """
+    _check_sigma(planes.shape[:2], sigma, psf)
+    ladder = _ladder(psf, float(np.exp2(np.ceil(np.log2(max(float(sigma.max()), 1.0))))))
+    above = np.clip(np.searchsorted(ladder.sigmas, sigma, "left"), 1, len(ladder.sigmas) - 1)
+    squares = ladder.sigmas**2
+    part = (np.square(sigma, dtype=np.float64) - squares[above - 1]) / np.diff(squares)[above - 1]
+    out = np.zeros_like(planes)
+    for rung in np.union1d(above, above - 1):
+        share = np.where(above == rung, part, 0) + np.where(above == rung + 1, 1 - part, 0)
+        _add_rung(planes, share.astype(np.float32), ladder.sizes[rung], psf, out)
+    return out
+
+
+def _add_rung(planes: Array, share: Array, size: float, psf: str, out: Array) -> None:
+    """Spread what belongs to one size, within the box that it lies in and reaches."""
+    rows, cols = (np.flatnonzero(share.any(axis=axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return
+    kernel = point_spread(size, psf) if size else np.ones((1, 1))
+    reach = len(kernel) // 2
+    box = tuple(slice(max(found[0] - reach, 0), found[-1] + 1 + reach) for found in (rows, cols))
+    part, target = planes[box] * share[box][..., None], out[box]
+    for channel in range(planes.shape[2]):
+        target[..., channel] += cv2.filter2D(
+            np.ascontiguousarray(part[..., channel], np.float64), -1, kernel,
+            borderType=cv2.BORDER_CONSTANT,
+        )  # fmt: skip
+
+
+def _check_sigma(shape: tuple[int, ...], sigma: Array, psf: str) -> None:
+    if psf not in PSFS:
+        raise ValueError(f"scene: psf must be one of {', '.join(PSFS)}; got {psf!r}")
+    if sigma.shape != shape or sigma.dtype != np.float32:
+        raise ValueError(f"scene: sigma must be {shape} float32; got {sigma.shape} {sigma.dtype}")
+    low, high = float(sigma.min()), float(sigma.max())
+    if not (low >= 0 and high <= LARGEST_SIGMA_PX):  # NaN fails both
+        raise ValueError(
+            f"scene: sigma must lie in [0, {LARGEST_SIGMA_PX:g}] px; got {low:g}..{high:g}"
+        )
+
+
+def blur_layer(layer: Layer, psf: str = "disk") -> Blurred:
+    """Light and coverage of a layer through the lens, without darkening at the borders."""
+    check_image("scene", "linear", layer.linear)
+    planes = np.dstack([layer.linear * layer.alpha[..., None], layer.alpha])
+    planes = np.dstack([planes, np.ones_like(layer.alpha)])
+    blurred = spread(planes, layer.sigma, psf)
+    blurred[..., :4] /= np.maximum(blurred[..., 4:], np.finfo(np.float32).tiny)
+    return Blurred(blurred[..., :3], np.clip(blurred[..., 3], 0, 1))
+
+
+def compose(layers: Sequence[Layer], psf: str = "disk") -> Array:
+    """Photograph a stack of layers, given from back to front; the first must be opaque.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+    """
+    out = np.zeros_like(layers[0].linear)
+    for layer in layers:
+        premultiplied, coverage = blur_layer(layer, psf)
+        out = premultiplied + (1 - coverage[..., None]) * out
+    return out
+
+
+def lens_blur(linear: Array, sigma: Array, psf: str = "disk", rays: int = 512) -> Array:
+    """Photograph a picture that is sharp everywhere, given its depth as the blur of each pixel.
+
+    Rays from points all over the lens meet in each pixel of the result. Each is followed from the
+    front to the back until it hits a surface. Depth is measured as signed sigma, in which a ray
+    runs straight: it deviates by sigma times the place on the lens. Neighbours that differ by more
+    than `JUMP_PX` belong to different surfaces; behind an edge the further one goes on with the
+    colour that was seen last. The answer of every ray is a pixel of the picture, so that few rays
+    leave noise in large disks. Slow: rays x sigma steps a pixel.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    sigma : Array
+        Standard deviation of the blur in px, HxW float32; negative in front of the focus.
+    psf : str
+        "disk" or "gauss".
+    rays : int
+        Rays to each pixel.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+    """
+    check_image("scene", "linear", linear)
+    _check_sigma(linear.shape[:2], np.abs(sigma), psf)
+    cells = np.sqrt(np.maximum(sigma.astype(np.float64) ** 2 - PIXEL_VARIANCE, 0))
+    depth = np.ascontiguousarray(np.copysign(cells, sigma))
+    image, lens = np.ascontiguousarray(linear), _lens_points(psf, rays)
+    out = np.empty_like(image)
+    run_strips(lambda y0, y1: _trace(image, depth, lens, y0, y1, out), len(out), RAY_ROWS)
+    return out
+
+
+def _lens_points(psf: str, rays: int) -> Doubles:
+    """Points on the lens in a sunflower, as rows (y, x) of variance 1 along each axis."""
+    share = (np.arange(rays) + 0.5) / rays
+    distance = np.sqrt(share) if psf == "disk" else np.sqrt(-np.log1p(-share))
+    distance *= np.sqrt(2 / np.mean(distance**2))
+    angle = np.arange(rays) * np.pi * (3 - np.sqrt(5))
+    return np.stack([distance * np.sin(angle), distance * np.cos(angle)], axis=1)
+
+
+@kernel(reads(f32, 3), reads(f64, 2), reads(f64, 2), i64, i64, writes(f32, 3))
+def _trace(image, depth, lens, start, stop, out):  # type: ignore[no-untyped-def]
+    """Mean of what the rays to each pixel hit; those that leave the picture do not count."""
+    height, width = depth.shape
+    front, back = depth.min(), depth.max()
+    for y in range(start, stop):
+        for x in range(width):
+            red = green = blue = 0.0
+            hits = 0
+            for k in range(len(lens)):
+                hit = _first_surface(depth, y, x, lens[k, 0], lens[k, 1], front, back)
+                if hit >= 0:
+                    j, i = hit // width, hit % width
+                    red += image[j, i, 0]
+                    green += image[j, i, 1]
+                    blue += image[j, i, 2]
+                    hits += 1
+            if hits > 0:
+                out[y, x, 0], out[y, x, 1], out[y, x, 2] = red / hits, green / hits, blue / hits
+            else:
+                out[y, x] = image[y, x]
+
+
+@inline
+def _first_surface(depth, y, x, across, along, front, back):  # type: ignore[no-untyped-def]
+    """Index of the first pixel that a ray hits, -1 if none; a pixel a step along its way."""
+    height, width = depth.shape
+    step = 1 / max(max(abs(across), abs(along)), 1e-6)
+    at, found, last, last_depth, behind = front, -1, -1, np.inf, False
+    while found < 0 and at < back + step:
+        j, i = int(np.rint(y - across * at)), int(np.rint(x - along * at))
+        if 0 <= j < height and 0 <= i < width:
+            here = depth[j, i]
+            if here > at:  # the ray is still in front of what it passes
+                last, last_depth, behind = j * width + i, here, False
+            elif not behind and (last_depth - here <= JUMP_PX or (last < 0 and at - here <= step)):
+                found = j * width + i
+                j, i = int(np.rint(y - across * here)), int(np.rint(x - along * here))
+                if 0 <= j < height and 0 <= i < width and abs(depth[j, i] - here) <= JUMP_PX:
+                    found = j * width + i  # it hit the surface before this step
+            else:
+                behind = True
+                if at >= last_depth:  # where the further surface goes on, unseen
+                    found = j * width + i if abs(here - last_depth) <= JUMP_PX else last
+        at += step
+    return found
+
+
+def sigma_of_disparity(disparity: Array, focus: float, sigma_per_disparity: float) -> Array:
+    """Blur by a thin lens focused at a disparity, in px; negative for what is nearer."""
+    sigma = (np.float32(focus) - disparity) * np.float32(sigma_per_disparity)
+    return np.asarray(sigma, np.float32)
+
+
+def add_noise(linear: Array, shot: float, read: float, seed: int) -> Array:
+    """Add the noise of a sensor: variance shot * light + read^2, as numbers of linear light."""
+    rng = np.random.default_rng(seed)
+    deviation = np.sqrt(shot * np.maximum(linear, 0) + read * read)
+    return np.asarray(linear + deviation * rng.standard_normal(linear.shape), np.float32)
+
+
+def develop(linear: Array, jpeg_quality: int = 0, curve: ToneCurve = SRGB) -> npt.NDArray[np.uint8]:
+    """Codes that a camera writes: clipped, encoded, 8 bits, through JPEG at a quality above 0."""
+    codes = to_codes(encode(linear, curve), 8).astype(np.uint8)
+    if jpeg_quality == 0:
+        return codes
+    _, data = cv2.imencode(".jpg", codes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+    read = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(read[..., ::-1])
