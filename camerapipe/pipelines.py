@@ -13,46 +13,85 @@ from typing import Any
 
 from camerapipe.graph import Graph, Node
 from stages.arrays import reduce_bicubic
-from stages.blur import BlurParams, clean_sparse, edge_blur, link_edges, survey
+from stages.blur import (
+    BlurParams,
+    CoarseParams,
+    EvidenceParams,
+    ShadingParams,
+    clean_sparse,
+    coarse_edges,
+    doubt_shading,
+    edge_blur,
+    keep_detail,
+    link_edges,
+    linked_edges,
+    octave_blur,
+    sharpness_evidence,
+    survey,
+    thin_edges,
+    unclaimed,
+    within_bounds,
+)
 from stages.bokeh import (
     BokehParams,
     RadiusParams,
     ResolveParams,
     dead_zone,
     disk_radius,
+    proven_dead_zone,
     render_bokeh,
     render_bokeh_preview,
     resolve_transitions,
+    resolve_upsampled,
 )
 from stages.capture_check import CheckParams, gather_evidence, judge
 from stages.grid import lift, lift_bicubic
 from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
-from stages.propagate import PropagateParams, propagate
+from stages.propagate import PropagateParams, propagate, propagate_bounded
 from stages.scribble import ScribbleParams, scribbled
 from stages.tone import encode
 from stages.upsample import UpsampleParams, bilinear_upsample, guided_upsample
 from stages.view import ViewParams, even_grid, solve_grid, view_at, working_grid
 
 # fmt: off
-ESTIMATE = (
+LOOK = (
     Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
     Node("view", view_at, ("linear", "grid"), "view", cost=8),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=10),
-    Node("edges", edge_blur, ("view", "edge_survey"), "edge_candidates", BlurParams, cost=20),
-    Node("link", link_edges, ("edge_candidates", "grid"), "sparse", cost=6),
+)
+ESTIMATE = (
+    *LOOK,
+    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=10),
+    Node("link", linked_edges, ("edge_strength",), "linked", cost=4),
+    Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
+         BlurParams, cost=20),
+    Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "evidence",
+         EvidenceParams, cost=12),
+    Node("coarse", coarse_edges, ("view", "edge_blur", "evidence"), "all_edges", CoarseParams,
+         cost=15),
+    Node("shading", doubt_shading, ("all_edges", "view"), "sparse", ShadingParams, cost=5),
 )
 PROPAGATE = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
     Node("guide", view_at, ("linear", "half_grid"), "guide", cost=6),
-    Node("constraints", lift, ("sparse", "half_grid"), "constraints", cost=3),
+    Node("yield", unclaimed, ("evidence", "scribbles"), "free_evidence"),
+    Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=3),
+    Node("samples", lift, ("sparse", "half_grid"), "samples", cost=3),
+    Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
     Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
     Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
          cost=10),
-    Node("propagate", propagate, ("laplacian", "held", "previous"), "blur_low", PropagateParams,
-         anytime=True),
+    Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "previous"), "blur_low",
+         PropagateParams, anytime=True),
     Node("full_guide", encode, ("linear",), "encoded", cost=8),
-    Node("upsample", guided_upsample, ("blur_low", "encoded"), "blur", UpsampleParams, cost=20,
+    Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=20,
          fallback=bilinear_upsample, fallback_cost=3),
+    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=6),
+)
+PAPER_ESTIMATE = (
+    *LOOK,
+    Node("edges", edge_blur, ("view", "edge_survey"), "edge_candidates", BlurParams, cost=20),
+    Node("link", link_edges, ("edge_candidates", "grid"), "sparse", cost=6),
 )
 PAPER_PROPAGATE = (
     Node("clean", clean_sparse, ("sparse", "view"), "clean_sparse", BlurParams, cost=100),
@@ -73,14 +112,18 @@ DIRECT_PROPAGATE = (
     Node("propagate", propagate, ("laplacian", "held", "previous"), "blur", PropagateParams,
          anytime=True),
 )
-MAGNIFY = (
-    Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=6),
-    Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6),
+RADIUS = Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=6)
+RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6)
+RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
+                         ResolveParams, cost=6)
+RENDER = (
     Node("bokeh", render_bokeh, ("linear", "disk_radius"), "bokeh", BokehParams, cost=30,
          fallback=render_bokeh_preview, fallback_cost=12),
     Node("encode", encode, ("bokeh", "curve"), "picture", cost=8),
 )
-FOCUS = Node("focus", dead_zone, ("sparse", "blur", "focus_point"), "dead_zone", RadiusParams)
+FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
+             RadiusParams)
+PAPER_FOCUS = Node("focus", dead_zone, ("sparse", "blur", "focus_point"), "dead_zone", RadiusParams)
 FOCUS_OF_MAP = Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", RadiusParams)
 
 CHECK = Graph("check", ("linear", "optics"), (
@@ -96,7 +139,10 @@ PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
 MAP_SOURCES = ("linear", "scribbles", "previous")
 PICTURE_SOURCES = ("linear", "focus_point", "curve")
 FROM_MAP = Graph(
-    "from-map", (*PICTURE_SOURCES, "blur"), (FOCUS_OF_MAP, *MAGNIFY), ("picture", "blur")
+    "from-map",
+    (*PICTURE_SOURCES, "blur"),
+    (FOCUS_OF_MAP, RADIUS, RESOLVE, *RENDER),
+    ("picture", "blur"),
 )
 
 
@@ -112,8 +158,14 @@ class Preset:
 
 
 def _preset(
-    name: str, summary: str, nodes: tuple[Node, ...], params: Mapping[str, Mapping[str, Any]]
+    name: str,
+    summary: str,
+    nodes: tuple[Node, ...],
+    focus: Node,
+    params: Mapping[str, Mapping[str, Any]],
 ) -> Preset:
+    upsampled = any(node.output == "blur_low" for node in nodes)
+    magnify = (focus, RADIUS, RESOLVE_UPSAMPLED if upsampled else RESOLVE, *RENDER)
     return Preset(
         name,
         summary,
@@ -121,7 +173,7 @@ def _preset(
         Graph(
             name,
             (*PICTURE_SOURCES, *MAP_SOURCES[1:]),
-            (*nodes, FOCUS, *MAGNIFY),
+            (*nodes, *magnify),
             ("picture", "blur"),
         ),
         params,
@@ -143,17 +195,25 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
 PRESETS = {
     preset.name: preset
     for preset in (
-        _preset("default", "ours: working scale, filled start", (*ESTIMATE, *PROPAGATE), {}),
+        _preset(
+            "default",
+            "ours: edges share their energies, detail bounds blur, a working scale",
+            (*ESTIMATE, *PROPAGATE),
+            FOCUS,
+            {},
+        ),
         _preset(
             "paper",
             "Kriener, Binder and Wille 2013: half resolution and guided upsampling",
-            (*ESTIMATE, *PAPER_PROPAGATE),
+            (*PAPER_ESTIMATE, *PAPER_PROPAGATE),
+            PAPER_FOCUS,
             PAPER_PARAMS,
         ),
         _preset(
             "direct",
             "the direct method: everything at full resolution",
-            (*ESTIMATE, *DIRECT_PROPAGATE),
+            (*PAPER_ESTIMATE, *DIRECT_PROPAGATE),
+            PAPER_FOCUS,
             PAPER_PARAMS,
         ),
     )

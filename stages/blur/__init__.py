@@ -10,6 +10,9 @@ Kriener, Binder and Wille (2013), after Zhuo and Sim (2011); c = 0.345 px^2 make
 Scharr operator. Everything is measured on the luma of a display-encoded view, in pixels of that
 view; `link_edges` converts to sigma in full-resolution pixels.
 
+That is the estimate of one edge by itself. `octave_blur` lets edges share their energies, on three
+octaves; `sharpness_evidence` finds upper bounds away from edges.
+
 The work is cut into full-width strips without changing the result: `survey` gathers what must be
 known of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`), `link_edges` is
 global and cheap. Temporaries are those of the strips in flight.
@@ -23,17 +26,40 @@ from stages.blur.edges import (
     gradient,
     noise_sigma,
     survey,
+    thin_edges,
 )
-from stages.blur.sparse import clean_sparse, link_edges
+from stages.blur.evidence import EvidenceParams, sharpness_evidence
+from stages.blur.octaves import octave_blur
+from stages.blur.protect import (
+    CoarseParams,
+    coarse_edges,
+    keep_detail,
+    unclaimed,
+    within_bounds,
+)
+from stages.blur.shading import ShadingParams, doubt_shading
+from stages.blur.sparse import clean_sparse, link_edges, linked_edges
 
 __all__ = [
     "BlurParams",
+    "CoarseParams",
     "EdgeCandidates",
     "EdgeSurvey",
+    "EvidenceParams",
+    "ShadingParams",
     "clean_sparse",
+    "coarse_edges",
+    "doubt_shading",
     "edge_blur",
     "gradient",
+    "keep_detail",
     "link_edges",
+    "linked_edges",
     "noise_sigma",
+    "octave_blur",
+    "sharpness_evidence",
     "survey",
+    "thin_edges",
+    "unclaimed",
+    "within_bounds",
 ]

@@ -54,6 +54,9 @@ class BlurParams(Params):
         help="discrete formula, noise energy subtracted, clipped edges dropped, sharp edges by "
         "their 3x3 maximum; off: the paper's eq. (1)",
     )
+    pool_px: float = param(
+        2.0, 0.5, 16.0, unit="px", help="Gaussian over which edges share their energies"
+    )
     cleanup_radius_px: int = param(
         8, 1, 64, unit="px", help="window of the guided clean-up of the sparse map (paper presets)"
     )
@@ -145,6 +148,21 @@ def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float
     return LOW_OVER_HIGH * strong, strong
 
 
+def thin_edges(view: Array, found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
+    """Thin the edges of a view: HxW, 0 none, 1 weak, 2 strong. Arguments as of `edge_blur`."""
+    strength = np.zeros(view.shape[:2], np.uint8)
+    low, high = edge_thresholds(found, params)
+
+    def part(start: int, stop: int) -> None:
+        read, core = with_halo(start, stop, params.halo, view.shape[0])
+        local = np.zeros((read.stop - read.start, view.shape[1]), np.uint8)
+        _thin(*gradient(luma(view[read]), params.edge_scale_px), low, high, local)
+        strength[start:stop] = local[core]
+
+    run_strips(part, view.shape[0], params.strip_rows)
+    return strength
+
+
 def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
     """Thin the edges of a view and estimate their blur.
 
@@ -179,25 +197,28 @@ def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandida
 def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
     """Estimate one strip, its halo included (where the outermost rows are not to be used)."""
     plane = luma(view)
-    gx, gy = gradient(plane, params.edge_scale_px)
+    candidates = EdgeCandidates(np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.uint8))
     low, high = edge_thresholds(found, params)
+    _thin(*gradient(plane, params.edge_scale_px), low, high, candidates.strength)
     noise = noise_sigma(found) if params.exact else 0.0
     offset = SCHARR_VARIANCE if params.exact else 0.0
-    candidates = EdgeCandidates(np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.uint8))
     _estimate_at_edges(
-        gx, gy,
         _energy(plane, params.fine_scale_px, noise), _energy(plane, params.coarse_scale_px, noise),
-        low, high,
+        candidates.strength,
         params.fine_scale_px**2 + offset, params.coarse_scale_px**2 + offset,
         params.largest_sigma_px, params.exact,
-        candidates.sigma, candidates.strength,
+        candidates.sigma,
     )  # fmt: skip
     if params.exact:
-        brightest = np.maximum(np.maximum(view[:, :, 0], view[:, :, 1]), view[:, :, 2])
-        clipped = (brightest >= CLIPPED).astype(np.uint8)
-        reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
-        candidates.sigma[cv2.dilate(clipped, reach) > 0] = 0
+        candidates.sigma[clipped_pixels(view)] = 0
     return candidates
+
+
+def clipped_pixels(view: Array) -> npt.NDArray[np.bool_]:
+    """Where a channel is clipped, or nearly so, within `CLIPPED_REACH_PX`."""
+    clipped = (cv2.reduce(view.reshape(-1, 3), 1, cv2.REDUCE_MAX) >= CLIPPED).astype(np.uint8)
+    reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
+    return np.asarray(cv2.dilate(clipped.reshape(view.shape[:2]), reach) > 0)
 
 
 def _gaussian_radius(scale_px: float) -> int:
@@ -255,21 +276,30 @@ def _is_ridge(gx, gy, y, x, here):  # type: ignore[no-untyped-def]
     return here > ahead and here >= behind
 
 
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2),
-    f32, f32, f32, f32, f32, b1, writes(f32, 2), writes(u8, 2),
-)  # fmt: skip
-def _estimate_at_edges(  # type: ignore[no-untyped-def]
-    gx, gy, fine, coarse, low, high, fine_variance, coarse_variance, largest, exact, sigma, strength
-):
-    """Non-maximum suppression, and the blur of what remains. Writes `sigma` and `strength`."""
-    sharp, soft = SHARP_BLEND
+@kernel(reads(f32, 2), reads(f32, 2), f32, f32, writes(u8, 2))
+def _thin(gx, gy, low, high, strength):  # type: ignore[no-untyped-def]
+    """Non-maximum suppression: writes 1 at weak edges and 2 at strong ones."""
     for y in range(1, gx.shape[0] - 1):
         for x in range(1, gx.shape[1] - 1):
-            here = _magnitude(gx, gy, y, x)
-            if here <= low or not _is_ridge(gx, gy, y, x, here):
+            if gx[y, x] * gx[y, x] + gy[y, x] * gy[y, x] <= low * low:
                 continue
-            strength[y, x] = 2 if here > high else 1
+            here = _magnitude(gx, gy, y, x)
+            if here > low and _is_ridge(gx, gy, y, x, here):
+                strength[y, x] = 2 if here > high else 1
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(u8, 2), f32, f32, f32, b1, writes(f32, 2),
+)  # fmt: skip
+def _estimate_at_edges(  # type: ignore[no-untyped-def]
+    fine, coarse, strength, fine_variance, coarse_variance, largest, exact, sigma
+):
+    """Blur of every edge by itself, from its two energies."""
+    sharp, soft = SHARP_BLEND
+    for y in range(1, fine.shape[0] - 1):
+        for x in range(1, fine.shape[1] - 1):
+            if strength[y, x] == 0:
+                continue
             own = _sigma_from(fine[y, x], coarse[y, x], fine_variance, coarse_variance, largest)
             if not exact:
                 sigma[y, x] = own

@@ -12,6 +12,14 @@ from stages.grid import BlurMap, Grid
 from stages.params import Array
 
 
+def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Edges that hang together with a strong one (8-connected), of the strength of all."""
+    count, labels = cv2.connectedComponents(np.asarray(strength > 0, np.uint8), connectivity=8)
+    strong = np.zeros(count, bool)
+    strong[labels[strength == 2]] = True
+    return np.asarray(strong[labels])
+
+
 def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:
     """Keep weak edges that hang together with a strong one; give their blur as a sparse map.
 
@@ -29,12 +37,7 @@ def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:
         over k x k pixels adds (k^2 - 1) / 12; confidence k at an edge (the length of edge that a
         sample stands for) and 0 elsewhere.
     """
-    count, labels = cv2.connectedComponents(
-        np.asarray(candidates.strength > 0, np.uint8), connectivity=8
-    )
-    strong = np.zeros(count, bool)
-    strong[labels[candidates.strength == 2]] = True
-    kept = strong[labels] & (candidates.sigma > 0)
+    kept = linked_edges(candidates.strength) & (candidates.sigma > 0)
     step = grid.step
     square = (step * candidates.sigma) ** 2 - np.float32((step**2 - 1) / 12)
     sigma = np.where(kept, np.sqrt(np.maximum(square, 0)), 0).astype(np.float32)

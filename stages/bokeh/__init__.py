@@ -8,7 +8,13 @@ final pass.
 
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.preview import render_bokeh_preview
-from stages.bokeh.radius import RadiusParams, dead_zone, disk_radius, focus_sigma
+from stages.bokeh.radius import (
+    RadiusParams,
+    dead_zone,
+    disk_radius,
+    focus_sigma,
+    proven_dead_zone,
+)
 from stages.bokeh.render import render_bokeh
 from stages.bokeh.resolve import ResolveParams, resolve_transitions, resolve_upsampled
 
@@ -19,6 +25,7 @@ __all__ = [
     "dead_zone",
     "disk_radius",
     "focus_sigma",
+    "proven_dead_zone",
     "render_bokeh",
     "render_bokeh_preview",
     "resolve_transitions",

@@ -26,6 +26,7 @@ TABLE_END_PX = 16.0  # from here on a lattice disk is as large as its name says
 TABLE_STEPS = 64  # entries per px
 ENOUGH_SAMPLES = 4_000_000  # a percentile of a larger map needs no more
 LARGEST_PERCENTILE = 95.0  # of what is blurred; what is blurrier is an outlier and is capped
+SURE = 0.5  # confidence from which on detail proves focus
 CHUNK = 1 << 16  # samples that one worker converts at a time
 
 
@@ -51,6 +52,12 @@ class RadiusParams(Params):
     )
     focus_floor_px: float = param(
         0.96, 0.0, 4.0, unit="px", help="Blur left alone at least, per step of the estimation grid."
+    )
+    focus_ceiling_px: float = param(
+        1.5, 0.0, 8.0, unit="px", help="Blur left alone at most where detail proves the focus."
+    )
+    proven_percentile: float = param(
+        90.0, 50.0, 100.0, unit="%", help="Percentile of the blur where detail proves the focus."
     )
     max_radius_px: float = param(
         120.0, 1.0, LARGEST_RADIUS_PX, unit="px", help="Largest radius of a disk."
@@ -111,6 +118,42 @@ def dead_zone(
     else:
         sharp = float(blur.sigma[int(point[1]), int(point[0])])
     return max(params.focus_margin * sharp, params.focus_floor_px * evidence.grid.step)
+
+
+def proven_dead_zone(
+    evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
+) -> float:
+    """Blur up to which nothing is rendered: that of nearly all that detail proves to be in focus.
+
+    Parameters
+    ----------
+    evidence : BlurMap
+        Evidence of sharpness, on the grid of the estimation, whose step scales floor and ceiling.
+    blur : BlurMap
+        Dense, at full resolution.
+    point : (x, y) or None
+        A pixel that a person named as in focus, which then decides (see `dead_zone`).
+    params : RadiusParams
+        Percentile, floor and ceiling.
+
+    Returns
+    -------
+    float
+        Sigma in full-resolution px. Where nothing is proven, a low percentile of the map counts.
+    """
+    rows, cols = np.nonzero(evidence.confidence > SURE)
+    step = evidence.grid.step
+    floor = params.focus_floor_px * step
+    if point is not None:
+        return dead_zone(evidence, blur, point, params)
+    if rows.size == 0:
+        return max(params.focus_margin * focus_sigma(blur, params), floor)
+    pixels = tuple(
+        np.minimum(evidence.grid.positions(axis)[index].astype(np.int64), length - 1)
+        for axis, (index, length) in enumerate(zip((rows, cols), blur.sigma.shape, strict=True))
+    )
+    proven = float(np.percentile(blur.sigma[pixels], params.proven_percentile))
+    return min(max(proven, floor), max(params.focus_ceiling_px * step, floor))
 
 
 def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.bokeh import RadiusParams, dead_zone, disk_radius, focus_sigma
+from stages.bokeh import RadiusParams, dead_zone, disk_radius, focus_sigma, proven_dead_zone
 from stages.bokeh.disk import effective_radius
 from stages.grid import BlurMap, Grid
 
@@ -97,3 +97,19 @@ def test_a_largest_radius_in_percent_is_the_same_part_of_a_preview():
 def test_a_largest_radius_of_a_sharp_picture_is_nothing():
     params = RadiusParams(largest_percent=2.0)
     np.testing.assert_array_equal(disk_radius(blur_map(np.full(9, 0.4)), 0.5, params), 0)
+
+
+def test_proven_dead_zone_covers_what_detail_proves_within_limits():
+    params = RadiusParams(focus_floor_px=0.5, focus_ceiling_px=1.5, proven_percentile=90.0)
+    blur = blur_map(np.linspace(0, 2, 101))
+
+    def zone(upto, **changes):
+        sure = (blur.sigma <= upto).astype(np.float32)
+        evidence = BlurMap(np.zeros_like(blur.sigma), sure, blur.grid)
+        return proven_dead_zone(evidence, blur, None, params.replace(**changes))
+
+    assert zone(1.0) == pytest.approx(0.9, abs=0.02)
+    assert zone(0.2) == 0.5
+    assert zone(2.0) == 1.5
+    nothing = zone(-1.0, focus_percentile=50.0)
+    assert nothing == pytest.approx(params.focus_margin * 1.0, abs=0.05)

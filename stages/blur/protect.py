@@ -1,0 +1,164 @@
+"""Keep the subject sharp, and the far background blurred: bounds and coarse edges at work.
+
+`within_bounds` holds data to the evidence of sharpness, `keep_detail` does so with the finished map
+at full resolution, where hairs are that the solve is too coarse for. `coarse_edges` looks for blur
+too strong to leave edges at the working scale, on smaller pictures, and only where nothing else is
+known: a region without edges is flat, or very blurred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stages.arrays import reduce_by
+from stages.blur.edges import BlurParams, survey, thin_edges
+from stages.blur.evidence import PRESENT
+from stages.blur.octaves import octave_blur
+from stages.blur.sparse import linked_edges
+from stages.grid import TAPS, BlurMap, Grid, lift, linear_taps, mix
+from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.params import Array, Params, param
+from stages.scribble import Scribble, coverage
+from stages.strips import run_strips
+
+SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
+SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
+LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
+NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoarseParams(Params):
+    """Parameters of the search for strong blur on smaller pictures."""
+
+    octaves: int = param(2, 0, 4, help="how often the view is halved; 0: no search")
+    edge_threshold: float = param(
+        0.05, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
+    )
+    least_sigma_px: float = param(
+        1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
+    )
+    weight: float = param(0.15, 0.0, 1.0, help="confidence of such an edge against a finer one")
+
+
+def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
+    """Hold the data of a sparse map to upper bounds on the same grid, where these are certain."""
+    held = (bounds.confidence > PRESENT) & (sparse.sigma > bounds.sigma)
+    sigma = np.where(held, bounds.sigma, sparse.sigma)
+    return BlurMap(sigma, sparse.confidence, sparse.grid)
+
+
+def unclaimed(evidence: BlurMap, scribbles: Iterable[Scribble]) -> BlurMap:
+    """Evidence without what scribbles cover: there a person has decided."""
+    confidence, sigma = evidence.confidence, evidence.sigma
+    for scribble in scribbles:
+        free = ~coverage(scribble, evidence.grid)
+        confidence, sigma = confidence * free, sigma * free
+    return BlurMap(sigma, confidence, evidence.grid)
+
+
+def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: CoarseParams) -> BlurMap:
+    """Add edges of the reduced view where the view itself has none.
+
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1].
+    sparse : BlurMap
+        Blur at the edges of the view.
+    evidence : BlurMap
+        Evidence of sharpness, on the grid of the view.
+    params : CoarseParams
+        How far to look, and how much to trust it.
+
+    Returns
+    -------
+    BlurMap
+        `sparse`, with samples added where nothing was.
+    """
+    known = (sparse.confidence > 0) | (lift(evidence, sparse.grid).confidence > PRESENT)
+    total = sparse.confidence.copy()
+    moment = sparse.confidence * sparse.sigma
+    blur = BlurParams(edge_threshold=params.edge_threshold)
+    for octave in range(1, params.octaves + 1):
+        factor = 2**octave
+        small = reduce_by(view, factor)
+        step = evidence.grid.step * factor
+        grid = Grid(small.shape[:2], step, evidence.grid.phase + (step - evidence.grid.step) / 2)
+        found = survey(small, blur)
+        edges = octave_blur(small, linked_edges(thin_edges(small, found, blur)), found, grid, blur)
+        strong = edges.sigma > params.least_sigma_px * step
+        edges = BlurMap(edges.sigma * strong, edges.confidence * strong, edges.grid)
+        if not strong.any():
+            continue
+        added = lift(edges, sparse.grid)
+        reach = (NEARBY_PX + 2 * factor) // 2
+        free = cv2.dilate(known.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) == 0
+        weight = np.where(free, np.float32(params.weight) * added.confidence, np.float32(0))
+        total += weight
+        moment += weight * added.sigma
+        known |= weight > 0
+    sigma = np.divide(moment, total, out=np.zeros_like(moment), where=total > 0)
+    return BlurMap(sigma, total, sparse.grid)
+
+
+def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
+    """Pull a dense full-resolution map down to the bounds, on the pixels that carry the detail.
+
+    Parameters
+    ----------
+    blur : BlurMap
+        Dense, at full resolution.
+    evidence : BlurMap
+        Bounds on the grid of the view.
+
+    Returns
+    -------
+    BlurMap
+        sigma - c max(0, sigma - u), where c and u are the evidence around.
+    """
+    around = np.ones((3, 3), np.uint8)
+    present = evidence.confidence > 0
+    if not present.any():
+        return blur
+    bound = np.where(present, evidence.sigma, np.float32(np.inf))
+    bound = np.maximum(cv2.erode(bound, around), np.float32(LEAST_BOUND_PX * evidence.grid.step))
+    bound = np.where(np.isfinite(bound), bound, np.float32(0))
+    trust = cv2.GaussianBlur(evidence.confidence, (5, 5), SPREAD_PX)
+    trust = np.where(bound > 0, np.minimum(np.float32(SPREAD_GAIN) * trust, 1), np.float32(0))
+    out = np.empty_like(blur.sigma)
+    rows, cols = (linear_taps(evidence.grid, blur.grid, axis) for axis in (0, 1))
+    trust, reduced = np.ascontiguousarray(trust), np.ascontiguousarray(trust * bound)
+    run_strips(
+        lambda start, stop: _pull(blur.sigma, trust, reduced, *rows, *cols, start, stop, out),
+        out.shape[0],
+    )
+    return BlurMap(out, blur.confidence, blur.grid)
+
+
+@inline
+def _bilinear(plane, above, below, down, left, right, across):  # type: ignore[no-untyped-def]
+    return mix(
+        mix(plane[above, left], plane[below, left], down),
+        mix(plane[above, right], plane[below, right], down),
+        across,
+    )
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2)
+)  # fmt: skip
+def _pull(  # type: ignore[no-untyped-def]
+    sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
+):
+    """Rows [start, stop); `reduced` is trust times bound, interpolated as a product."""
+    for y in range(start, stop):
+        for x in range(out.shape[1]):
+            a, b, c, i, j, part = above[y], below[y], down[y], left[x], right[x], across[x]
+            weight = _bilinear(trust, a, b, c, i, j, part)
+            bound = _bilinear(reduced, a, b, c, i, j, part)
+            out[y, x] = sigma[y, x] - max(weight * sigma[y, x] - bound, np.float32(0))

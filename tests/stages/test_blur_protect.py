@@ -1,0 +1,82 @@
+import cv2
+import numpy as np
+import pytest
+
+from stages.blur import CoarseParams, coarse_edges, keep_detail, unclaimed, within_bounds
+from stages.grid import BlurMap, Grid
+from stages.scribble import Scribble
+
+
+def blur_map(sigma, confidence, grid=None):
+    sigma = np.asarray(sigma, np.float32)
+    confidence = np.broadcast_to(np.asarray(confidence, np.float32), sigma.shape).copy()
+    return BlurMap(sigma, confidence, grid or Grid(sigma.shape))
+
+
+def test_data_is_held_to_certain_bounds_only():
+    sparse = blur_map([[3.0, 3.0, 0.5, 3.0]], [[1, 1, 1, 2]])
+    bounds = blur_map([[1.0, 1.0, 1.0, 0.0]], [[1.0, 0.1, 1.0, 0.0]])
+    held = within_bounds(sparse, bounds)
+    np.testing.assert_array_equal(held.sigma, np.float32([[1, 3, 0.5, 3]]))
+    np.testing.assert_array_equal(held.confidence, sparse.confidence)
+
+
+def test_a_map_without_evidence_is_kept():
+    blur = blur_map(np.full((40, 60), 4.0), 1.0)
+    kept = keep_detail(blur, blur_map(np.zeros((40, 60)), 0.0))
+    np.testing.assert_array_equal(kept.sigma, blur.sigma)
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_detail_pulls_the_map_down_where_it_is_and_never_up(step):
+    shape = (40, 60)
+    sigma, trust = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    sigma[20, 10:50], trust[20, 10:50] = 0.8 * step, 1  # a hair
+    full = (shape[0] * step, shape[1] * step)
+    evidence = blur_map(sigma, trust, Grid.cells(full, step))
+    background = np.full(full, 6.0 * step, np.float32)
+    background[:, : 30 * step] = 0.5
+    blur = blur_map(background, 1.0)
+    kept = keep_detail(blur, evidence)
+    row = round(20.5 * step - 0.5)
+    assert kept.sigma[row, 40 * step] < 0.5 * background[row, 40 * step]
+    np.testing.assert_array_equal(kept.sigma[: 17 * step], background[: 17 * step])
+    np.testing.assert_allclose(kept.sigma[:, : 29 * step], background[:, : 29 * step], atol=1e-6)
+    assert np.all(kept.sigma <= blur.sigma)
+
+
+def half_known(sigma_px):
+    """A picture whose right part is too blurred for edges at full size."""
+    rng = np.random.default_rng(1)
+    plane = cv2.resize(rng.random((10, 16), np.float32), (640, 400), interpolation=0)
+    plane = cv2.GaussianBlur(plane, (0, 0), sigma_px)
+    view = np.repeat(plane[:, :, None], 3, axis=2)
+    grid = Grid(view.shape[:2])
+    sigma = np.zeros((200, 320), np.float32)
+    sigma[:, :100:4] = 0.5
+    sparse = blur_map(sigma, (sigma > 0).astype(np.float32), Grid.cells(view.shape[:2], 2))
+    return view, sparse, blur_map(np.zeros(grid.shape), 0.0, grid)
+
+
+def test_coarse_edges_fill_only_where_nothing_is_known_and_weigh_little():
+    view, sparse, evidence = half_known(9.0)
+    found = coarse_edges(view, sparse, evidence, CoarseParams())
+    old = sparse.confidence > 0
+    np.testing.assert_array_equal(found.sigma[old], sparse.sigma[old])
+    added = (found.confidence > 0) & ~old
+    assert added[:, 110:].sum() > 50 and not added[:, :98].any()
+    assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.25)
+    assert found.confidence[added].max() <= CoarseParams().weight * 4 * 4 * 4
+
+
+def test_no_octaves_no_change():
+    view, sparse, evidence = half_known(9.0)
+    found = coarse_edges(view, sparse, evidence, CoarseParams(octaves=0))
+    np.testing.assert_array_equal(found.confidence, sparse.confidence)
+
+
+def test_evidence_yields_to_scribbles():
+    evidence = blur_map(np.full((20, 30), 0.8), 1.0)
+    left = unclaimed(evidence, [Scribble(((5.0, 5.0), (20.0, 5.0)), 4.0, "blurred")])
+    assert not left.confidence[4:7, 5:20].any() and left.confidence[12:].all()
+    assert unclaimed(evidence, ()).confidence.all()

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from stages.blur import ShadingParams, doubt_shading
+from stages.grid import BlurMap, Grid
+
+DARK, LIGHT, OTHER = (0.3, 0.2, 0.1), (0.75, 0.5, 0.25), (0.2, 0.4, 0.7)
+
+
+def soft_edge(one, other, width_px=5.0):
+    part = ndtr((np.arange(96) - 47.5) / width_px)[None, :, None]
+    view = (1 - part) * np.array(one) + part * np.array(other)
+    return np.repeat(view, 64, axis=0).astype(np.float32)
+
+
+def doubted(view, sigma, step=1, **params):
+    grid = Grid.cells((view.shape[0] * step, view.shape[1] * step), 2 * step)
+    full = np.full(grid.shape, sigma, np.float32)
+    sparse = BlurMap(full, np.full_like(full, 2.0), grid)
+    found = doubt_shading(sparse, view, ShadingParams(**params))
+    np.testing.assert_array_equal(found.sigma, sparse.sigma)
+    return found.confidence[16, 24] / 2
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_wide_edge_of_one_colour_may_be_shading(step):
+    assert doubted(soft_edge(DARK, LIGHT), 8.0 * step, step, doubt=0.7) == pytest.approx(0.3)
+
+
+def test_a_wide_edge_between_colours_is_blurred():
+    assert doubted(soft_edge(DARK, OTHER), 8.0) == 1
+
+
+def test_a_narrow_edge_is_trusted_whatever_its_colours():
+    assert doubted(soft_edge(DARK, LIGHT), 2.0) == 1
+
+
+def test_without_doubt_nothing_changes():
+    assert doubted(soft_edge(DARK, LIGHT), 8.0, doubt=0.0) == 1

@@ -1,0 +1,227 @@
+"""Blur maps and pictures against exact truth, side by side with the paper's estimator.
+
+Scenes of `datasets.defocus_scenes` in four conditions go through the real graphs of the camera.
+The floor is our propagation with true blur at our edges. The picture is compared with that
+rendered from the true map, at m = 2.5.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from camerapipe import camera
+from datasets.defocus_scenes import CONDITIONS, REAL, load_scene, photograph, through_lens
+from stages.blur import (
+    BlurParams,
+    EvidenceParams,
+    linked_edges,
+    octave_blur,
+    sharpness_evidence,
+    survey,
+    thin_edges,
+)
+from stages.grid import BlurMap, Grid
+from stages.params import Array
+from stages.strips import set_workers, workers
+from stages.tone import linearise
+from stages.view import ViewParams, view_at, working_grid
+
+STRENGTH = 2.5
+SHARP_PX, BLURRED_PX = 0.8, 2.0  # truth below: the subject; above: the background
+CALLED_BLURRED_PX = 1.2
+VISIBLE_CODES = 2
+PAPER_CANNY = (1.0, 1.5, 2.0)
+LARGE_SIGMA_PX, LARGE_SCENES = 12.0, REAL[:4]
+STEPS_PX, NOISY_STEPS_PX = (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5), (0.3, 0.5, 0.7, 1, 1.5, 2, 3)
+KEEP = ("radius", "sparse", "constraints", "laplacian", "bounds", "encoded", "evidence")
+REPEATS = 5
+
+
+class Row(NamedTuple):
+    """One picture: errors of the map in px, shares, and the picture in dB."""
+
+    mae: float
+    paper: float
+    paper_best: float
+    floor: float
+    bias: float
+    blurred: float
+    over_paper_db: float
+    touched: float
+    magnification: float
+
+
+def measure(context: Any) -> dict[str, float]:
+    """Run every scene and condition; means over pictures."""
+    rows: dict[tuple[str, str], Row] = {}
+    canny: dict[float, list[float]] = {edge: [] for edge in PAPER_CANNY}
+    for name in REAL[:2] if context.quick else REAL:
+        scene = load_scene(name, context.data)
+        if scene is None:
+            context.missing.append(f"scene {name}")
+            continue
+        light = {disk: through_lens(scene, disk=disk) for disk in (True, False)}
+        for condition in CONDITIONS:
+            picture = photograph(light[condition.disk], condition)
+            rows[name, condition.name] = _row(picture, scene.sigma, canny)
+    context.table(
+        "dense maps (px) and pictures",
+        ["scene", "condition", *Row._fields],
+        [[*key, *row] for key, row in rows.items()],
+    )
+    results = _results(list(rows.values()), canny) if rows else {}
+    results |= _large_blur(context.data, context.quick) | _steps() | _cost(context)
+    return results
+
+
+def _row(picture: npt.NDArray[np.uint8], truth: Array, canny: dict[float, list[float]]) -> Row:
+    ours = camera.render(picture, strength=STRENGTH, force=True, keep=KEEP)
+    true = camera.render(picture, strength=STRENGTH, force=True, from_map=truth)
+    papers = {edge: _paper(picture, edge) for edge in PAPER_CANNY}
+    errors = {edge: _mae(shot.blur_map, truth) for edge, shot in papers.items()}
+    for edge, error in errors.items():
+        canny[edge].append(error)
+    sharp, blurred = truth < SHARP_PX, truth > BLURRED_PX
+    sigma = ours.blur_map.sigma
+    moved = np.abs(np.rint(255 * ours.image) - picture).max(axis=2)[sharp] > VISIBLE_CODES
+    wanted = 2 * np.sqrt(STRENGTH**2 - 1) * truth[blurred]
+    return Row(
+        mae=_mae(ours.blur_map, truth),
+        paper=errors[PAPER_CANNY[0]],
+        paper_best=min(errors.values()),
+        floor=_floor(ours.kept, truth),
+        bias=float(np.mean(sigma - truth)),
+        blurred=float(np.mean(sigma[sharp] > CALLED_BLURRED_PX)),
+        over_paper_db=_psnr(ours.image, true.image) - _psnr(papers[1.0].image, true.image),
+        touched=float(np.mean(moved)),
+        magnification=float(np.median(ours.kept["radius"][blurred] / wanted)),
+    )
+
+
+def _paper(picture: npt.NDArray[np.uint8], edge_scale_px: float) -> Any:
+    params = {"blur": {"edge_scale_px": edge_scale_px}}
+    return camera.render(picture, preset="paper", params=params, strength=STRENGTH, force=True)
+
+
+def _mae(blur: BlurMap, truth: Array) -> float:
+    return float(np.mean(np.abs(blur.sigma - truth)))
+
+
+def _psnr(one: Array, other: Array) -> float:
+    error = np.mean((one.astype(np.float64) - other) ** 2)
+    return float(-10 * np.log10(error))
+
+
+def _floor(kept: dict[str, Any], truth: Array) -> float:
+    """Error of our propagation where our edges have their true blur and bounds are off."""
+    from stages.propagate import PropagateParams, propagate
+    from stages.upsample import UpsampleParams, guided_upsample
+
+    grid, full = kept["constraints"].grid, Grid(truth.shape)
+    small = cv2.resize(truth, grid.shape[::-1], interpolation=cv2.INTER_AREA)
+    known = kept["constraints"].confidence
+    exact = BlurMap(np.where(known > 0, small, 0).astype(np.float32), known, grid)
+    *_, last = propagate(kept["laplacian"], exact, None, PropagateParams())
+    blur = guided_upsample(last.value, kept["encoded"], UpsampleParams())
+    assert blur.grid == full
+    return _mae(blur, truth)
+
+
+def _results(rows: list[Row], canny: dict[float, list[float]]) -> dict[str, float]:
+    mean = Row(*(statistics.fmean(column) for column in zip(*rows, strict=True)))
+    best = min(statistics.fmean(errors) for errors in canny.values())
+    return {
+        "accuracy.gain_vs_paper": 1 - mean.mae / mean.paper,
+        "accuracy.gain_vs_paper_best": 1 - mean.mae / best,
+        "accuracy.dense_mae_px": mean.mae,
+        "accuracy.floor_mae_px": mean.floor,
+        "accuracy.abs_bias_px": abs(mean.bias),
+        "accuracy.subject_blurred": mean.blurred,
+        "e2e.psnr_over_paper_db": mean.over_paper_db,
+        "e2e.subject_touched": mean.touched,
+        "e2e.magnification": mean.magnification,
+    }
+
+
+def _large_blur(data: Path, quick: bool) -> dict[str, float]:
+    """Scenes with sigma to 12 px, clean."""
+    ours, paper = [], []
+    for name in LARGE_SCENES[: 1 if quick else None]:
+        scene = load_scene(name, data, LARGE_SIGMA_PX)
+        if scene is not None:
+            picture = photograph(through_lens(scene), CONDITIONS[0])
+            shot = camera.render(picture, strength=STRENGTH, force=True)
+            ours.append(_mae(shot.blur_map, scene.sigma))
+            paper.append(_mae(_paper(picture, PAPER_CANNY[0]).blur_map, scene.sigma))
+    return {"accuracy.large_blur_over_paper": sum(ours) / sum(paper)} if ours else {}
+
+
+def _steps() -> dict[str, float]:
+    """Largest error of the median over isolated Gaussian steps."""
+
+    def error(sigma: float, noise: float) -> float:
+        y, x = np.mgrid[:192, :192] - 95.3
+        plane = 0.25 + 0.5 * ndtr((x * np.cos(0.35) + y * np.sin(0.35)) / sigma)
+        plane += np.random.default_rng(0).normal(0, noise, plane.shape)
+        view = np.repeat(np.clip(plane, 0, 1).astype(np.float32)[:, :, None], 3, axis=2)
+        found = _estimate(view, Grid(plane.shape))[0]
+        inside = found.confidence > 0
+        return abs(float(np.median(found.sigma[inside])) - sigma)
+
+    return {
+        "accuracy.step_error_px": max(error(s, 0) for s in STEPS_PX),
+        "accuracy.step_error_noise5_px": max(error(s, 5 / 255) for s in NOISY_STEPS_PX),
+    }
+
+
+def _estimate(view: Array, grid: Grid) -> tuple[BlurMap, BlurMap]:
+    params = BlurParams()
+    found = survey(view, params)
+    linked = linked_edges(thin_edges(view, found, params))
+    edges = octave_blur(view, linked, found, grid, params)
+    return edges, sharpness_evidence(view, found, grid, EvidenceParams())
+
+
+def _cost(context: Any) -> dict[str, float]:
+    """Time of the estimate alone, and of all of it on 24 MP against decoding the same JPEG."""
+    photograph = context.picture("photos/dandelion_16mp.jpg")
+    if photograph is None:
+        return {}
+    encoded = cv2.resize(cv2.imread(str(photograph)), (6000, 4000), interpolation=cv2.INTER_CUBIC)
+    _, file = cv2.imencode(".jpg", encoded, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    linear = linearise(np.ascontiguousarray(encoded[:, :, ::-1]))
+    grid = working_grid(linear, ViewParams())
+    view = view_at(linear, grid)
+
+    def whole() -> None:
+        _estimate(view_at(linear, grid), grid)
+
+    everyone = workers()
+    set_workers(1)
+    cv2.setNumThreads(1)
+    alone_ms = _best_ms(lambda: _estimate(view, grid))
+    set_workers(everyone)
+    cv2.setNumThreads(everyone)
+    whole_ms = _best_ms(whole)
+    decode_ms = _best_ms(lambda: cv2.imdecode(file, cv2.IMREAD_COLOR))
+    return {
+        "estimate.ms_per_mp": alone_ms / (view.shape[0] * view.shape[1] / 1e6),
+        "estimate.over_jpeg_decode_24mp": whole_ms / decode_ms,
+    }
+
+
+def _best_ms(work: Any) -> float:
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - started) * 1000)
+    return min(times)
