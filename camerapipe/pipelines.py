@@ -42,6 +42,7 @@ from stages.bokeh import (
     render_bokeh,
     render_bokeh_preview,
     resolve_transitions,
+    resolve_upsampled,
 )
 from stages.capture_check import CheckParams, gather_evidence, judge
 from stages.grid import lift, lift_bicubic
@@ -111,9 +112,11 @@ DIRECT_PROPAGATE = (
     Node("propagate", propagate, ("laplacian", "held", "previous"), "blur", PropagateParams,
          anytime=True),
 )
-MAGNIFY = (
-    Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=6),
-    Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6),
+RADIUS = Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=6)
+RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6)
+RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
+                         ResolveParams, cost=6)
+RENDER = (
     Node("bokeh", render_bokeh, ("linear", "disk_radius"), "bokeh", BokehParams, cost=30,
          fallback=render_bokeh_preview, fallback_cost=12),
     Node("encode", encode, ("bokeh", "curve"), "picture", cost=8),
@@ -136,7 +139,10 @@ PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
 MAP_SOURCES = ("linear", "scribbles", "previous")
 PICTURE_SOURCES = ("linear", "focus_point", "curve")
 FROM_MAP = Graph(
-    "from-map", (*PICTURE_SOURCES, "blur"), (FOCUS_OF_MAP, *MAGNIFY), ("picture", "blur")
+    "from-map",
+    (*PICTURE_SOURCES, "blur"),
+    (FOCUS_OF_MAP, RADIUS, RESOLVE, *RENDER),
+    ("picture", "blur"),
 )
 
 
@@ -158,6 +164,8 @@ def _preset(
     focus: Node,
     params: Mapping[str, Mapping[str, Any]],
 ) -> Preset:
+    upsampled = any(node.output == "blur_low" for node in nodes)
+    magnify = (focus, RADIUS, RESOLVE_UPSAMPLED if upsampled else RESOLVE, *RENDER)
     return Preset(
         name,
         summary,
@@ -165,7 +173,7 @@ def _preset(
         Graph(
             name,
             (*PICTURE_SOURCES, *MAP_SOURCES[1:]),
-            (*nodes, focus, *MAGNIFY),
+            (*nodes, *magnify),
             ("picture", "blur"),
         ),
         params,

@@ -30,6 +30,10 @@ AREA_EDGES = 25  # edge pixels that make an area count
 AREA_QUANTILE = 0.6  # above the median: an area is as blurred as most of its edges
 LEAST_LOG_SIGMA = 0.35  # px: below, sharp edges differ by noise only
 COARSE_AREAS, COARSE_AREA_EDGES = 12, 6  # the same for the second look
+BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, and unmistakably so
+SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
+PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
+WIDELY = 0.5  # share of very blurred areas from which blur along one direction is no sign of shake
 NEGATIVE_CODES = frozenset(
     {"too_dark_or_noisy", "too_few_edges", "no_sharp_subject", "everything_in_focus"}
 )
@@ -71,17 +75,18 @@ class CheckParams(Params):
 
 
 class Evidence(NamedTuple):
-    """What the picture shows; blur in pixels of the 1280-px view."""
+    """What the picture shows; blur in pixels of the first look."""
 
     signal_to_noise: float
     edges_per_megapixel: float
     cover: float  # share of areas with enough edges
     sharpest_sigma: float  # 5 % quantile over areas
     blurriest_sigma: float  # 90 % quantile over areas
-    share_above_1_8: float
-    share_above_2_2: float
-    coarse_share_above_2_2: float
+    share_blurred: float  # of areas above BLURRED_PX
+    share_very_blurred: float  # of areas above VERY_BLURRED_PX
+    coarse_share_very_blurred: float  # the same in the second look
     shake_contrast: float
+    view_side_px: int  # long side of the first look: a smaller picture is not enlarged
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +113,18 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
     coarse_sigma, _ = _edge_sigma(_view(linear, params.coarse_side_px))
     coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
-    peak = float(np.percentile(view[::2, ::2], 99))
+    peak = float(np.percentile(view[::2, ::2], PEAK_PERCENTILE))
     return Evidence(
         signal_to_noise=peak / noise,
         edges_per_megapixel=float((sigma > 0).sum()) / sigma.size * MEGA,
         cover=areas.size / total,
-        sharpest_sigma=_quantile(areas, 0.05),
-        blurriest_sigma=_quantile(areas, 0.90),
-        share_above_1_8=_share(areas, 1.8),
-        share_above_2_2=_share(areas, 2.2),
-        coarse_share_above_2_2=_share(coarse, 2.2),
+        sharpest_sigma=_quantile(areas, SHARPEST),
+        blurriest_sigma=_quantile(areas, BLURRIEST),
+        share_blurred=_share(areas, BLURRED_PX),
+        share_very_blurred=_share(areas, VERY_BLURRED_PX),
+        coarse_share_very_blurred=_share(coarse, VERY_BLURRED_PX),
         shake_contrast=_shake_contrast(view, sigma),
+        view_side_px=max(view.shape[:2]),
     )
 
 
@@ -165,10 +171,11 @@ def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Find
         return Finding(
             "no_sharp_subject", blocking,
             "No sharp subject: the whole picture is out of focus "
-            f"(sigma {seen.sharpest_sigma:.1f} px at 1280 px). Refocus and take it again.",
+            f"(sigma {seen.sharpest_sigma:.1f} px at {seen.view_side_px} px). Refocus and take it "
+            "again.",
             seen.sharpest_sigma, limits.sharp_sigma_px,
         )  # fmt: skip
-    if seen.shake_contrast > limits.shake_contrast and seen.share_above_2_2 < 0.5:
+    if seen.shake_contrast > limits.shake_contrast and seen.share_very_blurred < WIDELY:
         return Finding(
             "shaken", warning,
             "The picture may be shaken (blur along one direction). Hold still or use a shorter "
@@ -178,19 +185,20 @@ def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Find
     blurred = seen.blurriest_sigma
     if (
         blurred > limits.present_sigma_px
-        or seen.share_above_1_8 > limits.present_share
-        or seen.coarse_share_above_2_2 >= limits.coarse_share
+        or seen.share_blurred > limits.present_share
+        or seen.coarse_share_very_blurred >= limits.coarse_share
     ):
         return Finding(
             "defocus_present", info,
-            f"Background blur found (sigma {blurred:.1f} px at 1280 px); it can be magnified.",
+            f"Background blur found (sigma {blurred:.1f} px at {seen.view_side_px} px); it can be "
+            "magnified.",
             blurred, limits.present_sigma_px,
         )  # fmt: skip
-    if blurred > limits.weak_sigma_px or seen.share_above_1_8 > limits.weak_share:
+    if blurred > limits.weak_sigma_px or seen.share_blurred > limits.weak_share:
         return Finding(
             "defocus_weak", warning,
-            f"Only slight background blur (sigma {blurred:.1f} px at 1280 px): the effect will be "
-            "subtle. Move closer to the subject, or the background farther away.",
+            f"Only slight background blur (sigma {blurred:.1f} px at {seen.view_side_px} px): the "
+            "effect will be subtle. Move closer to the subject, or the background farther away.",
             blurred, limits.present_sigma_px,
         )  # fmt: skip
     nearer = f"nearer than {_nearest_m(optics, limits):.2g} m with this lens" if optics else ""

@@ -51,7 +51,7 @@ class Grid:
         return self.phase + self.step * np.arange(self.shape[axis], dtype=np.float64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BlurMap:
     """Blur on a grid, sparse (at edges) or dense.
 

@@ -26,7 +26,7 @@ PHOTOGRAPHS = {
     "koi": "photos/kodak_pixpro_s1_koi.jpg",
     "picos": "all_in_focus/picosdeeuropa.jpg",
 }
-PAPER = PropagateParams(data_weight=0.1, tolerance_px=0.0)
+PAPER = PropagateParams(data_weight=0.1, start="zero", tolerance_px=0.0)
 CONVERGED = PAPER.replace(iterations=40, steps_per_estimate=1000)
 REBLUR_PX, CLEAN_PX, MOST_PX = 3.0, 9, 5.0
 CANNY = (40, 110)  # of the gradient of 8-bit luma

@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from plots import log_plot
 from problems import PAPER, PHOTOGRAPHS, Problem, converged, load, mse, problem
 
 import camerapipe
@@ -35,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FIGURE_MP, STRENGTH = 0.43, 2.5
 CG_STEPS, OUR_STEPS = (50, 100, 200, 300, 400, 500), (1, 2, 3, 4, 6, 8, 12)
 MOST_PX = 5.0  # white in the pictures of maps
+
+Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
 class Method(NamedTuple):
@@ -172,6 +173,19 @@ def _labelled(image: Array, text: str) -> Array:
     out = np.ascontiguousarray(image)
     cv2.putText(out, text, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 90, 0), 2, cv2.LINE_AA)
     return out
+
+
+def log_plot(path: Path, title: str, labels: tuple[str, str], curves: Curves) -> None:
+    """Write a plot of named curves of (x, y) points, the vertical axis logarithmic as in Fig. 6."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel=labels[0], ylabel=labels[1])
+    for name, curve in curves.items():
+        axes.semilogy(*zip(*curve, strict=True), marker="o", label=name)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
 
 
 def main() -> None:

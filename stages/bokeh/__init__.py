@@ -16,7 +16,7 @@ from stages.bokeh.radius import (
     proven_dead_zone,
 )
 from stages.bokeh.render import render_bokeh
-from stages.bokeh.resolve import ResolveParams, resolve_transitions
+from stages.bokeh.resolve import ResolveParams, resolve_transitions, resolve_upsampled
 
 __all__ = [
     "BokehParams",
@@ -29,4 +29,5 @@ __all__ = [
     "render_bokeh",
     "render_bokeh_preview",
     "resolve_transitions",
+    "resolve_upsampled",
 ]

@@ -32,7 +32,7 @@ NO_END = Fade(1e9, 1.0)  # beyond any radius
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BokehParams(Params):
-    """Parameters of the lens-blur renderer: where its layers part."""
+    """Parameters of the lens-blur renderer: where its layers part, and what is drawn apart."""
 
     split_px: float = param(
         2.5, 1.0, 4.0, unit="px", help="Radius that parts the two layers at full resolution."
@@ -42,6 +42,10 @@ class BokehParams(Params):
     )
     crossfade: float = param(
         0.15, 0.01, 0.2, help="Part of a layer's largest radius over which it fades into the next."
+    )
+
+    highlight_contrast: float = param(
+        0.04, 0.001, 10.0, help="Contrast from which on the disk of a highlight is drawn crisply."
     )
 
     def levels(self, largest_px: float) -> int:

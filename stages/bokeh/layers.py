@@ -19,6 +19,7 @@ from stages.bokeh.cells import EDGE_SLOPE, Cells, finish, sum_cells, sum_pixels
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import lattice_offsets
 from stages.bokeh.gather import COVERED, gather_row, offsets_within, whole_blocks
+from stages.bokeh.sprites import Sprites, no_sprites, sort_by_tile, take_sprites
 from stages.grid import Grid
 from stages.kernels import f32, kernel, reads, writes
 from stages.params import Array
@@ -34,11 +35,12 @@ class CoarseLayers(NamedTuple):
     """Spread layers of all levels in one flat array.
 
     `table` has a row per level: first index, rows, columns. Each level is four planes: R, G, B
-    multiplied by coverage, and coverage.
+    multiplied by coverage, and coverage. `sprites` are drawn into them at full resolution.
     """
 
     planes: Array
     table: npt.NDArray[np.uint64]
+    sprites: Sprites
 
 
 def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLayers:
@@ -60,21 +62,22 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     count = params.levels(largest)
     shapes = [Grid.cells(radius.shape, 2 << level).shape for level in range(count)]
     ends = np.cumsum([0] + [COVERED * rows * cols for rows, cols in shapes])
-    layers = CoarseLayers(
-        np.empty(ends[-1], np.float32),
-        np.array([(e, *s) for e, s in zip(ends, shapes, strict=False)], np.uint64).reshape(-1, 3),
-    )
+    table = [(e, *s) for e, s in zip(ends, shapes, strict=False)]
+    planes, sprites = np.empty(ends[-1], np.float32), no_sprites()
     begins = [params.fade(params.coarse_boundary(level)) for level in range(count)]
     pyramid = [_empty_cells(shape, level, largest, params) for level, shape in enumerate(shapes)]
     for level, cells in enumerate(pyramid):
         if level == 0:
             sum_pixels(linear, radius, cells, begins[level])
+            sprites = sort_by_tile(
+                take_sprites(picture, cells, params), radius.shape, params, count
+            )
         else:
             sum_cells(pyramid[level - 1], cells, begins[level])
     for level, (cells, end) in enumerate(zip(pyramid, [*begins[1:], NO_END], strict=False)):
         finish(cells, 2 << level, end)
-        _spread(cells, int(ends[level]), layers.planes)
-    return layers
+        _spread(cells, int(ends[level]), planes)
+    return CoarseLayers(planes, np.array(table, np.uint64).reshape(-1, 3), sprites)
 
 
 def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: BokehParams) -> Cells:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,7 @@ RAMP_PX = (0.5, 1.5)  # radii below are not rendered, those above in full
 TABLE_END_PX = 16.0  # from here on a lattice disk is as large as its name says
 TABLE_STEPS = 64  # entries per px
 ENOUGH_SAMPLES = 4_000_000  # a percentile of a larger map needs no more
+LARGEST_PERCENTILE = 95.0  # of what is blurred; what is blurrier is an outlier and is capped
 SURE = 0.5  # confidence from which on detail proves focus
 CHUNK = 1 << 16  # samples that one worker converts at a time
 
@@ -34,6 +36,13 @@ class RadiusParams(Params):
 
     strength: float = param(
         2.0, 1.0, 8.0, help="How many times larger the blur of the background becomes."
+    )
+    largest_percent: float = param(
+        0.0,
+        0.0,
+        10.0,
+        unit="%",
+        help="Largest radius as a part of the picture's diagonal, in place of strength; 0: off.",
     )
     focus_percentile: float = param(
         7.5, 1.0, 50.0, unit="%", help="Percentile of the blur estimates that counts as in focus."
@@ -157,13 +166,13 @@ def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
     dead_zone : float
         Blur that is left alone, >= 0, in the same unit; taken off in variance.
     params : RadiusParams
-        Strength and cap.
+        Strength and cap, or the largest radius.
 
     Returns
     -------
     Array
-        Radius in full-resolution px, float32 of the map's shape, in [0, max_radius_px]; 0 in
-        focus, and 0 everywhere at strength 1.
+        Radius in full-resolution px, float32 of the map's shape, in [0, max_radius_px] (or the
+        radius asked for by `largest_percent`); 0 in focus, and 0 everywhere at strength 1.
 
     Raises
     ------
@@ -172,14 +181,38 @@ def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
     """
     if not (np.isfinite(dead_zone) and dead_zone >= 0):
         raise ValueError(f"radius: dead_zone must be finite and >= 0; got {dead_zone}")
-    factor = 2 * np.sqrt(params.strength**2 - 1)
+    factor, cap = _magnification(blur, dead_zone, params)
     out = np.empty(blur.sigma.shape, np.float32)
     sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
-    table, cap = _radius_table(), params.max_radius_px
+    table = _radius_table()
     run_strips(
         lambda a, b: _radii(sigma, dead_zone, factor, table, cap, a, b, flat), sigma.size, CHUNK
     )
     return out
+
+
+class Magnification(NamedTuple):
+    """Radius for each px of sigma beyond the dead zone, and the largest radius, px."""
+
+    factor: float
+    cap_px: float
+
+
+def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Magnification:
+    """Magnify by the strength; or such that what is nearly the blurriest gets the largest radius.
+
+    A radius asked for as a part of the diagonal is the same in a preview and at full size.
+    """
+    if not params.largest_percent:
+        return Magnification(2 * float(np.sqrt(params.strength**2 - 1)), params.max_radius_px)
+    diagonal = float(np.hypot(*blur.grid.shape)) * blur.grid.step
+    largest = min(diagonal * params.largest_percent / 100, LARGEST_RADIUS_PX)
+    sigma = blur.sigma.reshape(-1)[:: -(-blur.sigma.size // ENOUGH_SAMPLES)]
+    blurred = sigma[sigma > dead_zone]
+    if not blurred.size:
+        return Magnification(0.0, largest)
+    far = float(np.percentile(blurred, LARGEST_PERCENTILE))
+    return Magnification(largest / float(np.sqrt(far**2 - dead_zone**2)), largest)
 
 
 @lru_cache(maxsize=1)

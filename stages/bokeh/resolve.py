@@ -14,9 +14,12 @@ import cv2
 import numpy as np
 
 from stages.bokeh.checks import check_radius
+from stages.grid import BlurMap
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
+
+HALF = 2  # the step for which the window is given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,11 @@ class ResolveParams(Params):
     """Parameters of the transition resolve."""
 
     window_radius_px: int = param(
-        5, 1, 32, unit="px", help="Half the width of the soft outlines that are resolved."
+        5,
+        1,
+        32,
+        unit="px",
+        help="Half the width of the soft outlines that are resolved, for a map upsampled by 2.",
     )
     steepest_surface: float = param(
         0.35, 0.05, 2.0, help="Change of radius per px up to which a slope is a surface."
@@ -54,8 +61,22 @@ def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
     ValueError
         If `radius` is not a map of radii.
     """
+    return _resolve(radius, params.window_radius_px, params)
+
+
+def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> Array:
+    """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
+
+    Parameters, return value and errors are those of `resolve_transitions`, and `source` is the map
+    before upsampling.
+    """
+    reach = params.window_radius_px + max(source.grid.step - HALF, 0)
+    return _resolve(radius, reach, params)
+
+
+def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
     check_radius("resolve", radius)
-    size = 2 * params.window_radius_px + 1
+    size = 2 * reach + 1
     window = np.ones((size, size), np.uint8)
     low, high = cv2.erode(radius, window), cv2.dilate(radius, window)
     out = np.empty(radius.shape, np.float32)

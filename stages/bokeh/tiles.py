@@ -28,6 +28,7 @@ from stages.bokeh.enlarge import (
 )
 from stages.bokeh.gather import COVERED, PLANES, gather_row, offsets_within, whole_blocks
 from stages.bokeh.layers import CoarseLayers
+from stages.bokeh.sprites import draw_row
 from stages.kernels import b1, f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -78,7 +79,7 @@ def render_tiles(
         _render_strip(
             flat_image, flat_radius, height, width, y0, y1, halo, *offsets, areas, bands,
             around.min(axis=0), around.max(axis=0), radius[y0:y1].max(axis=0),
-            coarse.planes, coarse.table, focus_on_top, flat_out,
+            coarse.planes, coarse.table, *coarse.sprites, focus_on_top, flat_out,
         )  # fmt: skip
 
     run_strips(strip, height, strip_rows=TILE_ROWS)
@@ -126,6 +127,24 @@ def _lay_under(front, row, layer, first, length):  # type: ignore[no-untyped-def
 
 
 @inline
+def _lay_level(  # type: ignore[no-untyped-def]
+    front, step, y0, y1, x0, length, block, other, line, sums, sprites, members, start, stop
+):
+    """Double a block of a coarse layer up to full resolution, draw its sprites, lay it under."""
+    while step > u(2):
+        cols = TILE_WIDTH // step
+        for row in range(u(2 * TILE_ROWS) // step + u(2 * MARGIN)):
+            double_row(block, cols, row, line, sums)
+            store_row(sums, row, u(2) * cols + u(2 * MARGIN), other)
+        block, other = other, block
+        step >>= u(1)
+    for y in range(y1 - y0):
+        double_row(block, u(TILE_COLS // 2), y + u(MARGIN), line, sums)
+        draw_row(sprites, members, start, stop, y0 + y, x0, length, u(MARGIN), sums)
+        _lay_under(front, y * TILE_WIDTH, sums, u(MARGIN), length)
+
+
+@inline
 def _finish(front, row, image, radius, pixel, length, focus_on_top, out):  # type: ignore[no-untyped-def]
     """Divide by coverage and put what is in focus on top."""
     green, blue = u(TILE_ROWS * TILE_COLS) + row, u(2 * TILE_ROWS * TILE_COLS) + row
@@ -156,11 +175,11 @@ def _extreme(columns, first, stop, sign):  # type: ignore[no-untyped-def]
 @kernel(
     reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, reads(u64, 1), reads(f32, 1),
     reads(f32, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1),
-    reads(u64, 2), b1, writes(f32, 1),
+    reads(u64, 2), reads(f32, 2), reads(u64, 1), reads(u64, 1), b1, writes(f32, 1),
 )  # fmt: skip
 def _render_strip(  # type: ignore[no-untyped-def]
     image, radius, height, width, y0, y1, halo, steps, distances, areas, bands, lows, highs, own,
-    planes, levels, focus_on_top, out,
+    planes, levels, sprites, starts, members, focus_on_top, out,
 ):  # fmt: skip
     """One row of tiles; `lows`, `highs` and `own` are extremes of the radius by column."""
     stride = u(TILE_COLS) + u(2) * halo
@@ -171,6 +190,7 @@ def _render_strip(  # type: ignore[no-untyped-def]
     block = np.empty(COVERED * BLOCK_SIZE, np.float32)
     other = np.empty(COVERED * BLOCK_SIZE, np.float32)
     line = np.empty(max(stride, u(ROW)), np.float32)
+    tile = y0 // u(TILE_ROWS) * ((width + TILE_WIDTH - u(1)) // TILE_WIDTH)
     for x0 in range(u(0), width, TILE_WIDTH):
         wanted = min(TILE_WIDTH, width - x0)
         length = whole_blocks(wanted)
@@ -204,18 +224,11 @@ def _render_strip(  # type: ignore[no-untyped-def]
                 y0 // step, x0 // step, u(TILE_ROWS) // step, TILE_WIDTH // step, block,
             ):  # fmt: skip
                 continue
-            while step > u(1):
-                cols, whole = TILE_WIDTH // step, step == u(2)
-                first = u(MARGIN) if whole else u(0)
-                stop = first + (y1 - y0) if whole else u(2 * TILE_ROWS) // step + u(2 * MARGIN)
-                for row in range(first, stop):
-                    double_row(block, cols, row, line, sums)
-                    if whole:
-                        _lay_under(front, (row - first) * TILE_WIDTH, sums, u(MARGIN), length)
-                    else:
-                        store_row(sums, row, u(2) * cols + u(2 * MARGIN), other)
-                block, other = other, block
-                step >>= u(1)
+            k = (tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level
+            _lay_level(
+                front, step, y0, y1, x0, length, block, other, line, sums,
+                sprites, members, starts[k], starts[k + u(1)],
+            )  # fmt: skip
         for y in range(y1 - y0):
             pixel = (y0 + y) * width + x0
             _finish(front, y * TILE_WIDTH, image, radius, pixel, wanted, focus_on_top, out)

@@ -83,6 +83,22 @@ def test_the_layout_of_the_map_does_not_matter():
     np.testing.assert_array_equal(turned.T, disk_radius(blur_map(sigma), 0.5, DEFAULT))
 
 
+def test_a_largest_radius_in_percent_is_the_same_part_of_a_preview():
+    sigma = np.random.default_rng(0).uniform(0, 9, (200, 300)).astype(np.float32)
+    params = RadiusParams(largest_percent=2.0)
+    radius = disk_radius(blur_map(sigma), 1.0, params)
+    assert radius.max() == pytest.approx(0.02 * np.hypot(200, 300), rel=1e-5)
+    assert 0.03 < np.mean(radius == radius.max()) < 0.06
+    small = disk_radius(blur_map(sigma[::2, ::2] / 2), 0.5, params)
+    rendered = radius[::2, ::2] > 8
+    np.testing.assert_allclose(small[rendered], radius[::2, ::2][rendered] / 2, rtol=0.03)
+
+
+def test_a_largest_radius_of_a_sharp_picture_is_nothing():
+    params = RadiusParams(largest_percent=2.0)
+    np.testing.assert_array_equal(disk_radius(blur_map(np.full(9, 0.4)), 0.5, params), 0)
+
+
 def test_proven_dead_zone_covers_what_detail_proves_within_limits():
     params = RadiusParams(focus_floor_px=0.5, focus_ceiling_px=1.5, proven_percentile=90.0)
     blur = blur_map(np.linspace(0, 2, 101))

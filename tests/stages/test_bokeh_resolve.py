@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.bokeh import ResolveParams, resolve_transitions
+from stages.bokeh import ResolveParams, resolve_transitions, resolve_upsampled
+from stages.grid import BlurMap, Grid
 
 DEFAULT = ResolveParams()
 
@@ -49,3 +50,12 @@ def test_what_is_not_a_map_of_radii_is_refused():
         resolve_transitions(np.zeros((3, 3)), DEFAULT)
     with pytest.raises(ValueError, match=r"resolve: radius must lie in \[0, 400\] px; got -1..0"):
         resolve_transitions(np.array([[0, -1]], np.float32), DEFAULT)
+
+
+def test_the_window_follows_the_step_of_the_grid():
+    soft = cv2.GaussianBlur(step_map(), (0, 0), 4.0)
+    narrow, wide = ResolveParams(window_radius_px=3), ResolveParams(window_radius_px=9)
+    plane = np.ones((2, 2), np.float32)
+    for step, like in ((1, narrow), (2, narrow), (8, wide)):
+        resolved = resolve_upsampled(soft, BlurMap(plane, plane, Grid((2, 2), step)), narrow)
+        np.testing.assert_array_equal(resolved, resolve_transitions(soft, like))

@@ -41,6 +41,7 @@ def test_a_blurred_half_is_defocus():
     found = verdict(picture)
     assert (found.code, found.severity) == ("defocus_present", Severity.INFO)
     assert found.value > found.limit
+    assert "at 900 px" in found.message
 
 
 def test_blurred_everywhere_has_no_subject():

@@ -1,4 +1,4 @@
-"""The shared problems and plots of benchmarks and figures."""
+"""The shared problems of benchmarks and figures."""
 
 import sys
 from pathlib import Path
@@ -11,14 +11,12 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 
 @pytest.fixture
-def tools(monkeypatch):
+def problems(monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
-    import plots
     import problems
 
-    yield problems, plots
-    for name in ("plots", "problems"):
-        sys.modules.pop(name)
+    yield problems
+    sys.modules.pop("problems")
 
 
 def edge(sigma):
@@ -27,8 +25,7 @@ def edge(sigma):
     return np.repeat(blurred[..., None], 3, axis=2).astype(np.float32)
 
 
-def test_constraints_follow_equation_1(tools):
-    problems, _ = tools
+def test_constraints_follow_equation_1(problems):
     for sigma in (1.0, 2.0, 3.0):
         sparse = problems.paper_constraints(edge(sigma))
         found = sparse.sigma[sparse.confidence > 0]
@@ -37,18 +34,7 @@ def test_constraints_follow_equation_1(tools):
     assert problems.paper_constraints(edge(9.0)).sigma.max() <= 5
 
 
-def test_a_problem_sums_its_data(tools):
-    problems, _ = tools
+def test_a_problem_sums_its_data(problems):
     given = problems.problem(edge(1.5), 2)
     assert given.guide.shape == (60, 80, 3)
     assert given.constraints.confidence.sum() == given.sparse.confidence.sum() > 0
-
-
-def test_a_plot_shows_every_curve(tools, tmp_path):
-    _, plots = tools
-    curves = {"one": [(1e-3, 2.0), (1e-1, 1e-4)], "two": [(1.0, 3e-2), (30.0, 1e-3)]}
-    plots.log_plot(tmp_path / "plot.png", "title", ("x", "y"), curves)
-    drawn = cv2.imread(str(tmp_path / "plot.png"))
-    for colour in plots.COLOURS[:2]:
-        assert (np.abs(drawn.astype(int) - colour).max(axis=2) == 0).sum() > 200
-    assert not (drawn == plots.COLOURS[2]).all(axis=2).any()

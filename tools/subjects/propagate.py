@@ -124,7 +124,7 @@ def _cg_seconds(
 
 def same_start(context: Any, paths: Paths) -> dict[str, float]:
     """Conjugate gradients with the filled start and our lambda, at 2 MP."""
-    ours, rows = PropagateParams(tolerance_px=0.0), []
+    ours, rows = PropagateParams(start="zero", tolerance_px=0.0), []
     for name, path in paths.items():
         given = problem(load(path, 2), 2)
         laplacian = given.laplacian(LaplacianParams())
@@ -200,7 +200,7 @@ def scribbling(paths: Paths) -> dict[str, float]:
     """A stroke of 80 x 6 px on a 1 MP preview: to p99.9 below 0.05 px, upsampled; median of 20."""
     given = problem(load(next(iter(paths.values())), 1), 2)
     laplacian = given.laplacian(LaplacianParams().at_step(2))
-    exact = PropagateParams(tolerance_px=0.0)
+    exact = PropagateParams(start="zero", tolerance_px=0.0)
     height, width = given.picture.shape[:2]
 
     def last(params: PropagateParams, held: BlurMap, start: Array | None = None) -> BlurMap:

@@ -1,0 +1,281 @@
+"""Sprites: small bright features drawn as crisp disks at full resolution.
+
+A coarse layer knows the place and edge of a disk only to a cell, which shows where one bright
+point makes a whole disk. So the light by which a cell of 2 x 2 pixels outshines its neighbourhood
+(its grey opening) is taken out of the cells and drawn on its own, if its disk will stand out from
+what is around; coverage stays with the cells. Blocks of cells in which too much stands out draw
+only the brightest, so that the cost is bounded and no decision depends on what is far away.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+from stages.bokeh.bands import BokehParams
+from stages.bokeh.cells import LEAST, Cells
+from stages.bokeh.checks import RenderInput
+from stages.bokeh.disk import TABLE_STEPS, area_table
+from stages.bokeh.enlarge import ROW, TILE_COLS, TILE_ROWS
+from stages.grid import mix
+from stages.kernels import f32, inline, kernel, reads, writes
+from stages.params import Array
+from stages.strips import run_strips
+
+LATTICE_PX = 32  # radius from which on the lattice adds nothing to a disk's area
+OPENING = 5  # cells; what is narrower can be a sprite
+LEAST_EXCESS = np.float32(1.02)  # a cell must outshine its neighbourhood by this factor
+DARKNESS = np.float32(0.05)  # linear light added to a background in judging contrast on it
+BLOCK_CELLS = 64  # cells along the side of a block that has a budget of its own
+REACH_PX = 1.0  # of a disk's edge beyond its radius
+COST_PER_PX = 40.0  # pixels drawn for each pixel of a block, at most
+SPLIT = np.float32(8)  # times the contrast, from which on each pixel of a cell has its own disk
+NO_LIGHT = np.float32(1e30)  # stands for an empty cell, which lowers no neighbour's background
+HARDER = np.float32(2.0)  # factor on the threshold where the budget is exceeded
+EDGE_AREA = np.float32(1 / 12)  # px^2 / pi, that a soft edge of 1 px adds to a disk's area
+FIELDS = 7  # of a sprite: y, x, radius in px; edge slope per px; R, G, B of a pixel of its disk
+COLOUR = 4  # the first colour among them
+
+u64 = types.uint64
+u = np.uint64
+
+
+class Sprites(NamedTuple):
+    """Disks to draw, and which of them touch which tile.
+
+    `table` is n x FIELDS. `members[starts[k] : starts[k + 1]]` are the rows of the table that
+    belong to coarse layer l and touch tile t, k = t * layers + l, tiles in order of rows.
+    """
+
+    table: Array
+    starts: npt.NDArray[np.uint64]
+    members: npt.NDArray[np.uint64]
+
+
+def no_sprites() -> Sprites:
+    """No disks for any tile."""
+    return Sprites(np.zeros((0, FIELDS), np.float32), np.zeros(0, u), np.zeros(0, u))
+
+
+def take_sprites(picture: RenderInput, cells: Cells, params: BokehParams) -> Array:
+    """Take what stands out from the sums of the first coarse layer; return it as a table.
+
+    Parameters
+    ----------
+    picture : RenderInput
+        Linear light and radius: where in a cell its light is.
+    cells : Cells
+        Sums over 2 x 2 pixels. Their colours are lowered by what is taken.
+    params : BokehParams
+        `highlight_contrast` is used, and where the first coarse layer begins.
+
+    Returns
+    -------
+    Array
+        n x FIELDS float32, in order of rows.
+    """
+    shape = cells.rows, cells.cols
+    bright = np.empty(shape, np.float32)
+    layout = cells.flat, cells.plane, cells.stride, cells.first
+    run_strips(lambda y0, y1: _brightness(*layout, y0, y1, bright), cells.rows)
+    window = np.ones((OPENING, OPENING), np.uint8)
+    low = np.asarray(cv2.erode(bright, window), np.float32)
+    low[low == NO_LIGHT] = 0
+    base = np.asarray(cv2.dilate(low, window), np.float32).reshape(shape)
+    blocks = -(-cells.cols // BLOCK_CELLS)
+    begin = params.fade(params.coarse_boundary(0)).start_px
+    areas = area_table(LATTICE_PX)
+    budget = COST_PER_PX * 4 * BLOCK_CELLS**2
+
+    def strip(y0: int, y1: int) -> Array:
+        counts, contrasts = np.zeros(blocks, u), np.empty(blocks, np.float32)
+        _count(*layout, bright, base, y0, y1, params.highlight_contrast, budget, counts, contrasts)
+        table = np.empty((int(counts.sum()), FIELDS), np.float32)
+        if len(table):
+            _take(
+                *layout, bright, base, y0, y1, contrasts, picture.linear, picture.radius, begin,
+                areas, table,
+            )  # fmt: skip
+        return table
+
+    return np.concatenate(run_strips(strip, cells.rows, BLOCK_CELLS))
+
+
+def sort_by_tile(table: Array, shape: tuple[int, int], params: BokehParams, layers: int) -> Sprites:
+    """Find the coarse layer and the tiles of every sprite of a picture of some shape."""
+    ends = [params.coarse_boundary(k) * (1 - params.crossfade / 2) for k in range(1, layers)]
+    layer = np.searchsorted(ends, table[:, 2], "right")
+    first, last = (
+        np.floor((table[:, :2] + sign * (table[:, 2:3] + REACH_PX)) / (TILE_ROWS, TILE_COLS))
+        for sign in (-1, 1)
+    )
+    tiles = np.array([-(-shape[0] // TILE_ROWS), -(-shape[1] // TILE_COLS)])
+    first, last = (np.clip(t, 0, tiles - 1).astype(np.int64) for t in (first, last))
+    rows, cols = (last - first + 1).T
+    index = np.repeat(np.arange(len(table)), rows * cols)
+    within = np.arange(len(index)) - np.repeat(np.cumsum(rows * cols) - rows * cols, rows * cols)
+    row, col = first[index, 0] + within // cols[index], first[index, 1] + within % cols[index]
+    key = (row * tiles[1] + col) * layers + layer[index]
+    order = np.argsort(key, kind="stable")
+    starts = np.searchsorted(key[order], np.arange(tiles.prod() * layers + 1))
+    return Sprites(table, starts.astype(u), index[order].astype(u))
+
+
+@kernel(reads(f32, 1), u64, u64, u64, u64, u64, writes(f32, 2))
+def _brightness(cells, plane, stride, first, y0, y1, bright):  # type: ignore[no-untyped-def]
+    """Brightest channel of the mean colour of each cell; NO_LIGHT where it has no members."""
+    for y in range(y0, y1):
+        row = first + y * stride
+        for x in range(u(bright.shape[1])):
+            red, green = cells[row + x], cells[plane + row + x]
+            most = max(max(red, green), cells[u(2) * plane + row + x])
+            covered = cells[u(3) * plane + row + x]
+            bright[y, x] = most / max(covered, LEAST) if covered > LEAST else NO_LIGHT
+
+
+@inline
+def _sprite_area(cells, plane, k):  # type: ignore[no-untyped-def]
+    """Area of the disk of a cell, px^2."""
+    radius = cells[u(4) * plane + k] / max(cells[u(3) * plane + k], LEAST)
+    return np.float32(np.pi) * (radius * radius + EDGE_AREA)
+
+
+@inline
+def _sprites_of(cells, plane, stride, first, bright, base, y, x, contrast):  # type: ignore[no-untyped-def]
+    """How many sprites a cell makes: as many as its excess of light, once spread, calls for."""
+    own, around = bright[y, x], base[y, x]
+    if own == NO_LIGHT or not own > LEAST_EXCESS * around:
+        return u(0)
+    excess = np.float32(0)
+    for j in range(max(y, u(1)) - u(1), min(y + u(2), u(bright.shape[0]))):
+        for i in range(max(x, u(1)) - u(1), min(x + u(2), u(bright.shape[1]))):
+            covered = cells[u(3) * plane + first + j * stride + i]
+            excess += covered * (bright[j, i] - base[j, i])
+    spread = _sprite_area(cells, plane, first + y * stride + x)
+    shown = excess / (contrast * (around + DARKNESS) * spread)
+    if shown > SPLIT:
+        return u(4)
+    return u(1) if shown > np.float32(1) else u(0)
+
+
+@kernel(
+    reads(f32, 1), u64, u64, u64, reads(f32, 2), reads(f32, 2), u64, u64, f32, f32, writes(u64, 1),
+    writes(f32, 1),
+)  # fmt: skip
+def _count(  # type: ignore[no-untyped-def]
+    cells, plane, stride, first, bright, base, y0, y1, contrast, budget, counts, contrasts
+):
+    """Number of sprites of each block of a strip, at the least contrast within its budget."""
+    for block in range(u(counts.size)):
+        x0 = block * u(BLOCK_CELLS)
+        x1 = min(x0 + u(BLOCK_CELLS), u(bright.shape[1]))
+        asked, cost, count = contrast / HARDER, budget + np.float32(1), u(0)
+        while cost > budget:
+            asked, cost, count = asked * HARDER, np.float32(0), u(0)
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    made = _sprites_of(cells, plane, stride, first, bright, base, y, x, asked)
+                    if made > u(0):
+                        area = _sprite_area(cells, plane, first + y * stride + x)
+                        cost += np.float32(made) * area
+                        count += made
+        counts[block], contrasts[block] = count, asked
+
+
+@inline
+def _locate(image, radius, y, x, around, begin, made, sprites):  # type: ignore[no-untyped-def]
+    """Place (fields 0, 1), share (2) and edge slope (3) of the sprites of a cell.
+
+    One for each pixel has the edge of a pixel; one for all lies in the centroid of their light and
+    has an edge as soft as that light is wide.
+    """
+    zero, one = np.float32(0), np.float32(1)
+    total, down, across = LEAST, zero, zero
+    for k in range(u(4)):
+        dy, dx = k >> u(1), k & u(1)
+        j, i = u(2) * y + dy, u(2) * x + dx
+        weight = zero
+        if j < u(radius.shape[0]) and i < u(radius.shape[1]) and radius[j, i] > begin:
+            most = max(max(image[j, i, 0], image[j, i, 1]), image[j, i, 2])
+            weight = max(most - around, zero)
+        total += weight
+        down, across = down + weight * np.float32(dy), across + weight * np.float32(dx)
+        if made > u(1):
+            sprites[k, 0], sprites[k, 1] = np.float32(j), np.float32(i)
+            sprites[k, 2], sprites[k, 3] = weight, one
+    if made > u(1):
+        for k in range(u(4)):
+            sprites[k, 2] /= total
+        return
+    down, across = down / total, across / total
+    # Both coordinates are 0 or 1, so that their variance follows from the mean.
+    variance = (down * (one - down) + across * (one - across)) / np.float32(2)
+    sprites[0, 0], sprites[0, 1] = np.float32(u(2) * y) + down, np.float32(u(2) * x) + across
+    sprites[0, 2] = one
+    sprites[0, 3] = one / (one + np.float32(2) * np.sqrt(max(variance, zero)))
+
+
+@kernel(
+    writes(f32, 1), u64, u64, u64, reads(f32, 2), reads(f32, 2), u64, u64, reads(f32, 1),
+    reads(f32, 3), reads(f32, 2), f32, reads(f32, 1), writes(f32, 2),
+)  # fmt: skip
+def _take(  # type: ignore[no-untyped-def]
+    cells, plane, stride, first, bright, base, y0, y1, contrasts, image, radius, begin, areas, table
+):
+    """Move what stands out from the cells of a strip to a table."""
+    n, one = u(0), np.float32(1)
+    for y in range(y0, y1):
+        for x in range(u(bright.shape[1])):
+            contrast = contrasts[x // u(BLOCK_CELLS)]
+            made = _sprites_of(cells, plane, stride, first, bright, base, y, x, contrast)
+            if made == u(0):
+                continue
+            k = first + y * stride + x
+            stays = base[y, x] / bright[y, x]
+            disk = cells[u(4) * plane + k] / cells[u(3) * plane + k]
+            _locate(image, radius, y, x, base[y, x], begin, made, table[n : n + made])
+            for s in range(n, n + made):
+                edge = EDGE_AREA / (table[s, 3] * table[s, 3])
+                spread = np.float32(np.pi) * (disk * disk + edge)
+                if table[s, 3] == one and disk < np.float32(LATTICE_PX):
+                    place = disk * np.float32(TABLE_STEPS)
+                    spread = mix(areas[u(place)], areas[u(place) + u(1)], place - np.floor(place))
+                share = table[s, 2] * (one - stays) / spread
+                table[s, 2] = disk
+                for p in range(u(3)):
+                    table[s, u(COLOUR) + p] = share * cells[p * plane + k]
+            for p in range(u(3)):
+                cells[p * plane + k] *= stays
+            n += made
+
+
+@inline
+def draw_row(table, members, start, stop, y, x0, length, margin, sums):  # type: ignore[no-untyped-def]
+    """Add one row of the disks of a tile to the colours of its layer, from `margin` on."""
+    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
+    left, right = np.float32(x0), np.float32(x0 + length)
+    for k in range(start, stop):
+        s = members[k]
+        down, middle, slope = np.float32(y) - table[s, 0], table[s, 1], table[s, 3]
+        reach = table[s, 2] + half / slope
+        chord = reach * reach - down * down
+        if chord <= zero:
+            continue
+        chord = np.sqrt(chord)
+        begin = max(np.ceil(middle - chord), left)
+        end = min(np.floor(middle + chord) + one, right)
+        if end <= begin:
+            continue
+        at = margin + u(begin - left)
+        red, green, blue = table[s, 4], table[s, 5], table[s, 6]
+        for x in range(u(end - begin)):
+            across = begin + np.float32(x) - middle
+            weight = slope * (reach - np.sqrt(down * down + across * across))
+            weight = min(max(weight, zero), one)
+            sums[at + x] += weight * red
+            sums[u(ROW) + at + x] += weight * green
+            sums[u(2 * ROW) + at + x] += weight * blue

@@ -1,0 +1,157 @@
+"""Finish: what an 8-bit file needs where the picture was blurred.
+
+Blurred areas are smoother than one code of 8 bits, so that rounding would show as bands: a
+rectangular dither of one code decides between the two nearest codes by chance, right on average.
+It moves no exact code, so that white stays white. They have also lost the grain of the picture and
+can look like plastic beside what is in focus: grain of the same strength, measured where the
+picture was already out of focus and has no detail of its own, can be put back. Chance is a hash of
+the place, the same in any tile. What is in focus is returned to the bit. Encoded values in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.arrays import check_image
+from stages.kernels import b1, f32, i64, inline, kernel, reads, writes
+from stages.params import Array, Params, param
+from stages.strips import run_strips
+from stages.tone import encode
+
+CODE = 1 / 255
+RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
+SMOOTH_PX = 2.0  # from this radius on a picture shows no detail of the size of its grain
+TONES = 16  # brightness levels at which the grain is measured
+SAMPLES = 1_000_000  # differences that suffice to measure it
+MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+LEAST_SAMPLES = 200  # of a tone; one with fewer takes the median of all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishParams(Params):
+    """Parameters of the finish."""
+
+    dither: bool = param(True, help="Hide the bands of 8-bit codes in blurred areas.")
+    grain: float = param(
+        0.0, 0.0, 2.0, help="Grain put back into blurred areas, in units of the picture's own."
+    )
+
+
+def measure_grain(linear: Array, radius: Array) -> Array:
+    """Standard deviation of the grain of a picture at TONES levels of brightness.
+
+    Horizontal differences of the encoded picture where it is out of focus; half their variance is
+    grain. The median of their size is not misled by what detail there is.
+
+    Parameters
+    ----------
+    linear : Array
+        The picture before it was blurred, HxWx3 float32, linear light.
+    radius : Array
+        Disk radius in px, HxW float32.
+
+    Returns
+    -------
+    Array
+        Deviation in encoded units, TONES float32; 0 where nothing is out of focus.
+    """
+    every = max(1, radius.size // SAMPLES)
+    rows = slice(None, None, every)
+    values = encode(np.ascontiguousarray(linear[rows, :, 1]))
+    smooth = np.minimum(np.abs(radius[rows, 1:]), np.abs(radius[rows, :-1])) > SMOOTH_PX
+    size = np.abs(np.diff(values, axis=1))[smooth]
+    tone = np.minimum(values[:, 1:][smooth] * TONES, TONES - 1).astype(np.int64)
+    if size.size < LEAST_SAMPLES:
+        return np.zeros(TONES, np.float32)
+    found = np.full(TONES, np.median(size))
+    for level in range(TONES):
+        own = size[tone == level]
+        if own.size >= LEAST_SAMPLES:
+            found[level] = np.median(own)
+    return np.asarray(found * MAD_TO_DEVIATION / np.sqrt(2), np.float32)
+
+
+def finish(picture: Array, linear: Array, radius: Array, params: FinishParams) -> Array:
+    """Dither a blurred picture against bands and put grain back.
+
+    Parameters
+    ----------
+    picture : Array
+        The blurred picture, encoded, HxWx3 float32 in [0, 1].
+    linear : Array
+        The picture before, linear light, HxWx3 float32.
+    radius : Array
+        Disk radius in px, HxW float32; negative in front of the focus.
+    params : FinishParams
+        What to do.
+
+    Returns
+    -------
+    Array
+        Encoded picture in [0, 1], HxWx3 float32; equal to `picture` where the radius is <= 1/2 px.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are no pictures or differ in size.
+    """
+    for name, image in (("picture", picture), ("linear", linear)):
+        check_image("finish", name, image)
+    if not picture.shape == linear.shape == (*radius.shape, 3):
+        raise ValueError(
+            f"finish: picture, linear and radius must have one size; "
+            f"got {picture.shape}, {linear.shape}, {radius.shape}"
+        )
+    if not (params.dither or params.grain):
+        return picture
+    grain = np.zeros(TONES, np.float32)
+    if params.grain:
+        grain = np.float32(params.grain) * measure_grain(linear, radius)
+    out = np.empty_like(picture)
+    source, disks = np.ascontiguousarray(picture), np.ascontiguousarray(radius)
+    run_strips(lambda a, b: _add(source, disks, grain, params.dither, a, b, out), len(out))
+    return out
+
+
+@inline
+def _chance(y, x, channel):  # type: ignore[no-untyped-def]
+    """Well-mixed 64 bits of a place (the finaliser of SplitMix64)."""
+    z = (np.uint64(y) << np.uint64(34)) ^ (np.uint64(x) << np.uint64(2)) ^ np.uint64(channel)
+    z = (z + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@inline
+def _even(bits):  # type: ignore[no-untyped-def]
+    """The lowest 16 bits as a number in (-1/2, 1/2)."""
+    low = np.float32(np.int64(bits & np.uint64(0xFFFF)))
+    return (low - np.float32(32767.5)) / np.float32(65537)
+
+
+@kernel(reads(f32, 3), reads(f32, 2), reads(f32, 1), b1, i64, i64, writes(f32, 3))
+def _add(picture, radius, grain, dither, start, stop, out):  # type: ignore[no-untyped-def]
+    """Add chance to blurred pixels: a sum of three even numbers is grain, a fourth the dither."""
+    zero, one, code = np.float32(0), np.float32(1), np.float32(CODE)
+    begin, width = np.float32(RAMP_PX[0]), np.float32(RAMP_PX[1] - RAMP_PX[0])
+    for y in range(start, stop):
+        for x in range(picture.shape[1]):
+            part = min(max((abs(radius[y, x]) - begin) / width, zero), one)
+            for channel in range(3):
+                value = picture[y, x, channel]
+                if part > zero:
+                    bits = _chance(y, x, channel)
+                    rough = (
+                        _even(bits) + _even(bits >> np.uint64(16)) + _even(bits >> np.uint64(32))
+                    )
+                    tone = min(np.int64(max(value, zero) * np.float32(TONES)), TONES - 1)
+                    room = min(one, min(value, one - value) / code)  # black and white stay
+                    deviation = np.float32(2) * grain[tone]  # three numbers have variance 1/4
+                    shift = deviation * rough
+                    if dither:
+                        shift += code * _even(bits >> np.uint64(48))
+                    value = min(max(value + part * max(room, zero) * shift, zero), one)
+                out[y, x, channel] = value
