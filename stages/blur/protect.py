@@ -80,7 +80,8 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     BlurMap
         `sparse`, with samples added where nothing was.
     """
-    known = (sparse.confidence > 0) | (lift(evidence, sparse.grid).confidence > PRESENT)
+    present = reduce_by(evidence.confidence, 2) > PRESENT / 4
+    known = (sparse.confidence > 0) | present
     total = sparse.confidence.copy()
     moment = sparse.confidence * sparse.sigma
     blur = BlurParams(edge_threshold=params.edge_threshold)
