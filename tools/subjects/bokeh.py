@@ -223,7 +223,7 @@ def _gegl_run(linear: Array, radius: Array, radius_px: int) -> tuple[Array, floa
         for operation, params in (
             ("over", ""),
             ("lens-blur", f"<params><param name='radius'>{radius_px}</param>"
-             "<param name='linear-mask'>true</param></params>"),
+             "<param name='linear-mask'>false</param></params>"),
         ):  # fmt: skip
             graph = folder / "graph.xml"
             graph.write_text(
