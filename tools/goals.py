@@ -60,4 +60,17 @@ GOALS = (
     Goal("upsample.mse_vs_exact", "propagate", "<= 2e-5", "fast against masked, px^2"),
     Goal("scribble.ms_1mp", "propagate", "<= 100", "stroke at 1 MP to p99.9 < 0.05 px"),
     Goal("scribble.over_cold", "propagate", "<= 0.6", "the same / from zero"),
+    Goal("bokeh.psnr_vs_exact_min", "bokeh", ">= 50", "dB to the exact renderer, worst scene"),
+    Goal("bokeh.truth_loss_db", "bokeh", "<= 0.3", "dB lost to the truth beside the exact one"),
+    Goal("bokeh.exact_over_scatter_db_min", "bokeh", "> 0", "exact over gather and scatter, truth"),
+    Goal(
+        "bokeh.vs_gegl_r25", "bokeh", ">= 5", "times faster than GEGL lens-blur, 24 MP, radius 25"
+    ),
+    Goal("bokeh.vs_gegl_r50", "bokeh", ">= 10", "the same at radius 50"),
+    Goal("bokeh.over_gegl_db_min", "bokeh", "> 0", "dB closer to the truth than GEGL lens-blur"),
+    Goal("bokeh.r100_over_r25", "bokeh", "<= 1.3", "time at radius 100 / at radius 25"),
+    Goal("bokeh.ns_per_px_growth", "bokeh", "<= 1.5", "largest / least ns per px, 1 to 24 MP"),
+    Goal("bokeh.preview_over_gauss", "bokeh", "<= 1.5", "1 MP preview / GaussianBlur sigma 8"),
+    Goal("bokeh.bytes_per_px", "bokeh", "<= 16", "memory beyond input and output"),
+    Goal("bokeh.cold_compile_s", "bokeh", "<= 15", "compilation of all its kernels"),
 )

@@ -35,7 +35,7 @@ class BokehParams(Params):
     """Parameters of the lens-blur renderer: where its layers part, and what is drawn apart."""
 
     split_px: float = param(
-        2.5, 1.0, 4.0, unit="px", help="Radius that parts the two layers at full resolution."
+        4.0, 1.0, 4.0, unit="px", help="Radius that parts the two layers at full resolution."
     )
     coarse_px: float = param(
         8.0, 5.0, 12.0, unit="px", help="Radius from which layers of lower resolution render."
