@@ -24,7 +24,9 @@ from camerapipe.runner import Costs, Run, run
 from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
 from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
+from stages.finish import FinishParams
 from stages.grid import BlurMap, Grid, lift
+from stages.params import Params
 from stages.scribble import Scribble
 
 MEGA = 1e6
@@ -231,6 +233,14 @@ def _check(capture: Capture, options: Options, deadline: Deadline) -> Run:
     return _run(CHECK, sources, capture, options, deadline)
 
 
+def _params(capture: Capture, options: Options) -> Mapping[type[Params], Params]:
+    """Parameters of the stages; dither only for what may be written with 8 bits."""
+    params = options.settings.params
+    if capture.kind == "raw" or (capture.kind == "display" and capture.bit_depth == 8):
+        return params
+    return {**params, FinishParams: params[FinishParams].replace(dither=False)}
+
+
 def _run(
     graph: Graph,
     sources: Mapping[str, Any],
@@ -241,7 +251,7 @@ def _run(
     return run(
         graph,
         sources,
-        options.settings.params,
+        _params(capture, options),
         megapixels=math.prod(_shape(capture)) / MEGA,
         costs=COSTS,
         budget=options.budget,

@@ -45,7 +45,9 @@ from stages.bokeh import (
     resolve_upsampled,
 )
 from stages.capture_check import CheckParams, gather_evidence, judge
+from stages.finish import FinishParams, finish
 from stages.grid import lift, lift_bicubic
+from stages.highlights import HighlightsParams, recover_highlights
 from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
 from stages.propagate import PropagateParams, propagate, propagate_bounded
 from stages.scribble import ScribbleParams, scribbled
@@ -117,9 +119,12 @@ RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", Resol
 RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
                          ResolveParams, cost=6)
 RENDER = (
-    Node("bokeh", render_bokeh, ("linear", "disk_radius"), "bokeh", BokehParams, cost=30,
+    Node("highlights", recover_highlights, ("linear", "disk_radius"), "light", HighlightsParams,
+         cost=3),
+    Node("bokeh", render_bokeh, ("light", "disk_radius"), "bokeh", BokehParams, cost=30,
          fallback=render_bokeh_preview, fallback_cost=12),
-    Node("encode", encode, ("bokeh", "curve"), "picture", cost=8),
+    Node("encode", encode, ("bokeh", "curve"), "smooth", cost=8),
+    Node("finish", finish, ("smooth", "linear", "disk_radius"), "picture", FinishParams, cost=4),
 )
 FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
              RadiusParams)

@@ -155,7 +155,7 @@ def test_report_and_kept_values(scene):
     assert isinstance(shot.kept["sparse"], BlurMap) and not shot.kept["sparse"].is_dense
     data = shot.report.to_dict()
     names = [row["name"] for row in data["stages"]]
-    assert names[0] == "develop" and names[-1] == "encode" and "propagate" in names
+    assert names[0] == "develop" and names[-1] == "finish" and "propagate" in names
     assert data["versions"]["camerapipe"] == camerapipe.__version__
     assert data["findings"][0]["code"] == shot.findings[0].code
 
