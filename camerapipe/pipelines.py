@@ -58,37 +58,37 @@ from stages.view import ViewParams, even_grid, solve_grid, view_at, working_grid
 # fmt: off
 LOOK = (
     Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
-    Node("view", view_at, ("linear", "grid"), "view", cost=8),
-    Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=10),
+    Node("view", view_at, ("linear", "grid"), "view", cost=6),
+    Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=3),
 )
 ESTIMATE = (
     *LOOK,
-    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=10),
+    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=4),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=4),
     Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
-         BlurParams, cost=20),
+         BlurParams, cost=10),
     Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "evidence",
-         EvidenceParams, cost=12),
+         EvidenceParams, cost=5),
     Node("coarse", coarse_edges, ("view", "edge_blur", "evidence"), "all_edges", CoarseParams,
-         cost=15),
-    Node("shading", doubt_shading, ("all_edges", "view"), "sparse", ShadingParams, cost=5),
+         cost=11),
+    Node("shading", doubt_shading, ("all_edges", "view"), "sparse", ShadingParams, cost=8),
 )
 PROPAGATE = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
     Node("guide", view_at, ("linear", "half_grid"), "guide", cost=6),
     Node("yield", unclaimed, ("evidence", "scribbles"), "free_evidence"),
-    Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=3),
-    Node("samples", lift, ("sparse", "half_grid"), "samples", cost=3),
+    Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=2),
+    Node("samples", lift, ("sparse", "half_grid"), "samples", cost=2),
     Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
     Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
     Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
          cost=10),
     Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "previous"), "blur_low",
          PropagateParams, anytime=True),
-    Node("full_guide", encode, ("linear",), "encoded", cost=8),
+    Node("full_guide", encode, ("linear",), "encoded", cost=12),
     Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=20,
          fallback=bilinear_upsample, fallback_cost=3),
-    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=6),
+    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=7),
 )
 PAPER_ESTIMATE = (
     *LOOK,
@@ -120,11 +120,11 @@ RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "
                          ResolveParams, cost=6)
 RENDER = (
     Node("highlights", recover_highlights, ("linear", "disk_radius"), "light", HighlightsParams,
-         cost=3),
-    Node("bokeh", render_bokeh, ("light", "disk_radius"), "bokeh", BokehParams, cost=30,
-         fallback=render_bokeh_preview, fallback_cost=12),
+         cost=30),
+    Node("bokeh", render_bokeh, ("light", "disk_radius"), "bokeh", BokehParams, cost=60,
+         fallback=render_bokeh_preview, fallback_cost=25),
     Node("encode", encode, ("bokeh", "curve"), "smooth", cost=8),
-    Node("finish", finish, ("smooth", "linear", "disk_radius"), "picture", FinishParams, cost=4),
+    Node("finish", finish, ("smooth", "linear", "disk_radius"), "picture", FinishParams, cost=14),
 )
 FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
              RadiusParams)
