@@ -48,7 +48,9 @@ GOALS = (
     Goal("propagate.vs_cg_12mp", "propagate", ">= 200", "the same at 12 MP, steps of CG fitted"),
     Goal("propagate.vs_cg_24mp", "propagate", ">= 200", "the same at 24 MP, steps of CG fitted"),
     Goal("propagate.vs_cg_same_start_2mp", "propagate", "reported", "CG from a fill, lambda 0.5"),
-    Goal("propagate.vs_pymatting", "propagate", ">= 50", "time of PyMatting with ichol / ours"),
+    Goal(
+        "propagate.vs_pymatting", "propagate", ">= 50", "time of PyMatting with its V-cycle / ours"
+    ),
     Goal("propagate.iterations_max", "propagate", "<= 8", "most steps to 1e-3, all photographs"),
     Goal("propagate.ns_per_px_growth", "propagate", "<= 1.5", "ns per pixel to 24 MP / at 1 MP"),
     Goal("propagate.full_res_4it_over_half_floor", "propagate", "< 1", "MSE, full 4 steps / half"),
