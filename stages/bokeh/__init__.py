@@ -1,9 +1,9 @@
 """Lens blur: blur map -> disk radius (`radius.py`, `resolve.py`) -> picture (`render.py`).
 
 `preview.py` is the cheaper form, `reference.py` the exact one by brute force. The others are rooms
-of the renderer: `disk.py` the kernel, `bands.py` which layer renders what, `gather.py` the inner
-loop, `cells.py` and `layers.py` large disks at lower resolution, `tiles.py` and `enlarge.py` the
-final pass.
+of the renderer: `disk.py` the kernel, `aperture.py` its shape, `bands.py` which layer renders
+what, `gather.py` the inner loop, `cells.py` and `layers.py` large disks at lower resolution,
+`sprites.py` highlights, `tiles.py` and `enlarge.py` the final pass.
 """
 
 from stages.bokeh.bands import BokehParams

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
+from stages.bokeh.aperture import TILE_PIECE, aim, lens_on, stretch
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import rise
 from stages.bokeh.checks import RenderInput
@@ -66,10 +67,12 @@ def render_tiles(
     linear, radius, largest = picture
     height, width = radius.shape
     largest = min(max(largest, FOCUS_PX), params.coarse_px)
-    halo = int(np.ceil(largest + 0.5)) + 1
+    outline = params.outline
+    halo = int(np.ceil(stretch(outline) * (largest + 0.5))) + 1
     stride = TILE_COLS + 2 * halo
-    offsets = lattice_offsets(largest + 0.5, stride)
-    areas = area_table(int(np.ceil(params.coarse_px)))
+    offsets = lattice_offsets(largest + 0.5, stride, outline=outline)
+    areas = area_table(int(np.ceil(params.coarse_px)), outline=outline)
+    lens = lens_on(outline, params.cats_eye, radius.shape)
     bands = params.full_resolution_bands()
     out = np.empty_like(linear)
     flat_image, flat_radius, flat_out = linear.reshape(-1), radius.reshape(-1), out.reshape(-1)
@@ -79,7 +82,8 @@ def render_tiles(
         _render_strip(
             flat_image, flat_radius, height, width, y0, y1, halo, *offsets, areas, bands,
             around.min(axis=0), around.max(axis=0), radius[y0:y1].max(axis=0),
-            coarse.planes, coarse.table, *coarse.sprites, focus_on_top, flat_out,
+            coarse.planes, coarse.table, *coarse.sprites, *lens, focus_on_top,
+            flat_out,
         )  # fmt: skip
 
     run_strips(strip, height, strip_rows=TILE_ROWS)
@@ -112,14 +116,14 @@ def _fill(image, radius, height, width, y0, x0, halo, band, areas, line, cells, 
 
 
 @inline
-def _lay_under(front, row, layer, first, length):  # type: ignore[no-untyped-def]
+def _lay_under(front, row, layer, first, length, scale):  # type: ignore[no-untyped-def]
     """Lay one row of a layer under what is there: it takes what coverage is left."""
     tile = u(TILE_ROWS * TILE_COLS)
     for x in range(length):
-        coverage = layer[u(3 * ROW) + first + x]
+        coverage = scale * layer[u(3 * ROW) + first + x]
         covered = front[u(3) * tile + row + x]
         taken = min(coverage, np.float32(1) - covered)
-        part = taken / max(coverage, LEAST_COVERAGE)
+        part = scale * taken / max(coverage, LEAST_COVERAGE)
         front[row + x] += part * layer[first + x]
         front[tile + row + x] += part * layer[u(ROW) + first + x]
         front[u(2) * tile + row + x] += part * layer[u(2 * ROW) + first + x]
@@ -127,8 +131,43 @@ def _lay_under(front, row, layer, first, length):  # type: ignore[no-untyped-def
 
 
 @inline
+def _gather_band(  # type: ignore[no-untyped-def]
+    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
+    places, facts, areas, own, sums,
+):  # fmt: skip
+    """Gather the cells of a layer at full resolution for a tile, and lay them under."""
+    one, cutting = np.float32(1), facts[4] > np.float32(0)
+    piece = u(TILE_PIECE) if cutting else length
+    scale = one
+    for left in range(u(0), length, piece):
+        if cutting:
+            middle, beside = y0 + u(TILE_ROWS // 2), x0 + left + u(TILE_PIECE // 2)
+            scale = aim(places, distances, count, one, facts, areas, middle, beside, own)
+        for y in range(y1 - y0):
+            base = (y + halo) * stride + halo + left
+            gather_row(cells, plane, base, steps, own, count, piece, u(ROW), sums)
+            _lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
+
+
+@inline
 def _lay_level(  # type: ignore[no-untyped-def]
-    front, step, y0, y1, x0, length, block, other, line, sums, sprites, members, start, stop
+    front,
+    step,
+    y0,
+    y1,
+    x0,
+    length,
+    block,
+    other,
+    line,
+    sums,
+    sprites,
+    members,
+    start,
+    stop,
+    sides,
+    facts,
+    areas,
 ):
     """Double a block of a coarse layer up to full resolution, draw its sprites, lay it under."""
     while step > u(2):
@@ -140,8 +179,10 @@ def _lay_level(  # type: ignore[no-untyped-def]
         step >>= u(1)
     for y in range(y1 - y0):
         double_row(block, u(TILE_COLS // 2), y + u(MARGIN), line, sums)
-        draw_row(sprites, members, start, stop, y0 + y, x0, length, u(MARGIN), sums)
-        _lay_under(front, y * TILE_WIDTH, sums, u(MARGIN), length)
+        draw_row(
+            sprites, members, start, stop, sides, facts, areas, y0 + y, x0, length, u(MARGIN), sums
+        )
+        _lay_under(front, y * TILE_WIDTH, sums, u(MARGIN), length, np.float32(1))
 
 
 @inline
@@ -174,12 +215,13 @@ def _extreme(columns, first, stop, sign):  # type: ignore[no-untyped-def]
 
 @kernel(
     reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, reads(u64, 1), reads(f32, 1),
-    reads(f32, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1),
-    reads(u64, 2), reads(f32, 2), reads(u64, 1), reads(u64, 1), b1, writes(f32, 1),
+    reads(f32, 2), reads(f32, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), reads(f32, 1),
+    reads(f32, 1), reads(u64, 2), reads(f32, 2), reads(u64, 1), reads(u64, 1), reads(f32, 2),
+    reads(f32, 1), reads(f32, 1), b1, writes(f32, 1),
 )  # fmt: skip
 def _render_strip(  # type: ignore[no-untyped-def]
-    image, radius, height, width, y0, y1, halo, steps, distances, areas, bands, lows, highs, own,
-    planes, levels, sprites, starts, members, focus_on_top, out,
+    image, radius, height, width, y0, y1, halo, steps, distances, places, areas, bands, lows, highs,
+    own, planes, levels, sprites, starts, members, sides, facts, left_areas, focus_on_top, out,
 ):  # fmt: skip
     """One row of tiles; `lows`, `highs` and `own` are extremes of the radius by column."""
     stride = u(TILE_COLS) + u(2) * halo
@@ -190,6 +232,7 @@ def _render_strip(  # type: ignore[no-untyped-def]
     block = np.empty(COVERED * BLOCK_SIZE, np.float32)
     other = np.empty(COVERED * BLOCK_SIZE, np.float32)
     line = np.empty(max(stride, u(ROW)), np.float32)
+    own_distances = distances.copy()
     tile = y0 // u(TILE_ROWS) * ((width + TILE_WIDTH - u(1)) // TILE_WIDTH)
     for x0 in range(u(0), width, TILE_WIDTH):
         wanted = min(TILE_WIDTH, width - x0)
@@ -213,10 +256,10 @@ def _render_strip(  # type: ignore[no-untyped-def]
                 cells, plane, stride,
             )  # fmt: skip
             count = offsets_within(distances, min(high, ending) + np.float32(0.5))
-            for y in range(y1 - y0):
-                base = (y + halo) * stride + halo
-                gather_row(cells, plane, base, steps, distances, count, length, u(ROW), sums)
-                _lay_under(front, y * TILE_WIDTH, sums, u(0), length)
+            _gather_band(
+                front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
+                places, facts, left_areas, own_distances, sums,
+            )  # fmt: skip
         for level in range(u(levels.shape[0])):
             step = u(2 << level)
             if not load_block(
@@ -227,7 +270,7 @@ def _render_strip(  # type: ignore[no-untyped-def]
             k = (tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level
             _lay_level(
                 front, step, y0, y1, x0, length, block, other, line, sums,
-                sprites, members, starts[k], starts[k + u(1)],
+                sprites, members, starts[k], starts[k + u(1)], sides, facts, left_areas,
             )  # fmt: skip
         for y in range(y1 - y0):
             pixel = (y0 + y) * width + x0
