@@ -1,4 +1,7 @@
-"""Lens blur: blur map -> disk radius (`radius.py`, `resolve.py`) -> picture (`render.py`).
+"""Lens blur: from a blur map to the radius of disks, and from these to the picture.
+
+`radius.py` magnifies, `resolve.py` sharpens outlines, `foreground.py` marks what lies in front of
+the focus, `render.py` renders.
 
 `preview.py` is the cheaper form, `reference.py` the exact one by brute force. The others are rooms
 of the renderer: `disk.py` the kernel, `aperture.py` its shape, `bands.py` which layer renders
@@ -7,6 +10,7 @@ what, `gather.py` the inner loop, `cells.py` and `layers.py` large disks at lowe
 """
 
 from stages.bokeh.bands import BokehParams
+from stages.bokeh.foreground import mark_foreground
 from stages.bokeh.preview import render_bokeh_preview
 from stages.bokeh.radius import RadiusParams, dead_zone, disk_radius, focus_sigma
 from stages.bokeh.render import render_bokeh
@@ -19,6 +23,7 @@ __all__ = [
     "dead_zone",
     "disk_radius",
     "focus_sigma",
+    "mark_foreground",
     "render_bokeh",
     "render_bokeh_preview",
     "resolve_transitions",
