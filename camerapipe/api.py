@@ -30,6 +30,7 @@ def render(
     focus: tuple[float, float] | None = None,
     from_map: BlurMap | npt.NDArray[np.floating] | None = None,
     scribbles: Iterable[Scribble] = (),
+    foreground: npt.NDArray[Any] | None = None,
     distance_m: float | None = None,
     force: bool = False,
     encoding: Literal["srgb", "linear"] = "srgb",
@@ -58,6 +59,8 @@ def render(
         Render with this map (sigma in full-resolution pixels) instead of an estimate.
     scribbles : iterable of Scribble
         Corrections of the blur map, in the order in which they were drawn.
+    foreground : array, optional
+        Mask HxW of what is nearer than the focus (not 0): it is rendered in front.
     distance_m : float, optional
         Distance of the subject, for the check of the optics.
     force : bool
@@ -91,6 +94,7 @@ def render(
         focus_point=focus,
         distance_m=distance_m,
         scribbles=tuple(scribbles),
+        foreground=None if foreground is None else (np.asarray(foreground) > 0).astype(np.float32),
         force=force,
         keep=tuple(keep),
     )

@@ -26,7 +26,7 @@ from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
 from stages.finish import FinishParams
 from stages.grid import BlurMap, Grid, lift
-from stages.params import Params
+from stages.params import Array, Params
 from stages.scribble import Scribble
 
 MEGA = 1e6
@@ -46,6 +46,7 @@ class Options:
     focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
     distance_m: float | None = None  # of the subject, where the person knows it
     scribbles: tuple[Scribble, ...] = ()
+    foreground: Array | None = None  # mask of what is nearer than the focus, HxW in [0, 1]
     force: bool = False
     keep: tuple[str, ...] = ()
 
@@ -110,6 +111,7 @@ def shoot(
         "linear": capture.linear,
         "curve": capture.curve,
         "focus_point": options.focus_point,
+        "foreground": options.foreground,
         "scribbles": options.scribbles,
         "previous": None,
         "blur": blur,
@@ -169,6 +171,11 @@ def _check_request(capture: Capture, options: Options) -> None:
             raise RequestError(
                 f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}"
             )
+    if options.foreground is not None and options.foreground.shape != (height, width):
+        raise RequestError(
+            f"foreground: expected a mask of shape {(height, width)}; "
+            f"got {options.foreground.shape}"
+        )
     known = {name for graph in GRAPHS.values() for name in graph.values()}
     for name in options.keep:
         if name not in known:
@@ -222,8 +229,8 @@ def _rehearse(preset: str) -> None:
     capture = capture_from_array(grey, "srgb")
     options = Options(settings=resolve(preset, values=values), force=True)
     graph = options.settings.preset.picture_graph
-    sources = {"linear": capture.linear, "curve": capture.curve, "focus_point": None,
-               "scribbles": (), "previous": None, "optics": None}  # fmt: skip
+    values = dict.fromkeys({*CHECK.sources, *graph.sources})
+    sources = values | {"linear": capture.linear, "curve": capture.curve, "scribbles": ()}
     for each in (CHECK, graph):
         run(each, sources, options.settings.params, megapixels=grey.size / MEGA, costs=Costs())
 

@@ -38,6 +38,7 @@ from stages.bokeh import (
     ResolveParams,
     dead_zone,
     disk_radius,
+    mark_foreground,
     proven_dead_zone,
     render_bokeh,
     render_bokeh_preview,
@@ -119,12 +120,13 @@ RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", Resol
 RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
                          ResolveParams, cost=6)
 RENDER = (
-    Node("highlights", recover_highlights, ("linear", "disk_radius"), "light", HighlightsParams,
+    Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius", cost=2),
+    Node("highlights", recover_highlights, ("linear", "signed_radius"), "light", HighlightsParams,
          cost=30),
-    Node("bokeh", render_bokeh, ("light", "disk_radius"), "bokeh", BokehParams, cost=60,
+    Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
          fallback=render_bokeh_preview, fallback_cost=25),
     Node("encode", encode, ("bokeh", "curve"), "smooth", cost=8),
-    Node("finish", finish, ("smooth", "linear", "disk_radius"), "picture", FinishParams, cost=14),
+    Node("finish", finish, ("smooth", "linear", "signed_radius"), "picture", FinishParams, cost=14),
 )
 FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
              RadiusParams)
@@ -142,7 +144,7 @@ PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
 # fmt: on
 
 MAP_SOURCES = ("linear", "scribbles", "previous")
-PICTURE_SOURCES = ("linear", "focus_point", "curve")
+PICTURE_SOURCES = ("linear", "focus_point", "foreground", "curve")
 FROM_MAP = Graph(
     "from-map",
     (*PICTURE_SOURCES, "blur"),

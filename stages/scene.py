@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import check_image
-from stages.bokeh.disk import FOCUS_PX, Doubles, disk_kernel
+from stages.bokeh.aperture import Doubles
+from stages.bokeh.disk import FOCUS_PX, disk_kernel
 from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips

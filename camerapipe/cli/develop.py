@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from camerapipe.cli.outputs import Job, name_outputs
 @click.option(
     "--from-map", metavar="FILE", help="render with this blur map instead of the estimate"
 )
+@click.option("--foreground", metavar="MASK.png", help="white where it is nearer than the focus")
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")
 @click.option("--overwrite", is_flag=True, help="replace outputs that exist")
@@ -71,8 +73,9 @@ def render_command(**options: Any) -> None:
     check_budget(taking)
     if options["output"] == "-" and options["as_json"]:
         raise Failure("-o - and --json both want stdout", USAGE)
-    if options["from_map"] and len(options["inputs"]) > 1:
-        raise Failure("--from-map takes one input", USAGE)
+    for one in ("from_map", "foreground"):
+        if options[one] and len(options["inputs"]) > 1:
+            raise Failure(f"--{one.replace('_', '-')} takes one input", USAGE)
     jobs = name_outputs(
         options["inputs"], options["output"], options["map_to"], options["report_to"]
     )
@@ -124,16 +127,20 @@ def _render_one(job: Job, taking: Any, options: dict[str, Any]) -> Result:
     """Develop, shoot and write one input."""
     from camerapipe import camera
     from camerapipe.budget import Stopwatch
-    from camerapipe.ingest import read_map, write_map, write_picture, write_text
+    from camerapipe.ingest import read_map, read_mask, write_map, write_picture, write_text
     from camerapipe.report import StageReport
 
     overwrite, given = options["overwrite"], options["from_map"]
-    others = [Path(path) for path in (given, options["config"], options["scribbles"]) if path]
+    read = (given, options["foreground"], options["config"], options["scribbles"])
+    others = [Path(path) for path in read if path]
     job.check([*options["inputs"], *others], overwrite=overwrite)
     capture, before = camera.develop(job.source, max_pixels=max_pixels(options))
     blur = None
     if given:
         blur = camera.given_map(read_map(given, capture.linear.shape[:2]), capture)
+    if options["foreground"]:
+        mask = read_mask(options["foreground"], capture.linear.shape[:2])
+        taking = replace(taking, foreground=mask)
     shot = camera.shoot(capture, taking, blur=blur, before=before)
     show_findings(job.source.name, shot.findings, quiet=options["quiet"])
     with Stopwatch() as watch:

@@ -8,7 +8,7 @@ Writing: an output is whole or absent (`atomic`), and an input is never touched.
 from camerapipe.ingest.array import capture_from_array
 from camerapipe.ingest.atomic import MAPS, PICTURES, check_output, write_text
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS
-from camerapipe.ingest.maps import colour_map, read_map, write_map
+from camerapipe.ingest.maps import colour_map, read_map, read_mask, write_map
 from camerapipe.ingest.reading import open_capture, optional_formats
 from camerapipe.ingest.write import write_picture
 
@@ -22,6 +22,7 @@ __all__ = [
     "open_capture",
     "optional_formats",
     "read_map",
+    "read_mask",
     "write_map",
     "write_picture",
     "write_text",

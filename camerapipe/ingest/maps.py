@@ -27,7 +27,7 @@ from camerapipe.ingest.png import png_bytes, text_chunk
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.reading import DECODERS
 from camerapipe.ingest.sniff import Kind, sniff
-from stages.grid import BlurMap, Grid
+from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
 from stages.tone import to_codes
 
@@ -70,6 +70,12 @@ def read_map(
             if not np.isfinite(plane).all() or plane.min() < 0:
                 raise CaptureError(f"{name} has NaN, infinite or negative values; no map has those")
         return blur
+
+
+def read_mask(path: str | os.PathLike[str], full_shape: tuple[int, int]) -> Array:
+    """Read a grey picture as a mask in [0, 1], resized to a picture of `full_shape`."""
+    full = Grid(full_shape)
+    return lift(read_map(path, full_shape, foreign_max_px=1.0), full).sigma
 
 
 def colour_map(sigma: Array) -> Array:

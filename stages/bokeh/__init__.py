@@ -1,12 +1,16 @@
-"""Lens blur: blur map -> disk radius (`radius.py`, `resolve.py`) -> picture (`render.py`).
+"""Lens blur: from a blur map to the radius of disks, and from these to the picture.
+
+`radius.py` magnifies, `resolve.py` sharpens outlines, `foreground.py` marks what lies in front of
+the focus, `render.py` renders.
 
 `preview.py` is the cheaper form, `reference.py` the exact one by brute force. The others are rooms
-of the renderer: `disk.py` the kernel, `bands.py` which layer renders what, `gather.py` the inner
-loop, `cells.py` and `layers.py` large disks at lower resolution, `tiles.py` and `enlarge.py` the
-final pass.
+of the renderer: `disk.py` the kernel, `aperture.py` its shape, `bands.py` which layer renders
+what, `gather.py` the inner loop, `cells.py` and `layers.py` large disks at lower resolution,
+`sprites.py` highlights, `tiles.py` and `enlarge.py` the final pass.
 """
 
 from stages.bokeh.bands import BokehParams
+from stages.bokeh.foreground import mark_foreground
 from stages.bokeh.preview import render_bokeh_preview
 from stages.bokeh.radius import (
     RadiusParams,
@@ -26,6 +30,7 @@ __all__ = [
     "disk_radius",
     "focus_sigma",
     "proven_dead_zone",
+    "mark_foreground",
     "render_bokeh",
     "render_bokeh_preview",
     "resolve_transitions",

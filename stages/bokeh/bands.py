@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.bokeh.aperture import Outline
 from stages.bokeh.disk import FOCUS_PX
 from stages.params import Array, Params, param
 
@@ -32,7 +33,7 @@ NO_END = Fade(1e9, 1.0)  # beyond any radius
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BokehParams(Params):
-    """Parameters of the lens-blur renderer: where its layers part, and what is drawn apart."""
+    """Parameters of the lens-blur renderer: where its layers part, its aperture."""
 
     split_px: float = param(
         4.0, 1.0, 4.0, unit="px", help="Radius that parts the two layers at full resolution."
@@ -47,6 +48,20 @@ class BokehParams(Params):
     highlight_contrast: float = param(
         0.04, 0.001, 10.0, help="Contrast from which on the disk of a highlight is drawn crisply."
     )
+
+    blades: int = param(0, 0, 12, help="Blades of the aperture; fewer than 5: a disk.")
+    rotation_deg: float = param(0.0, -180.0, 180.0, unit="deg", help="Rotation of the blades.")
+    curvature: float = param(
+        0.0, 0.0, 1.0, help="Curvature of the blades: straight at 0, a disk at 1."
+    )
+    cats_eye: float = param(
+        0.0, 0.0, 0.8, help="How much the lens barrel narrows the shape in the corners."
+    )
+
+    @property
+    def outline(self) -> Outline:
+        """Shape of the aperture in the middle of the picture."""
+        return Outline(self.blades, self.rotation_deg, self.curvature)
 
     def levels(self, largest_px: float) -> int:
         """Number of coarse layers that radii up to `largest_px` need."""

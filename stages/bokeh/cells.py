@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import types
 
+from stages.bokeh.aperture import Outline
 from stages.bokeh.bands import Fade
 from stages.bokeh.disk import area_table, look_up_areas
 from stages.bokeh.gather import BLOCK, PLANES
@@ -91,9 +92,9 @@ def sum_cells(below: Cells, cells: Cells, begin: Fade) -> None:
     )  # fmt: skip
 
 
-def finish(cells: Cells, step: int, end: Fade) -> None:
+def finish(cells: Cells, step: int, end: Fade, outline: Outline) -> None:
     """Turn sums over `step` x `step` pixels into shares and disks; no share beyond the end."""
-    areas = area_table(AREA_TABLE_PX, EDGE_SLOPE)
+    areas = area_table(AREA_TABLE_PX, EDGE_SLOPE, outline)
     run_strips(
         lambda y0, y1: _finish_cells(
             cells.flat, cells.plane, cells.stride, cells.first, cells.cols, step, *end, areas,

@@ -20,17 +20,18 @@ class RenderInput(NamedTuple):
     largest_px: float
 
 
-def check_render(stage: str, linear: Array, radius: Array) -> RenderInput:
+def check_render(stage: str, linear: Array, radius: Array, *, signed: bool = False) -> RenderInput:
     """Refuse what cannot be rendered, and lay the rest out for the kernels.
 
     Raises
     ------
     ValueError
         If `linear` is not a finite HxWx3 float32 picture, or `radius` not HxW float32 of the same
-        size within [0, LARGEST_RADIUS_PX].
+        size within [0, LARGEST_RADIUS_PX], or as
+        far below 0 where it is `signed`.
     """
     check_image(stage, "linear", linear)
-    largest = check_radius(stage, radius)
+    largest = check_radius(stage, radius, signed=signed)
     if radius.shape != linear.shape[:2]:
         raise ValueError(
             f"{stage}: radius must have the size of linear, {linear.shape[:2]}; got {radius.shape}"
@@ -38,19 +39,19 @@ def check_render(stage: str, linear: Array, radius: Array) -> RenderInput:
     return RenderInput(np.ascontiguousarray(linear), np.ascontiguousarray(radius), largest)
 
 
-def check_radius(stage: str, radius: Array) -> float:
+def check_radius(stage: str, radius: Array, *, signed: bool = False) -> float:
     """Refuse an array that is not a map of radii; return the largest, in px.
 
     Raises
     ------
     ValueError
-        If `radius` is not HxW float32 within [0, LARGEST_RADIUS_PX].
+        If `radius` is not HxW float32 within [0, LARGEST_RADIUS_PX] (`signed`: below 0, too).
     """
     if radius.ndim != 2 or radius.dtype != np.float32 or radius.size == 0:
         raise ValueError(f"{stage}: radius must be HxW float32; got {radius.shape} {radius.dtype}")
     low, high = float(radius.min()), float(radius.max())
-    if not (low >= 0 and high <= LARGEST_RADIUS_PX):  # NaN fails both
-        raise ValueError(
-            f"{stage}: radius must lie in [0, {LARGEST_RADIUS_PX:g}] px; got {low:g}..{high:g}"
-        )
+    least = -LARGEST_RADIUS_PX if signed else 0.0
+    if not (low >= least and high <= LARGEST_RADIUS_PX):  # NaN fails both
+        legal = f"[{least:g}, {LARGEST_RADIUS_PX:g}]"
+        raise ValueError(f"{stage}: radius must lie in {legal} px; got {low:g}..{high:g}")
     return high

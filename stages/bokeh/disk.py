@@ -14,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stages.bokeh.aperture import ROUND, Doubles, Outline, gauges, stretch
 from stages.kernels import inline
 from stages.params import Array
-
-Doubles = npt.NDArray[np.float64]
 
 FOCUS_PX = 0.5  # the kernel is the identity up to this radius: such pixels are in focus
 TABLE_STEPS = 64  # entries of an area table per px of radius
@@ -28,22 +27,26 @@ NEVER = np.float32(1e9)  # distance of a padding offset, px: beyond any disk
 class Offsets(NamedTuple):
     """Lattice offsets in order of distance: `steps` in a flat plane, `distances` in px * slope.
 
+    `places` are the offsets (y, x) in px, from the source of light to where it falls.
     The number is a multiple of `OFFSETS_A_PASS`; padding entries are out of every disk's reach.
     """
 
     steps: npt.NDArray[np.uint64]
     distances: Array
+    places: Array
 
 
 @lru_cache(maxsize=16)
-def _sorted_distances(reach_px: int) -> Doubles:
+def _sorted_distances(reach_px: int, outline: Outline) -> Doubles:
     axis = np.arange(-reach_px, reach_px + 1, dtype=np.float64)
-    distances = np.sort(np.hypot(axis[:, None], axis[None, :]).ravel())
+    distances = np.sort(gauges(axis[:, None], axis[None, :], outline).ravel())
     distances.setflags(write=False)
     return distances
 
 
-def disk_area(radius: npt.NDArray[np.floating], slope: float = 1.0) -> Doubles:
+def disk_area(
+    radius: npt.NDArray[np.floating], slope: float = 1.0, outline: Outline = ROUND
+) -> Doubles:
     """Sum of a disk's weights over the lattice, exact.
 
     Parameters
@@ -52,6 +55,8 @@ def disk_area(radius: npt.NDArray[np.floating], slope: float = 1.0) -> Doubles:
         Radii in px, >= 0, any shape.
     slope : float
         Steepness of the disk's edge in 1/px.
+    outline : Outline
+        Another shape of the same area.
 
     Returns
     -------
@@ -60,7 +65,8 @@ def disk_area(radius: npt.NDArray[np.floating], slope: float = 1.0) -> Doubles:
     """
     r = np.asarray(radius, np.float64)
     half = 0.5 / slope
-    distances = _sorted_distances(int(np.ceil(r.max(initial=0.0) + half)) + 1)
+    reach = stretch(outline) * (r.max(initial=0.0) + half)
+    distances = _sorted_distances(int(np.ceil(reach)) + 1, outline)
     sums = np.concatenate([[0.0], np.cumsum(distances)])
     inner = np.searchsorted(distances, r - half, "right")
     outer = np.searchsorted(distances, r + half, "left")
@@ -69,10 +75,10 @@ def disk_area(radius: npt.NDArray[np.floating], slope: float = 1.0) -> Doubles:
 
 
 @lru_cache(maxsize=16)
-def area_table(max_radius_px: int, slope: float = 1.0) -> Array:
+def area_table(max_radius_px: int, slope: float = 1.0, outline: Outline = ROUND) -> Array:
     """Areas of the radii k / TABLE_STEPS up to `max_radius_px`, one entry beyond included."""
     radii = np.arange(max_radius_px * TABLE_STEPS + 2) / TABLE_STEPS
-    table = disk_area(radii, slope).astype(np.float32)
+    table = disk_area(radii, slope, outline).astype(np.float32)
     table.setflags(write=False)
     return table
 
@@ -105,17 +111,20 @@ def effective_radius(radius_px: float) -> float:
     return 2 * float(np.sqrt(weights.sum(axis=0) @ axis**2))
 
 
-def lattice_offsets(reach: float, stride: int, slope: float = 1.0) -> Offsets:
+def lattice_offsets(
+    reach: float, stride: int, slope: float = 1.0, outline: Outline = ROUND
+) -> Offsets:
     """Offsets with slope * distance below `reach`, nearest first, for planes of row `stride`.
 
     Steps wrap around in uint64, so that adding one to an index moves it backwards where needed.
     """
-    size = int(np.ceil(reach / slope))
+    size = int(np.ceil(stretch(outline) * reach / slope))
     axis = np.arange(-size, size + 1, dtype=np.int64)
     dy, dx = (part.ravel() for part in np.meshgrid(axis, axis, indexing="ij"))
-    scaled = slope * np.hypot(dy, dx)
+    scaled = slope * gauges(-dy, -dx, outline)  # light comes from the offset
     order = np.lexsort((dx, dy, scaled))[: np.count_nonzero(scaled < reach)]
     padding = -len(order) % OFFSETS_A_PASS
     steps = np.pad(dy[order] * stride + dx[order], (0, padding)).view(np.uint64)
     distances = np.pad(scaled[order], (0, padding), constant_values=NEVER)
-    return Offsets(steps, distances.astype(np.float32))
+    places = np.pad(np.stack([-dy[order], -dx[order]], axis=1), ((0, padding), (0, 0)))
+    return Offsets(steps, distances.astype(np.float32), places.astype(np.float32))

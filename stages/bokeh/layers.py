@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from stages.bokeh.aperture import PIECE, Lens, Outline, aim, lens_on, stretch
 from stages.bokeh.bands import DEEPEST_LEVEL, NO_END, BokehParams
 from stages.bokeh.cells import EDGE_SLOPE, Cells, finish, sum_cells, sum_pixels
 from stages.bokeh.checks import RenderInput
@@ -75,8 +76,9 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
         else:
             sum_cells(pyramid[level - 1], cells, begins[level])
     for level, (cells, end) in enumerate(zip(pyramid, [*begins[1:], NO_END], strict=False)):
-        finish(cells, 2 << level, end)
-        _spread(cells, int(ends[level]), planes)
+        finish(cells, 2 << level, end, params.outline)
+        lens = lens_on(params.outline, params.cats_eye, radius.shape, 2 << level)
+        _spread(cells, lens, params.outline, int(ends[level]), planes)
     return CoarseLayers(planes, np.array(table, np.uint64).reshape(-1, 3), sprites)
 
 
@@ -84,17 +86,18 @@ def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: Bok
     """Cells of a level, padded by the reach of its largest disk."""
     widest = largest if level == DEEPEST_LEVEL - 1 else params.coarse_boundary(level + 1)
     in_cells = min(widest, largest) / (2 << level)
-    return Cells.empty(*shape, int(np.ceil(in_cells + 0.5 / EDGE_SLOPE)) + 1)
+    reach = stretch(params.outline) * (in_cells + 0.5 / EDGE_SLOPE)
+    return Cells.empty(*shape, int(np.ceil(reach)) + 1)
 
 
-def _spread(cells: Cells, start: int, out: Array) -> None:
+def _spread(cells: Cells, lens: Lens, outline: Outline, start: int, out: Array) -> None:
     """Spread finished cells over their disks into four planes of `out`, from index `start` on."""
     reach = _reach_of_blocks(cells)
-    offsets = lattice_offsets(float(reach.max()), cells.stride, EDGE_SLOPE)
+    offsets = lattice_offsets(float(reach.max()), cells.stride, EDGE_SLOPE, outline)
     run_strips(
         lambda y0, y1: _gather_cells(
             cells.flat, cells.plane, cells.stride, cells.first, cells.rows, cells.cols,
-            *offsets, reach, y0, y1, out, start,
+            *offsets, reach, *lens, y0, y1, out, start,
         ),
         cells.rows,
         strip_rows=BLOCK_ROWS,
@@ -111,21 +114,43 @@ def _reach_of_blocks(cells: Cells) -> Array:
 
 @kernel(
     reads(f32, 1), u64, u64, u64, u64, u64, reads(types.uint64, 1), reads(f32, 1), reads(f32, 2),
-    u64, u64, writes(f32, 1), u64,
+    reads(f32, 2), reads(f32, 2), reads(f32, 1), reads(f32, 1), u64, u64, writes(f32, 1), u64,
 )  # fmt: skip
 def _gather_cells(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, rows, cols, steps, distances, reach, y0, y1, out, start
+    cells,
+    plane,
+    stride,
+    first,
+    rows,
+    cols,
+    steps,
+    distances,
+    places,
+    reach,
+    sides,
+    facts,
+    areas,
+    y0,
+    y1,
+    out,
+    start,
 ):
     """One strip of blocks: sum each block over the offsets that its reach calls for."""
     sums = np.empty(COVERED * BLOCK_COLS, np.float32)
-    for x0 in range(u(0), cols, u(BLOCK_COLS)):
+    own, scale, slope = distances.copy(), np.float32(1), np.float32(EDGE_SLOPE)
+    cutting = facts[4] > np.float32(0)
+    piece = u(PIECE) if cutting else u(BLOCK_COLS)
+    for x0 in range(u(0), cols, piece):
         count = offsets_within(distances, reach[y0 // u(BLOCK_ROWS), x0 // u(BLOCK_COLS)])
-        wanted = min(u(BLOCK_COLS), cols - x0)
-        length = whole_blocks(wanted)
+        wanted = min(piece, cols - x0)
+        length = piece if cutting else whole_blocks(wanted)
         for y in range(y0, y1):
+            if cutting and (y - y0) % piece == u(0):
+                half = piece >> u(1)
+                scale = aim(places, distances, count, slope, facts, areas, y + half, x0 + half, own)
             base = first + y * stride + x0
-            gather_row(cells, plane, base, steps, distances, count, length, u(BLOCK_COLS), sums)
+            gather_row(cells, plane, base, steps, own, count, length, u(BLOCK_COLS), sums)
             for p in range(u(COVERED)):
                 target = start + (p * rows + y) * cols + x0
                 for x in range(wanted):
-                    out[target + x] = sums[p * u(BLOCK_COLS) + x]
+                    out[target + x] = scale * sums[p * u(BLOCK_COLS) + x]

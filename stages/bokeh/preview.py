@@ -16,7 +16,8 @@ from stages.bokeh.cells import disk_in_cells
 from stages.bokeh.checks import RenderInput, check_render
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
-from stages.bokeh.tiles import render_tiles
+from stages.bokeh.render import render_bokeh
+from stages.bokeh.tiles import WITHOUT_FOCUS, render_tiles
 from stages.grid import Grid
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
@@ -34,12 +35,16 @@ def render_bokeh_preview(linear: Array, radius: Array, params: BokehParams) -> A
     """Blur a picture by disks of the given radius, at half the cost or less.
 
     Parameters, return value and errors are those of `render_bokeh`; radii of 1 to 3 px come out
-    softer, and the outlines of large disks too.
+    softer, and the outlines of large disks too. With something in front of the focus, it is
+    `render_bokeh` itself.
     """
+    picture = check_render("bokeh", linear, radius, signed=True)
+    if picture.radius.min() < -FOCUS_PX:
+        return render_bokeh(linear, radius, params)
     params = params.replace(coarse_px=COARSE_PX)
-    picture = check_render("bokeh", linear, radius)
     half = _halve(picture)
-    blurred = render_tiles(half, spread_coarse_layers(half, params), params, focus_on_top=False)
+    blurred = np.empty_like(half.linear)
+    render_tiles(half, spread_coarse_layers(half, params), params, WITHOUT_FOCUS, blurred)
     out = np.empty_like(picture.linear)
     width = out.shape[1]
     image, radii = picture.linear.reshape(-1), picture.radius.reshape(-1)

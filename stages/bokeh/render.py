@@ -2,17 +2,25 @@
 
 Linear light in and out; values may exceed 1. Every pixel spreads over a disk of its own radius,
 continuous in radius, and blurrier counts as further away: sharper things cover blurrier ones, and
-what lies uncovered is filled from what is seen of it. Pixels of radius <= 1/2 px are returned
-unchanged to the bit. Results do not depend on the number of workers.
+what lies uncovered is filled from what is seen of it. A negative radius says that a pixel lies in
+front of the focus: there what is blurrier is nearer, and all of it covers the rest. Pixels of
+radius up to 1/2 px are returned unchanged to the bit where nothing in front of the focus reaches.
+Results do not depend on the number of workers.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
+from stages.arrays import box_mean
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.checks import check_render
+from stages.bokeh.checks import RenderInput, check_render
+from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
-from stages.bokeh.tiles import render_tiles
+from stages.bokeh.tiles import IN_FRONT, WITH_FOCUS, render_tiles
 from stages.params import Array
+
+LEAST_SHARE = 1e-6  # of a window; less is the rounding of its sum
 
 
 def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
@@ -23,20 +31,39 @@ def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
     linear : Array
         Linear light, HxWx3 float32; may exceed 1.
     radius : Array
-        Radius of the disk of each pixel in px, HxW float32, in [0, 400].
+        Radius of the disk of each pixel in px, HxW float32, in [-400, 400]; negative in front of
+        the focus.
     params : BokehParams
-        Where the layers part.
+        Where the layers part, and the aperture.
 
     Returns
     -------
     Array
-        Linear light, HxWx3 float32. Up to 7 bytes a pixel are in use beyond it.
+        Linear light, HxWx3 float32. Up to 7 bytes a pixel are in use beyond it; some 50 with
+        something in front of the focus.
 
     Raises
     ------
     ValueError
         If an input has the wrong shape, type or range.
     """
-    picture = check_render("bokeh", linear, radius)
-    coarse = spread_coarse_layers(picture, params)
-    return render_tiles(picture, coarse, params, focus_on_top=True)
+    picture = check_render("bokeh", linear, radius, signed=True)
+    nearest = -float(picture.radius.min())
+    behind = picture if nearest <= FOCUS_PX else _without_foreground(picture, nearest)
+    out = np.empty_like(picture.linear)
+    render_tiles(behind, spread_coarse_layers(behind, params), params, WITH_FOCUS, out)
+    if nearest > FOCUS_PX:
+        front = picture._replace(radius=-picture.radius, largest_px=nearest)
+        render_tiles(front, spread_coarse_layers(front, params), params, IN_FRONT, out)
+    return out
+
+
+def _without_foreground(picture: RenderInput, nearest_px: float) -> RenderInput:
+    """What is hidden, as far as a blurred foreground lets it through: the mean of what is near."""
+    seen = (picture.radius >= -FOCUS_PX).astype(np.float32)
+    reach = int(np.ceil(nearest_px)) + 1
+    share = box_mean(seen, reach)
+    light = box_mean(picture.linear * seen[..., None], reach)
+    near = light / np.maximum(share, LEAST_SHARE)[..., None]
+    hidden = ((seen == 0) & (share > LEAST_SHARE))[..., None]
+    return picture._replace(linear=np.where(hidden, near, picture.linear).astype(np.float32))

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from stages.bokeh.aperture import area_left, cut, gauge, stretch
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import LEAST, Cells
 from stages.bokeh.checks import RenderInput
@@ -110,7 +111,10 @@ def sort_by_tile(table: Array, shape: tuple[int, int], params: BokehParams, laye
     ends = [params.coarse_boundary(k) * (1 - params.crossfade / 2) for k in range(1, layers)]
     layer = np.searchsorted(ends, table[:, 2], "right")
     first, last = (
-        np.floor((table[:, :2] + sign * (table[:, 2:3] + REACH_PX)) / (TILE_ROWS, TILE_COLS))
+        np.floor(
+            (table[:, :2] + sign * (stretch(params.outline) * table[:, 2:3] + REACH_PX))
+            / (TILE_ROWS, TILE_COLS)
+        )
         for sign in (-1, 1)
     )
     tiles = np.array([-(-shape[0] // TILE_ROWS), -(-shape[1] // TILE_COLS)])
@@ -254,7 +258,9 @@ def _take(  # type: ignore[no-untyped-def]
 
 
 @inline
-def draw_row(table, members, start, stop, y, x0, length, margin, sums):  # type: ignore[no-untyped-def]
+def draw_row(  # type: ignore[no-untyped-def]
+    table, members, start, stop, sides, facts, areas, y, x0, length, margin, sums
+):
     """Add one row of the disks of a tile to the colours of its layer, from `margin` on."""
     zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
     left, right = np.float32(x0), np.float32(x0 + length)
@@ -262,7 +268,7 @@ def draw_row(table, members, start, stop, y, x0, length, margin, sums):  # type:
         s = members[k]
         down, middle, slope = np.float32(y) - table[s, 0], table[s, 1], table[s, 3]
         reach = table[s, 2] + half / slope
-        chord = reach * reach - down * down
+        chord = facts[1] * facts[1] * reach * reach - down * down
         if chord <= zero:
             continue
         chord = np.sqrt(chord)
@@ -272,10 +278,14 @@ def draw_row(table, members, start, stop, y, x0, length, margin, sums):  # type:
             continue
         at = margin + u(begin - left)
         red, green, blue = table[s, 4], table[s, 5], table[s, 6]
+        below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
+        scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
         for x in range(u(end - begin)):
             across = begin + np.float32(x) - middle
-            weight = slope * (reach - np.sqrt(down * down + across * across))
-            weight = min(max(weight, zero), one)
+            distance = gauge(down, across, sides, facts[0])
+            if facts[4] > zero:
+                distance = max(distance, cut(down, across, facts, below, beside))
+            weight = scale * min(max(slope * (reach - distance), zero), one)
             sums[at + x] += weight * red
             sums[u(ROW) + at + x] += weight * green
             sums[u(2 * ROW) + at + x] += weight * blue

@@ -248,6 +248,21 @@ def test_scribbles_from_a_file(photograph, tmp_path, run):
     assert code == 2 and "strokes.json" in err and "sharpish" in err
 
 
+def test_a_foreground_mask_changes_what_is_in_front(photograph, tmp_path, run):
+    mask = np.zeros((120, 180), np.uint8)
+    mask[:, :40] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    for name, more in (("plain", ()), ("front", ("--foreground", tmp_path / "mask.png"))):
+        out = tmp_path / f"{name}.png"
+        assert run("render", photograph, "-o", out, "-q", "--strength", 3, *more)[0] == 0
+    plain, front = (cv2.imread(str(tmp_path / f"{n}.png")).astype(int) for n in ("plain", "front"))
+    assert np.abs(plain - front)[:, 60:100].max() > 4  # light of the foreground reaches over
+    np.testing.assert_array_equal(plain[:, 300:], front[:, 300:])
+    (tmp_path / "bad.png").write_bytes(b"no")
+    bad = run("render", photograph, "-o", tmp_path / "x.png", "--foreground", tmp_path / "bad.png")
+    assert bad[0] == 3
+
+
 def test_check_as_json(photograph, run):
     code, out, _ = run("check", photograph, "--json")
     assert code == 0

@@ -230,8 +230,22 @@ def test_wrong_input_is_named(render):
         render(image, radius.astype(np.float64))
     with pytest.raises(ValueError, match=r"radius must have the size of linear, \(4, 5\)"):
         render(image, radius[:3])
-    for bad in (-1, 401, np.nan, np.inf):
-        with pytest.raises(ValueError, match=r"radius must lie in \[0, 400\] px"):
+    for bad in (-401, 401, np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"radius must lie in \[(-400|0), 400\] px"):
             render(image, radius + np.float32(bad))
     with pytest.raises(ValueError, match="not finite"):
         render(image + np.float32(np.nan), radius)
+
+
+@pytest.mark.parametrize("largest_px", [12, 30])
+def test_a_small_picture_looks_like_the_large_one(largest_px):
+    scene = Scene(largest_px, shape=(400, 600))
+
+    def half(plane):
+        return cv2.resize(plane, (300, 200), interpolation=cv2.INTER_AREA)
+
+    large = half(render_bokeh(scene.image, scene.radius))
+    small = render_bokeh(half(scene.image), half(scene.radius) / 2)
+    inner = half(cv2.dilate(scene.subject.astype(np.float32), np.ones((7, 7)))) == 0
+    assert psnr(small[inner], large[inner]) > 40
+    assert psnr(small, large) > 32
