@@ -229,8 +229,8 @@ def _rehearse(preset: str) -> None:
     capture = capture_from_array(grey, "srgb")
     options = Options(settings=resolve(preset, values=values), force=True)
     graph = options.settings.preset.picture_graph
-    values = dict.fromkeys({*CHECK.sources, *graph.sources})
-    sources = values | {"linear": capture.linear, "curve": capture.curve, "scribbles": ()}
+    absent: dict[str, Any] = dict.fromkeys({*CHECK.sources, *graph.sources})
+    sources = absent | {"linear": capture.linear, "curve": capture.curve, "scribbles": ()}
     for each in (CHECK, graph):
         run(each, sources, options.settings.params, megapixels=grey.size / MEGA, costs=Costs())
 

@@ -19,7 +19,7 @@ from camerapipe.cli.common import (
     show_report,
 )
 
-PHOTOGRAPHS = ("coffee", "chelsea")
+PHOTOGRAPHS = ("chelsea", "coffee")
 
 
 @click.command("demo")
@@ -27,7 +27,7 @@ PHOTOGRAPHS = ("coffee", "chelsea")
     "-o", "--output", type=click.Path(path_type=Path), default=Path("demo-output"),
     show_default=True, metavar="DIR", help="folder for pictures, maps, reports, contact sheets",
 )  # fmt: skip
-@click.option("--strength", type=float, default=4.0, show_default=True, help="magnification")
+@click.option("--strength", type=float, default=3.0, show_default=True, help="magnification")
 @click.option("--overwrite", is_flag=True, help="replace outputs that exist")
 @click.option("-q", "--quiet", is_flag=True, help="errors only")
 def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) -> None:
