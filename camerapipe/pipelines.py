@@ -77,7 +77,7 @@ ESTIMATE = (
 PROPAGATE = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
     Node("guide", view_at, ("linear", "half_grid"), "guide", cost=6),
-    Node("yield", unclaimed, ("evidence", "scribbles"), "free_evidence"),
+    Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
     Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=2),
     Node("samples", lift, ("sparse", "half_grid"), "samples", cost=2),
     Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
