@@ -46,7 +46,7 @@ class BokehParams(Params):
     )
 
     highlight_contrast: float = param(
-        0.04, 0.001, 10.0, help="Contrast from which on the disk of a highlight is drawn crisply."
+        0.1, 0.001, 10.0, help="Contrast from which on the disk of a highlight is drawn crisply."
     )
 
     blades: int = param(0, 0, 12, help="Blades of the aperture; fewer than 5: a disk.")

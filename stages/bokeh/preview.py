@@ -43,8 +43,9 @@ def render_bokeh_preview(linear: Array, radius: Array, params: BokehParams) -> A
         return render_bokeh(linear, radius, params)
     params = params.replace(coarse_px=COARSE_PX)
     half = _halve(picture)
+    coarse = spread_coarse_layers(half, params)
     blurred = np.empty_like(half.linear)
-    render_tiles(half, spread_coarse_layers(half, params), params, WITHOUT_FOCUS, blurred)
+    render_tiles(half, coarse, params, WITHOUT_FOCUS, blurred)
     out = np.empty_like(picture.linear)
     width = out.shape[1]
     image, radii = picture.linear.reshape(-1), picture.radius.reshape(-1)

@@ -50,8 +50,9 @@ def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
     picture = check_render("bokeh", linear, radius, signed=True)
     nearest = -float(picture.radius.min())
     behind = picture if nearest <= FOCUS_PX else _without_foreground(picture, nearest)
-    out = np.empty_like(picture.linear)
-    render_tiles(behind, spread_coarse_layers(behind, params), params, WITH_FOCUS, out)
+    coarse = spread_coarse_layers(behind, params)
+    out = np.empty_like(picture.linear)  # after the cells of the layers are freed
+    render_tiles(behind, coarse, params, WITH_FOCUS, out)
     if nearest > FOCUS_PX:
         front = picture._replace(radius=-picture.radius, largest_px=nearest)
         render_tiles(front, spread_coarse_layers(front, params), params, IN_FRONT, out)

@@ -259,9 +259,12 @@ def _take(  # type: ignore[no-untyped-def]
 
 @inline
 def draw_row(  # type: ignore[no-untyped-def]
-    table, members, start, stop, sides, facts, areas, y, x0, length, margin, sums
+    table, members, start, stop, sides, facts, areas, y, x0, length, margin, line, sums
 ):
-    """Add one row of the disks of a tile to the colours of its layer, from `margin` on."""
+    """Add one row of the disks of a tile to the colours of its layer, from `margin` on.
+
+    `line` is scratch of at least `length`.
+    """
     zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
     left, right = np.float32(x0), np.float32(x0 + length)
     for k in range(start, stop):
@@ -280,12 +283,20 @@ def draw_row(  # type: ignore[no-untyped-def]
         red, green, blue = table[s, 4], table[s, 5], table[s, 6]
         below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
         scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
+        # Distances first: loops of their own let the common case, the disk, be vector code.
+        shaped = sides.shape[0] > 0 or facts[4] > zero
         for x in range(u(end - begin)):
             across = begin + np.float32(x) - middle
-            distance = gauge(down, across, sides, facts[0])
-            if facts[4] > zero:
-                distance = max(distance, cut(down, across, facts, below, beside))
-            weight = scale * min(max(slope * (reach - distance), zero), one)
+            line[x] = np.sqrt(down * down + across * across)
+        if shaped:
+            for x in range(u(end - begin)):
+                across = begin + np.float32(x) - middle
+                distance = gauge(down, across, sides, facts[0])
+                if facts[4] > zero:
+                    distance = max(distance, cut(down, across, facts, below, beside))
+                line[x] = distance
+        for x in range(u(end - begin)):
+            weight = scale * min(max(slope * (reach - line[x]), zero), one)
             sums[at + x] += weight * red
             sums[u(ROW) + at + x] += weight * green
             sums[u(2 * ROW) + at + x] += weight * blue

@@ -177,7 +177,19 @@ def _lay_level(  # type: ignore[no-untyped-def]
     for y in range(y1 - y0):
         double_row(block, u(TILE_COLS // 2), y + u(MARGIN), line, sums)
         draw_row(
-            sprites, members, start, stop, sides, facts, areas, y0 + y, x0, length, u(MARGIN), sums
+            sprites,
+            members,
+            start,
+            stop,
+            sides,
+            facts,
+            areas,
+            y0 + y,
+            x0,
+            length,
+            u(MARGIN),
+            line,
+            sums,
         )
         _lay_under(front, y * TILE_WIDTH, sums, u(MARGIN), length, np.float32(1))
 

@@ -30,7 +30,7 @@ from stages.tone import encode, linearise, to_codes
 
 RADII_PX = (10, 25, 50, 100)
 SIZES_MP = (1, 2, 6, 12, 24)
-REPEATS = 5
+REPEATS = 3
 PARAMS = BokehParams()
 COLD = """
 import time
@@ -157,7 +157,7 @@ def _times(context: Any) -> dict[str, float]:
     context.table("ns/px at radius 25", [f"{size} MP" for size in sizes], [per_px])
     linear, radius = _large(1, 12)
     preview, gauss = _best_ms(
-        4 * repeats,
+        8 * repeats,
         lambda: render_bokeh_preview(linear, radius, PARAMS),
         lambda: cv2.GaussianBlur(linear, (0, 0), 8),
     )
