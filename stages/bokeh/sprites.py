@@ -38,6 +38,7 @@ SPLIT = np.float32(8)  # times the contrast, from which on each pixel of a cell 
 NO_LIGHT = np.float32(1e30)  # stands for an empty cell, which lowers no neighbour's background
 HARDER = np.float32(2.0)  # factor on the threshold where the budget is exceeded
 EDGE_AREA = np.float32(1 / 12)  # px^2 / pi, that a soft edge of 1 px adds to a disk's area
+PLACES = np.float32(64)  # per px; coarse enough that coordinates in any cut are exact
 FIELDS = 7  # of a sprite: y, x, radius in px; edge slope per px; R, G, B of a pixel of its disk
 COLOUR = 4  # the first colour among them
 
@@ -215,7 +216,8 @@ def _locate(image, radius, y, x, around, begin, made, sprites):  # type: ignore[
         for k in range(u(4)):
             sprites[k, 2] /= total
         return
-    down, across = down / total, across / total
+    down = np.rint(down / total * PLACES) / PLACES
+    across = np.rint(across / total * PLACES) / PLACES
     # Both coordinates are 0 or 1, so that their variance follows from the mean.
     variance = (down * (one - down) + across * (one - across)) / np.float32(2)
     sprites[0, 0], sprites[0, 1] = np.float32(u(2) * y) + down, np.float32(u(2) * x) + across
