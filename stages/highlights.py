@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import check_image
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kernels import f32, i32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
@@ -80,7 +80,9 @@ def recover_highlights(linear: Array, radius: Array, params: HighlightsParams) -
     out = image.copy()
     regions = np.ascontiguousarray(boxes[small][:, :4].astype(np.int64))
     numbers = np.flatnonzero(small).astype(np.int64)
-    _recover(image, brightest, labels.astype(np.int64), regions, numbers, params.boost - 1, out)
+    _recover(
+        image, brightest, np.asarray(labels, np.int32), regions, numbers, params.boost - 1, out
+    )
     return out
 
 
@@ -89,7 +91,9 @@ def _small_regions(
 ) -> npt.NDArray[np.bool_]:
     """Which regions are smaller than their disk makes them; region 0 is what is not clipped."""
     small = np.zeros(len(boxes), bool)
-    for k in range(1, len(boxes)):
+    most = (LARGEST_SIDE * float(disks.max())) ** 2
+    areas = np.asarray(boxes[1:, cv2.CC_STAT_AREA], np.int64)
+    for k in 1 + np.flatnonzero(areas <= max(most, 1.0)):
         left, top, width, height, area = (int(v) for v in boxes[k])
         own = labels[top : top + height, left : left + width] == k
         largest = LARGEST_SIDE * float(disks[top : top + height, left : left + width][own].mean())
@@ -106,7 +110,7 @@ def _brightest(image, start, stop, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 3), reads(f32, 2), reads(i64, 2), reads(i64, 2), reads(i64, 1), f32, writes(f32, 3)
+    reads(f32, 3), reads(f32, 2), reads(i32, 2), reads(i64, 2), reads(i64, 1), f32, writes(f32, 3)
 )
 def _recover(image, brightest, labels, boxes, numbers, gain, out):  # type: ignore[no-untyped-def]
     """Add light in the colour of its ring to each region."""

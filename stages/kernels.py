@@ -14,7 +14,8 @@ from typing import Any
 import numba
 from numba import types
 
-f32, f64, i64, u8, b1 = types.float32, types.float64, types.int64, types.uint8, types.boolean
+f32, f64 = types.float32, types.float64
+i32, i64, u8, b1 = types.int32, types.int64, types.uint8, types.boolean
 
 
 def reads(dtype: Any, ndim: int) -> Any:
