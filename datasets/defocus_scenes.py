@@ -161,4 +161,3 @@ SCENES: dict[str, Callable[[Path], tuple[Array, Array]]] = {
     "cells": _cells,
 }
 REAL = ("motorcycle", "aloe", "teddy", "cones", "china", "astronaut")
-SYNTHETIC = ("cells",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from camerapipe.budget import Stopwatch
 from camerapipe.capture import CaptureError, LimitError, OutputError, RequestError
 from camerapipe.report import Report
 from stages.findings import Finding, Severity
@@ -22,7 +22,7 @@ from stages.findings import Finding, Severity
 F = TypeVar("F", bound=Callable[..., Any])
 
 OK, SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = range(8)
-COMPILED_AFTER_MS = 3000.0  # loading kernels from the cache takes less, compiling them more
+COMPILED_AFTER_S = 3.0  # loading kernels from the cache takes less, compiling them more
 COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
 
 
@@ -157,10 +157,16 @@ def prepare(*, quiet: bool) -> None:
     from camerapipe import runtime
 
     runtime.set_threads(runtime.available_cores())
-    with Stopwatch() as watch, progress("preparing kernels", quiet=quiet) as advance:
-        count = runtime.warm_up(lambda name, done, total: advance(done, total, name))
-    if watch.ms > COMPILED_AFTER_MS and not quiet:
-        say(f"prepared {count} kernels in {watch.ms / 1000:.0f} s; the next start is quick")
+    notice = "compiling kernels for this machine; only the first start takes this long"
+    slow = threading.Timer(COMPILED_AFTER_S, say, [notice])
+    slow.daemon = True
+    if not quiet:
+        slow.start()
+    try:
+        with progress("preparing kernels", quiet=quiet) as advance:
+            runtime.warm_up(lambda name, done, total: advance(done, total, name))
+    finally:
+        slow.cancel()
 
 
 @contextmanager

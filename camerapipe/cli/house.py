@@ -81,7 +81,6 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
     if warm_up:
         prepare(quiet=as_json)
     import cv2
-    import numba
 
     from stages import strips
 
@@ -94,7 +93,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
         },
         "limits": {"max_pixels": DEFAULT_MAX_PIXELS},
         "formats": optional_formats(),
-        "kernels": {"cache": runtime.kernel_cache(), "cpu": numba.core.config.CPU_NAME or "host"},
+        "kernels": {"cache": runtime.kernel_cache()},
     }
     if as_json:
         click.echo(json.dumps(facts))

@@ -27,13 +27,15 @@ def test_an_error_of_any_strip_is_raised(set_workers):
 
 def test_after_an_error_no_further_strip_is_begun(set_workers):
     set_workers(2)
-    begun = []
+    begun, first_is_over = [], threading.Event()
 
     def work(start, stop):
         begun.append(start)
         if start == 0:
+            first_is_over.set()
             raise RuntimeError("first")
-        time.sleep(0.01)
+        first_is_over.wait(10)
+        time.sleep(0.01)  # longer than it takes to notice
 
     with pytest.raises(RuntimeError, match="first"):
         run_strips(work, 400, 1)
