@@ -13,7 +13,7 @@ LEVELS = [
     {"report", "capture", "optics"},
     {"budget", "graph"},
     {"ingest", "pipelines", "settings", "runner", "sheet"},
-    {"runtime"},
+    {"runtime", "trace"},
     {"camera"},
     {"api"},
     {"cli"},
