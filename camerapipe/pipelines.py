@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camerapipe.graph import Graph, Node
+from camerapipe.live import LIVE, LIVE_FULL
 from stages.arrays import reduce_bicubic
 from stages.blur import (
     BlurParams,
@@ -231,6 +232,8 @@ GRAPHS = {
         CHECK,
         PASS_THROUGH,
         FROM_MAP,
+        LIVE,
+        LIVE_FULL,
         *(graph for p in PRESETS.values() for graph in (p.map_graph, p.picture_graph)),
     )
 }

@@ -56,3 +56,13 @@ def view_at(linear: Array, grid: Grid) -> Array:
     Area averaging happens in linear light, as a sensor with larger pixels would do it.
     """
     return encode(reduce_by(linear, grid.step), SRGB)
+
+
+def light_at(linear: Array, grid: Grid) -> Array:
+    """Linear light on a grid of cells, HxWx3."""
+    return reduce_by(linear, grid.step)
+
+
+def guide_at(view: Array, grid: Grid, to: Grid) -> Array:
+    """View reduced to a coarser grid of cells; encoded values are averaged."""
+    return reduce_by(view, to.step // grid.step)

@@ -1,0 +1,185 @@
+"""The live camera on one page: one frame and the memory of those before it, and the ladder.
+
+What a frame leaves for the next (`next_memory`) is an output like any other and comes back as the
+source `memory` (None at the first frame), so that any frame can be computed again alone. `picture`
+is HxWx3 uint8, `blur` the dense map on the rung's own grid. The rungs of `LADDER` are the same
+camera at falling cost; memory carries over from one to another. Costs are first guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from camerapipe.graph import Graph, Node
+from stages.blur import (
+    BlurParams,
+    CoarseParams,
+    EvidenceParams,
+    ShadingParams,
+    coarse_edges,
+    doubt_shading,
+    keep_detail,
+    linked_edges,
+    octave_blur,
+    sharpness_evidence,
+    survey,
+    thin_edges,
+    unclaimed,
+    within_bounds,
+)
+from stages.bokeh import (
+    BokehParams,
+    RadiusParams,
+    ResolveParams,
+    disk_radius,
+    render_bokeh,
+    render_bokeh_preview,
+    resolve_transitions,
+    resolve_upsampled,
+)
+from stages.finish import FinishParams, finish
+from stages.grid import lift
+from stages.highlights import HighlightsParams, recover_highlights
+from stages.laplacian import LaplacianParams, grid_laplacian
+from stages.params import Params
+from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
+from stages.propagate import PropagateParams, propagate_bounded
+from stages.scribble import ScribbleParams, scribbled
+from stages.steady import (
+    SteadyParams,
+    first_map,
+    recall,
+    remember,
+    steady_dead_zone,
+    steady_edges,
+    steady_evidence,
+    track,
+)
+from stages.tone import encode
+from stages.upsample import UpsampleParams
+from stages.view import ViewParams, guide_at, light_at, solve_grid, working_grid
+
+# fmt: off
+SEE = (
+    Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
+    Node("light", light_at, ("linear", "grid"), "light", cost=2),
+    Node("view", encode, ("light",), "view", cost=2),
+    Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
+    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
+    Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
+    Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
+         BlurParams, cost=9),
+    Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "new_evidence",
+         EvidenceParams, cost=6),
+    Node("coarse", coarse_edges, ("view", "edge_blur", "new_evidence"), "all_edges", CoarseParams,
+         cost=7),
+    Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
+)
+STEADY = (
+    Node("track", track, ("view", "grid", "memory"), "motion", SteadyParams, cost=4),
+    Node("recall", recall, ("new_edges", "new_evidence", "motion"), "history", SteadyParams,
+         cost=3),
+    Node("steady_edges", steady_edges, ("new_edges", "history"), "sparse", cost=1),
+    Node("steady_evidence", steady_evidence, ("new_evidence", "history"), "evidence", cost=2),
+)
+SOLVE = (
+    Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
+    Node("guide", guide_at, ("view", "grid", "half_grid"), "guide", cost=1),
+    Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
+    Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=3),
+    Node("samples", lift, ("sparse", "half_grid"), "samples", cost=1),
+    Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
+    Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
+    Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
+         cost=2),
+    Node("start", first_map, ("held", "history"), "start", cost=2),
+    Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "start"), "blur_low",
+         PropagateParams, anytime=True),
+)
+RADIUS = (
+    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=3),
+    Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
+         RadiusParams, cost=1),
+    Node("steady_focus", steady_dead_zone, ("new_dead_zone", "history"), "dead_zone",
+         SteadyParams),
+    Node("remember", remember,
+         ("motion", "history", "sparse", "evidence", "blur_low", "dead_zone"), "next_memory",
+         SteadyParams),
+    Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=1),
+)
+SHOW = (
+    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
+         cost=3),
+    *RADIUS,
+    Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
+    Node("preview", render_preview, ("linear", "light", "disk_radius", "grid", "curve"),
+         "picture", BokehParams, cost=20),
+)
+RENDER = (
+    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
+         cost=15),
+    *RADIUS,
+    Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
+         cost=3),
+    Node("highlights", recover_highlights, ("linear", "disk_radius"), "bright", HighlightsParams,
+         cost=10),
+    Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40,
+         fallback=render_bokeh_preview, fallback_cost=25),
+    Node("encode", encode, ("bokeh", "curve"), "smooth", cost=6),
+    Node("finish", finish, ("smooth", "linear", "disk_radius"), "finished", FinishParams, cost=5),
+    Node("codes", to_picture, ("finished",), "picture", cost=2),
+)
+# fmt: on
+
+LIVE_SOURCES = ("linear", "focus_point", "curve", "scribbles", "memory")
+LIVE_OUTPUTS = ("picture", "blur", "next_memory")
+LIVE = Graph("live", LIVE_SOURCES, (*SEE, *STEADY, *SOLVE, *SHOW), LIVE_OUTPUTS)
+LIVE_FULL = Graph("live-full", LIVE_SOURCES, (*SEE, *STEADY, *SOLVE, *RENDER), LIVE_OUTPUTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to compute a frame: a graph, and what differs from the defaults of its stages."""
+
+    name: str
+    graph: Graph
+    params: Mapping[str, Mapping[str, Any]]
+
+    def over(self, params: Mapping[type[Params], Params]) -> dict[type[Params], Params]:
+        """Parameters of all stages, with those of the rung in place of others."""
+        return {
+            kind: values.replace(**self.params.get(kind.stage(), {}))
+            for kind, values in params.items()
+        }
+
+
+def _rung(
+    name: str, graph: Graph, side_px: int, step: int, steps: int, updates: int, octaves: int
+) -> Rung:
+    solve = {"iterations": steps, "bound_updates": updates, "tolerance_px": 0.02}
+    return Rung(
+        name,
+        graph,
+        {
+            "view": {"working_side_px": side_px, "solve_step": step},
+            "propagate": solve,
+            "coarse": {"octaves": octaves},
+            "blur": {"strip_rows": 180},
+            "evidence": {"strip_rows": 180},
+        },
+    )
+
+
+# The best first. Sides are those of a 720p frame: the view at every pixel, every second, every
+# fourth; the solve at every second to eighth.
+LADDER = (
+    _rung("full", LIVE_FULL, 1600, 2, 12, 1, 2),
+    _rung("fine", LIVE_FULL, 1600, 4, 6, 1, 2),
+    _rung("half", LIVE, 800, 4, 6, 1, 2),
+    _rung("preview", LIVE, 800, 4, 3, 0, 1),
+    _rung("quick", LIVE, 800, 8, 3, 0, 0),
+    _rung("least", LIVE, 400, 8, 2, 0, 0),
+)
+DEFAULT_RUNG = LADDER[3]
