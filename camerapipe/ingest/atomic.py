@@ -58,16 +58,22 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -
 @contextmanager
 def whole_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its name when the block ends well; after an error none is left."""
-    path = Path(path)
-    check_output(path, overwrite=overwrite, suffixes=())
-    target = Path(os.path.realpath(path))  # through a link, not over it
-    temporary = target.with_name(f".camerapipe-{secrets.token_hex(8)}.tmp")
-    try:
+    with whole_path(path, overwrite=overwrite) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+
+
+@contextmanager
+def whole_path(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """Name a file, for a library that opens files itself, that takes its name in the same way."""
+    path = Path(path)
+    check_output(path, overwrite=overwrite, suffixes=())
+    target = Path(os.path.realpath(path))  # through a link, not over it
+    temporary = target.with_name(f".camerapipe-{secrets.token_hex(8)}.tmp{target.suffix}")
+    try:
+        yield temporary
+        _to_disk(temporary)
         _publish(temporary, target, overwrite)
     except FileExistsError as error:
         raise OutputError(_exists(path)) from error
@@ -109,6 +115,14 @@ def _same_file(path: Path, source: Path) -> bool:
         return os.path.samestat(path.stat(), source.stat())
     except OSError:  # one of them does not exist
         return False
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
