@@ -21,6 +21,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, Literal, TypedDict, Unpack, get_args
 
+import numpy as np
+
 from camerapipe.capture import OutputError, RequestError
 from camerapipe.ingest.atomic import whole_file
 
@@ -243,7 +245,7 @@ def _us(seconds: float) -> float:
 
 def _plain(value: Any) -> Any:
     """What JSON can say, in few digits; None for what is empty or not finite."""
-    if hasattr(value, "item"):  # a number of NumPy
+    if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
         if not math.isfinite(value):

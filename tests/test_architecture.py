@@ -14,7 +14,7 @@ LEVELS = [
     {"budget", "graph"},
     {"ingest", "pipelines", "settings", "runner", "sheet"},
     {"runtime", "trace"},
-    {"camera"},
+    {"camera", "timeline"},
     {"api"},
     {"cli"},
 ]
