@@ -31,9 +31,8 @@ function drawAxes(put, spec, x, y, box) {
     put("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) });
     put("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, spec.yText(value));
   }
-  const across = ticks(...spec.x, Math.max(2, (box.right - box.left) / 110));
-  for (const value of across.values) {
-    put("text", { x: x(value), y: box.bottom + 18, "text-anchor": "middle" }, spec.xText(value, across.step));
+  for (const [value, text] of spec.xTicks(Math.max(2, (box.right - box.left) / 110))) {
+    put("text", { x: x(value), y: box.bottom + 18, "text-anchor": "middle" }, text);
   }
   put("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom });
 }
@@ -56,6 +55,8 @@ function follow(svg, put, spec, x, box) {
   svg.addEventListener("click", (event) => found(event)?.choose?.());
 }
 
+const milliseconds = (value) => `${+value.toFixed(3)} ms`;
+const whole = (value) => (Number.isInteger(value) ? count(value) : "");
 const rectangle = (left, right, top, bottom) => `M${left.toFixed(1)} ${top.toFixed(1)}H${right.toFixed(1)}V${bottom.toFixed(1)}H${left.toFixed(1)}z`;
 const polyline = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("");
 
@@ -65,13 +66,11 @@ const groups = data.stacks.groups.map(([first, last, at, stages, spent, median, 
 const groupName = (group) => group.first === group.last ? `Frame ${count(group.first)}`
   : `Frames ${count(group.first)} to ${count(group.last)}`;
 
-function groupAxis() {
-  const all = { x: [0, Math.max(1, groups.length)], xText: (value) => {
-    const group = groups[Math.min(groups.length - 1, Math.floor(value))];
-    return Number.isInteger(value) && group ? clock(group.at, 100) : "";
-  } };
-  return all;
-}
+const groupAxis = {
+  x: [0, Math.max(1, groups.length)],
+  xTicks: (most) => moments(groups[0].at, groups[groups.length - 1].at, most)
+    .map(([at, text]) => [lowerBound(groups, "at", at - 1e-6), text]),
+};
 
 function probeGroup(value, rows) {
   const place = Math.min(groups.length - 1, Math.floor(value)), group = groups[place];
@@ -85,7 +84,7 @@ function stacksChart() {
   const sums = groups.map((group) => group.stages.reduce((sum, value) => sum + value, 0));
   chart("stacks", {
     label: "Stage times of frames, stacked, against the budget; the table below has the numbers",
-    ...groupAxis(), y: [0, 1.08 * Math.max(budget, ...sums)], yText: (value) => `${+value.toFixed(3)} ms`,
+    ...groupAxis, y: [0, 1.08 * Math.max(budget, ...sums)], yText: milliseconds,
     paint(put, x, y, box) {
       const gap = x(1) - x(0) > 4 ? 1 : 0;
       const base = groups.map(() => 0);
@@ -114,8 +113,8 @@ function overTimeChart() {
   if (!groups.length) return chart("over-time", null);
   chart("over-time", {
     label: "Latency over the run: median and longest of neighbouring frames",
-    ...groupAxis(), y: [0, 1.08 * Math.max(...groups.map((group) => group.longest))],
-    yText: (value) => `${+value.toFixed(3)} ms`,
+    ...groupAxis, y: [0, 1.08 * Math.max(...groups.map((group) => group.longest))],
+    yText: milliseconds,
     paint(put, x, y) {
       const points = (key) => polyline(groups.map((group, i) => [x(i + 0.5), y(group[key])]));
       if (data.stacks.size > 1) put("path", { class: "line thin", d: points("longest") });
@@ -133,7 +132,7 @@ function latencyChart() {
   chart("latency", {
     label: "Distribution of latency; the table below has the numbers",
     x: [edges[0], end], y: [0, 1.12 * Math.max(...counts)],
-    xText: (value) => `${+value.toFixed(3)} ms`, yText: (value) => Number.isInteger(value) ? count(value) : "",
+    xTicks: (most) => ticks(edges[0], end, most).values.map((value) => [value, milliseconds(value)]), yText: whole,
     paint(put, x, y, box) {
       const bars = counts.map((height, i) => rectangle(x(edges[i]), x(edges[i + 1]) - 1, y(height), box.bottom)).join("");
       put("path", { d: bars, style: "fill: var(--done)" });
@@ -159,47 +158,53 @@ function latencyChart() {
   });
 }
 
-function lossesChart() {
-  const { names, bins, start, width } = data.losses;
-  if (!bins.length) return chart("losses", null);
+// Losses and their lateness: the same horizontal axis for two charts, one below the other.
+function lossesCharts() {
+  const { names, bins, start, width, count: parts } = data.losses;
+  if (!bins.length) {
+    chart("losses", null);
+    document.getElementById("lateness").remove();
+    return;
+  }
   const sum = (counts) => counts.reduce((all, value) => all + value, 0);
-  const most = Math.max(...bins.map(([, counts]) => sum(counts)));
-  const worst = Math.max(0, ...bins.map(([, , , largest]) => largest ?? 0));
   const seen = {};
   const look = names.map(([fate]) => ({ fate, nth: (seen[fate] = (seen[fate] ?? -1) + 1) }));
-  const title = ([fate, stage, reason]) => [fate, stage, reason].filter(Boolean).join(", ");
+  const span = { x: [start, start + parts * width], xTicks: (most) => moments(start, start + parts * width, most) };
+  const probe = (value) => {
+    const at = Math.floor((value - start) / width), hit = bins.find(([bin]) => bin === at);
+    if (!hit) return null;
+    const from = start + at * width;
+    return { from, to: from + width, title: `${clock(from, width)} to ${clock(from + width, width)}`,
+      rows: [...names.map((name, i) => [name.filter(Boolean).join(", "), hit[1][i] ? count(hit[1][i]) : ""]),
+        ["lateness, median", hit[2] == null ? "" : ms(hit[2])], ["lateness, largest", hit[3] == null ? "" : ms(hit[3])]] };
+  };
   chart("losses", {
     label: "Frames lost over time; the table below has the numbers",
-    x: [start, start + 100 * width], y: [0, 1.15 * most],
-    xText: clock, yText: (value) => Number.isInteger(value) ? count(value) : "",
-    paint(put, x, y, box) {
-      for (const [bin, counts, median, largest] of bins) {
+    ...span, y: [0, 1.08 * Math.max(...bins.map(([, counts]) => sum(counts)))], yText: whole, probe,
+    paint(put, x, y) {
+      for (const [bin, counts] of bins) {
         let base = 0;
         const left = x(start + bin * width), right = x(start + (bin + 1) * width) - 1;
         counts.forEach((height, i) => {
           if (!height) return;
           put("path", { d: rectangle(left, right, y(base + height), y(base)),
-            style: `fill: var(--${look[i].fate}); fill-opacity: ${Math.max(0.35, 0.85 - 0.25 * look[i].nth)}` });
+            style: `fill: var(--${look[i].fate}); fill-opacity: ${Math.max(0.35, 1 - 0.3 * look[i].nth)}` });
           base += height;
         });
-        const rise = (late) => box.bottom - late / (1.15 * worst) * (box.bottom - box.top);
-        for (const [late, radius] of [[median, 2.2], [largest, 1.4]]) {
-          if (late != null && worst) put("circle", { cx: (left + right) / 2, cy: rise(late), r: radius, style: "fill: var(--ink)" });
-        }
       }
-      if (!worst) return;
-      for (const value of ticks(0, 1.15 * worst, 4).values) {
-        put("text", { x: box.right + 6, y: box.bottom - value / (1.15 * worst) * (box.bottom - box.top) + 4 }, `${+value.toFixed(3)}`);
-      }
-      put("text", { x: box.right + 6, y: box.top - 2 }, "ms");
     },
-    probe(value) {
-      const at = Math.floor((value - start) / width), hit = bins.find(([bin]) => bin === at);
-      if (!hit) return null;
-      const from = start + at * width;
-      return { from, to: from + width, title: `${clock(from, width)} to ${clock(from + width, width)}`,
-        rows: [...names.map((name, i) => [title(name), hit[1][i] ? count(hit[1][i]) : ""]),
-          ["lateness, median", hit[2] == null ? "" : ms(hit[2])], ["lateness, largest", hit[3] == null ? "" : ms(hit[3])]] };
+  });
+  const late = bins.filter(([, , median]) => median != null);
+  if (!late.length) return document.getElementById("lateness").remove();
+  chart("lateness", {
+    label: "Lateness of lost frames over time",
+    ...span, y: [0, 1.12 * Math.max(...late.map(([, , , largest]) => largest), 1e-3)], yText: milliseconds, probe,
+    paint(put, x, y) {
+      for (const [bin, , median, largest] of late) {
+        const middle = x(start + (bin + 0.5) * width);
+        put("line", { class: "stem", x1: middle, x2: middle, y1: y(median), y2: y(largest) });
+        put("circle", { class: "dot", cx: middle, cy: y(median), r: 2.6 });
+      }
     },
   });
 }
@@ -207,4 +212,4 @@ function lossesChart() {
 stacksChart();
 latencyChart();
 overTimeChart();
-lossesChart();
+lossesCharts();

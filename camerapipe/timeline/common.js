@@ -13,15 +13,8 @@ const LATE = 1, CONTENDED = 2;
 
 const word = (number) => (number == null ? "" : String(data.words[number]));
 const caveats = (number) => (number == null ? "" : data.words[number].join(", "));
-const colourOf = (kind) => `--k${stageOrder.indexOf(kind) % COLOURS}`;
-
-// Stages of the budget's track get the first colours, in their order of appearance.
-const stageOrder = data.kinds.map((_, kind) => kind)
-  .filter((kind) => data.stacks.kinds.includes(kind));
-for (const span of data.spans) {
-  const kind = span[SPAN.kind];
-  if (!span[SPAN.outer] && !stageOrder.includes(kind)) stageOrder.push(kind);
-}
+const place = new Map(data.order.map((kind, i) => [kind, i]));
+const colourOf = (kind) => `--k${place.get(kind) % COLOURS}`;
 
 function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -44,7 +37,7 @@ function ticks(low, high, most) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step + 0);
   return { step, values: found };
 }
 
@@ -85,6 +78,12 @@ const tip = {
   },
   hide() { this.box.hidden = true; },
 };
+
+// Round moments between two, as [moment, text].
+function moments(from, to, most) {
+  const { step, values } = ticks(from, to, most);
+  return values.map((value) => [value, clock(value, step)]);
+}
 
 function svgElement(name, attributes, text) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);

@@ -34,6 +34,7 @@ def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
     return {
         "tracks": _drawn_tracks(trace),
         "kinds": trace.kinds,
+        "order": coloured(trace),
         "graph": GRAPH,
         "fates": get_args(Fate),
         "frames": [_frame_row(frame, words) for frame in frames],
@@ -54,6 +55,12 @@ def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
             "moments": len(trace.moments),
         },
     }
+
+
+def coloured(trace: Trace) -> list[int]:
+    """Kinds of stages in the order of their colours: those that the budget covers come first."""
+    stages = set(trace.spans.kind[~trace.spans.outer].tolist())
+    return sorted(stages, key=lambda kind: (trace.kinds[kind][0] != GRAPH, kind))
 
 
 class _Words:
@@ -178,13 +185,13 @@ def _counter_rows(at_s: Column, values: Column) -> list[list[float | None]]:
 def _stacks(trace: Trace) -> dict[str, Any]:
     """Stage times on the budget's track, means of groups of neighbouring done frames."""
     done = [frame for frame in trace.frames if frame.fate == "done"]
-    kinds = [k for k, (track, _) in enumerate(trace.kinds) if track == GRAPH]
+    shown = [kind for kind in coloured(trace) if trace.kinds[kind][0] == GRAPH]
     place = {frame.seq: i for i, frame in enumerate(done)}
-    stages = trace.spans.where(~trace.spans.outer & np.isin(trace.spans.kind, kinds))
+    stages = trace.spans.where(~trace.spans.outer & np.isin(trace.spans.kind, shown))
     rows = np.array([place.get(seq, -1) for seq in stages.frame.tolist()], np.int64)
-    table = np.zeros((len(done), len(trace.kinds)))
-    np.add.at(table, (rows[rows >= 0], stages.kind[rows >= 0]), stages.ms[rows >= 0])
-    shown = sorted(set(stages.kind.tolist()))
+    table = np.zeros((len(done), len(shown)))
+    columns = np.searchsorted(shown, stages.kind)
+    np.add.at(table, (rows[rows >= 0], columns[rows >= 0]), stages.ms[rows >= 0])
     size = max(1, math.ceil(len(done) / MOST_GROUPS))
     spent = np.where([math.isnan(f.spent_ms) for f in done], table.sum(1),
                      [f.spent_ms for f in done]) if done else np.zeros(0)  # fmt: skip
@@ -194,7 +201,7 @@ def _stacks(trace: Trace) -> dict[str, Any]:
         part = slice(start, start + size)
         groups.append([
             done[start].seq, done[part][-1].seq, _ms(done[start].captured_s * 1000),
-            [_ms(ms) for ms in table[part][:, shown].mean(0)],
+            [_ms(ms) for ms in table[part].mean(0)],
             _ms(spent[part].max()), _ms(float(np.median(latency[part]))), _ms(latency[part].max()),
             sum(frame.late for frame in done[part]),
         ])  # fmt: skip
@@ -236,6 +243,7 @@ def _losses(frames: Sequence[Frame], summary: Summary) -> dict[str, Any]:
         "names": [[row.fate, row.stage, row.reason] for row in summary.losses],
         "start": _ms(start_ms),
         "width": _ms(width_ms),
+        "count": LOSS_BINS,
         "bins": [
             [b, counts, _ms(float(np.median(known[b]))) if known[b] else None,
              _ms(max(known[b])) if known[b] else None]

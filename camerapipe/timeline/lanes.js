@@ -33,7 +33,7 @@ const lanes = (() => {
     const ends = [];
     const strips = items.map((item) => {
       const from = item[start];
-      let strip = ends.findIndex((end) => end <= from + 1e-3);
+      let strip = ends.findIndex((end) => end <= from + 0.005);
       if (strip < 0) strip = ends.length < most ? ends.length : ends.indexOf(Math.min(...ends));
       ends[strip] = from + item[duration];
       return strip;
@@ -109,12 +109,11 @@ const lanes = (() => {
   }
 
   function drawAxis() {
-    const { step, values } = ticks(view.from, view.to, Math.max(2, (width - GUTTER) / 110));
-    for (const value of values) {
+    for (const [value, text] of moments(view.from, view.to, Math.max(2, (width - GUTTER) / 110))) {
       pen.fillStyle = colours.grid;
       pen.fillRect(Math.round(x(value)), AXIS - 4, 1, height);
       pen.fillStyle = colours.soft;
-      const text = clock(value, step), size = pen.measureText(text).width;
+      const size = pen.measureText(text).width;
       pen.fillText(text, Math.max(GUTTER, Math.min(width - size, x(value) - size / 2)), 9);
     }
   }
@@ -197,12 +196,12 @@ const lanes = (() => {
 
   // Too dense for spans: the share of each pixel's time that each stage had, stacked.
   function drawShares(row, top, tall, perPixel) {
-    const columns = Math.ceil(width - GUTTER), kinds = stageOrder.length;
+    const columns = Math.ceil(width - GUTTER), kinds = data.order.length;
     const sums = new Float32Array(columns * kinds);
     for (let i = lowerBound(row.stages, SPAN.start, view.from - longest); i < row.stages.length; i++) {
       const span = row.stages[i], from = span[SPAN.start], to = from + span[SPAN.ms];
       if (from > view.to) break;
-      const kind = stageOrder.indexOf(span[SPAN.kind]);
+      const kind = place.get(span[SPAN.kind]);
       const first = Math.max(0, Math.floor((from - view.from) / perPixel));
       for (let column = first; column < columns; column++) {
         const left = view.from + column * perPixel;
@@ -303,9 +302,9 @@ const lanes = (() => {
       return moment ? { row, moment } : null;
     }
     const strip = Math.floor((y - row.top - row.head) / ((row.height - row.head) / row.used));
-    const place = row.stages.findIndex((span, i) => row.strips[i] === strip
+    const found = row.stages.findIndex((span, i) => row.strips[i] === strip
       && span[SPAN.start] <= at && at <= span[SPAN.start] + span[SPAN.ms]);
-    return place < 0 ? null : { row, span: row.stages[place], frame: bySeq.get(row.stages[place][SPAN.frame]) ?? -1 };
+    return found < 0 ? null : { row, span: row.stages[found], frame: bySeq.get(row.stages[found][SPAN.frame]) ?? -1 };
   }
 
   function hint(event, hit) {
@@ -471,7 +470,7 @@ const lanes = (() => {
     const box = document.getElementById("legend");
     const seen = [...new Set(frames.map(fateColour))];
     const entries = [...seen.map((name) => [`--${name}`, name]),
-      ...stageOrder.map((kind) => [colourOf(kind), data.kinds[kind][1]])];
+      ...data.order.map((kind) => [colourOf(kind), data.kinds[kind][1]])];
     box.replaceChildren(...entries.map(([colour, name]) => {
       const entry = document.createElement("span");
       entry.appendChild(document.createElement("i")).style.background = `var(${colour})`;

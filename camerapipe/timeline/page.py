@@ -20,6 +20,7 @@ from camerapipe.timeline.summary import LossRow, Quantiles, StageRow, Summary, s
 
 SCRIPTS = ("common.js", "lanes.js", "charts.js")
 NOTHING = "–"
+COLOURS = 10  # --k0 to --k9 of the style
 
 
 def page(trace: Trace) -> str:
@@ -35,11 +36,12 @@ def page(trace: Trace) -> str:
         ended=escape(_ending(summary)),
         facts=_facts(summary),
         cards=_cards(summary),
-        stages=_stage_table(summary.stages),
+        stages=_stage_table(summary.stages, [trace.kinds[kind] for kind in drawn["order"]]),
         losses=_loss_table(summary.losses),
         quantiles=_quantile_table(summary),
         thinned=escape(_thinned(drawn)),
-        grouped=escape(_grouped(drawn)),
+        bars=escape(_grouped(drawn, "bar")),
+        points=escape(_grouped(drawn, "point")),
         style=_asset("page.css"),
         script="\n".join(map(_asset, SCRIPTS)),
         data=embedded(drawn),
@@ -142,15 +144,17 @@ def _unit(number: str) -> str:
     return f"{escape(value)}<small>{escape(unit)}</small>" if space else escape(value)
 
 
-def _stage_table(rows: Iterable[StageRow]) -> str:
-    heads = ("Track", "Stage", "Count", "Median ms", "p95 ms", "Max ms", "Share", "Granted ms",
+def _stage_table(rows: Iterable[StageRow], coloured: Sequence[tuple[str, str]]) -> str:
+    heads = ("Stage", "Track", "Count", "Median ms", "p95 ms", "Max ms", "Share", "Granted ms",
              "Steps", "Overruns", "Fallbacks", "Unfinished")  # fmt: skip
+    rows = list(rows)
     return _table(heads, [
-        (row.track, row.name, _big(row.count), _number(row.ms.median), _number(row.ms.p95),
+        (row.name, row.track, _big(row.count), _number(row.ms.median), _number(row.ms.p95),
          _number(row.ms.largest), _share(row.share), _number(row.granted_ms),
-         _number(row.steps), *map(_count, (row.overruns, row.fallbacks, row.unfinished)))
+         NOTHING if row.steps is None else f"{row.steps:g}",
+         *map(_count, (row.overruns, row.fallbacks, row.unfinished)))
         for row in rows
-    ], texts=2)  # fmt: skip
+    ], texts=2, colours=[coloured.index((row.track, row.name)) for row in rows])  # fmt: skip
 
 
 def _loss_table(rows: Iterable[LossRow]) -> str:
@@ -173,21 +177,30 @@ def _quantile_table(summary: Summary) -> str:
     ], texts=1)  # fmt: skip
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int) -> str:
-    """Rows as a table, the first `texts` columns as text, the others as numbers."""
+def _table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    texts: int,
+    colours: Sequence[int] = (),
+) -> str:
+    """Rows as a table: `texts` columns of text, then numbers; a patch of colour before each row."""
     if not rows:
         return '<p class="none">Nothing to tell.</p>'
     kinds = ["text"] * texts + ["num"] * (len(heads) - texts)
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>'
                    for kind, name in zip(kinds, heads, strict=True))  # fmt: skip
-    body = "\n".join(
-        "<tr>" + "".join(f'<td class="{kind}">{escape(cell)}</td>'
-                         for kind, cell in zip(kinds, row, strict=True)) + "</tr>"
-        for row in rows
-    )  # fmt: skip
+    patches = [f'<i style="background: var(--k{colour % COLOURS})"></i>' for colour in colours]
+    lines = []
+    for patch, row in zip(patches or [""] * len(rows), rows, strict=True):
+        cells = [f'<td class="{kind}">{escape(cell)}</td>'
+                 for kind, cell in zip(kinds, row, strict=True)]  # fmt: skip
+        cells[0] = cells[0].replace(">", f">{patch}", 1)
+        lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
-        f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
+        f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>\n<tbody>\n'
+        + "\n".join(lines)
+        + "\n</tbody></table></div>"
     )
 
 
@@ -202,9 +215,11 @@ def _thinned(drawn: dict[str, Any]) -> str:
     )
 
 
-def _grouped(drawn: dict[str, Any]) -> str:
+def _grouped(drawn: dict[str, Any], shape: str) -> str:
     size = drawn["stacks"]["size"]
-    return "A bar is a frame." if size == 1 else f"A bar is the mean of {size} frames in a row."
+    if size == 1:
+        return f"A {shape} is a frame."
+    return f"A {shape} stands for {size} done frames in a row."
 
 
 def _number(value: float | None, unit: str = "") -> str:

@@ -87,7 +87,7 @@ class Trace:
     run: Run
     end: dict[str, Any]  # how it ended, and what was told at the end
     tracks: tuple[str, ...]
-    kinds: tuple[tuple[str, str], ...]  # (track, stage)
+    kinds: tuple[tuple[str, str], ...]  # (track, stage); outer spans have no name
     caveats: tuple[tuple[str, ...], ...]  # the sets of caveats that occur
     frames: tuple[Frame, ...]
     spans: Spans
@@ -212,10 +212,10 @@ class _Events:
     def _span(self, event: dict[str, Any], args: dict[str, Any]) -> None:
         numbers = [event["ts"] / 1e6, event["dur"] / 1e3]
         numbers += [args.get(key, NOT_TOLD) for key in SPAN_NUMBERS]
-        kind = self.kinds((int(event["tid"]), str(event["name"])))
+        outer = event["cat"] == "outer"
+        kind = self.kinds((int(event["tid"]), "" if outer else str(event["name"])))
         caveats = self.sets(tuple(map(str, args.get("caveats", ()))))
         self.numbers.extend(map(float, numbers))
-        outer = event["cat"] == "outer"
         self.whole.extend((kind, int(args.get("frame", -1)), outer, caveats))
 
     def _frame(self, event: dict[str, Any], args: dict[str, Any]) -> None:
