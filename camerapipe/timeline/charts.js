@@ -8,8 +8,8 @@ const EDGE = { left: 52, right: 44, top: 12, bottom: 26 };
 function chart(id, spec) {
   const figure = document.getElementById(id);
   if (!spec) {
-    figure.replaceChildren(Object.assign(document.createElement("p"), { className: "none", textContent: "Nothing to draw." }));
-    figure.style.height = "auto";
+    const nothing = Object.assign(document.createElement("p"), { className: "none", textContent: "Nothing to show." });
+    figure.replaceWith(nothing);
     return;
   }
   keepDrawn(figure, () => {
@@ -31,8 +31,11 @@ function drawAxes(put, spec, x, y, box) {
     put("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) });
     put("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, spec.yText(value));
   }
+  let free = -Infinity; // frames, unlike time, may have ticks on top of each other
   for (const [value, text] of spec.xTicks(Math.max(2, (box.right - box.left) / 110))) {
+    if (x(value) < free) continue;
     put("text", { x: x(value), y: box.bottom + 18, "text-anchor": "middle" }, text);
+    free = x(value) + 56;
   }
   put("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom });
 }
@@ -84,7 +87,7 @@ function stacksChart() {
   const sums = groups.map((group) => group.stages.reduce((sum, value) => sum + value, 0));
   chart("stacks", {
     label: "Stage times of frames, stacked, against the budget; the table below has the numbers",
-    ...groupAxis, y: [0, 1.08 * Math.max(budget, ...sums)], yText: milliseconds,
+    ...groupAxis, y: [0, 1.08 * Math.max(budget, ...sums, ...groups.map((group) => group.spent))], yText: milliseconds,
     paint(put, x, y, box) {
       const gap = x(1) - x(0) > 4 ? 1 : 0;
       const base = groups.map(() => 0);
@@ -96,6 +99,7 @@ function stacksChart() {
         }).join("");
         put("path", { d: path, style: `fill: var(${colourOf(kind)})`, "shape-rendering": gap ? "auto" : "crispEdges" });
       });
+      if (data.stacks.size > 1) put("path", { class: "line thin", d: polyline(groups.map((group, i) => [x(i + 0.5), y(group.spent)])) });
       if (!budget) return;
       put("line", { class: "budget", x1: box.left, x2: box.right, y1: y(budget), y2: y(budget) });
       put("text", { class: "budget-text", x: box.right + 4, y: y(budget) + 4 }, "budget");
@@ -143,7 +147,9 @@ function latencyChart() {
       for (const part of [50, 95]) {
         const place = x(Math.min(cdf[part], end));
         put("line", { class: "mark", x1: place, x2: place, y1: box.top, y2: box.bottom });
-        put("text", { x: place + 4, y: box.top + 4 }, part === 50 ? "median" : "p95");
+        const [shift, anchor] = place < box.left + 60 ? [4, "start"] : [-4, "end"];
+        put("text", { x: place + shift, y: box.top + (part === 50 ? 4 : 20), "text-anchor": anchor },
+          part === 50 ? "median" : "p95");
       }
     },
     probe(value) {

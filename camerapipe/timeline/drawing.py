@@ -23,7 +23,7 @@ MOST_FRAMES, MOST_SPANS = 6_000, 40_000  # of the timeline: about 2 MB
 MOST_MOMENTS, MOST_POINTS = 2_000, 1_200  # of the timeline, of one counter
 MOST_GROUPS, LOSS_BINS, LATENCY_BINS = 600, 100, 60
 BLOCK = 50  # neighbouring frames of a long run that are kept or left out together
-WORST_SHARE = 0.25  # of the blocks, chosen for their failures and latencies
+WORST_SHARE = 0.25  # of the blocks, chosen for their latency
 
 
 def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
@@ -101,11 +101,8 @@ def _kept(trace: Trace) -> NDArray[np.bool_]:
     if count <= most:
         return np.ones(count, bool)
     blocks = np.arange(count) // BLOCK
-    badness = [
-        math.inf if frame.fate == "failed" else frame.latency_ms if frame.fate == "done" else 0.0
-        for frame in trace.frames
-    ]
-    worst = np.maximum.reduceat(np.array(badness), np.arange(0, count, BLOCK))
+    latency = np.array([f.latency_ms if f.fate == "done" else 0.0 for f in trace.frames])
+    worst = np.maximum.reduceat(latency, np.arange(0, count, BLOCK))
     bad = round(WORST_SHARE * most / BLOCK)
     chosen = set(np.argsort(-worst, kind="stable")[:bad].tolist())
     chosen |= set(np.linspace(0, blocks[-1], most // BLOCK - bad).round().astype(int).tolist())

@@ -168,7 +168,12 @@ const lanes = (() => {
     const typical = row.stages.length ? row.stages[row.stages.length >> 1][SPAN.ms] : 0;
     if (row.stages.length && Math.max(typical, longest / 4) < 2 * perPixel) drawShares(row, top, tall, perPixel);
     else drawSpans(row, top, tall);
-    for (const [, , at] of row.moments) drawMoment(x(at), row.top + 5);
+    let free = -Infinity;
+    for (const [, , at] of row.moments) {
+      if (x(at) < free) continue;
+      drawMoment(x(at), row.top + 5);
+      free = x(at) + 5;
+    }
     labelMoments(row);
   }
 
@@ -180,7 +185,8 @@ const lanes = (() => {
       const left = x(span[SPAN.start]), right = x(span[SPAN.start] + span[SPAN.ms]);
       if (right < GUTTER) continue;
       const y = top + row.strips[i] * strip;
-      pen.fillStyle = colours[colourOf(span[SPAN.kind]).slice(2)];
+      const colour = colours[colourOf(span[SPAN.kind]).slice(2)];
+      pen.fillStyle = colour;
       pen.fillRect(left, y, Math.max(0.75, right - left - (right - left > 4 ? 1 : 0)), strip - 1);
       if (/overrun|fallback/.test(caveats(span[SPAN.caveats]))) {
         pen.fillStyle = colours.failed;
@@ -188,7 +194,7 @@ const lanes = (() => {
       }
       const name = data.kinds[span[SPAN.kind]][1];
       if (right - left > 34 && pen.measureText(name).width < right - left - 8) {
-        pen.fillStyle = "#14181c";
+        pen.fillStyle = inkOn(colour);
         pen.fillText(name, left + 4, y + strip / 2);
       }
     }
@@ -231,6 +237,12 @@ const lanes = (() => {
     pen.fill();
   }
 
+  // Dark or light text, whichever is easier to read on a colour such as #4e79a7.
+  function inkOn(colour) {
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    return 0.3 * red + 0.59 * green + 0.11 * blue > 125 ? "#14181c" : "#ffffff";
+  }
+
   function labelMoments(row) {
     pen.fillStyle = colours.soft;
     row.moments.forEach(([, name, at, args], i) => {
@@ -251,8 +263,9 @@ const lanes = (() => {
       pen.lineTo(left, level(next));
       value = next;
     }
-    const last = row.points.length ? row.points[row.points.length - 1][0] : view.to;
-    pen.lineTo(Math.max(GUTTER, Math.min(width, x(last))), level(row.low));
+    const end = Math.max(GUTTER, Math.min(width, x(whole.to))); // a value holds until the next
+    pen.lineTo(end, level(value));
+    pen.lineTo(end, level(row.low));
     pen.globalAlpha = 0.35;
     pen.fillStyle = colours.accent;
     pen.fill();
@@ -263,10 +276,10 @@ const lanes = (() => {
     for (const row of rows) {
       const middle = row.type === "counter" ? row.top + 9 : row.top + (row.head ?? 0) + Math.min(row.height, LANE) / 2;
       pen.fillStyle = colours.ink;
-      pen.fillText(fitted(row.name), 0, middle);
+      pen.fillText(fitted(row.name), 3, middle);
       if (row.type === "counter") {
         pen.fillStyle = colours.soft;
-        pen.fillText(`to ${compact(row.high)}`, 0, row.top + 23);
+        pen.fillText(`to ${compact(row.high)}`, 3, row.top + 23);
       }
       pen.fillStyle = colours.line;
       pen.fillRect(GUTTER, row.top + row.height + GAP / 2 - 0.5, width - GUTTER, 0.5);

@@ -40,8 +40,7 @@ def page(trace: Trace) -> str:
         losses=_loss_table(summary.losses),
         quantiles=_quantile_table(summary),
         thinned=escape(_thinned(drawn)),
-        bars=escape(_grouped(drawn, "bar")),
-        points=escape(_grouped(drawn, "point")),
+        **_grouped(drawn["stacks"]["size"]),
         style=_asset("page.css"),
         script="\n".join(map(_asset, SCRIPTS)),
         data=embedded(drawn),
@@ -112,15 +111,15 @@ def _cards(summary: Summary) -> str:
     fates, latency, frames = summary.fates, summary.latency_ms, summary.frames
     spent = summary.spent_ms
     lost = ", ".join(f"{_big(fates[f])} {f}" for f in ("failed", "dropped", "cancelled"))
-    reasons = ", ".join(f"{_big(r.count)} {r.reason or r.fate}" for r in summary.losses[:2])
+    reasons = ", ".join(f"{_big(r.count)} × {r.reason or r.fate}" for r in summary.losses[:2])
+    contended = f", {_big(summary.contended)} contended, not counted" if summary.contended else ""
     in_intervals = (
         f" = {summary.latency_intervals:.1f} frame intervals" if summary.latency_intervals else ""
     )
     cards = [
         ("Frames done", _big(fates["done"]), f"of {_big(frames)}: {lost}"),
         ("Within budget", _share(summary.within_budget),
-         f"{_share(summary.within_step)} with one step more; {_big(summary.late)} late, "
-         f"{_big(summary.contended)} contended and not counted"),
+         f"{_share(summary.within_step)} with one step more; {_big(summary.late)} late{contended}"),
         ("Frames per second", _number(summary.fps), f"{_number(summary.offered_fps)} offered"),
         ("Latency, median", _part(latency, "median", "ms"),
          f"p95 {_part(latency, 'p95', 'ms')}{in_intervals}, "
@@ -186,7 +185,7 @@ def _table(
 ) -> str:
     """Rows as a table: `texts` columns of text, then numbers; a patch of colour before each row."""
     if not rows:
-        return '<p class="none">Nothing to tell.</p>'
+        return ""
     kinds = ["text"] * texts + ["num"] * (len(heads) - texts)
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>'
                    for kind, name in zip(kinds, heads, strict=True))  # fmt: skip
@@ -205,21 +204,29 @@ def _table(
 
 
 def _thinned(drawn: dict[str, Any]) -> str:
+    """What the timeline leaves out."""
     shown, total = len(drawn["frames"]), drawn["totals"]["frames"]
-    if shown == total:
-        return f"All {_big(total)} frames are shown."
-    return (
-        f"{_big(shown)} of {_big(total)} frames are shown: blocks of neighbours, evenly spaced and "
-        "where latency was worst; hatched stretches are left out. All numbers and the other charts "
-        "come from all frames."
-    )
+    moments, all_moments = len(drawn["moments"]), drawn["totals"]["moments"]
+    text = f"All {_big(total)} frames are shown."
+    if shown < total:
+        text = (
+            f"{_big(shown)} of {_big(total)} frames are shown: blocks of neighbours, evenly spaced "
+            "and where latency was worst; hatched stretches are left out. All numbers and the "
+            "other charts come from all frames."
+        )
+    if moments < all_moments:
+        text += f" {_big(moments)} of {_big(all_moments)} events are shown."
+    return text
 
 
-def _grouped(drawn: dict[str, Any], shape: str) -> str:
-    size = drawn["stacks"]["size"]
+def _grouped(size: int) -> dict[str, str]:
+    """What a bar and a point of the charts over the run stand for."""
     if size == 1:
-        return f"A {shape} is a frame."
-    return f"A {shape} stands for {size} done frames in a row."
+        return {"bars": "A bar is a frame.", "points": "Of every done frame."}
+    return {
+        "bars": f"A bar is the mean of {size} frames in a row, the grey line the longest of them.",
+        "points": f"Median, and in grey the longest, of {size} done frames in a row.",
+    }
 
 
 def _number(value: float | None, unit: str = "") -> str:

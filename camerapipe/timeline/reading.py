@@ -117,6 +117,14 @@ def read_trace(path: Path) -> Trace:
         raise CaptureError(f"{path}: does not say what was run ({error})") from error
 
 
+def _real(value: Any) -> float:
+    """A number that is not infinite."""
+    number = float(value)
+    if abs(number) == float("inf"):
+        raise ValueError("a number is infinite")
+    return number
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
@@ -210,12 +218,12 @@ class _Events:
             self.names[int(event["tid"])] = str(args["name"])
 
     def _span(self, event: dict[str, Any], args: dict[str, Any]) -> None:
-        numbers = [event["ts"] / 1e6, event["dur"] / 1e3]
+        numbers = [_real(event["ts"]) / 1e6, _real(event["dur"]) / 1e3]
         numbers += [args.get(key, NOT_TOLD) for key in SPAN_NUMBERS]
         outer = event["cat"] == "outer"
         kind = self.kinds((int(event["tid"]), "" if outer else str(event["name"])))
         caveats = self.sets(tuple(map(str, args.get("caveats", ()))))
-        self.numbers.extend(map(float, numbers))
+        self.numbers.extend(map(_real, numbers))
         self.whole.extend((kind, int(args.get("frame", -1)), outer, caveats))
 
     def _frame(self, event: dict[str, Any], args: dict[str, Any]) -> None:
@@ -224,16 +232,16 @@ class _Events:
             raise ValueError(f"frame {seq} ends twice")
         if args["fate"] not in FATES:
             raise ValueError(f"fate {args['fate']!r} of frame {seq}")
-        numbers: list[Any] = [float(args.get(key, NOT_TOLD)) for key in FRAME_NUMBERS]
+        numbers: list[Any] = [_real(args.get(key, NOT_TOLD)) for key in FRAME_NUMBERS]
         words: list[Any] = [self._shared(args.get(key)) for key in FRAME_WORDS]
         self.frames[seq] = Frame(
             seq,
-            event["ts"] / 1e6,
+            _real(event["ts"]) / 1e6,
             args["fate"],
             bool(args.get("late")),
             bool(args.get("contended")),
             self._shared(tuple(map(str, args.get("caveats", ())))),
-            float(args["latency_ms"]),
+            _real(args["latency_ms"]),
             *numbers,
             *words,
         )
@@ -244,9 +252,9 @@ class _Events:
 
     def _moment(self, event: dict[str, Any], args: dict[str, Any]) -> None:
         if event["cat"] == "event":  # the ends of frames are known from the frames
-            at_s = event["ts"] / 1e6
+            at_s = _real(event["ts"]) / 1e6
             self.moments.append((int(event["tid"]), str(event["name"]), at_s, args))
 
     def _counter(self, event: dict[str, Any], args: dict[str, Any]) -> None:
-        pair = (event["ts"] / 1e6, float(args["value"]))
+        pair = (_real(event["ts"]) / 1e6, _real(args["value"]))
         self.counters.setdefault(str(event["name"]), array("d")).extend(pair)

@@ -31,7 +31,8 @@ class Quantiles:
     @classmethod
     def of(cls, values: Iterable[float]) -> Quantiles | None:
         """Of those values that are known; None where none is."""
-        known = np.array([value for value in values if not math.isnan(value)])
+        known = np.fromiter(values, np.float64)
+        known = known[~np.isnan(known)]
         if not known.size:
             return None
         return cls(*map(float, np.quantile(known, (0.5, 0.95, 0.99, 1.0))))
