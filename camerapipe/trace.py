@@ -21,6 +21,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, Literal, TypedDict, Unpack, get_args
 
+import numpy as np
+
 from camerapipe.capture import OutputError, RequestError
 from camerapipe.ingest.atomic import whole_file
 
@@ -30,7 +32,7 @@ ENDS = "ends"  # the track of frames that were not done
 PROCESS = 1  # the one process of the viewer
 Fate = Literal["done", "failed", "dropped", "cancelled"]
 Mode = Literal["measured", "simulated"]
-HEAD = b'{"displayTimeUnit":"ms","traceEvents":[\n'
+HEAD, TAIL = b'{"traceEvents":[\n', b'\n],"displayTimeUnit":"ms","otherData":%s}\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,13 +141,14 @@ class Tracer:
         **args: Unpack[StageArgs],
     ) -> None:
         """Add a stage of a frame, or what surrounds stages (`outer`)."""
+        start, end = self._us(start_s), self._us(end_s)
         self._add(
             track,
             ph="X",
             cat="outer" if outer else "stage",
             name=name,
-            ts=self._us(start_s),
-            dur=max(0, _us(end_s - start_s)),
+            ts=start,
+            dur=max(0, _short(end - start)),  # of the rounded ends: neighbours stay neighbours
             args={"frame": frame, **args},
         )
 
@@ -196,7 +199,7 @@ class Tracer:
             if self._file is None:
                 return
             about = {"format": FORMAT, "run": asdict(self._run), "end": {"ended": ended} | facts}
-            self._put(b'\n],"otherData":' + _encode(_plain(about)) + b"}\n")
+            self._put(TAIL % _encode(_plain(about)))
             self._file = None
         error = self._error
         self._output.__exit__(type(error) if error else None, error, None)
@@ -232,18 +235,18 @@ class Tracer:
             self._error = error
 
     def _us(self, at_s: float) -> float:
-        return _us(at_s - self._origin_s)
+        return _short((at_s - self._origin_s) * 1e6)
 
 
-def _us(seconds: float) -> float:
-    """Microseconds to the nanosecond; whole numbers without a fraction."""
-    value = round(seconds * 1e6, 3)
-    return int(value) if value == int(value) else value
+def _short(value: float) -> float:
+    """To 3 places (of microseconds: a nanosecond); whole numbers without a fraction."""
+    rounded = round(float(value), 3)
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _plain(value: Any) -> Any:
     """What JSON can say, in few digits; None for what is empty or not finite."""
-    if hasattr(value, "item"):  # a number of NumPy
+    if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
         if not math.isfinite(value):

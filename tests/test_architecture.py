@@ -14,7 +14,7 @@ LEVELS = [
     {"budget", "graph"},
     {"ingest", "live", "pipelines", "settings", "runner", "sheet", "synthetic"},
     {"runtime", "trace"},
-    {"camera"},
+    {"camera", "timeline"},
     {"api", "stream"},
     {"cli"},
 ]
