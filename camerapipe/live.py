@@ -41,7 +41,6 @@ from stages.bokeh import (
 )
 from stages.capture_check import CheckParams, judge
 from stages.finish import FinishParams, finish
-from stages.grid import lift
 from stages.highlights import HighlightsParams, recover_highlights
 from stages.laplacian import LaplacianParams, grid_laplacian
 from stages.params import Params
@@ -61,7 +60,7 @@ from stages.steady import (
 )
 from stages.tone import encode
 from stages.upsample import UpsampleParams
-from stages.view import ViewParams, guide_at, light_at, solve_grid, working_grid
+from stages.view import ViewParams, gather_cells, guide_at, light_at, solve_grid, working_grid
 
 # fmt: off
 SEE = (
@@ -95,8 +94,8 @@ SOLVE = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
     Node("guide", guide_at, ("view", "grid", "half_grid"), "guide", cost=1),
     Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
-    Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=3),
-    Node("samples", lift, ("sparse", "half_grid"), "samples", cost=1),
+    Node("bounds", gather_cells, ("free_evidence", "half_grid"), "bounds", cost=3),
+    Node("samples", gather_cells, ("sparse", "half_grid"), "samples", cost=1),
     Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
     Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
     Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
@@ -146,6 +145,10 @@ LIVE = Graph("live", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *SHOW), LIVE_
 LIVE_FULL = Graph("live-full", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *RENDER), LIVE_OUTPUTS)
 
 
+FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs
+STRIP_ROWS = 180  # half a view of 720p, so that two workers share it evenly
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One way to compute a frame: a graph, and what differs from the defaults of its stages."""
@@ -173,32 +176,30 @@ QUICK_CHECK = {
 }
 
 
-def _rung(
-    name: str, graph: Graph, side_px: int, step: int, steps: int, updates: int, octaves: int
-) -> Rung:
-    solve = {"iterations": steps, "bound_updates": updates, "tolerance_px": 0.02}
+def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: int) -> Rung:
+    """Rung for a 720p frame: steps of its view and of its solve, solver steps, coarse octaves."""
     return Rung(
         name,
         graph,
         {
-            "view": {"working_side_px": side_px, "solve_step": step},
-            "propagate": solve,
+            "view": {"working_side_px": FRAME_SIDE_PX // view, "solve_step": solve},
+            "propagate": {"iterations": steps, "bound_updates": int(graph is LIVE_FULL)},
             "coarse": {"octaves": octaves},
+            # The same blur as in a photograph of the frame's size, at every step of the view.
+            "radius": {"focus_floor_px": 0.96 / view, "focus_ceiling_px": 1.5 / view},
             "check": QUICK_CHECK,
-            "blur": {"strip_rows": 180},
-            "evidence": {"strip_rows": 180},
+            "blur": {"strip_rows": STRIP_ROWS},
+            "evidence": {"strip_rows": STRIP_ROWS},
         },
     )
 
 
-# The best first. Sides are those of a 720p frame: the view at every pixel, every second, every
-# fourth; the solve at every second to eighth.
-LADDER = (
-    _rung("full", LIVE_FULL, 1600, 2, 12, 1, 2),
-    _rung("fine", LIVE_FULL, 1600, 4, 6, 1, 2),
-    _rung("half", LIVE, 800, 4, 6, 1, 2),
-    _rung("preview", LIVE, 800, 4, 3, 0, 1),
-    _rung("quick", LIVE, 800, 8, 3, 0, 0),
-    _rung("least", LIVE, 400, 8, 2, 0, 0),
+LADDER = (  # the best first
+    _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
+    _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
+    _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
+    _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
+    _rung("quick", LIVE, view=2, solve=8, steps=2, octaves=0),
+    _rung("least", LIVE, view=4, solve=8, steps=2, octaves=0),
 )
 DEFAULT_RUNG = LADDER[3]

@@ -181,7 +181,7 @@ def _flower(shape: tuple[int, int], height: int, rng: Random) -> Array:
 def _noise(size: tuple[int, int], seed: int) -> Array:
     shape = size[0] + NOISE_TILE, size[1] + NOISE_TILE, 3
     rng = np.random.default_rng([seed, *size])
-    return np.float32(NOISE_CODES) * rng.standard_normal(shape, np.float32)
+    return np.asarray(NOISE_CODES * rng.standard_normal(shape, np.float32), np.float32)
 
 
 DEPTHS = (0.0, 0.5, 1.0)  # from back to front

@@ -19,10 +19,10 @@ from stages.params import Array
 from stages.steady.memory import Memory
 from stages.steady.track import Motion, SteadyParams, warp
 
-NEIGHBOURHOOD = 6.0  # cells, Gaussian over which changes of blur are averaged
+NEIGHBOURHOOD = 21  # cells; changes of blur are means over windows of this side
 LEAST_COMMON = 0.02  # mean confidence that two frames must share to be compared
 CHANGE_RAMP = 0.4  # share of the largest change from which on memory is shortened
-MOVING = 1.0  # cells a frame; motion that halves the memory, which every move blurs a little
+MOVING = 3.0  # cells a frame; motion that halves the memory, which every move blurs a little
 
 
 class History(NamedTuple):
@@ -112,7 +112,8 @@ def _unchanged(sparse: BlurMap, edges: BlurMap, age: Array, params: SteadyParams
     """Share of its memory that every cell keeps; None where the focus of the picture changed."""
     common = np.minimum(sparse.confidence, edges.confidence * (age > 0))
     planes = np.dstack([common, common * (sparse.sigma - edges.sigma), common * edges.sigma])
-    around = cv2.GaussianBlur(planes, (0, 0), NEIGHBOURHOOD, borderType=cv2.BORDER_CONSTANT)
+    window = (NEIGHBOURHOOD, NEIGHBOURHOOD)
+    around = cv2.boxFilter(planes, -1, window, borderType=cv2.BORDER_CONSTANT)
     support, change, blur = (around[..., k] for k in range(3))
     view_step = sparse.grid.step / 2
     largest = params.focus_change_px * view_step * support + params.focus_change * blur

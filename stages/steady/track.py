@@ -9,6 +9,7 @@ the picture, the scene has changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -23,7 +24,7 @@ from stages.steady.memory import Memory
 WINDOW = 7  # cells; differences between frames are means over it
 BETTER = 0.7  # motion explains a difference if it leaves less than this share of it,
 NOISE_CODES = 1.0  # and this much: less is noise
-ALIKE_CODES = (4.0, 10.0)  # mean difference up to which a place is the same, and no longer is
+ALIKE_CODES = (5.0, 12.0)  # mean difference up to which a place is the same, and no longer is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class SteadyParams(Params):
     focus_change_px: float = param(
         0.35, 0.01, 8.0, unit="px", help="change of blur that drops memory, per step of the view"
     )
-    focus_change: float = param(0.15, 0.0, 1.0, help="the same as a share of the blur, on top")
+    focus_change: float = param(0.2, 0.0, 1.0, help="the same as a share of the blur, on top")
 
 
 class Motion(NamedTuple):
@@ -87,13 +88,17 @@ def track(view: Array, grid: Grid, memory: Memory | None, params: SteadyParams) 
 
 def warp(planes: npt.NDArray[np.generic], flow: Array) -> npt.NDArray[np.generic]:
     """Values at where each cell was: bilinear, the outermost repeated."""
-    y, x = np.indices(flow.shape[:2], np.float32)
+    aim = flow + _places(flow.shape[:2])
     return np.asarray(
-        cv2.remap(
-            planes, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    )  # fmt: skip
+        cv2.remap(planes, aim, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+@lru_cache(maxsize=4)
+def _places(shape: tuple[int, ...]) -> Array:
+    """Coordinates (x, y) of every cell."""
+    y, x = np.indices(shape, np.float32)
+    return np.dstack([x, y])
 
 
 def _flow(look: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8]) -> Array:
