@@ -49,11 +49,6 @@ def test_blurred_everywhere_has_no_subject():
     assert (found.code, found.severity) == ("no_sharp_subject", Severity.BLOCKING)
 
 
-def test_motion_in_one_direction_is_shake():
-    kernel = np.full((1, 15), 1 / 15, np.float32)
-    assert verdict(cv2.filter2D(texture(), -1, kernel)).code == "shaken"
-
-
 def test_dark_and_noisy():
     rng = np.random.default_rng(1)
     dark = texture() * 0.12 + rng.normal(0, 0.03, (600, 900, 1)).astype(np.float32)
