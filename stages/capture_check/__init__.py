@@ -7,7 +7,16 @@ explain it, say what to do, and are doubted where the picture contradicts them.
 """
 
 from stages.capture_check.evidence import Evidence, gather_evidence
+from stages.capture_check.explain import Optics, UnknownOptics
 from stages.capture_check.params import CheckParams
-from stages.capture_check.verdict import NEGATIVE_CODES, Optics, judge
+from stages.capture_check.verdict import NEGATIVE_CODES, judge
 
-__all__ = ["NEGATIVE_CODES", "CheckParams", "Evidence", "Optics", "gather_evidence", "judge"]
+__all__ = [
+    "NEGATIVE_CODES",
+    "CheckParams",
+    "Evidence",
+    "Optics",
+    "UnknownOptics",
+    "gather_evidence",
+    "judge",
+]

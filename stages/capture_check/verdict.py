@@ -2,70 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from stages.capture_check.evidence import Evidence
+from stages.capture_check.explain import Optics, UnknownOptics, explain, nearest_m
 from stages.capture_check.params import CheckParams
 from stages.findings import Finding, Severity
-from stages.optics import Lens
 
 NEGATIVE_CODES = frozenset(
     {"too_dark_or_noisy", "too_few_edges", "no_sharp_subject", "everything_in_focus"}
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Optics:
-    """What the metadata say: the lens, where it focused (unknown: None), the size of the file."""
-
-    lens: Lens
-    distance_mm: float | None
-    shape: tuple[int, int]
-
-
-def judge(evidence: Evidence, optics: Optics | None, params: CheckParams) -> tuple[Finding, ...]:
+def judge(
+    evidence: Evidence, optics: Optics | UnknownOptics | None, params: CheckParams
+) -> tuple[Finding, ...]:
     """Turn evidence and optics into findings: the picture's verdict first.
 
     Parameters
     ----------
     evidence : Evidence
         Of `gather_evidence`.
-    optics : Optics or None
-        None where the metadata do not allow it.
+    optics : Optics or UnknownOptics or None
+        None where there are no metadata to speak of, as for an array.
     params : CheckParams
         Thresholds.
 
     Returns
     -------
     tuple of Finding
-        Exactly one verdict, then what the optics say.
+        Exactly one verdict, then what the optics say, and whether the picture contradicts them.
     """
-    verdict = _verdict(evidence, optics, params)
-    return (verdict, *(_optics_findings(optics, params) if optics else ()))
+    verdict = _verdict(evidence, optics if isinstance(optics, Optics) else None, params)
+    return (verdict, *explain(verdict, evidence, optics, params))
 
 
 def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Finding:
     """Judge the picture; the first rule that matches wins."""
-    blocking, warning, info = Severity.BLOCKING, Severity.WARNING, Severity.INFO
+    return _unusable(seen, limits) or _unsharp(seen, limits) or _defocus(seen, optics, limits)
+
+
+def _unusable(seen: Evidence, limits: CheckParams) -> Finding | None:
+    """Too dark, too noisy or too empty to see blur at all."""
     if seen.signal_to_noise < limits.least_signal:
         return Finding(
-            "too_dark_or_noisy", blocking,
-            "Too dark or too noisy to measure blur. Use more light or a lower ISO.",
+            "too_dark_or_noisy", Severity.BLOCKING,
+            f"Too dark or too noisy to measure blur: bright parts are {seen.signal_to_noise:.0f} "
+            f"times the noise, {limits.least_signal:.0f} are needed. Use more light or a lower "
+            "ISO.",
             seen.signal_to_noise, limits.least_signal,
         )  # fmt: skip
     if seen.edges_per_megapixel < limits.least_edges or seen.cover < limits.least_cover:
         few = seen.edges_per_megapixel < limits.least_edges
+        found = (
+            f"{seen.edges_per_megapixel:.0f} edge pixels per megapixel, {limits.least_edges} are"
+            if few
+            else f"on {100 * seen.cover:.0f} % of the picture, {100 * limits.least_cover:.0f} % are"
+        )
         return Finding(
-            "too_few_edges", blocking,
-            "Not enough detail (edges) to measure blur. Include a structured subject and "
-            "background.",
+            "too_few_edges", Severity.BLOCKING,
+            f"Not enough detail (edges) to measure blur: {found} needed. Include a structured "
+            "subject and background.",
             seen.edges_per_megapixel if few else seen.cover,
             limits.least_edges if few else limits.least_cover,
         )  # fmt: skip
+    return None
+
+
+def _unsharp(seen: Evidence, limits: CheckParams) -> Finding | None:
+    """Shaken, or nothing in focus. A shaken picture in which nothing is sharp is no better."""
     nothing_sharp = seen.sharpest_sigma > limits.sharp_sigma_px
     if seen.shake_contrast > limits.shake_contrast:
         return Finding(
-            "shaken", blocking if nothing_sharp else warning,
+            "shaken", Severity.BLOCKING if nothing_sharp else Severity.WARNING,
             "The picture is shaken: detail is lost along one direction, even where it is sharpest "
             f"(contrast {seen.shake_contrast:.1f}, limit {limits.shake_contrast:.1f}). Hold still "
             "or use a shorter exposure.",
@@ -73,12 +80,17 @@ def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Find
         )  # fmt: skip
     if nothing_sharp:
         return Finding(
-            "no_sharp_subject", blocking,
+            "no_sharp_subject", Severity.BLOCKING,
             "No sharp subject: the whole picture is out of focus "
             f"(sigma {seen.sharpest_sigma:.1f} px at {seen.view_side_px} px). Refocus and take it "
             "again.",
             seen.sharpest_sigma, limits.sharp_sigma_px,
         )  # fmt: skip
+    return None
+
+
+def _defocus(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Finding:
+    """How much blur there is to magnify."""
     blurred = seen.blurriest_sigma
     if (
         blurred > limits.present_sigma_px
@@ -86,56 +98,22 @@ def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Find
         or seen.coarse_share_very_blurred >= limits.coarse_share
     ):
         return Finding(
-            "defocus_present", info,
+            "defocus_present", Severity.INFO,
             f"Background blur found (sigma {blurred:.1f} px at {seen.view_side_px} px); it can be "
             "magnified.",
             blurred, limits.present_sigma_px,
         )  # fmt: skip
     if blurred > limits.weak_sigma_px or seen.share_blurred > limits.weak_share:
         return Finding(
-            "defocus_weak", warning,
+            "defocus_weak", Severity.WARNING,
             f"Only slight background blur (sigma {blurred:.1f} px at {seen.view_side_px} px): the "
             "effect will be subtle. Move closer to the subject, or the background farther away.",
             blurred, limits.present_sigma_px,
         )  # fmt: skip
-    nearer = f"nearer than {_nearest_m(optics, limits):.2g} m with this lens" if optics else ""
-    advice = f"Move closer ({nearer})" if nearer else "Move closer"
+    nearer = f" (nearer than {nearest_m(optics, limits):.2g} m with this lens)" if optics else ""
     return Finding(
-        "everything_in_focus", warning,
-        f"Everything is in focus, there is no blur to magnify. {advice} or focus on something "
-        "near.",
+        "everything_in_focus", Severity.WARNING,
+        f"Everything is in focus, there is no blur to magnify. Move closer{nearer} or focus on "
+        "something near.",
         blurred, limits.weak_sigma_px,
     )  # fmt: skip
-
-
-def _optics_findings(optics: Optics, limits: CheckParams) -> tuple[Finding, ...]:
-    lens, nearest_m = optics.lens, _nearest_m(optics, limits)
-    reach_m = lens.hyperfocal_mm / 1000
-    coc_um = lens.circle_of_confusion_mm * 1000
-    hyperfocal = Finding(
-        "hyperfocal", Severity.INFO,
-        f"Hyperfocal distance {reach_m:.2f} m (f = {lens.focal_length_mm:g} mm, "
-        f"f/{lens.f_number:g}, circle of confusion {coc_um:.1f} um). For a clear effect focus "
-        f"nearer than {nearest_m:.2f} m.",
-        reach_m,
-    )  # fmt: skip
-    if optics.distance_mm is None:
-        return (hyperfocal,)
-    blur_px = lens.background_blur_mm(optics.distance_mm) / lens.pixel_mm(optics.shape)
-    at_view = blur_px * min(limits.view_side_px / max(optics.shape), 1.0)
-    predicted = Finding(
-        "background_blur", Severity.INFO,
-        f"Focused at {optics.distance_mm / 1000:.2f} m, the far background is blurred to a "
-        f"diameter of {blur_px:.1f} px of the file ({at_view:.1f} px at {limits.view_side_px} px)"
-        + (": too little to see." if at_view < 1 else "."),
-        at_view, limits.wanted_blur_px,
-    )  # fmt: skip
-    return hyperfocal, predicted
-
-
-def _nearest_m(optics: Optics, limits: CheckParams) -> float:
-    """Distance within which the background is blurred by `wanted_blur_px` at the first look."""
-    view_pixel = optics.lens.pixel_mm(optics.shape) * max(
-        max(optics.shape) / limits.view_side_px, 1.0
-    )
-    return optics.lens.distance_for_blur_mm(limits.wanted_blur_px * view_pixel) / 1000
