@@ -72,14 +72,15 @@ def _unknown(missing: tuple[str, ...]) -> Finding:
 
 
 def _hyperfocal(optics: Optics, limits: CheckParams, note: str = "") -> Finding:
+    """Hyperfocal distance; its limit is the distance to step nearer than."""
     lens, reach_m = optics.lens, optics.lens.hyperfocal_mm / 1000
-    coc_um = lens.circle_of_confusion_mm * 1000
+    coc_um, nearer_m = lens.circle_of_confusion_mm * 1000, nearest_m(optics, limits)
     return Finding(
         "hyperfocal", Severity.INFO,
         f"Hyperfocal distance {reach_m:.2f} m (f = {lens.focal_length_mm:g} mm, "
         f"f/{lens.f_number:g}, circle of confusion {coc_um:.1f} um). For a clear effect focus "
-        f"nearer than {nearest_m(optics, limits):.2f} m.{note}",
-        reach_m,
+        f"nearer than {nearer_m:.2f} m.{note}",
+        reach_m, nearer_m,
     )  # fmt: skip
 
 
