@@ -5,38 +5,46 @@ from __future__ import annotations
 import math
 
 from camerapipe.capture import Capture, CaptureMeta, RequestError
-from stages.capture_check import Optics
+from stages.capture_check import Optics, UnknownOptics
 from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
 
 
-def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | None:
-    """Lens and sensor of a capture of that shape; None where the metadata do not say enough."""
+def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | UnknownOptics:
+    """Lens and sensor of a capture of that shape, or what the metadata leave out."""
     focal, fnumber = meta.focal_length_mm.value, meta.f_number.value
-    if not focal or not fnumber:
-        return None
-    diagonal = None
-    if equivalent := meta.focal_length_35mm.value:
-        diagonal = FULL_FRAME_DIAGONAL_MM * focal / equivalent
-    elif width := meta.sensor_width_mm.value:
-        diagonal = width * math.hypot(*shape) / max(shape)
-    if diagonal is None:
-        return None
-    return Lens(focal_length_mm=focal, f_number=fnumber, sensor_diagonal_mm=diagonal)
+    equivalent, width = meta.focal_length_35mm.value, meta.sensor_width_mm.value
+    if focal and fnumber and (equivalent or width):
+        if equivalent:
+            diagonal = FULL_FRAME_DIAGONAL_MM * focal / equivalent
+        else:
+            diagonal = (width or 0.0) * math.hypot(*shape) / max(shape)
+        return Lens(focal_length_mm=focal, f_number=fnumber, sensor_diagonal_mm=diagonal)
+    said = {
+        "the focal length": focal,
+        "the f-number": fnumber,
+        "the size of the sensor": equivalent or width,
+    }
+    return UnknownOptics(tuple(name for name, value in said.items() if not value))
 
 
-def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | None:
-    """Optics of a capture; `distance_m` overrides what the metadata say of the focus distance."""
+def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | UnknownOptics | None:
+    """Optics of a capture; None for an array, which has no metadata to speak of.
+
+    `distance_m` overrides what the metadata say of the focus distance.
+    """
+    if capture.kind == "array":
+        return None
     shape = (capture.linear.shape[0], capture.linear.shape[1])
     lens = lens_from(capture.meta, shape)
-    if lens is None:
-        return None
-    if distance_m is None:
-        distance_m = capture.meta.subject_distance_m.value
-        if distance_m is not None and distance_m * 1000 <= lens.focal_length_mm:
-            distance_m = None  # a file may be wrong; a person is told
-    elif not (math.isfinite(distance_m) and distance_m * 1000 > lens.focal_length_mm):
-        raise RequestError(
-            f"distance: expected metres beyond the focal length of "
-            f"{lens.focal_length_mm:g} mm; got {distance_m:g}"
-        )
-    return Optics(lens, None if distance_m is None else distance_m * 1000, shape)
+    least_m = lens.focal_length_mm / 1000 if isinstance(lens, Lens) else 0.0
+    if distance_m is not None and not (math.isfinite(distance_m) and distance_m > least_m):
+        beyond = f"the focal length of {least_m * 1000:g} mm" if least_m else "0"
+        raise RequestError(f"distance: expected metres beyond {beyond}; got {distance_m:g}")
+    if isinstance(lens, UnknownOptics):
+        return lens
+    if distance_m is not None:
+        return Optics(lens, distance_m * 1000, shape, told=True)
+    said_m = capture.meta.subject_distance_m.value
+    if said_m is not None and said_m <= least_m:
+        said_m = None  # a file may be wrong; a person is told
+    return Optics(lens, None if said_m is None else said_m * 1000, shape)

@@ -49,11 +49,6 @@ def test_blurred_everywhere_has_no_subject():
     assert (found.code, found.severity) == ("no_sharp_subject", Severity.BLOCKING)
 
 
-def test_motion_in_one_direction_is_shake():
-    kernel = np.full((1, 15), 1 / 15, np.float32)
-    assert verdict(cv2.filter2D(texture(), -1, kernel)).code == "shaken"
-
-
 def test_dark_and_noisy():
     rng = np.random.default_rng(1)
     dark = texture() * 0.12 + rng.normal(0, 0.03, (600, 900, 1)).astype(np.float32)
@@ -82,6 +77,48 @@ def test_optics_findings_carry_their_numbers():
     blur_px = LENS.background_blur_mm(500) / LENS.pixel_mm((2448, 3264))
     assert f"{blur_px:.1f} px of the file" in background.message
     assert background.value == pytest.approx(blur_px * 1280 / 3264)
+
+
+def seen(**changes):
+    """Evidence of a picture that is sharp everywhere, but for the changes."""
+    sharp = check.Evidence(
+        signal_to_noise=200, edges_per_megapixel=50_000, cover=0.9, sharpest_sigma=0.3,
+        blurriest_sigma=0.6, share_blurred=0, share_very_blurred=0, coarse_share_very_blurred=0,
+        shake_contrast=0.1, view_side_px=1280,
+    )  # fmt: skip
+    return sharp._replace(**changes)
+
+
+def codes(evidence, distance_mm, **told):
+    optics = Optics(LENS, distance_mm, (2448, 3264), **told)
+    return [finding.code for finding in check.judge(evidence, optics, CheckParams())]
+
+
+def test_a_distance_that_promises_blur_where_there_is_none_is_doubted():
+    assert codes(seen(), 400.0)[-1] == "distance_contradicted"
+    assert codes(seen(blurriest_sigma=3.0), 400.0)[-1] == "background_blur"
+    assert codes(seen(), 1200.0)[-1] == "background_blur"  # weak blur: within the uncertainty
+    assert codes(seen(), None)[-1] == "hyperfocal"
+
+
+def test_a_distance_that_excludes_blur_where_there_is_some_is_doubted():
+    assert codes(seen(blurriest_sigma=3.0), 9000.0)[-1] == "distance_contradicted"
+    assert codes(seen(), 9000.0)[-1] == "background_blur"
+
+
+def test_a_doubt_has_both_numbers_and_says_who_claimed_the_distance():
+    for told, who in ((True, "You say"), (False, "The file says")):
+        optics = Optics(LENS, 400.0, (2448, 3264), told=told)
+        doubt = check.judge(seen(), optics, CheckParams())[-1]
+        promised = LENS.background_blur_mm(400) / LENS.pixel_mm((2448, 3264)) * 1280 / 3264 / 4
+        assert doubt.limit == pytest.approx(promised) and doubt.value == 0.6
+        assert doubt.message.startswith(f"{who} it was focused at 0.40 m")
+        assert f"sigma {promised:.1f} px at 1280 px" in doubt.message
+        assert "show 0.6 px" in doubt.message
+
+
+def test_no_optics_gives_the_verdict_alone():
+    assert len(check.judge(seen(), None, CheckParams())) == 1
 
 
 def test_what_people_say_of_real_pictures(shared_data):

@@ -1,0 +1,142 @@
+"""Live guidance: from the findings of successive frames to one advice that does not flicker.
+
+The check judges every frame by itself; a person needs a moment to read and to act. An advice is
+replaced when most frames of the last `hold_ms` agree on another, and was shown for as long itself.
+What stops a picture (nothing sharp, too dark) replaces it sooner. Pure: state in, state out, time
+is a number that the caller gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from stages.findings import Finding, Severity
+from stages.params import Params, param
+
+WORDS = {  # verdict of the check: code and text of the advice
+    "too_dark_or_noisy": ("more_light", "more light"),
+    "too_few_edges": ("find_detail", "point at something with detail"),
+    "no_sharp_subject": ("refocus", "nothing is sharp: refocus"),
+    "shaken": ("hold_still", "hold still"),
+    "everything_in_focus": ("move_closer", "move closer"),
+    "defocus_weak": ("move_closer", "move closer"),
+    "defocus_present": ("shoot", "good: shoot now"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceParams(Params):
+    """How long the check must say something before a person is told."""
+
+    hold_ms: float = param(
+        600.0, 0.0, 10_000.0, unit="ms", help="an advice replaces another after this time"
+    )
+    urgent_hold_ms: float = param(
+        250.0, 0.0, 10_000.0, unit="ms", help="one that stops the picture replaces it after this"
+    )
+    agreement: float = param(
+        0.75, 0.5, 1.0, help="share of the frames of that time that must say the same"
+    )
+    least_frames: int = param(3, 1, 100, help="frames that are asked, however few there are")
+
+
+class Advice(NamedTuple):
+    """What to do now, in words that fit on a viewfinder."""
+
+    code: str
+    text: str
+    severity: Severity
+
+
+class Frame(NamedTuple):
+    """What one frame by itself would advise."""
+
+    time_ms: float
+    advice: Advice
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceState:
+    """What is shown, since when, and what the last frames would have advised."""
+
+    shown: Advice | None = None
+    since_ms: float = 0.0
+    frames: tuple[Frame, ...] = ()
+
+
+def advise(
+    state: AdviceState, findings: Iterable[Finding], time_ms: float, params: AdviceParams
+) -> tuple[AdviceState, Advice]:
+    """Take the findings of a frame, give the advice to show.
+
+    The first frame is advised at once. After that advices change at least `urgent_hold_ms` apart,
+    those that do not stop the picture `hold_ms`; what all frames say since a time T shows at the
+    first frame from T + the hold on (with few frames: at the `least_frames`-th).
+
+    Parameters
+    ----------
+    state : AdviceState
+        Of the frame before; `AdviceState()` at the start.
+    findings : iterable of Finding
+        Of `capture_check.judge`, and any others after them.
+    time_ms : float
+        Time of the frame, on any clock that does not go backwards.
+    params : AdviceParams
+        Hold times and agreement.
+
+    Raises
+    ------
+    ValueError
+        If time goes backwards, or if no verdict is among the findings.
+    """
+    if state.frames and time_ms < state.frames[-1].time_ms:
+        raise ValueError(
+            f"advice: time_ms must not go backwards; got {time_ms:g} after "
+            f"{state.frames[-1].time_ms:g}"
+        )
+    wanted = advice_of(findings)
+    frames = _recent((*state.frames, Frame(time_ms, wanted)), time_ms, params)
+    if state.shown is None:
+        return AdviceState(wanted, time_ms, frames), wanted
+    if wanted.code != state.shown.code and _is_due(state, frames, params):
+        return AdviceState(wanted, time_ms, frames), wanted
+    return AdviceState(state.shown, state.since_ms, frames), state.shown
+
+
+def advice_of(findings: Iterable[Finding]) -> Advice:
+    """What one frame by itself advises: the words of its verdict, with the distance if known."""
+    found = {finding.code: finding for finding in findings}
+    for verdict, (code, text) in WORDS.items():
+        if verdict in found:
+            lens = found.get("hyperfocal")
+            if code == "move_closer" and lens is not None and lens.limit is not None:
+                text = f"{text} than {lens.limit:.2g} m"
+            return Advice(code, text, found[verdict].severity)
+    raise ValueError(f"advice: findings have no verdict; got {sorted(found)}")
+
+
+def _hold_ms(advice: Advice, params: AdviceParams) -> float:
+    urgent = advice.severity is Severity.BLOCKING
+    return min(params.urgent_hold_ms, params.hold_ms) if urgent else params.hold_ms
+
+
+def _recent(frames: tuple[Frame, ...], now_ms: float, params: AdviceParams) -> tuple[Frame, ...]:
+    """Frames that may still matter: those within the longest hold, and the last few."""
+    kept = len(frames)
+    while kept > params.least_frames and frames[-kept].time_ms < now_ms - params.hold_ms:
+        kept -= 1
+    return frames[-kept:]
+
+
+def _is_due(state: AdviceState, frames: tuple[Frame, ...], params: AdviceParams) -> bool:
+    """Has the advice of the last frame held for long enough, and the shown one been read?"""
+    now_ms, wanted = frames[-1]
+    start_ms = now_ms - _hold_ms(wanted, params)
+    asked = [frame for frame in frames if frame.time_ms >= start_ms]
+    if len(asked) < params.least_frames:
+        asked = list(frames[-params.least_frames :])
+    agreeing = sum(frame.advice.code == wanted.code for frame in asked)
+    enough = len(asked) >= params.least_frames and agreeing >= params.agreement * len(asked)
+    return enough and state.since_ms <= start_ms

@@ -1,0 +1,116 @@
+"""What a picture shows of its blur, by areas, and of the direction of its detail.
+
+Edges are found against the noise (not against the strongest edge), and the picture is judged by
+areas: each area with enough edges counts with the 60 % quantile of its blur. A second look at
+320 px sees blur too strong for the first. Pictures come in linear light, HxWx3; blur is sigma in
+pixels of the first look, whose long side is at most 1280 px.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.arrays import luma
+from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
+from stages.capture_check.params import CheckParams
+from stages.capture_check.shake import shake_contrast
+from stages.grid import Grid
+from stages.params import Array
+from stages.tone import SRGB, encode
+
+AREAS = 16  # along the long side of the first look
+AREA_EDGES = 25  # edge pixels that make an area count
+AREA_QUANTILE = 0.6  # above the median: an area is as blurred as most of its edges
+COARSE_AREAS, COARSE_AREA_EDGES = 12, 6  # the same for the second look
+BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, and unmistakably so
+SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
+PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
+EDGES = BlurParams(edge_scale_px=2.0, edge_threshold=0.0, least_gradient=0.010)
+MEGA = 1e6
+
+
+class Evidence(NamedTuple):
+    """What the picture shows; blur in pixels of the first look."""
+
+    signal_to_noise: float
+    edges_per_megapixel: float
+    cover: float  # share of areas with enough edges
+    sharpest_sigma: float  # 5 % quantile over areas
+    blurriest_sigma: float  # 90 % quantile over areas
+    share_blurred: float  # of areas above BLURRED_PX
+    share_very_blurred: float  # of areas above VERY_BLURRED_PX
+    coarse_share_very_blurred: float  # the same in the second look
+    shake_contrast: float  # of detail over its direction
+    view_side_px: int  # long side of the first look: a smaller picture is not enlarged
+
+
+def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
+    """Look at the blur of a picture's edges by areas.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light.
+    params : CheckParams
+        The sizes of the two looks are used.
+    """
+    view = _view(linear, params.view_side_px)
+    sigma, noise = _edge_sigma(view)
+    areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
+    coarse_sigma, _ = _edge_sigma(_view(linear, params.coarse_side_px))
+    coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
+    peak = float(np.percentile(view[::2, ::2], PEAK_PERCENTILE))
+    return Evidence(
+        signal_to_noise=peak / noise,
+        edges_per_megapixel=float((sigma > 0).sum()) / sigma.size * MEGA,
+        cover=areas.size / total,
+        sharpest_sigma=_quantile(areas, SHARPEST),
+        blurriest_sigma=_quantile(areas, BLURRIEST),
+        share_blurred=_share(areas, BLURRED_PX),
+        share_very_blurred=_share(areas, VERY_BLURRED_PX),
+        coarse_share_very_blurred=_share(coarse, VERY_BLURRED_PX),
+        shake_contrast=shake_contrast(luma(view), noise),
+        view_side_px=max(view.shape[:2]),
+    )
+
+
+def _view(linear: Array, side: int) -> Array:
+    """Encoded view with a long side of at most `side` pixels."""
+    scale = side / max(linear.shape[:2])
+    if scale < 1:
+        rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
+        linear = np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA))
+    return encode(linear, SRGB)
+
+
+def _edge_sigma(view: Array) -> tuple[Array, float]:
+    """Blur at the edges of a view in its own pixels, 0 elsewhere; and the noise of the view."""
+    found = survey(view, EDGES)
+    candidates = edge_blur(view, found, EDGES)
+    return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
+
+
+def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[npt.NDArray[np.float32], int]:
+    """Blur of every area with enough edges, and how many areas there are."""
+    side = max(-(-max(sigma.shape) // along), 1)
+    rows, cols = (-(-n // side) for n in sigma.shape)
+    y, x = np.nonzero(sigma)
+    area, blur = (y // side) * cols + x // side, sigma[y, x]
+    order = np.lexsort((blur, area))
+    counts = np.bincount(area, minlength=rows * cols)
+    first = np.cumsum(counts) - counts
+    enough = counts >= least_edges
+    picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
+    return blur[order][picked], rows * cols
+
+
+def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
+    return float(np.quantile(values, share)) if values.size else 0.0
+
+
+def _share(values: npt.NDArray[np.float32], limit: float) -> float:
+    return float((values > limit).mean()) if values.size else 0.0

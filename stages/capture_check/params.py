@@ -1,0 +1,42 @@
+"""Thresholds of the capture check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stages.params import Params, param
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckParams(Params):
+    """Thresholds of the capture check; blur is sigma in pixels of the 1280-px view."""
+
+    view_side_px: int = param(1280, 320, 4096, unit="px", help="long side of the first look")
+    coarse_side_px: int = param(320, 80, 1024, unit="px", help="long side of the second look")
+    least_signal: float = param(
+        20.0, 1.0, help="99th percentile of luma over noise; below: too dark or noisy"
+    )
+    least_edges: int = param(3000, 1, help="edge pixels per megapixel; below: too few edges")
+    least_cover: float = param(0.12, 0.0, 1.0, help="share of areas with edges; below: too few")
+    sharp_sigma_px: float = param(
+        1.9, 0.1, 8.0, unit="px", help="the sharpest areas must be below: else nothing is sharp"
+    )
+    shake_contrast: float = param(
+        0.9, 0.0, 5.0,
+        help="contrast of detail over its direction; above: shaken. Its parts scatter by 0.28 in "
+        "sharp photographs, so that one in 170 exceeds 0.9",
+    )  # fmt: skip
+    present_sigma_px: float = param(
+        1.85, 0.1, 8.0, unit="px", help="the most blurred areas above: defocus is present"
+    )
+    present_share: float = param(
+        0.115, 0.0, 1.0, help="share of areas blurred by > 1.8 px: present"
+    )
+    coarse_share: float = param(
+        0.20, 0.0, 1.0, help="share of areas blurred by > 2.2 px in the second look: present"
+    )
+    weak_sigma_px: float = param(1.30, 0.1, 8.0, unit="px", help="as present_sigma_px, for weak")
+    weak_share: float = param(0.03, 0.0, 1.0, help="as present_share, for weak")
+    wanted_blur_px: float = param(
+        4.0, 0.5, unit="px", help="background blur diameter at 1280 px that magnifies well"
+    )
