@@ -35,7 +35,6 @@ from stages.bokeh import (
     ResolveParams,
     disk_radius,
     render_bokeh,
-    render_bokeh_preview,
     resolve_transitions,
     resolve_upsampled,
 )
@@ -131,8 +130,7 @@ RENDER = (
          cost=3),
     Node("highlights", recover_highlights, ("linear", "disk_radius"), "bright", HighlightsParams,
          cost=10),
-    Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40,
-         fallback=render_bokeh_preview, fallback_cost=25),
+    Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
     Node("encode", encode, ("bokeh", "curve"), "smooth", cost=6),
     Node("finish", finish, ("smooth", "linear", "disk_radius"), "finished", FinishParams, cost=5),
     Node("codes", to_picture, ("finished",), "picture", cost=2),

@@ -8,33 +8,29 @@ one octave higher there, which makes a second look unnecessary.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma, reduce_by
 from stages.blur import EdgeSurvey, noise_sigma
-from stages.capture_check import (
+from stages.capture_check import CheckParams, Evidence
+from stages.capture_check.evidence import (
     AREA_EDGES,
     AREA_QUANTILE,
     AREAS,
     BLURRED_PX,
     BLURRIEST,
-    LEAST_LOG_SIGMA,
     PEAK_PERCENTILE,
     SHARPEST,
     VERY_BLURRED_PX,
-    CheckParams,
-    Evidence,
 )
+from stages.capture_check.shake import shake_contrast
 from stages.grid import BlurMap
 from stages.params import Array
 
 MEGA = 1e6
-SMOOTHING_CELLS = 1.0  # Gaussian before the direction of an edge is taken
 
 
 class Areas(NamedTuple):
@@ -76,7 +72,7 @@ def quick_evidence(view: Array, edges: BlurMap, found: EdgeSurvey, params: Check
         share_blurred=_share(areas.sigma, BLURRED_PX),
         share_very_blurred=very_blurred,
         coarse_share_very_blurred=0.0,
-        shake_contrast=_shake_contrast(cells, y, x, sigma, weight),
+        shake_contrast=shake_contrast(luma(view), noise_sigma(found)),
         view_side_px=min(params.view_side_px, side_px),
     )
 
@@ -102,25 +98,6 @@ def _areas(
     wanted = reached[first] + AREA_QUANTILE * (reached[last] - reached[first])
     picked = np.clip(np.searchsorted(reached, wanted) - 1, first, last - 1)
     return Areas(sigma[picked], rows * cols)
-
-
-def _shake_contrast(
-    cells: Array,
-    y: npt.NDArray[np.int64],
-    x: npt.NDArray[np.int64],
-    sigma: npt.NDArray[np.float32],
-    weight: npt.NDArray[np.float32],
-) -> float:
-    """Amplitude of the fit log sigma = a + b cos 2t + c sin 2t, as in `capture_check`."""
-    if weight.sum() < AREA_EDGES:
-        return 0.0
-    smooth = cv2.GaussianBlur(cells, (0, 0), SMOOTHING_CELLS)
-    gx, gy = (cv2.Scharr(smooth, cv2.CV_32F, *axis)[y, x] for axis in ((1, 0), (0, 1)))
-    energy = np.maximum(gx * gx + gy * gy, np.finfo(np.float32).tiny)
-    basis = np.stack([np.ones_like(gx), (gx * gx - gy * gy) / energy, 2 * gx * gy / energy])
-    logs = np.log(np.maximum(sigma, LEAST_LOG_SIGMA))
-    fit = np.linalg.lstsq((basis * weight) @ basis.T, (basis * weight) @ logs, rcond=None)[0]
-    return math.hypot(float(fit[1]), float(fit[2]))
 
 
 def _quantile(values: npt.NDArray[np.float32], share: float) -> float:

@@ -21,6 +21,7 @@ COMMANDS = {  # name: (module, what it does)
     "optics": ("look", "Hyperfocal distance, depth of field, blur of the background."),
     "report": ("trace", "Show the trace of a stream as a page."),
     "graph": ("look", "Show the stage graphs."),
+    "stream": ("stream", "Stream frames from a folder, a video, a camera or a synthetic scene."),
     "demo": ("house", "Render photographs that scikit-image carries."),
     "doctor": ("house", "Show versions, threads, limits, caches; compile the kernels."),
 }

@@ -98,22 +98,22 @@ def profile_names() -> list[str]:
 
 def read_profile(name: str) -> Profile:
     """Read a profile that comes with the package, or a TOML file of one's own."""
+    if not name.endswith(".toml") and name not in profile_names():
+        known = ", ".join(profile_names())
+        raise ProfileError(f"profile {name!r} does not exist; there are {known}, or a .toml file")
     try:
         if name.endswith(".toml"):
             table = tomllib.loads(Path(name).read_text(encoding="utf-8"))
-        elif name in profile_names():
-            table = tomllib.loads((PACKAGED / f"{name}.toml").read_text(encoding="utf-8"))
         else:
-            known = ", ".join(profile_names())
-            raise ProfileError(f"profile {name!r} does not exist; there are {known}, or a .toml")
+            table = tomllib.loads((PACKAGED / f"{name}.toml").read_text(encoding="utf-8"))
         return _profile(table)
     except OSError as error:
         raise ProfileError(f"profile {name}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"profile {name}: is not TOML: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ProfileError):
-            raise
+    except KeyError as error:
+        raise ProfileError(f"profile {name}: {error} is missing") from error
+    except (TypeError, ValueError) as error:
         raise ProfileError(f"profile {name}: {error}") from error
 
 
@@ -138,18 +138,18 @@ def _section(kind: type[Any], table: Mapping[str, Any]) -> Any:
     known = [spec.name for spec in fields(kind)]
     for key in table:
         if key not in known:
-            raise ProfileError(f"{kind.__name__.lower()}.{key} does not exist; known: {known}")
+            raise ValueError(f"{kind.__name__.lower()}.{key} does not exist; known: {known}")
     for key in known:
         value = table[key]
         if not isinstance(value, int | float) or not value > 0 or math.isinf(value):
-            raise ProfileError(f"{kind.__name__.lower()}.{key}: expected a number > 0; got {value}")
+            raise ValueError(f"{kind.__name__.lower()}.{key}: expected a number > 0; got {value}")
     return kind(**table)
 
 
 def _range(kind: str, given: Any) -> tuple[float, float]:
     low, high = given
     if not 0 < low <= high:
-        raise ProfileError(f"cpu.scale.{kind}: expected [least, most] above 0; got {given}")
+        raise ValueError(f"cpu.scale.{kind}: expected [least, most] above 0; got {given}")
     return float(low), float(high)
 
 
