@@ -124,7 +124,7 @@ def _cards(summary: Summary) -> str:
         ("Latency, median", _part(latency, "median", "ms"),
          f"p95 {_part(latency, 'p95', 'ms')}{in_intervals}, "
          f"p99 {_part(latency, 'p99', 'ms')}"),
-        ("Time of the budget", _part(spent, "median", "ms"),
+        ("Spent of the budget", _part(spent, "median", "ms"),
          f"median; p95 {_part(spent, 'p95', 'ms')}, "
          f"budget {_number(summary.run.budget_ms, 'ms')}"),
         ("Lost", _share((frames - fates["done"]) / frames if frames else None),
@@ -169,7 +169,7 @@ def _loss_table(rows: Iterable[LossRow]) -> str:
 def _quantile_table(summary: Summary) -> str:
     rows: list[tuple[str, Quantiles | None]] = [
         ("Latency", summary.latency_ms),
-        ("Time of the budget", summary.spent_ms),
+        ("Spent of the budget", summary.spent_ms),
     ]
     return _table(("", "Median ms", "p95 ms", "p99 ms", "Max ms"), [
         (name, *map(_number, (q.median, q.p95, q.p99, q.largest))) for name, q in rows if q
