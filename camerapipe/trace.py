@@ -29,6 +29,8 @@ from camerapipe.ingest.atomic import whole_file
 FORMAT = "camerapipe-trace/1"
 GRAPH = "graph"  # the track whose stages the budget covers
 ENDS = "ends"  # the track of frames that were not done
+PLAIN = {str, int, bool, type(None)}
+ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=str)
 PROCESS = 1  # the one process of the viewer
 Fate = Literal["done", "failed", "dropped", "cancelled"]
 Mode = Literal["measured", "simulated"]
@@ -246,6 +248,8 @@ def _short(value: float) -> float:
 
 def _plain(value: Any) -> Any:
     """What JSON can say, in few digits; None for what is empty or not finite."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -253,12 +257,15 @@ def _plain(value: Any) -> Any:
             return None
         return round(value, 3) if abs(value) >= 1 else float(f"{value:.4g}")
     if isinstance(value, dict):
-        told = {str(key): _plain(item) for key, item in value.items()}
-        return {key: item for key, item in told.items() if item is not None} or None
+        told = {}
+        for key, item in value.items():
+            if (plain := _plain(item)) is not None:
+                told[str(key)] = plain
+        return told or None
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value] or None
     return value
 
 
 def _encode(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), default=str).encode()
+    return ENCODER.encode(value).encode()
