@@ -399,7 +399,13 @@ const lanes = (() => {
     drawSoon();
   }
 
-  function zoom(factor, centre = (view.from + view.to) / 2) {
+  // Without a pointer, zooming keeps the chosen frame in place where it can be seen.
+  function middle() {
+    const frame = frames[chosen], at = frame ? frame[FRAME.start] + frame[FRAME.latency] / 2 : NaN;
+    return at > view.from && at < view.to ? at : (view.from + view.to) / 2;
+  }
+
+  function zoom(factor, centre = middle()) {
     look(centre - (centre - view.from) * factor, centre + (view.to - centre) * factor);
   }
 
