@@ -79,7 +79,7 @@ const lanes = (() => {
     const last = rows[rows.length - 1];
     width = canvas.clientWidth;
     height = last.top + last.height + 6;
-    canvas.style.height = `${height}px`;
+    if (canvas.style.height !== `${height}px`) canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * devicePixelRatio);
     canvas.height = Math.round(height * devicePixelRatio);
     readColours();
