@@ -154,7 +154,7 @@ def _leaves(shape: tuple[int, int], tint: tuple[float, float, float], rng: Rando
 
 
 def _wall(shape: tuple[int, int], height: int, rng: Random) -> Array:
-    return np.ones(shape, dtype=np.float32)
+    return np.asarray(np.ones(shape), np.float32)
 
 
 def _posts(shape: tuple[int, int], height: int, rng: Random) -> Array:

@@ -29,10 +29,13 @@ from camerapipe.ingest.atomic import whole_file
 FORMAT = "camerapipe-trace/1"
 GRAPH = "graph"  # the track whose stages the budget covers
 ENDS = "ends"  # the track of frames that were not done
+PLAIN = {str, int, bool, type(None)}
+ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=str)
 PROCESS = 1  # the one process of the viewer
 Fate = Literal["done", "failed", "dropped", "cancelled"]
 Mode = Literal["measured", "simulated"]
-HEAD, TAIL = b'{"traceEvents":[\n', b'\n],"displayTimeUnit":"ms","otherData":%s}\n'
+HEAD = b'{"traceEvents":[\n{"ph":"M","pid":1,"name":"process_name","args":{"name":"camerapipe"}}'
+TAIL = b'\n],"displayTimeUnit":"ms","otherData":%s}\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +109,12 @@ class Tracer:
         self._lock = threading.Lock()
         self._tracks: dict[str, int] = {}
         self._error: OSError | None = None
-        self._separator = b""
         self._output = ExitStack()
         self._file: BinaryIO | None = self._output.enter_context(
             whole_file(path, overwrite=overwrite)
         )
-        self._put(HEAD)
         with self._lock:
-            self._event(ph="M", pid=PROCESS, name="process_name", args={"name": "camerapipe"})
+            self._put(HEAD)
             for track in tracks:
                 self._track(track)
 
@@ -168,9 +169,10 @@ class Tracer:
         told = {"fate": fate, "latency_ms": latency_ms, **args}
         begun, ended = self._us(captured_s), self._us(ended_s)
         common = {"cat": "frame", "name": "frame", "id": int(seq), "pid": PROCESS, "tid": 0}
-        with self._lock:
-            self._event(ph="b", **common, ts=begun, args=told)
-            self._event(ph="e", **common, ts=max(begun, ended))
+        self._write(
+            {"ph": "b", **common, "ts": begun, "args": told},
+            {"ph": "e", **common, "ts": max(begun, ended)},
+        )
         if fate != "done":
             name = ": ".join(str(part) for part in (fate, args.get("reason")) if part)
             self._instant(ENDS, name, ended_s, "end", {"frame": seq, **args})
@@ -181,8 +183,10 @@ class Tracer:
 
     def counter(self, name: str, at_s: float, value: float) -> None:
         """Add a value over time: depth of a queue, bytes in flight, temperature."""
-        with self._lock:
-            self._event(ph="C", pid=PROCESS, name=name, ts=self._us(at_s), args={"value": value})
+        at_us = self._us(at_s)
+        self._write(
+            {"ph": "C", "pid": PROCESS, "name": name, "ts": at_us, "args": {"value": value}}
+        )
 
     def flow(self, seq: int, hops: Sequence[tuple[str, float]]) -> None:
         """Link the spans of one frame by arrows: (track, a moment inside its span), in order."""
@@ -209,22 +213,24 @@ class Tracer:
 
     def _add(self, track: str, **event: Any) -> None:
         with self._lock:
-            self._event(**event, pid=PROCESS, tid=self._track(track))
+            number = self._track(track)
+        self._write({**event, "pid": PROCESS, "tid": number})
 
     def _track(self, name: str) -> int:
         """Number of a track; a new one is announced to the viewer, in order of appearance."""
         if name not in self._tracks:
             number = self._tracks[name] = len(self._tracks) + 1
             common = {"ph": "M", "pid": PROCESS, "tid": number}
-            self._event(**common, name="thread_name", args={"name": name})
-            self._event(**common, name="thread_sort_index", args={"sort_index": number})
+            self._put(_line({**common, "name": "thread_name", "args": {"name": name}}))
+            order = {"sort_index": number}
+            self._put(_line({**common, "name": "thread_sort_index", "args": order}))
         return self._tracks[name]
 
-    def _event(self, **event: Any) -> None:
-        if args := _plain(event.pop("args", None)):
-            event["args"] = args
-        self._put(self._separator + _encode(event))
-        self._separator = b",\n"
+    def _write(self, *events: dict[str, Any]) -> None:
+        """Add events that belong together; they are encoded while other threads may write."""
+        lines = b"".join(map(_line, events))
+        with self._lock:
+            self._put(lines)
 
     def _put(self, data: bytes) -> None:
         if self._file is None or self._error:
@@ -246,6 +252,8 @@ def _short(value: float) -> float:
 
 def _plain(value: Any) -> Any:
     """What JSON can say, in few digits; None for what is empty or not finite."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -253,12 +261,21 @@ def _plain(value: Any) -> Any:
             return None
         return round(value, 3) if abs(value) >= 1 else float(f"{value:.4g}")
     if isinstance(value, dict):
-        told = {str(key): _plain(item) for key, item in value.items()}
-        return {key: item for key, item in told.items() if item is not None} or None
+        told = {}
+        for key, item in value.items():
+            if (plain := _plain(item)) is not None:
+                told[str(key)] = plain
+        return told or None
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value] or None
     return value
 
 
+def _line(event: dict[str, Any]) -> bytes:
+    """An event as a line of the list; never its first."""
+    args = _plain(event.pop("args", None))
+    return b",\n" + _encode(event | {"args": args} if args else event)
+
+
 def _encode(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), default=str).encode()
+    return ENCODER.encode(value).encode()

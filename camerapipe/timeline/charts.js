@@ -1,7 +1,7 @@
 // The charts below the timeline: SVG, drawn from sums over all frames.
 "use strict";
 
-const EDGE = { left: 52, right: 44, top: 12, bottom: 26 };
+const EDGE = { left: 52, right: 2, top: 12, bottom: 26 };
 
 // A chart with axes. `spec`: label, x and y ranges, formats; `paint(put, x, y, box)` fills it;
 // `probe(value)` gives what the pointer is over: {from, to, title, rows, choose}.
@@ -14,7 +14,7 @@ function chart(id, spec) {
   }
   keepDrawn(figure, () => {
     const width = figure.clientWidth, height = figure.clientHeight;
-    const box = { left: EDGE.left, right: width - EDGE.right, top: EDGE.top, bottom: height - EDGE.bottom };
+    const box = { left: EDGE.left, right: width - (spec.right ?? EDGE.right), top: EDGE.top, bottom: height - EDGE.bottom };
     const svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spec.label });
     const put = (name, attributes, text) => svg.appendChild(svgElement(name, attributes, text));
     const x = (value) => box.left + (value - spec.x[0]) / (spec.x[1] - spec.x[0]) * (box.right - box.left);
@@ -72,8 +72,16 @@ const groupName = (group) => group.first === group.last ? `Frame ${count(group.f
 const groupAxis = {
   x: [0, Math.max(1, groups.length)],
   xTicks: (most) => moments(groups[0].at, groups[groups.length - 1].at, most)
-    .map(([at, text]) => [lowerBound(groups, "at", at - 1e-6), text]),
+    .map(([at, text]) => [placeOf(at), text]),
 };
+
+// Where on the axis of groups a moment is: a bar begins with the capture of its first frame.
+function placeOf(at) {
+  const after = lowerBound(groups, "at", at);
+  if (!after || after === groups.length) return after;
+  const from = groups[after - 1].at;
+  return after - 1 + (at - from) / (groups[after].at - from);
+}
 
 function probeGroup(value, rows) {
   const place = Math.min(groups.length - 1, Math.floor(value)), group = groups[place];
@@ -102,7 +110,7 @@ function stacksChart() {
       if (data.stacks.size > 1) put("path", { class: "line thin", d: polyline(groups.map((group, i) => [x(i + 0.5), y(group.spent)])) });
       if (!budget) return;
       put("line", { class: "budget", x1: box.left, x2: box.right, y1: y(budget), y2: y(budget) });
-      put("text", { class: "budget-text", x: box.right + 4, y: y(budget) + 4 }, "budget");
+      put("text", { class: "budget-text", x: box.right - 4, y: y(budget) - 6, "text-anchor": "end" }, `budget ${ms(budget)}`);
     },
     probe: (value) => probeGroup(value, (group) => [
       ...data.stacks.kinds.map((kind, i) => [data.kinds[kind][1], ms(group.stages[i])]).reverse(),
@@ -134,7 +142,7 @@ function latencyChart() {
   const { edges, counts, cdf, clipped } = latency;
   const total = counts.reduce((sum, value) => sum + value, 0), end = edges[edges.length - 1];
   chart("latency", {
-    label: "Distribution of latency; the table below has the numbers",
+    label: "Distribution of latency; the table below has the numbers", right: 44,
     x: [edges[0], end], y: [0, 1.12 * Math.max(...counts)],
     xTicks: (most) => ticks(edges[0], end, most).values.map((value) => [value, milliseconds(value)]), yText: whole,
     paint(put, x, y, box) {

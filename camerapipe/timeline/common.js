@@ -92,8 +92,9 @@ function svgElement(name, attributes, text) {
   return element;
 }
 
-// Draw now, and again when the size or the colours change.
+// Draw now, and again when the size or the colours change; after the observer is done, since
+// drawing may change the height.
 function keepDrawn(element, draw) {
-  new ResizeObserver(draw).observe(element);
+  new ResizeObserver(() => requestAnimationFrame(draw)).observe(element);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 }

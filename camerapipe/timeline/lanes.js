@@ -5,6 +5,7 @@ const lanes = (() => {
   const canvas = document.getElementById("lanes"), detail = document.getElementById("frame");
   const pen = canvas.getContext("2d");
   const GUTTER = 104, AXIS = 24, STRIP = 9, LANE = 34, COUNTER = 30, GAP = 10, MOST_STRIPS = 6;
+  const DENSE = 4; // pixels of a frame, below which stages are no longer told apart
   const frames = data.frames, spans = data.spans;
   const bySeq = new Map(frames.map((frame, i) => [frame[FRAME.seq], i]));
   const spansOf = new Map();
@@ -15,6 +16,7 @@ const lanes = (() => {
   }
   const longest = spans.reduce((most, span) => Math.max(most, span[SPAN.ms]), 0);
   const whole = extent();
+  const interval = data.interval_ms ?? (whole.to - whole.from) / Math.max(1, frames.length);
   const rows = layout();
   let view = { ...whole }, chosen = -1, width = 0, height = 0, colours = {};
 
@@ -77,7 +79,7 @@ const lanes = (() => {
     const last = rows[rows.length - 1];
     width = canvas.clientWidth;
     height = last.top + last.height + 6;
-    canvas.style.height = `${height}px`;
+    if (canvas.style.height !== `${height}px`) canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * devicePixelRatio);
     canvas.height = Math.round(height * devicePixelRatio);
     readColours();
@@ -165,8 +167,7 @@ const lanes = (() => {
   function drawTrack(row) {
     const top = row.top + row.head, tall = row.height - row.head;
     const perPixel = (view.to - view.from) / (width - GUTTER);
-    const typical = row.stages.length ? row.stages[row.stages.length >> 1][SPAN.ms] : 0;
-    if (row.stages.length && Math.max(typical, longest / 4) < 2 * perPixel) drawShares(row, top, tall, perPixel);
+    if (interval < DENSE * perPixel) drawShares(row, top, tall, perPixel);
     else drawSpans(row, top, tall);
     let free = -Infinity;
     for (const [, , at] of row.moments) {
@@ -200,28 +201,34 @@ const lanes = (() => {
     }
   }
 
-  // Too dense for spans: the share of each pixel's time that each stage had, stacked.
+  // Too dense for spans: the share of the time that each stage had, stacked, in bins of frames.
+  // Time that the page does not hold counts for nothing: neither as busy nor as idle.
   function drawShares(row, top, tall, perPixel) {
-    const columns = Math.ceil(width - GUTTER), kinds = data.order.length;
-    const sums = new Float32Array(columns * kinds);
-    for (let i = lowerBound(row.stages, SPAN.start, view.from - longest); i < row.stages.length; i++) {
-      const span = row.stages[i], from = span[SPAN.start], to = from + span[SPAN.ms];
-      if (from > view.to) break;
-      const kind = place.get(span[SPAN.kind]);
-      const first = Math.max(0, Math.floor((from - view.from) / perPixel));
-      for (let column = first; column < columns; column++) {
-        const left = view.from + column * perPixel;
+    const wide = Math.max(2, Math.ceil(4 * interval / perPixel)), size = wide * perPixel;
+    const bins = Math.ceil((width - GUTTER) / wide), kinds = data.order.length;
+    const sums = new Float64Array(bins * kinds), held = new Float64Array(bins).fill(size);
+    const spread = (from, to, add) => {
+      for (let bin = Math.max(0, Math.floor((from - view.from) / size)); bin < bins; bin++) {
+        const left = view.from + bin * size;
         if (left >= to) break;
-        sums[column * kinds + kind] += Math.max(0, Math.min(to, left + perPixel) - Math.max(from, left));
+        add(bin, Math.max(0, Math.min(to, left + size) - Math.max(from, left)));
       }
+    };
+    for (const [from, to] of data.gaps) spread(from, to, (bin, time) => { held[bin] -= time; });
+    for (let i = lowerBound(row.stages, SPAN.start, view.from - longest); i < row.stages.length; i++) {
+      const span = row.stages[i], kind = place.get(span[SPAN.kind]);
+      if (span[SPAN.start] > view.to) break;
+      spread(span[SPAN.start], span[SPAN.start] + span[SPAN.ms], (bin, time) => { sums[bin * kinds + kind] += time; });
     }
-    for (let column = 0; column < columns; column++) {
+    for (let bin = 0; bin < bins; bin++) {
+      if (held[bin] < interval) continue;
+      const across = Math.min(wide, Math.max(1, held[bin] / perPixel));
       let bottom = top + tall;
       for (let kind = 0; kind < kinds; kind++) {
-        const part = sums[column * kinds + kind] / perPixel / row.used * tall;
+        const part = Math.min(bottom - top, sums[bin * kinds + kind] / held[bin] / row.used * tall);
         if (!part) continue;
         pen.fillStyle = colours[`k${kind % COLOURS}`];
-        pen.fillRect(GUTTER + column, bottom - part, 1.02, part);
+        pen.fillRect(GUTTER + bin * wide, bottom - part, across + 0.02, part);
         bottom -= part;
       }
     }
@@ -392,7 +399,13 @@ const lanes = (() => {
     drawSoon();
   }
 
-  function zoom(factor, centre = (view.from + view.to) / 2) {
+  // Without a pointer, zooming keeps the chosen frame in place where it can be seen.
+  function middle() {
+    const frame = frames[chosen], at = frame ? frame[FRAME.start] + frame[FRAME.latency] / 2 : NaN;
+    return at > view.from && at < view.to ? at : (view.from + view.to) / 2;
+  }
+
+  function zoom(factor, centre = middle()) {
     look(centre - (centre - view.from) * factor, centre + (view.to - centre) * factor);
   }
 

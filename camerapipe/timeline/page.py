@@ -113,20 +113,21 @@ def _cards(summary: Summary) -> str:
     lost = ", ".join(f"{_big(fates[f])} {f}" for f in ("failed", "dropped", "cancelled"))
     reasons = ", ".join(f"{_big(r.count)} × {r.reason or r.fate}" for r in summary.losses[:2])
     contended = f", {_big(summary.contended)} contended, not counted" if summary.contended else ""
-    in_intervals = (
-        f" = {summary.latency_intervals:.1f} frame intervals" if summary.latency_intervals else ""
-    )
+    intervals = summary.latency_intervals
+    in_intervals = f" = {intervals:.1f} frame intervals" if intervals else ""
+    with_step, budget_ms = summary.within_step, summary.run.budget_ms
+    judged = "none was given" if with_step is None else f"{_share(with_step)} with one step more"
+    budget = "" if budget_ms is None else f", budget {_number(budget_ms, 'ms')}"
     cards = [
         ("Frames done", _big(fates["done"]), f"of {_big(frames)}: {lost}"),
         ("Within budget", _share(summary.within_budget),
-         f"{_share(summary.within_step)} with one step more; {_big(summary.late)} late{contended}"),
+         f"of done frames; {judged}; {_big(summary.late)} late{contended}"),
         ("Frames per second", _number(summary.fps), f"{_number(summary.offered_fps)} offered"),
         ("Latency, median", _part(latency, "median", "ms"),
          f"p95 {_part(latency, 'p95', 'ms')}{in_intervals}, "
          f"p99 {_part(latency, 'p99', 'ms')}"),
-        ("Time of the budget", _part(spent, "median", "ms"),
-         f"median; p95 {_part(spent, 'p95', 'ms')}, "
-         f"budget {_number(summary.run.budget_ms, 'ms')}"),
+        ("Spent of the budget", _part(spent, "median", "ms"),
+         f"median; p95 {_part(spent, 'p95', 'ms')}{budget}"),
         ("Lost", _share((frames - fates["done"]) / frames if frames else None),
          reasons or "nothing was lost"),
     ]  # fmt: skip
@@ -169,7 +170,7 @@ def _loss_table(rows: Iterable[LossRow]) -> str:
 def _quantile_table(summary: Summary) -> str:
     rows: list[tuple[str, Quantiles | None]] = [
         ("Latency", summary.latency_ms),
-        ("Time of the budget", summary.spent_ms),
+        ("Spent of the budget", summary.spent_ms),
     ]
     return _table(("", "Median ms", "p95 ms", "p99 ms", "Max ms"), [
         (name, *map(_number, (q.median, q.p95, q.p99, q.largest))) for name, q in rows if q
