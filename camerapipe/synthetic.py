@@ -164,7 +164,7 @@ def _posts(shape: tuple[int, int], height: int, rng: Random) -> Array:
         x, half = (place + rng.uniform(-0.03, 0.03)) * shape[1], rng.uniform(0.02, 0.06) * height
         top = int(rng.uniform(0.1, 0.5) * height)
         cv2.rectangle(matte, (int(x - half), top), (int(x + half), height), 255, -1)
-    return matte.astype(np.float32) / 255
+    return np.asarray(matte.astype(np.float32) / np.float32(255), np.float32)
 
 
 def _flower(shape: tuple[int, int], height: int, rng: Random) -> Array:

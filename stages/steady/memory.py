@@ -15,6 +15,10 @@ import numpy.typing as npt
 
 from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
+from stages.tone import encode, linearise, to_codes
+
+
+CARRIED_FRAMES = np.float32(3)  # most that data of another scale counts: it differs a little
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +74,9 @@ class Memory:
         if self.edges.grid == cells and self.evidence.grid == view:
             return self
         rows, cols = cells.shape
-        look = cv2.resize(self.look, (cols, rows), interpolation=cv2.INTER_AREA)
-        age = cv2.resize(self.age, (cols, rows), interpolation=cv2.INTER_LINEAR)
+        light = cv2.resize(linearise(self.look), (cols, rows), interpolation=cv2.INTER_AREA)
+        look = to_codes(encode(np.asarray(light, np.float32)), 8)
+        age = cv2.resize(np.minimum(self.age, CARRIED_FRAMES), (cols, rows))
         return Memory(
             look=np.asarray(look, np.uint8),
             edges=lift(self.edges, cells),

@@ -64,7 +64,7 @@ def recall(sparse: BlurMap, evidence: BlurMap, motion: Motion, params: SteadyPar
         age = memory.age
     speed = np.hypot(flow[..., 0], flow[..., 1])
     age = np.asarray(age * motion.trust / (1 + speed / np.float32(MOVING)), np.float32)
-    kept = _unchanged(sparse, edges, age, params)
+    kept = _unchanged(sparse, edges, age, motion.coarsest_step, params)
     if kept is None:
         return _nothing(sparse.grid, evidence.grid)
     return History(
@@ -108,16 +108,17 @@ def _from_moment(
     return BlurMap(sigma, confidence, grid)
 
 
-def _unchanged(sparse: BlurMap, edges: BlurMap, age: Array, params: SteadyParams) -> Array | None:
+def _unchanged(
+    sparse: BlurMap, edges: BlurMap, age: Array, view_step: int, params: SteadyParams
+) -> Array | None:
     """Share of its memory that every cell keeps; None where the focus of the picture changed."""
     common = np.minimum(sparse.confidence, edges.confidence * (age > 0))
     planes = np.dstack([common, common * (sparse.sigma - edges.sigma), common * edges.sigma])
     window = (NEIGHBOURHOOD, NEIGHBOURHOOD)
     around = cv2.boxFilter(planes, -1, window, borderType=cv2.BORDER_CONSTANT)
     support, change, blur = (around[..., k] for k in range(3))
-    view_step = sparse.grid.step / 2
     largest = params.focus_change_px * view_step * support + params.focus_change * blur
-    known = support > LEAST_COMMON * view_step
+    known = support > LEAST_COMMON * sparse.grid.step / 2
     if not known.any():
         return np.ones_like(age)
     size = np.divide(np.abs(change), largest, out=np.zeros_like(change), where=largest > 0)

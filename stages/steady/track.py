@@ -48,6 +48,7 @@ class Motion(NamedTuple):
 
     `flow` is HxWx2 (x, y) in cells, from the frame to the one before; `memory` is on the grids of
     the frame. Without memory, and after a change of scene, both are None and trust is 0.
+    `coarsest_step` is that of the views of both frames.
     """
 
     look: npt.NDArray[np.uint8]
@@ -55,6 +56,7 @@ class Motion(NamedTuple):
     flow: Array | None
     trust: Array
     memory: Memory | None
+    coarsest_step: int
 
 
 def track(view: Array, grid: Grid, memory: Memory | None, params: SteadyParams) -> Motion:
@@ -73,17 +75,22 @@ def track(view: Array, grid: Grid, memory: Memory | None, params: SteadyParams) 
     """
     look = np.rint(luma(reduce_by(view, 2)) * 255).astype(np.uint8)
     cells = Grid((look.shape[0], look.shape[1]), 2 * grid.step, grid.phase + grid.step / 2)
-    unknown = Motion(look, cells, None, np.zeros(look.shape, np.float32), None)
+    unknown = Motion(look, cells, None, np.zeros(look.shape, np.float32), None, grid.step)
     if memory is None or params.history_frames == 0:
         return unknown
+    coarsest = max(grid.step, memory.evidence.grid.step)
+    scale = memory.evidence.grid.step / grid.step
     memory = memory.on(cells, grid)
-    flow = _flow(look, memory.look)
-    still, moved = _difference(look, memory.look), _difference(look, warp(memory.look, flow))
+    now, before = look, memory.look
+    if scale != 1:  # what only the finer of the two can show is no difference
+        now, before = (cv2.GaussianBlur(seen, (0, 0), max(scale, 1.0)) for seen in (now, before))
+    flow = _flow(now, before)
+    still, moved = _difference(now, before), _difference(now, warp(before, flow))
     moves = moved < BETTER * still - NOISE_CODES
     trust = 1 - _smoothstep(np.where(moves, moved, still), *ALIKE_CODES)
     if float(trust.mean()) < 1 - params.cut_share:
         return unknown
-    return Motion(look, cells, flow * moves[..., None], trust, memory)
+    return Motion(look, cells, flow * moves[..., None], trust, memory, coarsest)
 
 
 def warp(planes: npt.NDArray[np.generic], flow: Array) -> npt.NDArray[np.generic]:
