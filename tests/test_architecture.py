@@ -15,7 +15,8 @@ LEVELS = [
     {"ingest", "live", "pipelines", "settings", "runner", "sheet", "synthetic"},
     {"runtime", "trace"},
     {"camera", "timeline"},
-    {"api", "stream"},
+    {"stream"},
+    {"api"},
     {"cli"},
 ]
 STAGES_MAY_IMPORT = {"numpy", "cv2", "numba", "scipy", "stages"}

@@ -16,6 +16,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -52,11 +53,13 @@ class Recorder:
         for part in ("frames", "memory"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         write_text(folder / RUN, json.dumps({"format": FORMAT, **about}, indent=2, default=str))
-        self._lines = (folder / FRAMES).open("w", encoding="utf-8")
+        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         """Enter the sink as well."""
-        self._sink.__enter__()
+        lines = (self._folder / FRAMES).open("w", encoding="utf-8")
+        self._lines = self._opened.enter_context(lines)
+        self._opened.enter_context(self._sink)
         return self
 
     def __exit__(
@@ -66,8 +69,7 @@ class Recorder:
         trace: TracebackType | None,
     ) -> None:
         """Close both."""
-        self._lines.close()
-        self._sink.__exit__(kind, error, trace)
+        self._opened.__exit__(kind, error, trace)
 
     def deliver(self, shown: Shown) -> None:
         """Keep pixels and memory of a frame."""

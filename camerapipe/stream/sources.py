@@ -6,14 +6,15 @@ hands over `Exposure`s: developing one to a capture is work, and done by the str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
+import numpy.typing as npt
 
 from camerapipe.capture import Capture, CaptureError, LimitError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, open_capture
@@ -64,6 +65,19 @@ def open_source(
     if paced:
         return source
     return replace(source, frames=(replace(each, captured_s=None) for each in source.frames))
+
+
+def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Source:
+    """Frames that an app hands over: HxWx3 uint8 sRGB, at a rate or as they come."""
+
+    def frames() -> Iterator[Arrival]:
+        for k, picture in enumerate(pictures):
+            label = f"frame_{k:06d}"
+            exposure = Exposure(label, partial(capture_from_array, picture, "srgb", label))
+            size = (picture.shape[1], picture.shape[0])
+            yield _arrival(exposure, k / fps if fps else None, size)
+
+    return Source("app", "camera", fps, frames())
 
 
 def _open(

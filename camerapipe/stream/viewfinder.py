@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +118,6 @@ class Viewfinder:
     meta: CaptureMeta | None = None  # for frames that come without metadata
     distance_m: float | None = None
     focus_point: tuple[float, float] | None = None
-    advice_params: AdviceParams = AdviceParams()
     force: bool = False
 
     def show(self, frame: Frame, state: State) -> tuple[Shown, State]:
@@ -135,7 +134,9 @@ class Viewfinder:
         done = self._run(way.picture, way, frame.capture, state, deadline, megapixels)
         values, stages = done.values, done.stages
         findings = (*values["findings"], *frame.capture.findings)
-        advice_state, advice = advise(state.advice, findings, started_s * 1000, self.advice_params)
+        advice_state, advice = advise(
+            state.advice, findings, started_s * 1000, cast(AdviceParams, way.params[AdviceParams])
+        )
         blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
         if blocked:
             passed = self._run(PASS_THROUGH, way, frame.capture, state, deadline, megapixels)

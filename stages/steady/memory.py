@@ -17,7 +17,6 @@ from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
 from stages.tone import encode, linearise, to_codes
 
-
 CARRIED_FRAMES = np.float32(3)  # most that data of another scale counts: it differs a little
 
 
