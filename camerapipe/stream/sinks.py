@@ -27,7 +27,7 @@ from stages.tone import to_codes
 View = Literal["picture", "map", "both"]
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv")
 CODEC = cv2.VideoWriter.fourcc(*"mp4v")
-LARGEST_SHOWN_PX = 6.0  # sigma that is brightest in a video of maps: one scale for all frames
+BRIGHTEST_SIGMA = 6 / 1280  # of the long side: one scale for the maps of all frames
 
 
 class Sink(AbstractContextManager["Sink"], Protocol):
@@ -130,7 +130,8 @@ def view_of(shown: Shown, view: View) -> npt.NDArray[np.uint8]:
     coloured = np.zeros_like(picture)
     if shown.blur_map is not None:
         full = lift(shown.blur_map, Grid(picture.shape[:2]))
-        coloured = codes_of(colour_map(full.sigma, LARGEST_SHOWN_PX))
+        brightest_px = BRIGHTEST_SIGMA * max(picture.shape)
+        coloured = codes_of(colour_map(full.sigma, brightest_px))
     return coloured if view == "map" else np.hstack([picture, coloured])
 
 
