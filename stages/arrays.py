@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.params import Array
+from stages.strips import run_strips
 
 LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709 primaries
 
@@ -27,7 +28,8 @@ def check_image(stage: str, name: str, image: npt.NDArray[np.generic], channels:
     if not shaped or image.dtype != np.float32 or image.size == 0:
         wanted = "HxW float32" if channels == 1 else f"HxWx{channels} float32"
         raise ValueError(f"{stage}: {name} must be {wanted}; got {image.shape} {image.dtype}")
-    if not np.isfinite(image.sum()):
+    sums = run_strips(lambda start, stop: image[start:stop].sum(), len(image))
+    if not np.isfinite(sums).all():
         raise ValueError(f"{stage}: {name} has values that are not finite (NaN or infinite)")
 
 

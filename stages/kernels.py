@@ -15,7 +15,8 @@ import numba
 from numba import types
 
 f32, f64 = types.float32, types.float64
-i32, i64, u8, b1 = types.int32, types.int64, types.uint8, types.boolean
+i32, i64, b1 = types.int32, types.int64, types.boolean
+u8, u16 = types.uint8, types.uint16
 
 
 def reads(dtype: Any, ndim: int) -> Any:
