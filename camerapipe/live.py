@@ -131,8 +131,8 @@ RENDER = (
     Node("highlights", recover_highlights, ("linear", "disk_radius"), "bright", HighlightsParams,
          cost=10),
     Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
-    Node("encode", encode, ("bokeh", "curve"), "smooth", cost=6),
-    Node("finish", finish, ("smooth", "linear", "disk_radius"), "finished", FinishParams, cost=5),
+    Node("finish", finish, ("bokeh", "curve", "linear", "disk_radius"), "finished", FinishParams,
+         cost=7),
     Node("codes", to_picture, ("finished",), "picture", cost=2),
 )
 # fmt: on

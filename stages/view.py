@@ -61,6 +61,11 @@ def view_at(linear: Array, grid: Grid) -> Array:
     return encode(reduce_by(linear, grid.step), SRGB)
 
 
+def guide_from(linear: Array, view: Array, grid: Grid, to: Grid) -> Array:
+    """View on the grid `to`: that of `grid` once more where they are one grid."""
+    return view if to == grid else view_at(linear, to)
+
+
 def light_at(linear: Array, grid: Grid) -> Array:
     """Linear light on a grid of cells, HxWx3."""
     return reduce_by(linear, grid.step)
