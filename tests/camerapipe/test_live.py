@@ -47,7 +47,7 @@ def test_every_rung_makes_a_picture_a_map_a_verdict_and_a_memory(rung):
     values = play(pictures("static", range(2)), rung)[-1]
     assert values["picture"].shape == (*SIZE, 3) and values["picture"].dtype == np.uint8
     assert values["blur"].is_dense and np.isfinite(values["blur"].sigma).all()
-    assert values["findings"][0].code == "defocus_present"
+    assert values["findings"][0].code in ("defocus_present", "defocus_weak")
     assert isinstance(values["next_memory"], Memory)
 
 
