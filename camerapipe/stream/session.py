@@ -65,7 +65,12 @@ class StreamOptions:
         """What the line allows."""
         wanted = self.in_flight or (2 if self.policy == "latest" else 4)
         memory = self.profile.memory_mb * 1e6 if self.profile else self.max_bytes
-        return Rules(policy=self.policy, max_in_flight=wanted, max_bytes=memory)
+        return Rules(
+            policy=self.policy,
+            max_in_flight=wanted,
+            max_bytes=memory,
+            source_timeout_s=self.stuck_s,
+        )
 
 
 class Stream:
