@@ -18,7 +18,7 @@ import numpy as np
 from camerapipe.budget import Budget, Clock
 from camerapipe.capture import Capture, RequestError
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER
+from camerapipe.live import LADDER, LIVE_CHECK
 from camerapipe.runner import Costs
 from camerapipe.runtime import warm_up
 from camerapipe.settings import Settings
@@ -162,6 +162,7 @@ def ways(settings: Settings, device: Device | None = None) -> tuple[Way, ...]:
     return tuple(
         Way(
             rung.name,
+            simulated(LIVE_CHECK, rung.name),
             simulated(rung.graph, rung.name),
             {
                 kind: _over_defaults(values, rung.params.get(kind.stage(), {}))
