@@ -1,5 +1,7 @@
 """The live camera on one page: one frame and the memory of those before it, and the ladder.
 
+A frame is looked at and checked first (`LIVE_CHECK`); what was seen is the source of the picture.
+
 What a frame leaves for the next (`next_memory`) is an output like any other and comes back as the
 source `memory` (None at the first frame), so that any frame can be computed again alone. `picture`
 is HxWx3 uint8, `blur` the dense map on the rung's own grid. The rungs of `LADDER` are the same
@@ -34,6 +36,7 @@ from stages.bokeh import (
     RadiusParams,
     ResolveParams,
     disk_radius,
+    proven_dead_zone,
     render_bokeh,
     resolve_transitions,
     resolve_upsampled,
@@ -58,8 +61,15 @@ from stages.steady import (
     track,
 )
 from stages.tone import encode
-from stages.upsample import UpsampleParams
-from stages.view import ViewParams, gather_cells, guide_at, light_at, solve_grid, working_grid
+from stages.upsample import UpsampleParams, guided_upsample
+from stages.view import (
+    ViewParams,
+    gather_cells,
+    guide_at,
+    light_at,
+    solve_grid_of_view,
+    working_grid,
+)
 
 # fmt: off
 SEE = (
@@ -77,8 +87,8 @@ SEE = (
          cost=7),
     Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
 )
-CHECK = (
-    Node("look", quick_evidence, ("view", "edge_blur", "edge_survey"), "seen", CheckParams,
+JUDGE = (
+    Node("look", quick_evidence, ("view", "grid", "edge_survey"), "seen", CheckParams,
          cost=3),
     Node("judge", judge, ("seen", "optics"), "findings", CheckParams),
 )
@@ -90,7 +100,7 @@ STEADY = (
     Node("steady_evidence", steady_evidence, ("new_evidence", "history"), "evidence", cost=2),
 )
 SOLVE = (
-    Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
+    Node("solve_grid", solve_grid_of_view, ("linear", "grid"), "half_grid", ViewParams),
     Node("guide", guide_at, ("view", "grid", "half_grid"), "guide", cost=1),
     Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
     Node("bounds", gather_cells, ("free_evidence", "half_grid"), "bounds", cost=3),
@@ -105,8 +115,6 @@ SOLVE = (
 )
 RADIUS = (
     Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=3),
-    Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
-         RadiusParams, cost=1),
     Node("steady_focus", steady_dead_zone, ("new_dead_zone", "history"), "dead_zone",
          SteadyParams),
     Node("remember", remember,
@@ -117,14 +125,18 @@ RADIUS = (
 SHOW = (
     Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
          cost=3),
+    Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
+         RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
     Node("preview", render_preview, ("linear", "light", "disk_radius", "grid", "curve"),
          "picture", BokehParams, cost=20),
 )
 RENDER = (
-    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
-         cost=15),
+    Node("full_guide", encode, ("linear",), "encoded", cost=6),
+    Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=15),
+    Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "new_dead_zone",
+         RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
          cost=3),
@@ -137,10 +149,12 @@ RENDER = (
 )
 # fmt: on
 
-LIVE_SOURCES = ("linear", "optics", "focus_point", "curve", "scribbles", "memory")
-LIVE_OUTPUTS = ("picture", "blur", "findings", "next_memory")
-LIVE = Graph("live", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *SHOW), LIVE_OUTPUTS)
-LIVE_FULL = Graph("live-full", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *RENDER), LIVE_OUTPUTS)
+SEEN = ("grid", "view", "new_edges", "new_evidence")  # by the check, and used by the picture
+PICTURE_SOURCES = ("linear", "focus_point", "curve", "scribbles", "memory", *SEEN)
+PICTURE_OUTPUTS = ("picture", "blur", "next_memory")
+LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", "light", *SEEN))
+LIVE = Graph("live", (*PICTURE_SOURCES, "light"), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
+LIVE_FULL = Graph("live-full", PICTURE_SOURCES, (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS)
 
 
 FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs
@@ -149,7 +163,7 @@ STRIP_ROWS = 180  # half a view of 720p, so that two workers share it evenly
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One way to compute a frame: a graph, and what differs from the defaults of its stages."""
+    """One way to compute a frame: its graph after `LIVE_CHECK`, and what differs in its stages."""
 
     name: str
     graph: Graph
@@ -163,19 +177,23 @@ class Rung:
         }
 
 
-# The estimate's edges share their energies and read more blur than the check's own: its thresholds
-# for them agree with it on photographs.
-QUICK_CHECK = {
-    "sharp_sigma_px": 2.4,
-    "present_sigma_px": 3.0,
-    "present_share": 0.25,
-    "weak_sigma_px": 2.1,
-    "weak_share": 0.16,
-}
+# Thresholds for what the check sees on coarser views, where sharp edges look softer: with those for
+# every second pixel it agrees with the full check on photographs.
+QUICK_CHECK: dict[int, dict[str, float]] = {
+    1: {"shake_contrast": 1.0},
+    2: {
+        "sharp_sigma_px": 2.25, "present_sigma_px": 3.2, "present_share": 0.3,
+        "weak_sigma_px": 1.43, "weak_share": 0.1, "shake_contrast": 1.0,
+    },
+    4: {
+        "sharp_sigma_px": 2.3, "present_sigma_px": 6.0, "present_share": 0.35,
+        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 1.2, "least_signal": 10.0,
+    },
+}  # fmt: skip
 
 
 def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: int) -> Rung:
-    """Rung for a 720p frame: steps of its view and of its solve, solver steps, coarse octaves."""
+    """Rung for a 720p frame: step of its view, pixels of that in a step of the solve, and so on."""
     return Rung(
         name,
         graph,
@@ -185,7 +203,7 @@ def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: i
             "coarse": {"octaves": octaves},
             # The same blur as in a photograph of the frame's size, at every step of the view.
             "radius": {"focus_floor_px": 0.96 / view, "focus_ceiling_px": 1.5 / view},
-            "check": QUICK_CHECK,
+            "check": QUICK_CHECK[view],
             "blur": {"strip_rows": STRIP_ROWS},
             "evidence": {"strip_rows": STRIP_ROWS},
         },
@@ -196,8 +214,8 @@ LADDER = (  # the best first
     _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
     _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
     _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
+    _rung("half", LIVE, view=2, solve=2, steps=3, octaves=0),
     _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
-    _rung("quick", LIVE, view=2, solve=8, steps=2, octaves=0),
-    _rung("least", LIVE, view=4, solve=8, steps=2, octaves=0),
+    _rung("least", LIVE, view=4, solve=2, steps=2, octaves=0),
 )
-DEFAULT_RUNG = LADDER[3]
+DEFAULT_RUNG = LADDER[4]

@@ -1,9 +1,9 @@
-"""The capture check of a live preview: from the edges that the map is made of anyway.
+"""The capture check of a live preview: on the view that the estimate looks at anyway.
 
-The same evidence as `capture_check` finds on a view of its own, in the same unit (px of a picture
-1280 px wide), so that the same thresholds judge it: blur of edges by areas. Edges are those of the
-view of the estimate, weighted with the length that they stand for, and strong blur is already read
-one octave higher there, which makes a second look unnecessary.
+The same evidence as `capture_check` finds on views of its own, in the same unit (px of a picture
+1280 px wide), so that the same rules judge it: blur of edges by areas, each edge by itself. On a
+coarser view fewer edges show and sharp ones look softer: thresholds are for the caller to adapt.
+There is no second look at a smaller picture.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma, reduce_by
-from stages.blur import EdgeSurvey, noise_sigma
+from stages.arrays import luma
+from stages.blur import EdgeSurvey, edge_blur, link_edges, noise_sigma
 from stages.capture_check import CheckParams, Evidence
 from stages.capture_check.evidence import (
     AREA_EDGES,
@@ -22,15 +22,18 @@ from stages.capture_check.evidence import (
     AREAS,
     BLURRED_PX,
     BLURRIEST,
+    EDGES,
     PEAK_PERCENTILE,
     SHARPEST,
     VERY_BLURRED_PX,
 )
 from stages.capture_check.shake import shake_contrast
-from stages.grid import BlurMap
+from stages.grid import Grid
 from stages.params import Array
 
 MEGA = 1e6
+MIDDLE = 0.7  # of both sides: shake is the same everywhere, and spectra are dear
+STRIPS = 4  # that the view is cut into, to be shared among workers
 
 
 class Areas(NamedTuple):
@@ -40,64 +43,67 @@ class Areas(NamedTuple):
     total: int
 
 
-def quick_evidence(view: Array, edges: BlurMap, found: EdgeSurvey, params: CheckParams) -> Evidence:
-    """Evidence for `judge` from what the estimate has found.
+def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckParams) -> Evidence:
+    """Evidence for `judge` from the view of the estimate.
 
     Parameters
     ----------
     view : Array
         HxWx3 float32, display-encoded in [0, 1].
-    edges : BlurMap
-        Blur of its edges, on cells of 2 x 2 pixels of the view (`octave_blur`).
+    grid : Grid
+        Its grid.
     found : EdgeSurvey
         Survey of the view.
     params : CheckParams
         The size of the first look is used, as a unit.
     """
-    side_px = max(edges.grid.shape) * edges.grid.step
+    side_px = max(grid.shape) * grid.step
     scale = min(params.view_side_px / side_px, 1.0)  # px of the check in a px of the picture
+    edges = link_edges(
+        edge_blur(view, found, EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))), grid
+    )
     y, x = np.nonzero(edges.confidence)
-    weight, sigma = edges.confidence[y, x] * scale, edges.sigma[y, x] * scale
-    areas = _areas(y, x, sigma, weight, edges.grid.shape)
-    pixels = edges.sigma.size * (edges.grid.step * scale) ** 2
-    cells = luma(reduce_by(view, 2))
-    noise = noise_sigma(found) * max(edges.grid.step / 2 * scale, 1.0)  # averaging made it less
-    very_blurred = _share(areas.sigma, VERY_BLURRED_PX)
+    length = grid.step * scale  # of edge that a pixel of the view stands for, px of the check
+    sigma = edges.sigma[y, x] * np.float32(scale)
+    areas = _areas(y, x, sigma, AREA_EDGES / length, grid.shape)
+    noise, plane = noise_sigma(found), luma(view)
+    peak = float(np.percentile(plane[::2, ::2], PEAK_PERCENTILE))
     return Evidence(
-        signal_to_noise=float(np.percentile(cells, PEAK_PERCENTILE)) / noise,
-        edges_per_megapixel=float(weight.sum()) / pixels * MEGA,
+        signal_to_noise=peak / (noise * max(length, 1.0)),  # averaging made the noise less
+        edges_per_megapixel=y.size / (plane.size * length) * MEGA,
         cover=areas.sigma.size / areas.total,
         sharpest_sigma=_quantile(areas.sigma, SHARPEST),
         blurriest_sigma=_quantile(areas.sigma, BLURRIEST),
         share_blurred=_share(areas.sigma, BLURRED_PX),
-        share_very_blurred=very_blurred,
+        share_very_blurred=_share(areas.sigma, VERY_BLURRED_PX),
         coarse_share_very_blurred=0.0,
-        shake_contrast=shake_contrast(luma(view), noise_sigma(found)),
+        shake_contrast=shake_contrast(_middle(plane), noise),
         view_side_px=min(params.view_side_px, side_px),
     )
+
+
+def _middle(plane: Array) -> Array:
+    rows, cols = (round(n * (1 - MIDDLE) / 2) for n in plane.shape)
+    return plane[rows : plane.shape[0] - rows, cols : plane.shape[1] - cols]
 
 
 def _areas(
     y: npt.NDArray[np.int64],
     x: npt.NDArray[np.int64],
     sigma: npt.NDArray[np.float32],
-    weight: npt.NDArray[np.float32],
+    least_edges: float,
     shape: tuple[int, int],
 ) -> Areas:
-    """Weighted quantile of the blur of every area with enough edges."""
+    """Quantile of the blur of every area with enough edges."""
     side = max(-(-max(shape) // AREAS), 1)
     rows, cols = (-(-n // side) for n in shape)
     area = (y // side) * cols + x // side
-    order = np.lexsort((sigma, area))
-    area, sigma = area[order], sigma[order]
-    reached = np.concatenate([[0.0], np.cumsum(weight[order], dtype=np.float64)])
-    bounds = np.searchsorted(area, np.arange(rows * cols + 1))
-    first, last = bounds[:-1], bounds[1:]
-    enough = reached[last] - reached[first] >= AREA_EDGES
-    first, last = first[enough], last[enough]
-    wanted = reached[first] + AREA_QUANTILE * (reached[last] - reached[first])
-    picked = np.clip(np.searchsorted(reached, wanted) - 1, first, last - 1)
-    return Areas(sigma[picked], rows * cols)
+    blur = sigma[np.lexsort((sigma, area))]
+    counts = np.bincount(area, minlength=rows * cols)
+    first = np.cumsum(counts) - counts
+    enough = counts >= least_edges
+    picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
+    return Areas(blur[picked], rows * cols)
 
 
 def _quantile(values: npt.NDArray[np.float32], share: float) -> float:

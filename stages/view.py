@@ -47,6 +47,11 @@ def solve_grid(linear: Array, params: ViewParams) -> Grid:
     return Grid.cells(linear.shape[:2], step)
 
 
+def solve_grid_of_view(linear: Array, grid: Grid, params: ViewParams) -> Grid:
+    """Grid of the propagation where `solve_step` counts pixels of the view."""
+    return Grid.cells(linear.shape[:2], grid.step * params.solve_step)
+
+
 def even_grid(grid: Grid) -> Grid:
     """Grid of every second sample, from the first: the paper's half resolution."""
     rows, cols = (-(-n // 2) for n in grid.shape)

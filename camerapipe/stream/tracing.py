@@ -14,7 +14,7 @@ ADVICE, LADDER = "advice", "ladder"  # tracks of what changes
 def run_of(source: Source, options: StreamOptions, versions: dict[str, str]) -> Run:
     """What a trace says of its run."""
     profile = options.profile
-    scales = [profile.scale_at(kind, options.place) for kind in profile.scale] if profile else []
+    scales = [end for ends in profile.scale.values() for end in ends] if profile else []
     return Run(
         mode="simulated" if profile else "measured",
         source=source.name,
@@ -28,6 +28,7 @@ def run_of(source: Source, options: StreamOptions, versions: dict[str, str]) -> 
         interval_ms=1000 / source.fps if source.fps else None,
         seed=options.seed,
         versions=versions,
+        settings={"place in the scale range": options.place} if profile else {},
     )
 
 
@@ -37,6 +38,7 @@ class Tracing:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._advice, self._rung = "", ""
+        self._way: dict[int, list[tuple[str, float]]] = {}  # of frames in flight: where, when
 
     def note(self, stream: Stream, event: Service | Outcome) -> None:
         """Write one event."""
@@ -49,14 +51,17 @@ class Tracing:
             self._note_outcome(event)
 
     def _note_service(self, event: Service) -> None:
+        outer = event.stage == GRAPH
         self._tracer.span(
-            event.stage, f"frame {event.seq}", event.started_s, event.ended_s,
-            frame=event.seq, outer=event.stage == GRAPH,
+            event.stage, f"frame {event.seq}" if outer else event.stage,
+            event.started_s, event.ended_s, frame=event.seq, outer=outer,
         )  # fmt: skip
+        self._way.setdefault(event.seq, []).append((event.stage, event.started_s))
         waited_ms = (event.started_s - event.queued_s) * 1000
         self._tracer.counter(f"wait for {event.stage}, ms", event.started_s, waited_ms)
 
     def _note_outcome(self, event: Outcome) -> None:
+        self._tracer.flow(event.seq, self._way.pop(event.seq, []))
         told = event.value if isinstance(event.value, Shown) else None
         if told is None:
             self._tracer.frame(
