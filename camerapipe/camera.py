@@ -21,7 +21,13 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Costs, Run, run
-from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
+from camerapipe.runtime import (
+    ensure_kernel_cache,
+    keep_freed_memory,
+    peak_mb,
+    versions,
+    warm_up,
+)
 from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
 from stages.finish import FinishParams
@@ -33,6 +39,7 @@ MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
 ensure_kernel_cache()
+keep_freed_memory()
 
 Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 

@@ -61,7 +61,7 @@ from stages.steady import (
     track,
 )
 from stages.tone import encode
-from stages.upsample import UpsampleParams, guided_upsample
+from stages.upsample import UpsampleParams, upsample_to_light
 from stages.view import (
     ViewParams,
     gather_cells,
@@ -133,15 +133,14 @@ SHOW = (
          "picture", BokehParams, cost=20),
 )
 RENDER = (
-    Node("full_guide", encode, ("linear",), "encoded", cost=6),
-    Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=15),
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=18),
     Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "new_dead_zone",
          RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
          cost=3),
-    Node("highlights", recover_highlights, ("linear", "disk_radius"), "bright", HighlightsParams,
-         cost=10),
+    Node("highlights", recover_highlights, ("linear", "disk_radius", "headroom"), "bright",
+         HighlightsParams, cost=10),
     Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
     Node("finish", finish, ("bokeh", "curve", "linear", "disk_radius"), "finished", FinishParams,
          cost=7),
@@ -154,7 +153,9 @@ PICTURE_SOURCES = ("linear", "focus_point", "curve", "scribbles", "memory", *SEE
 PICTURE_OUTPUTS = ("picture", "blur", "next_memory")
 LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", "light", *SEEN))
 LIVE = Graph("live", (*PICTURE_SOURCES, "light"), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
-LIVE_FULL = Graph("live-full", PICTURE_SOURCES, (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS)
+LIVE_FULL = Graph(
+    "live-full", (*PICTURE_SOURCES, "headroom"), (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS
+)
 
 
 FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs

@@ -172,6 +172,7 @@ class Viewfinder:
             "curve": capture.curve,
             "optics": optics_of(capture, self.distance_m),
             "focus_point": self.focus_point,
+            "headroom": capture.kind == "raw",
             "scribbles": (),
             "memory": state.memory,
         }

@@ -2,6 +2,7 @@ import os
 import sys
 import warnings
 
+import numpy as np
 import pytest
 
 import camerapipe
@@ -61,6 +62,22 @@ def test_warm_up_compiles_every_kernel_once():
     assert count == len(names) == len(set(names)) > 10
     assert seen[-1][1:] == (count - 1, count)
     assert all(kernel._compiled is not None for kernel in kernels.registered())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system's way to count page faults")
+def test_freed_arrays_are_reused():
+    import resource
+
+    if not runtime.keep_freed_memory():
+        pytest.skip("this C library cannot be told to keep memory")
+
+    def faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        np.empty(1 << 24, np.uint8).fill(1)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults()
+    assert faults() == 0
 
 
 def test_facts_about_the_process():
