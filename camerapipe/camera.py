@@ -39,8 +39,6 @@ MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
 ensure_kernel_cache()
-keep_freed_memory()
-
 Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
@@ -222,6 +220,7 @@ def _report(
 
 def _start(options: Options) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
+    keep_freed_memory()  # not before: what reading a file took goes back to the system
     check_budget(options)
     if options.budget.total_ms is not None or options.budget.stages_ms:
         warm_up()
