@@ -185,7 +185,7 @@ def stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def
     for k in range(4):
         source, row = model[k, y], rows[k]
         for x in range(row.size):
-            row[x] = mix(source[left[x]], source[right[x]], across[x])
+            row[x] = mix(source[np.uint64(left[x])], source[np.uint64(right[x])], across[x])
 
 
 @kernel(
