@@ -8,6 +8,8 @@ pixels of the first look, whose long side is at most 1280 px.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -15,12 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
+from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma
+from stages.blur.edges import NOISE_BINS, NOISE_RANGE, SECOND_DIFFERENCE, EdgeSurvey
 from stages.capture_check.params import CheckParams
-from stages.capture_check.shake import shake_contrast
+from stages.capture_check.shake import BLOCK, shake_contrast
 from stages.grid import Grid
 from stages.params import Array
 from stages.tone import SRGB, encode
+
+Values = npt.NDArray[np.float64]
 
 AREAS = 16  # along the long side of the first look
 AREA_EDGES = 25  # edge pixels that make an area count
@@ -30,6 +35,8 @@ BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, a
 SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
 PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
 EDGES = BlurParams(edge_scale_px=2.0, edge_threshold=0.0, least_gradient=0.010)
+SAMPLED = 4  # every so many pixels along both axes tell brightness and noise of a view
+LARGER_THAN_SIGMA = 1 << 16  # px: keeps areas apart when blurs are sorted
 MEGA = 1e6
 
 
@@ -56,61 +63,87 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     linear : Array
         HxWx3 float32, linear light.
     params : CheckParams
-        The sizes of the two looks are used.
+        The sizes of the two looks, and how much of the first is looked at.
     """
-    view = _view(linear, params.view_side_px)
-    sigma, noise = _edge_sigma(view)
-    areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
-    coarse_sigma, _ = _edge_sigma(_view(linear, params.coarse_side_px))
-    coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
-    peak = float(np.percentile(view[::2, ::2], PEAK_PERCENTILE))
+    small = _reduced(linear, params.view_side_px)
+    side = max(-(-max(small.shape) // AREAS), 1)
+    views = [encode(small[band], SRGB) for band in _bands(small.shape[0], side, params.bands)]
+    sigmas, noises = zip(*map(_edge_sigma, views), strict=True)
+    areas, total = _areas_of(sigmas, side, AREA_EDGES)
+    coarse_sigma, _ = _edge_sigma(encode(_reduced(small, params.coarse_side_px), SRGB))
+    coarse_side = max(-(-max(coarse_sigma.shape) // COARSE_AREAS), 1)
+    coarse, _ = _areas_of((coarse_sigma,), coarse_side, COARSE_AREA_EDGES)
+    noise = float(np.mean(noises))
+    sample = np.concatenate([view[::SAMPLED, ::SAMPLED] for view in views])
+    pixels = sum(sigma.size for sigma in sigmas)
     return Evidence(
-        signal_to_noise=peak / noise,
-        edges_per_megapixel=float((sigma > 0).sum()) / sigma.size * MEGA,
+        signal_to_noise=float(np.percentile(sample, PEAK_PERCENTILE)) / noise,
+        edges_per_megapixel=sum(map(np.count_nonzero, sigmas)) / pixels * MEGA,
         cover=areas.size / total,
         sharpest_sigma=_quantile(areas, SHARPEST),
         blurriest_sigma=_quantile(areas, BLURRIEST),
         share_blurred=_share(areas, BLURRED_PX),
         share_very_blurred=_share(areas, VERY_BLURRED_PX),
         coarse_share_very_blurred=_share(coarse, VERY_BLURRED_PX),
-        shake_contrast=shake_contrast(luma(view), noise),
-        view_side_px=max(view.shape[:2]),
+        shake_contrast=shake_contrast([luma(view) for view in views], noise),
+        view_side_px=max(small.shape[:2]),
     )
 
 
-def _view(linear: Array, side: int) -> Array:
-    """Encoded view with a long side of at most `side` pixels."""
+def _reduced(linear: Array, side: int) -> Array:
+    """Reduce a picture to a long side of at most `side` pixels."""
     scale = side / max(linear.shape[:2])
-    if scale < 1:
-        rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
-        linear = np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA))
-    return encode(linear, SRGB)
+    if scale >= 1:
+        return linear
+    rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
+    return np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _bands(rows: int, side: int, wanted: int) -> list[slice]:
+    """Rows of areas, spread evenly; the whole where all are wanted, or where it is small."""
+    there = -(-rows // side)
+    if wanted == 0 or wanted >= there or side < BLOCK:
+        return [slice(0, rows)]
+    middles = (there * (2 * index + 1) // (2 * wanted) for index in range(wanted))
+    return [slice(middle * side, (middle + 1) * side) for middle in middles]
 
 
 def _edge_sigma(view: Array) -> tuple[Array, float]:
     """Blur at the edges of a view in its own pixels, 0 elsewhere; and the noise of the view."""
-    found = survey(view, EDGES)
+    found = _survey_noise(view)
     candidates = edge_blur(view, found, EDGES)
     return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
 
 
-def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[npt.NDArray[np.float32], int]:
-    """Blur of every area with enough edges, and how many areas there are."""
-    side = max(-(-max(sigma.shape) // along), 1)
-    rows, cols = (-(-n // side) for n in sigma.shape)
+def _survey_noise(view: Array) -> EdgeSurvey:
+    """Survey of a sample of the view; `EDGES` does not depend on the largest gradient."""
+    second = cv2.filter2D(luma(view), -1, SECOND_DIFFERENCE)[::SAMPLED, ::SAMPLED]
+    codes = np.minimum(np.abs(second) * (NOISE_BINS / NOISE_RANGE), NOISE_BINS - 1)
+    return EdgeSurvey(0.0, np.bincount(codes.astype(np.int32).ravel(), minlength=NOISE_BINS))
+
+
+def _areas_of(sigmas: Sequence[Array], side: int, least_edges: int) -> tuple[Values, int]:
+    """Blur of every square area with enough edges, and how many areas there are."""
+    found = [_area_blur(sigma, side, least_edges) for sigma in sigmas]
+    total = sum(math.prod(-(-n // side) for n in sigma.shape) for sigma in sigmas)
+    return np.concatenate(found), total
+
+
+def _area_blur(sigma: Array, side: int, least_edges: int) -> Values:
+    cols = -(-sigma.shape[1] // side)
     y, x = np.nonzero(sigma)
-    area, blur = (y // side) * cols + x // side, sigma[y, x]
-    order = np.lexsort((blur, area))
-    counts = np.bincount(area, minlength=rows * cols)
+    area = (y // side) * cols + x // side
+    counts = np.bincount(area)
+    ordered = np.sort(area * float(LARGER_THAN_SIGMA) + sigma[y, x])  # by area, then by blur
     first = np.cumsum(counts) - counts
-    enough = counts >= least_edges
+    enough = np.flatnonzero(counts >= least_edges)
     picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
-    return blur[order][picked], rows * cols
+    return np.asarray(ordered[picked] - enough * float(LARGER_THAN_SIGMA))
 
 
-def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
+def _quantile(values: Values, share: float) -> float:
     return float(np.quantile(values, share)) if values.size else 0.0
 
 
-def _share(values: npt.NDArray[np.float32], limit: float) -> float:
+def _share(values: Values, limit: float) -> float:
     return float((values > limit).mean()) if values.size else 0.0

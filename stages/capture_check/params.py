@@ -13,6 +13,11 @@ class CheckParams(Params):
 
     view_side_px: int = param(1280, 320, 4096, unit="px", help="long side of the first look")
     coarse_side_px: int = param(320, 80, 1024, unit="px", help="long side of the second look")
+    bands: int = param(
+        0, 0, 16,
+        help="rows of areas looked at, spread over the height, of 16 along the long side; 0: all. "
+        "Three are enough for a live view and take half the time",
+    )  # fmt: skip
     least_signal: float = param(
         20.0, 1.0, help="99th percentile of luma over noise; below: too dark or noisy"
     )
