@@ -126,7 +126,7 @@ def load_zhuo_sim(name: str, folder: Path | None = None) -> Reference:
         except DataError:
             maps.append(None)
         else:
-            maps.append(_picture(path)[..., 0].astype(np.float32) / 255)
+            maps.append(np.asarray(_picture(path)[..., 0] / 255, np.float32))
     return Reference(picture, *maps)
 
 
