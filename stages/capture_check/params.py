@@ -27,7 +27,7 @@ class CheckParams(Params):
         1.9, 0.1, 8.0, unit="px", help="the sharpest areas must be below: else nothing is sharp"
     )
     shake_contrast: float = param(
-        1.1, 0.0, 5.0,
+        1.05, 0.0, 5.0,
         help="contrast of detail over its direction; above: shaken. Sharp photographs have 0.3 "
         "+- 0.2, ripples on water up to 1.0; straight tracks of 10 px begin at 1.1",
     )  # fmt: skip
