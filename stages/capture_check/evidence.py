@@ -8,8 +8,6 @@ pixels of the first look, whose long side is at most 1280 px.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -20,7 +18,7 @@ from stages.arrays import luma
 from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma
 from stages.blur.edges import NOISE_BINS, NOISE_RANGE, SECOND_DIFFERENCE, EdgeSurvey
 from stages.capture_check.params import CheckParams
-from stages.capture_check.shake import BLOCK, shake_contrast
+from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
 from stages.params import Array
 from stages.tone import SRGB, encode
@@ -63,30 +61,26 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     linear : Array
         HxWx3 float32, linear light.
     params : CheckParams
-        The sizes of the two looks, and how much of the first is looked at.
+        The sizes of the two looks are used.
     """
     small = _reduced(linear, params.view_side_px)
-    side = max(-(-max(small.shape) // AREAS), 1)
-    views = [encode(small[band], SRGB) for band in _bands(small.shape[0], side, params.bands)]
-    sigmas, noises = zip(*map(_edge_sigma, views), strict=True)
-    areas, total = _areas_of(sigmas, side, AREA_EDGES)
+    view = encode(small, SRGB)
+    sigma, noise = _edge_sigma(view)
+    areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
     coarse_sigma, _ = _edge_sigma(encode(_reduced(small, params.coarse_side_px), SRGB))
-    coarse_side = max(-(-max(coarse_sigma.shape) // COARSE_AREAS), 1)
-    coarse, _ = _areas_of((coarse_sigma,), coarse_side, COARSE_AREA_EDGES)
-    noise = float(np.mean(noises))
-    sample = np.concatenate([view[::SAMPLED, ::SAMPLED] for view in views])
-    pixels = sum(sigma.size for sigma in sigmas)
+    coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
+    peak = float(np.percentile(view[::SAMPLED, ::SAMPLED], PEAK_PERCENTILE))
     return Evidence(
-        signal_to_noise=float(np.percentile(sample, PEAK_PERCENTILE)) / noise,
-        edges_per_megapixel=sum(map(np.count_nonzero, sigmas)) / pixels * MEGA,
+        signal_to_noise=peak / noise,
+        edges_per_megapixel=float(np.count_nonzero(sigma)) / sigma.size * MEGA,
         cover=areas.size / total,
         sharpest_sigma=_quantile(areas, SHARPEST),
         blurriest_sigma=_quantile(areas, BLURRIEST),
         share_blurred=_share(areas, BLURRED_PX),
         share_very_blurred=_share(areas, VERY_BLURRED_PX),
         coarse_share_very_blurred=_share(coarse, VERY_BLURRED_PX),
-        shake_contrast=shake_contrast([luma(view) for view in views], noise),
-        view_side_px=max(small.shape[:2]),
+        shake_contrast=shake_contrast(luma(view), noise),
+        view_side_px=max(view.shape[:2]),
     )
 
 
@@ -97,15 +91,6 @@ def _reduced(linear: Array, side: int) -> Array:
         return linear
     rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
     return np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _bands(rows: int, side: int, wanted: int) -> list[slice]:
-    """Rows of areas, spread evenly; the whole where all are wanted, or where it is small."""
-    there = -(-rows // side)
-    if wanted == 0 or wanted >= there or side < BLOCK:
-        return [slice(0, rows)]
-    middles = (there * (2 * index + 1) // (2 * wanted) for index in range(wanted))
-    return [slice(middle * side, (middle + 1) * side) for middle in middles]
 
 
 def _edge_sigma(view: Array) -> tuple[Array, float]:
@@ -122,23 +107,18 @@ def _survey_noise(view: Array) -> EdgeSurvey:
     return EdgeSurvey(0.0, np.bincount(codes.astype(np.int32).ravel(), minlength=NOISE_BINS))
 
 
-def _areas_of(sigmas: Sequence[Array], side: int, least_edges: int) -> tuple[Values, int]:
-    """Blur of every square area with enough edges, and how many areas there are."""
-    found = [_area_blur(sigma, side, least_edges) for sigma in sigmas]
-    total = sum(math.prod(-(-n // side) for n in sigma.shape) for sigma in sigmas)
-    return np.concatenate(found), total
-
-
-def _area_blur(sigma: Array, side: int, least_edges: int) -> Values:
-    cols = -(-sigma.shape[1] // side)
+def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[Values, int]:
+    """Blur of every area with enough edges, and how many areas there are."""
+    side = max(-(-max(sigma.shape) // along), 1)
+    rows, cols = (-(-n // side) for n in sigma.shape)
     y, x = np.nonzero(sigma)
     area = (y // side) * cols + x // side
-    counts = np.bincount(area)
+    counts = np.bincount(area, minlength=rows * cols)
     ordered = np.sort(area * float(LARGER_THAN_SIGMA) + sigma[y, x])  # by area, then by blur
     first = np.cumsum(counts) - counts
     enough = np.flatnonzero(counts >= least_edges)
     picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
-    return np.asarray(ordered[picked] - enough * float(LARGER_THAN_SIGMA))
+    return ordered[picked] - enough * float(LARGER_THAN_SIGMA), rows * cols
 
 
 def _quantile(values: Values, share: float) -> float:

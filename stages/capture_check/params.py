@@ -13,11 +13,6 @@ class CheckParams(Params):
 
     view_side_px: int = param(1280, 320, 4096, unit="px", help="long side of the first look")
     coarse_side_px: int = param(320, 80, 1024, unit="px", help="long side of the second look")
-    bands: int = param(
-        0, 0, 16,
-        help="rows of areas looked at, spread over the height, of 16 along the long side; 0: all. "
-        "Three are enough for a live view and take half the time",
-    )  # fmt: skip
     least_signal: float = param(
         20.0, 1.0, help="99th percentile of luma over noise; below: too dark or noisy"
     )
@@ -29,7 +24,7 @@ class CheckParams(Params):
     shake_contrast: float = param(
         1.05, 0.0, 5.0,
         help="contrast of detail over its direction; above: shaken. Sharp photographs have 0.3 "
-        "+- 0.2, ripples on water up to 1.0; straight tracks of 10 px begin at 1.1",
+        "+- 0.2, ripples on water up to 1.0; straight tracks of 10 px have more",
     )  # fmt: skip
     present_sigma_px: float = param(
         1.85, 0.1, 8.0, unit="px", help="the most blurred areas above: defocus is present"

@@ -14,7 +14,6 @@ frequencies in cycles per pixel of the view.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -39,13 +38,13 @@ CARRIED = 0.35  # of the coarse structure's contrast; in photographs 0.7 of it i
 NOISE_FLOOR = 0.5  # of the noise power: what is left when the noise is subtracted from itself
 
 
-def shake_contrast(planes: Sequence[Array], noise: float) -> float:
+def shake_contrast(plane: Array, noise: float) -> float:
     """Contrast of detail over its direction that the scene's structure does not explain.
 
     Parameters
     ----------
-    planes : sequence of Array
-        HxW float32, luma of parts of a display-encoded view in [0, 1].
+    plane : Array
+        HxW float32, luma of a display-encoded view in [0, 1].
     noise : float
         Standard deviation of its noise.
 
@@ -53,10 +52,11 @@ def shake_contrast(planes: Sequence[Array], noise: float) -> float:
     -------
     float
         Amplitude of the second harmonic of log power over direction: at 1, detail along the best
-        direction has e^2 = 7.4 times the power of that across. 0 where the parts are too small.
+        direction has e^2 = 7.4 times the power of that across. 0 where the view is too small.
     """
-    large = [_directional_power(plane) for plane in planes if min(plane.shape) >= BLOCK]
-    powers = np.concatenate(large) if large else np.empty((0, len(BANDS), DIRECTIONS), np.float32)
+    if min(plane.shape) < BLOCK:
+        return 0.0
+    powers = _directional_power(plane)
     if len(powers) < LEAST_BLOCKS:
         return 0.0
     *fine, coarse = (_second_harmonic(powers[:, band], noise**2) for band in range(len(BANDS)))

@@ -79,24 +79,6 @@ def test_optics_findings_carry_their_numbers():
     assert background.value == pytest.approx(blur_px * 1280 / 3264)
 
 
-@pytest.mark.parametrize("bands", [1, 3, 16])
-def test_a_few_bands_tell_what_the_whole_tells(bands):
-    sharp = texture(shape=(720, 1080))
-    soft_right = sharp.copy()
-    soft_right[:, 540:] = blurred(sharp, 4.0)[:, 540:]
-    for picture, code in (
-        (sharp, "everything_in_focus"),
-        (soft_right, "defocus_present"),
-        (blurred(sharp, 4.0), "no_sharp_subject"),
-        (cv2.filter2D(sharp, -1, np.full((1, 15), 1 / 15, np.float32)), "shaken"),
-    ):
-        params = CheckParams(bands=bands)
-        evidence = check.gather_evidence(linearise(picture), params)
-        assert check.judge(evidence, None, params)[0].code == code
-        whole = check.gather_evidence(linearise(picture), CheckParams())
-        assert (evidence == whole) == (bands == 16)
-
-
 def seen(**changes):
     """Evidence of a picture that is sharp everywhere, but for the changes."""
     sharp = check.Evidence(

@@ -3,14 +3,10 @@ import numpy as np
 import pytest
 
 from stages import capture_check as check
-from stages.capture_check import CheckParams, shake
+from stages.capture_check import CheckParams
+from stages.capture_check.shake import shake_contrast
 from stages.findings import Severity
 from stages.tone import linearise
-
-
-def shake_contrast(plane, noise):
-    return shake.shake_contrast([plane], noise)
-
 
 LIMIT = CheckParams().shake_contrast
 NOISE = 0.5 / 255
