@@ -11,13 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from camerapipe.api import check, render
+    from camerapipe.api import check, open_stream, render
     from camerapipe.capture import Capture, CaptureError, LimitError, OutputError, Shot
 
 __version__ = "0.1.0"
-__all__ = ["Capture", "CaptureError", "LimitError", "OutputError", "Shot", "check", "render"]
+__all__ = [
+    "Capture",
+    "CaptureError",
+    "LimitError",
+    "OutputError",
+    "Shot",
+    "check",
+    "open_stream",
+    "render",
+]
 
-_HOMES = {"render": "camerapipe.api", "check": "camerapipe.api"}
+_HOMES = dict.fromkeys(("check", "open_stream", "render"), "camerapipe.api")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,9 @@
-"""What scripts call: `camerapipe.render` and `camerapipe.check`."""
+"""What scripts and apps call: `camerapipe.render`, `check` and `open_stream`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,11 @@ from camerapipe.camera import Options, Source, check_capture, develop, given_map
 from camerapipe.capture import Shot
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.settings import resolve
+from camerapipe.stream.profile import read_profile
+from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.sinks import App, Nowhere
+from camerapipe.stream.sources import app_source, open_source
+from camerapipe.stream.viewfinder import Shown
 from stages.findings import Finding
 from stages.grid import BlurMap
 from stages.scribble import Scribble
@@ -114,6 +119,82 @@ def check(
     """Say in findings whether a capture has defocus to magnify; the first is the verdict."""
     capture, _ = develop(source, encoding=encoding, max_pixels=max_pixels)
     return check_capture(capture, Options(settings=resolve(values=params), distance_m=distance_m))
+
+
+def open_stream(
+    source: str | os.PathLike[str] | Iterable[npt.NDArray[Any]],
+    on_frame: Callable[[Shown], None] | None = None,
+    *,
+    fps: float | None = None,
+    policy: Literal["block", "latest"] = "block",
+    budget: str | Sequence[str] | Budget | None = None,
+    profile: str | None = None,
+    strength: float | None = None,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    frames: int | None = None,
+    distance_m: float | None = None,
+    force: bool = False,
+    seed: int = 0,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Stream:
+    """Open a stream of frames; `run` runs it, `stop` ends it from any thread.
+
+    Parameters
+    ----------
+    source : path, str or iterable of arrays
+        A folder, a video, the index of a camera, `synthetic:SCENE`, or frames of an app: HxWx3
+        uint8 sRGB.
+    on_frame : callable, optional
+        Is given every frame in order: picture, blur map, findings, advice. Where it raises, the
+        frame has failed and the stream goes on.
+    fps : float, optional
+        Frames per second. Where not given, that of the source for `latest`, and as fast as it goes
+        for `block`.
+    policy : str
+        `block` loses nothing; with `latest` the newest frame wins, and others are dropped before
+        any work is done for them.
+    budget : str, sequence of str or Budget, optional
+        Of every frame, from its pixels to its picture: `"66ms"`.
+    profile : str, optional
+        A device to simulate in virtual time: a name or a TOML file.
+    strength, params, distance_m, force, max_pixels
+        As in `render`.
+    frames : int, optional
+        End after so many.
+    seed : int
+        Of a simulated device's jitter and of a synthetic scene.
+
+    Returns
+    -------
+    Stream
+        `run()` gives a `StreamReport`.
+
+    Raises
+    ------
+    CaptureError, ValueError
+        As `render`.
+    """
+    values = {section: dict(changes) for section, changes in (params or {}).items()}
+    if strength is not None:
+        values.setdefault("radius", {})["strength"] = strength
+    options = StreamOptions(
+        settings=resolve(values=values),
+        budget=_budget(budget),
+        policy=policy,
+        frames=frames,
+        profile=None if profile is None else read_profile(profile),
+        seed=seed,
+        distance_m=distance_m,
+        force=force,
+    )
+    paced = policy == "latest" or fps is not None
+    if isinstance(source, str | os.PathLike):
+        opened = open_source(
+            os.fspath(source), fps=fps, paced=paced, seed=seed, max_pixels=max_pixels
+        )
+    else:
+        opened = app_source(source, fps)
+    return Stream(opened, Nowhere() if on_frame is None else App(on_frame), options)
 
 
 def _budget(given: str | Sequence[str] | Budget | None) -> Budget:

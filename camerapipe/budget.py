@@ -13,6 +13,8 @@ from stages.params import Estimate
 
 T = TypeVar("T")
 Clock = Callable[[], float]  # seconds, from any origin
+WALL: Clock = time.perf_counter
+CPU: Clock = time.process_time  # of all threads of this process
 UNITS_MS = {"ms": 1.0, "s": 1000.0, "min": 60_000.0}
 
 
@@ -53,10 +55,10 @@ class Deadline:
     """A moment on a clock; `at_s` is None where there is no limit."""
 
     at_s: float | None = None
-    clock: Clock = time.perf_counter
+    clock: Clock = WALL
 
     @classmethod
-    def after(cls, budget_ms: float | None, clock: Clock = time.perf_counter) -> Deadline:
+    def after(cls, budget_ms: float | None, clock: Clock = WALL) -> Deadline:
         """Count a deadline from now on."""
         return cls(None if budget_ms is None else clock() + budget_ms / 1000, clock)
 

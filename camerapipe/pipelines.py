@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camerapipe.graph import Graph, Node
+from camerapipe.live import LIVE, LIVE_FULL
+from stages.advice import AdviceParams
 from stages.arrays import reduce_bicubic
 from stages.blur import (
     BlurParams,
@@ -50,6 +52,7 @@ from stages.finish import FinishParams, finish
 from stages.grid import lift, lift_bicubic
 from stages.highlights import HighlightsParams, recover_highlights
 from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
+from stages.params import Params
 from stages.propagate import PropagateParams, propagate, propagate_bounded
 from stages.scribble import ScribbleParams, scribbled
 from stages.tone import encode
@@ -231,7 +234,12 @@ GRAPHS = {
         CHECK,
         PASS_THROUGH,
         FROM_MAP,
+        LIVE,
+        LIVE_FULL,
         *(graph for p in PRESETS.values() for graph in (p.map_graph, p.picture_graph)),
     )
 }
-SECTIONS = {kind.stage(): kind for graph in GRAPHS.values() for kind in graph.sections()}
+SECTIONS: dict[str, type[Params]] = {
+    kind.stage(): kind for graph in GRAPHS.values() for kind in graph.sections()
+}
+SECTIONS[AdviceParams.stage()] = AdviceParams  # of a stream, beside its graphs

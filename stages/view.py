@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+
 from stages.arrays import reduce_by
-from stages.grid import Grid
+from stages.grid import BlurMap, Grid, lift
 from stages.params import Array, Params, param
 from stages.tone import SRGB, encode
 
@@ -44,6 +47,11 @@ def solve_grid(linear: Array, params: ViewParams) -> Grid:
     return Grid.cells(linear.shape[:2], step)
 
 
+def solve_grid_of_view(linear: Array, grid: Grid, params: ViewParams) -> Grid:
+    """Grid of the propagation where `solve_step` counts pixels of the view."""
+    return Grid.cells(linear.shape[:2], grid.step * params.solve_step)
+
+
 def even_grid(grid: Grid) -> Grid:
     """Grid of every second sample, from the first: the paper's half resolution."""
     rows, cols = (-(-n // 2) for n in grid.shape)
@@ -56,3 +64,40 @@ def view_at(linear: Array, grid: Grid) -> Array:
     Area averaging happens in linear light, as a sensor with larger pixels would do it.
     """
     return encode(reduce_by(linear, grid.step), SRGB)
+
+
+def light_at(linear: Array, grid: Grid) -> Array:
+    """Linear light on a grid of cells, HxWx3."""
+    return reduce_by(linear, grid.step)
+
+
+def guide_at(view: Array, grid: Grid, to: Grid) -> Array:
+    """View reduced to a coarser grid of cells; encoded values are averaged."""
+    return reduce_by(view, to.step // grid.step)
+
+
+def gather_cells(sparse: BlurMap, to: Grid) -> BlurMap:
+    """Carry a sparse map to cells; as `lift`, but by area sums where the grids are nested."""
+    factor = to.step // sparse.grid.step
+    nested = (
+        to.step == factor * sparse.grid.step and sparse.grid.phase == (sparse.grid.step - 1) / 2
+    )
+    if factor == 1 or not nested or to != Grid.cells(_covered(sparse.grid), to.step):
+        return lift(sparse, to)
+    rows, cols = to.shape
+    height, width = sparse.grid.shape
+    pad = 0, rows * factor - height, 0, cols * factor - width
+    weight, moment = (
+        cv2.resize(
+            cv2.copyMakeBorder(plane, *pad, cv2.BORDER_CONSTANT), (cols, rows),
+            interpolation=cv2.INTER_AREA,
+        )
+        for plane in (sparse.confidence, sparse.confidence * sparse.sigma)
+    )  # fmt: skip
+    sigma = np.divide(moment, weight, out=np.zeros_like(weight), where=weight > 0)
+    return BlurMap(sigma, weight * np.float32(factor**2), to)
+
+
+def _covered(grid: Grid) -> tuple[int, int]:
+    """Size of a picture that a grid of cells covers in full."""
+    return grid.shape[0] * grid.step, grid.shape[1] * grid.step

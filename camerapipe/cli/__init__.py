@@ -19,7 +19,9 @@ COMMANDS = {  # name: (module, what it does)
     "map": ("develop", "Estimate the blur map of a capture."),
     "check": ("look", "Say whether captures have defocus to magnify."),
     "optics": ("look", "Hyperfocal distance, depth of field, blur of the background."),
+    "report": ("trace", "Show the trace of a stream as a page."),
     "graph": ("look", "Show the stage graphs."),
+    "stream": ("stream", "Stream frames from a folder, a video, a camera or a synthetic scene."),
     "demo": ("house", "Render photographs that scikit-image carries."),
     "doctor": ("house", "Show versions, threads, limits, caches; compile the kernels."),
 }

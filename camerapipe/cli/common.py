@@ -152,6 +152,17 @@ def max_pixels(options: dict[str, Any]) -> int:
     return options["max_pixels"] or DEFAULT_MAX_PIXELS
 
 
+def point(text: str | None) -> tuple[float, float] | None:
+    """Read the X,Y of `--focus`."""
+    if text is None:
+        return None
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise Failure(f"--focus: expected X,Y in pixels; got {text!r}", USAGE) from None
+    return x, y
+
+
 def prepare(*, quiet: bool) -> None:
     """Set threads and load the kernels, saying so where that takes long."""
     from camerapipe import runtime

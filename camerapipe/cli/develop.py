@@ -22,6 +22,7 @@ from camerapipe.cli.common import (
     distance_option,
     for_inputs,
     max_pixels,
+    point,
     prepare,
     request_errors,
     say,
@@ -116,7 +117,7 @@ def _options(options: dict[str, Any], strength: float | None = None) -> Any:
     return Options(
         settings=resolve(options["preset"], options["config"], options["overrides"], values),
         budget=Budget.parse(options["budgets"]),
-        focus_point=_point(options.get("focus")),
+        focus_point=point(options.get("focus")),
         distance_m=options["distance"],
         scribbles=read_scribbles(options["scribbles"]) if options["scribbles"] else (),
         force=options.get("force", False),
@@ -196,16 +197,6 @@ def _picture_to_stdout(shot: Any) -> None:
         write_picture(path, shot.image, shot.capture)
         sys.stdout.buffer.write(path.read_bytes())
         sys.stdout.buffer.flush()
-
-
-def _point(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise Failure(f"--focus: expected X,Y in pixels; got {text!r}", USAGE) from None
-    return x, y
 
 
 def _strict_code(report: Any, options: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ from camerapipe.ingest.array import capture_from_array
 from camerapipe.ingest.atomic import MAPS, PICTURES, check_output, write_text
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.maps import colour_map, read_map, read_mask, write_map
-from camerapipe.ingest.reading import open_capture, optional_formats
+from camerapipe.ingest.reading import count_pixels, open_capture, optional_formats
 from camerapipe.ingest.write import write_picture
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "capture_from_array",
     "check_output",
     "colour_map",
+    "count_pixels",
     "open_capture",
     "optional_formats",
     "read_map",

@@ -11,9 +11,10 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from camerapipe.capture import OutputError
 
@@ -50,12 +51,29 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
     """Write a whole file or none; `OutputError` where that fails, and nothing is left behind."""
+    with whole_file(path, overwrite=overwrite) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a file that takes its name when the block ends well; after an error none is left."""
+    with whole_path(path, overwrite=overwrite) as temporary:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+
+
+@contextmanager
+def whole_path(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """Name a file, for a library that opens files itself, that takes its name in the same way."""
     path = Path(path)
     check_output(path, overwrite=overwrite, suffixes=())
     target = Path(os.path.realpath(path))  # through a link, not over it
-    temporary = target.with_name(f".camerapipe-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".camerapipe-{secrets.token_hex(8)}.tmp{target.suffix}")
     try:
-        _write_through(temporary, data)
+        yield temporary
+        _to_disk(temporary)
         _publish(temporary, target, overwrite)
     except FileExistsError as error:
         raise OutputError(_exists(path)) from error
@@ -99,12 +117,12 @@ def _same_file(path: Path, source: Path) -> bool:
         return False
 
 
-def _write_through(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:

@@ -78,9 +78,13 @@ def read_mask(path: str | os.PathLike[str], full_shape: tuple[int, int]) -> Arra
     return lift(read_map(path, full_shape, foreign_max_px=1.0), full).sigma
 
 
-def colour_map(sigma: Array) -> Array:
-    """Sigma from 0 (black) to its largest value (bright) in OpenCV's INFERNO; HxWx3 in [0, 1]."""
-    codes = np.rint(sigma * (255 / _largest(sigma))).astype(np.uint8)
+def colour_map(sigma: Array, brightest_px: float | None = None) -> Array:
+    """Sigma from 0 (black) to `brightest_px` in OpenCV's INFERNO; HxWx3 in [0, 1].
+
+    Without it, the largest value is the brightest.
+    """
+    scale = 255 / (brightest_px or _largest(sigma))
+    codes = np.rint(np.minimum(sigma * scale, 255)).astype(np.uint8)
     bgr = cv2.applyColorMap(codes, cv2.COLORMAP_INFERNO)
     return np.asarray(bgr[..., ::-1], np.float32) / np.float32(255)
 

@@ -66,6 +66,12 @@ def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
     )
 
 
+def raw_pixels(file: BinaryIO) -> int:
+    """Pixels of a RAW file by its header; `NotRawError` where LibRaw does not know it."""
+    with _identified(file) as raw:
+        return int(raw.sizes.raw_height * raw.sizes.raw_width)
+
+
 @contextmanager
 def _identified(file: BinaryIO) -> Iterator[Any]:
     file.seek(0)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from camerapipe.capture import Capture, CaptureError
 from camerapipe.ingest.attachments import kept_exif
 from camerapipe.ingest.deep import decode_png16, decode_tiff
-from camerapipe.ingest.display import FORMATS, decode_display
+from camerapipe.ingest.display import FORMATS, decode_display, open_header
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
 from camerapipe.ingest.metadata import Tags, meta_from, read_exif_block, read_tags
 from camerapipe.ingest.pixels import Decoded, develop
 from camerapipe.ingest.quiet import muted, quiet
-from camerapipe.ingest.raw import NotRawError, open_raw
+from camerapipe.ingest.raw import NotRawError, open_raw, raw_pixels
 from camerapipe.ingest.sniff import TIFF_MAGIC, Kind, sniff
 from stages.findings import Finding, Severity
 
@@ -37,6 +38,19 @@ def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
     path = Path(path)
     with opened(path) as file, quiet(), refusing(path):
         return _read(file, sniff(file), max_pixels)
+
+
+def count_pixels(path: str | os.PathLike[str]) -> int | None:
+    """Pixels of a picture as its header states them; None where only decoding would tell."""
+    try:
+        with opened(Path(path)) as file, quiet(), muted():
+            if sniff(file) in (Kind.RAW, Kind.MAYBE_RAW):
+                with suppress(NotRawError):
+                    return raw_pixels(file)
+            width, height = open_header(file, DEFAULT_MAX_PIXELS).size
+            return int(width * height)
+    except Exception:  # whatever is wrong with it will be said when it is opened
+        return None
 
 
 def optional_formats() -> dict[str, bool]:

@@ -13,8 +13,15 @@ import tifffile
 from PIL import Image
 
 from camerapipe.capture import CaptureError, LimitError
-from camerapipe.ingest import capture_from_array, heif, open_capture, optional_formats
+from camerapipe.ingest import (
+    capture_from_array,
+    count_pixels,
+    heif,
+    open_capture,
+    optional_formats,
+)
 from camerapipe.ingest.sniff import Kind, sniff
+from datasets.synthetic_raw import sample_mosaic, write_dng
 from stages.tone import SRGB, encode, linearise, to_codes
 
 
@@ -381,3 +388,15 @@ def test_a_deep_tiff_is_no_raw_even_with_the_name_of_a_camera(tmp_path, rng, pho
     assert (capture.kind, capture.grey) == ("display", photometric == "minisblack")
     back = to_codes(encode(capture.linear), 16)
     np.testing.assert_array_equal(back[..., 0] if capture.grey else back, codes)
+
+
+def test_pixels_are_counted_without_decoding(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (40, 30)).save(path)
+    assert count_pixels(path) == 1200
+    dng = tmp_path / "a.dng"
+    write_dng(dng, sample_mosaic(np.full((32, 48, 3), 0.5)))
+    assert count_pixels(dng) == 32 * 48
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    assert count_pixels(tmp_path / "b.jpg") is None
+    assert count_pixels(tmp_path / "absent.jpg") is None

@@ -235,18 +235,24 @@ class TestAtomic:
         assert path.read_text("utf-8") == "other"
         assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
 
-    def test_a_file_that_appears_meanwhile_is_kept(self, tmp_path, monkeypatch):
+    def test_a_file_that_appears_meanwhile_is_kept(self, tmp_path):
         path = tmp_path / "a.txt"
-        write = ingest.atomic._write_through
-
-        def slow(temporary, data):
-            write(temporary, data)
+        with (
+            pytest.raises(OutputError, match="exists already"),
+            ingest.atomic.whole_file(path, overwrite=False) as file,
+        ):
+            file.write(b"ours")
             path.write_text("theirs")
-
-        monkeypatch.setattr(ingest.atomic, "_write_through", slow)
-        with pytest.raises(OutputError, match="exists already"):
-            write_text(path, "ours")
         assert path.read_text() == "theirs" and len(list(tmp_path.iterdir())) == 1
+
+    def test_a_file_that_grows_leaves_nothing_after_an_error(self, tmp_path):
+        with (
+            pytest.raises(RuntimeError),
+            ingest.atomic.whole_file(tmp_path / "a.txt", overwrite=False) as file,
+        ):
+            file.write(b"half")
+            raise RuntimeError
+        assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("taken", [False, True])
     def test_without_hard_links(self, tmp_path, monkeypatch, taken):

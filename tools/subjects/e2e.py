@@ -1,13 +1,16 @@
-"""The whole job on real photographs: time of every stage and peak memory, at three sizes.
+"""The whole job on real photographs: time of every stage and peak memory, from 0.5 to 100 MP.
 
 Every job is a process of its own, as a person would start it, so that peak memory is that of one
 photograph; kernels are compiled before. The yardstick in the same run is one `cv2.GaussianBlur` of
-sigma 8 of the same picture, decoded and encoded by OpenCV.
+sigma 8 of the same picture, decoded and encoded by OpenCV; at 24 MP it is LibRaw's development
+(AHD) of a synthetic RAW of the same size and content, turn by turn with ours from its pixels to the
+JPEG.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -17,6 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
+import rawpy
+
+from camerapipe.budget import Stopwatch
+from camerapipe.camera import Options, develop, shoot
+from camerapipe.ingest import write_picture
+from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.settings import resolve
+from datasets.synthetic_raw import sample_mosaic, write_dng
+from stages.tone import linearise
 
 PHOTOGRAPHS = (
     "photos/dandelion_16mp.jpg",
@@ -25,6 +38,7 @@ PHOTOGRAPHS = (
 )
 SIZES_MP = (0.5, 2, 12)
 REPEATS = 3
+DEVELOPED_MP, DEVELOPMENTS, HUGE_MP = 24, 5, 100
 
 
 def measure(context: Any) -> dict[str, float]:
@@ -52,7 +66,49 @@ def measure(context: Any) -> dict[str, float]:
     stages = list(dict.fromkeys(name for column in columns.values() for name in column))
     rows = [[name, *(column.get(name, "") for column in columns.values())] for name in stages]
     context.table("median ms", ["stage", *(f"{size:g} MP" for size in columns)], rows)
+    with tempfile.TemporaryDirectory() as folder:
+        large = _resized(photographs[0], DEVELOPED_MP, Path(folder))
+        results |= _against_development(context, large, 2 if context.quick else DEVELOPMENTS)
+        results["e2e.peak_mb_24mp"] = _job(large)["peak_mb"]
+        if not context.quick:
+            huge = _resized(photographs[0], HUGE_MP, Path(folder))
+            results["e2e.peak_mb_100mp"] = _job(huge)["peak_mb"]
+            results["e2e.cold_compile_s"] = _cold_compile_s(Path(folder))
     return results
+
+
+def _against_development(context: Any, photograph: Path, repeats: int) -> dict[str, float]:
+    """Time from developed pixels to a JPEG over that of AHD for a RAW of the same picture."""
+    set_threads(available_cores())
+    warm_up()
+    raw = photograph.with_suffix(".dng")
+    bgr = cv2.imread(str(photograph))
+    rows, cols = (n & ~1 for n in bgr.shape[:2])  # whole Bayer cells
+    write_dng(raw, sample_mosaic(linearise(np.ascontiguousarray(bgr[:rows, :cols, ::-1]))))
+    options = Options(settings=resolve(), force=True)
+    capture, _ = develop(raw)
+    develop_ms, job_ms = [], []
+    for _ in range(repeats + 1):
+        with Stopwatch() as watch, rawpy.imread(str(raw)) as opened:
+            opened.postprocess(demosaic_algorithm=rawpy.DemosaicAlgorithm.AHD, use_camera_wb=True)
+        develop_ms.append(watch.ms)
+        with Stopwatch() as watch:
+            shot = shoot(capture, options)
+            write_picture(photograph.with_suffix(".24.jpg"), shot.image, capture, overwrite=True)
+        job_ms.append(watch.ms)
+    ratios = [ours / theirs for ours, theirs in zip(job_ms[1:], develop_ms[1:], strict=True)]
+    rows_ = [[statistics.median(develop_ms[1:]), statistics.median(job_ms[1:])]]
+    context.table(f"{rows * cols / 1e6:.1f} MP, ms", ["AHD development", "whole job"], rows_)
+    return {"e2e.over_ahd_24mp": statistics.median(ratios)}
+
+
+def _cold_compile_s(folder: Path) -> float:
+    """Time of `doctor --warm-up` where nothing is compiled yet."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "kernels")}
+    command = [sys.executable, "-m", "camerapipe", "doctor", "--warm-up"]
+    with Stopwatch() as watch:
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+    return watch.ms / 1000
 
 
 def _resized(photograph: Path, megapixels: float, folder: Path) -> Path:

@@ -1,0 +1,332 @@
+"""`camerapipe stream`: a camera in motion, live or from files, measured here or simulated."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from camerapipe.cli.common import (
+    LATE,
+    OK,
+    SOME_FAILED,
+    UNREADABLE,
+    USAGE,
+    Failure,
+    common_options,
+    distance_option,
+    failure_of,
+    max_pixels,
+    point,
+    prepare,
+    request_errors,
+    say,
+)
+
+INTERRUPTED = 130
+REPLAY = "replay:"
+PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
+
+
+@click.command("stream")
+@click.argument("source", metavar="SRC")
+@click.option(
+    "-o", "--output", metavar="DIR|VIDEO", help="a folder of pictures, or a .mp4; none: measure"
+)
+@click.option(
+    "--view",
+    type=click.Choice(["picture", "map", "both"]),
+    default="picture",
+    show_default=True,
+    help="what is written of a frame",
+)
+@click.option("--fps", type=float, help="frames per second; that of the source where not given")
+@click.option(
+    "--policy",
+    type=click.Choice(["block", "latest"]),
+    help="lose nothing, or the newest frame wins (default for a camera)",
+)
+@click.option("--frames", type=click.IntRange(1), help="end after so many frames")
+@click.option(
+    "--size", default="1280x720", show_default=True, metavar="WxH", help="of a synthetic scene"
+)
+@click.option("--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)")
+@click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    metavar="66ms|STAGE=5ms",
+    help="time of a frame from its pixels to its picture, or of one stage",
+)
+@click.option(
+    "--rung", metavar="NAME", help="always this rung of the quality ladder (see `camerapipe graph`)"
+)
+@click.option("--profile", metavar="NAME|FILE.toml", help="simulate a device in virtual time")
+@click.option(
+    "--speed",
+    type=click.Choice(list(PLACES)),
+    default="typical",
+    show_default=True,
+    help="where in the profile's ranges",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="of the profile's jitter and of a scene"
+)
+@click.option("--in-flight", type=click.IntRange(1), help="frames in the stages at once")
+@click.option(
+    "--memory",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    metavar="MB",
+    help="for frames in flight",
+)
+@click.option(
+    "--stuck",
+    type=click.FloatRange(0, min_open=True),
+    default=30,
+    show_default=True,
+    metavar="S",
+    help="a frame that takes a stage longer has failed",
+)
+@click.option("--record", metavar="DIR", help="keep what is needed to replay the run")
+@click.option(
+    "--only", type=int, multiple=True, metavar="N", help="frames of a recording to replay"
+)
+@click.option(
+    "--trace", metavar="FILE.json", help="write a trace for Perfetto and `camerapipe report`"
+)
+@click.option("--focus", metavar="X,Y", help="a point (pixels) that counts as in focus")
+@distance_option
+@click.option("--force", is_flag=True, help="go on after a blocking finding")
+@click.option("--overwrite", is_flag=True, help="replace outputs that exist")
+@click.option(
+    "--strict-budget",
+    is_flag=True,
+    help="exit 6 where a frame missed the budget by more than a step",
+)
+@common_options
+@request_errors
+def stream_command(source: str, **options: Any) -> None:
+    """Stream frames through the camera: check, blur map, lens blur, advice.
+
+    SRC is a folder of RAW or JPEG files, a video, the index of a camera, synthetic:SCENE (static,
+    pull, step, pan, cut) or replay:DIR. Ctrl-C ends after the frames that came in; a second one
+    ends at once.
+    """
+    from camerapipe.capture import CaptureError, OutputError
+
+    try:
+        if source.startswith(REPLAY):
+            code = _replay(Path(source.removeprefix(REPLAY)), options)
+        else:
+            code = _stream(source, options)
+    except (CaptureError, OutputError) as error:
+        raise failure_of(error, source, verbose=options["verbose"]) from error
+    click.get_current_context().exit(code)
+
+
+def _stream(text: str, options: dict[str, Any]) -> int:
+    """Open everything, run the stream, tell how it went."""
+    from camerapipe.runtime import versions
+    from camerapipe.stream.record import Recorder
+    from camerapipe.stream.session import Stream
+    from camerapipe.stream.sources import open_source
+    from camerapipe.stream.tracing import Tracing, run_of
+    from camerapipe.trace import Tracer
+
+    taking = _options(text, options)
+    source = open_source(
+        text, fps=options["fps"], paced=taking.policy == "latest" or options["fps"] is not None,
+        size=_size(options["size"]), seed=options["seed"], max_pixels=max_pixels(options),
+    )  # fmt: skip
+    prepare(quiet=options["quiet"])
+    sink = _sink(options, source.fps)
+    noting: list[Callable[[Any, Any], None]] = [_Teller(quiet=options["quiet"]).note]
+    with ExitStack() as opened:
+        if options["trace"]:
+            run = run_of(source, taking, versions())
+            tracer = Tracer(options["trace"], run, overwrite=options["overwrite"])
+            noting.append(Tracing(opened.enter_context(tracer)).note)
+        if options["record"]:
+            sink = recorder = Recorder(Path(options["record"]), sink, _about(text, taking))
+            noting.append(recorder.note)
+
+        def note_all(stream: Any, event: Any) -> None:
+            for note in noting:
+                note(stream, event)
+
+        stream = Stream(source, sink, taking, note_all)
+        with _interrupts(stream) as interrupted:
+            report = stream.run()
+    if options["as_json"]:
+        click.echo(json.dumps(report.to_dict()))
+    if not options["quiet"]:
+        _tell(report)
+    return _code(report, options, interrupted=bool(interrupted))
+
+
+def _options(text: str, options: dict[str, Any]) -> Any:
+    from camerapipe.budget import Budget
+    from camerapipe.settings import resolve
+    from camerapipe.stream.profile import read_profile
+    from camerapipe.stream.session import StreamOptions
+
+    strength = options["strength"]
+    values = {} if strength is None else {"radius": {"strength": strength}}
+    return StreamOptions(
+        settings=resolve(options["preset"], options["config"], options["overrides"], values),
+        budget=Budget.parse(options["budgets"]),
+        policy=options["policy"] or ("latest" if text.isdecimal() else "block"),
+        rung=options["rung"],
+        in_flight=options["in_flight"],
+        max_bytes=options["memory"] * 1e6,
+        frames=options["frames"],
+        stuck_s=options["stuck"],
+        profile=read_profile(options["profile"]) if options["profile"] else None,
+        place=PLACES[options["speed"]],
+        seed=options["seed"],
+        distance_m=options["distance"],
+        focus_point=point(options["focus"]),
+        force=options["force"],
+    )
+
+
+def _replay(folder: Path, options: dict[str, Any]) -> int:
+    from camerapipe.runtime import versions
+    from camerapipe.settings import resolve
+    from camerapipe.stream.record import Recording
+    from camerapipe.stream.session import ways
+
+    recording = Recording.open(folder)
+    prepare(quiet=options["quiet"])
+    settings = resolve(values=recording.about["params"])
+    found = recording.replay(
+        ways(settings), _sink(options, recording.about.get("fps")), versions=versions(),
+        only=options["only"] or None,
+    )  # fmt: skip
+    if options["as_json"]:
+        click.echo(json.dumps(asdict(found)))
+    for package, (before, now) in found.other_versions.items():
+        say(f"{package} was {before} when this was recorded, and is {now}")
+    same = found.frames - len(found.differing)
+    say(f"{folder}: {found.frames} frames replayed, {same} the same to the bit")
+    return SOME_FAILED if found.differing else OK
+
+
+def _about(text: str, taking: Any) -> dict[str, Any]:
+    """What a recording says of its run."""
+    from camerapipe.runtime import versions
+
+    return {
+        "source": text,
+        "budget": asdict(taking.budget),
+        "policy": taking.policy,
+        "profile": taking.profile.name if taking.profile else None,
+        "seed": taking.seed,
+        "params": {kind.stage(): asdict(values) for kind, values in taking.settings.params.items()},
+        "versions": versions(),
+    }
+
+
+def _sink(options: dict[str, Any], fps: float | None) -> Any:
+    from camerapipe.stream.sinks import VIDEOS, Nowhere, Pictures, Video
+
+    if options["output"] is None:
+        return Nowhere()
+    path, view, overwrite = Path(options["output"]), options["view"], options["overwrite"]
+    if path.suffix.lower() in VIDEOS:
+        return Video(path, view, options["fps"] or fps or 30.0, overwrite=overwrite)
+    return Pictures(path, view, overwrite=overwrite)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise Failure(f"--size: expected WIDTHxHEIGHT; got {text!r}", USAGE) from None
+    return width, height
+
+
+class _Teller:
+    """Says what a person should know while the stream runs: new advice, frames that failed."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._advice = quiet, ""
+
+    def note(self, stream: Any, event: Any) -> None:
+        """Look at one event."""
+        from camerapipe.stream.frames import Fate, Outcome
+        from camerapipe.stream.viewfinder import Shown
+
+        if not isinstance(event, Outcome):
+            return
+        if event.fate is Fate.FAILED:
+            say(f"frame {event.seq}: {event.stage}: {event.reason}")
+        shown = event.value
+        if isinstance(shown, Shown) and shown.advice.text != self._advice:
+            self._advice = shown.advice.text
+            if not self._quiet:
+                say(f"frame {event.seq}: {shown.advice.text}")
+
+
+@contextmanager
+def _interrupts(stream: Any) -> Iterator[list[int]]:
+    """Ctrl-C drains, a second one aborts."""
+    seen: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        seen.append(number)
+        stream.stop(drain=len(seen) == 1)
+        say("ending after the frames that came in" if len(seen) == 1 else "ending now")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tell(report: Any) -> None:
+    """Sum up a stream in a few lines; what is simulated says so first."""
+    how = "measured"
+    if report.mode == "simulated":
+        known = "calibrated" if report.calibrated else "not calibrated"
+        how = f"simulated on {report.profile} ({known})"
+    ends = f"{report.done} done, {report.dropped} dropped, {report.failed} failed"
+    rate = f", {report.frames_per_second:.1f} a second" if report.frames_per_second else ""
+    say(f"{how}: {report.submitted} frames: {ends}, {report.cancelled} cancelled{rate}")
+    for reason, count in report.drops.items():
+        say(f"dropped at the door: {count}: {reason}")
+    if report.done:
+        half, most = report.latency_ms["p50"], report.latency_ms["p95"]
+        say(f"latency {half:.0f} ms (95 %: {most:.0f} ms)")
+    if report.within_budget is not None:
+        contended = f"; {report.contended:.0%} judged apart: others had the machine"
+        within = f"{report.within_budget:.1%} within {report.budget_ms:g} ms and one step"
+        say(within + (contended if report.contended else ""))
+    if report.rungs:
+        say("rungs: " + ", ".join(f"{name} {count}" for name, count in report.rungs.items()))
+    if report.ended not in ("complete", "stopped"):
+        say(f"ended early: {report.ended}")
+
+
+def _code(report: Any, options: dict[str, Any], *, interrupted: bool) -> int:
+    if interrupted:
+        return INTERRUPTED
+    if report.ended not in ("complete", "stopped"):
+        return SOME_FAILED if report.done else UNREADABLE
+    if report.failed:
+        return SOME_FAILED
+    missed = report.within_budget is not None and report.within_budget < 1
+    return LATE if options["strict_budget"] and missed else OK

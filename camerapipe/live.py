@@ -1,0 +1,214 @@
+"""The live camera on one page: one frame and the memory of those before it, and the ladder.
+
+What a frame leaves for the next (`next_memory`) is an output like any other and comes back as the
+source `memory` (None at the first frame), so that any frame can be computed again alone. `picture`
+is HxWx3 uint8, `blur` the dense map on the rung's own grid. The rungs of `LADDER` are the same
+camera at falling cost; memory carries over from one to another. Costs are first guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from camerapipe.graph import Graph, Node
+from stages.blur import (
+    BlurParams,
+    CoarseParams,
+    EvidenceParams,
+    ShadingParams,
+    coarse_edges,
+    doubt_shading,
+    keep_detail,
+    linked_edges,
+    octave_blur,
+    sharpness_evidence,
+    survey,
+    thin_edges,
+    unclaimed,
+    within_bounds,
+)
+from stages.bokeh import (
+    BokehParams,
+    RadiusParams,
+    ResolveParams,
+    disk_radius,
+    render_bokeh,
+    resolve_transitions,
+    resolve_upsampled,
+)
+from stages.capture_check import CheckParams, judge
+from stages.finish import FinishParams, finish
+from stages.highlights import HighlightsParams, recover_highlights
+from stages.laplacian import LaplacianParams, grid_laplacian
+from stages.params import Params
+from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
+from stages.propagate import PropagateParams, propagate_bounded
+from stages.quick_check import quick_evidence
+from stages.scribble import ScribbleParams, scribbled
+from stages.steady import (
+    SteadyParams,
+    first_map,
+    recall,
+    remember,
+    steady_dead_zone,
+    steady_edges,
+    steady_evidence,
+    track,
+)
+from stages.tone import encode
+from stages.upsample import UpsampleParams
+from stages.view import (
+    ViewParams,
+    gather_cells,
+    guide_at,
+    light_at,
+    solve_grid_of_view,
+    working_grid,
+)
+
+# fmt: off
+SEE = (
+    Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
+    Node("light", light_at, ("linear", "grid"), "light", cost=2),
+    Node("view", encode, ("light",), "view", cost=2),
+    Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
+    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
+    Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
+    Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
+         BlurParams, cost=9),
+    Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "new_evidence",
+         EvidenceParams, cost=6),
+    Node("coarse", coarse_edges, ("view", "edge_blur", "new_evidence"), "all_edges", CoarseParams,
+         cost=7),
+    Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
+)
+CHECK = (
+    Node("look", quick_evidence, ("view", "grid", "edge_survey"), "seen", CheckParams,
+         cost=3),
+    Node("judge", judge, ("seen", "optics"), "findings", CheckParams),
+)
+STEADY = (
+    Node("track", track, ("view", "grid", "memory"), "motion", SteadyParams, cost=4),
+    Node("recall", recall, ("new_edges", "new_evidence", "motion"), "history", SteadyParams,
+         cost=3),
+    Node("steady_edges", steady_edges, ("new_edges", "history"), "sparse", cost=1),
+    Node("steady_evidence", steady_evidence, ("new_evidence", "history"), "evidence", cost=2),
+)
+SOLVE = (
+    Node("solve_grid", solve_grid_of_view, ("linear", "grid"), "half_grid", ViewParams),
+    Node("guide", guide_at, ("view", "grid", "half_grid"), "guide", cost=1),
+    Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
+    Node("bounds", gather_cells, ("free_evidence", "half_grid"), "bounds", cost=3),
+    Node("samples", gather_cells, ("sparse", "half_grid"), "samples", cost=1),
+    Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
+    Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
+    Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
+         cost=2),
+    Node("start", first_map, ("held", "history"), "start", cost=2),
+    Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "start"), "blur_low",
+         PropagateParams, anytime=True),
+)
+RADIUS = (
+    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=3),
+    Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
+         RadiusParams, cost=1),
+    Node("steady_focus", steady_dead_zone, ("new_dead_zone", "history"), "dead_zone",
+         SteadyParams),
+    Node("remember", remember,
+         ("motion", "history", "sparse", "evidence", "blur_low", "dead_zone"), "next_memory",
+         SteadyParams),
+    Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=1),
+)
+SHOW = (
+    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
+         cost=3),
+    *RADIUS,
+    Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
+    Node("preview", render_preview, ("linear", "light", "disk_radius", "grid", "curve"),
+         "picture", BokehParams, cost=20),
+)
+RENDER = (
+    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
+         cost=15),
+    *RADIUS,
+    Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
+         cost=3),
+    Node("highlights", recover_highlights, ("linear", "disk_radius"), "bright", HighlightsParams,
+         cost=10),
+    Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
+    Node("encode", encode, ("bokeh", "curve"), "smooth", cost=6),
+    Node("finish", finish, ("smooth", "linear", "disk_radius"), "finished", FinishParams, cost=5),
+    Node("codes", to_picture, ("finished",), "picture", cost=2),
+)
+# fmt: on
+
+LIVE_SOURCES = ("linear", "optics", "focus_point", "curve", "scribbles", "memory")
+LIVE_OUTPUTS = ("picture", "blur", "findings", "next_memory")
+LIVE = Graph("live", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *SHOW), LIVE_OUTPUTS)
+LIVE_FULL = Graph("live-full", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *RENDER), LIVE_OUTPUTS)
+
+
+FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs
+STRIP_ROWS = 180  # half a view of 720p, so that two workers share it evenly
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One way to compute a frame: a graph, and what differs from the defaults of its stages."""
+
+    name: str
+    graph: Graph
+    params: Mapping[str, Mapping[str, Any]]
+
+    def over(self, params: Mapping[type[Params], Params]) -> dict[type[Params], Params]:
+        """Parameters of all stages, with those of the rung in place of others."""
+        return {
+            kind: values.replace(**self.params.get(kind.stage(), {}))
+            for kind, values in params.items()
+        }
+
+
+# Thresholds for what the check sees on coarser views, where sharp edges look softer: with those for
+# every second pixel it agrees with the full check on photographs.
+QUICK_CHECK: dict[int, dict[str, float]] = {
+    1: {"shake_contrast": 1.0},
+    2: {
+        "sharp_sigma_px": 2.25, "present_sigma_px": 3.2, "present_share": 0.3,
+        "weak_sigma_px": 1.43, "weak_share": 0.1, "shake_contrast": 1.0,
+    },
+    4: {
+        "sharp_sigma_px": 2.3, "present_sigma_px": 6.0, "present_share": 0.35,
+        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 1.2, "least_signal": 10.0,
+    },
+}  # fmt: skip
+
+
+def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: int) -> Rung:
+    """Rung for a 720p frame: step of its view, pixels of that in a step of the solve, and so on."""
+    return Rung(
+        name,
+        graph,
+        {
+            "view": {"working_side_px": FRAME_SIDE_PX // view, "solve_step": solve},
+            "propagate": {"iterations": steps, "bound_updates": int(graph is LIVE_FULL)},
+            "coarse": {"octaves": octaves},
+            # The same blur as in a photograph of the frame's size, at every step of the view.
+            "radius": {"focus_floor_px": 0.96 / view, "focus_ceiling_px": 1.5 / view},
+            "check": QUICK_CHECK[view],
+            "blur": {"strip_rows": STRIP_ROWS},
+            "evidence": {"strip_rows": STRIP_ROWS},
+        },
+    )
+
+
+LADDER = (  # the best first
+    _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
+    _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
+    _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
+    _rung("half", LIVE, view=2, solve=2, steps=3, octaves=0),
+    _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
+    _rung("least", LIVE, view=4, solve=2, steps=2, octaves=0),
+)
+DEFAULT_RUNG = LADDER[4]

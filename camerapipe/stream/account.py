@@ -1,0 +1,142 @@
+"""What a stream did: sums, and distributions of bounded size, however long it ran."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from camerapipe.stream.frames import Fate, Outcome, Service, Tally
+from camerapipe.stream.viewfinder import Shown
+
+if TYPE_CHECKING:
+    from camerapipe.stream.session import StreamOptions
+    from camerapipe.stream.sources import Source
+
+BIN = math.log(1.01)  # a bin is 1 % wide: so exact are percentiles
+LEAST_MS = 1e-3
+
+
+@dataclass(slots=True)
+class Spread:
+    """Distribution of times in ms, in bins of equal ratio."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+
+    def add(self, ms: float) -> None:
+        """Count a time."""
+        self.counts[round(math.log(max(ms, LEAST_MS)) / BIN)] += 1
+
+    def percentile(self, percent: float) -> float | None:
+        """Smallest time that `percent` of all do not exceed, in ms; None of none."""
+        wanted, seen = percent / 100 * self.counts.total(), 0
+        for place in sorted(self.counts):
+            seen += self.counts[place]
+            if seen >= wanted:
+                return math.exp(place * BIN)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamReport:
+    """A stream that has ended. Times are those of a model where `mode` is simulated."""
+
+    mode: str  # measured or simulated
+    source: str
+    profile: str | None
+    calibrated: bool
+    scale_place: float | None  # in the range of the profile's scales
+    submitted: int
+    done: int
+    failed: int
+    dropped: int
+    cancelled: int
+    drops: dict[str, int]  # by reason
+    failures: list[str]  # the first few
+    budget_ms: float | None
+    within_budget: float | None  # share of frames done, one step of an anytime stage allowed
+    contended: float | None  # share whose time was taken by others, not counted in within_budget
+    seconds: float
+    frames_per_second: float | None
+    latency_ms: dict[str, float | None]  # from capture to delivery: p50, p95, p99
+    spent_ms: dict[str, float | None]  # of the budget
+    rungs: dict[str, int]
+    most_in_flight: int
+    ended: str  # "complete", or why not
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return asdict(self)
+
+
+PERCENTS = (50, 95, 99)
+FAILURES_KEPT = 5
+
+
+class Account:
+    """Adds up events as they come."""
+
+    def __init__(self) -> None:
+        self._latency, self._spent = Spread(), Spread()
+        self._rungs: Counter[str] = Counter()
+        self._failures: list[str] = []
+        self._within = self._judged = self._contended = 0
+        self._first_s, self._last_s = math.inf, -math.inf
+
+    def add(self, event: Service | Outcome) -> None:
+        """Take note of an event."""
+        if isinstance(event, Service):
+            self._first_s = min(self._first_s, event.started_s)
+            return
+        self._last_s = max(self._last_s, event.ended_s)
+        if event.fate is Fate.FAILED and len(self._failures) < FAILURES_KEPT:
+            self._failures.append(f"frame {event.seq}: {event.stage}: {event.reason}")
+        if event.fate is Fate.DONE:
+            self._latency.add(event.age_ms)
+            if isinstance(event.value, Shown):
+                self._add_shown(event.value)
+
+    def _add_shown(self, shown: Shown) -> None:
+        self._spent.add(shown.spent_ms)
+        self._rungs[shown.rung] += 1
+        if shown.budget_ms is None:
+            return
+        if shown.contended:
+            self._contended += 1
+            return
+        self._judged += 1
+        self._within += shown.spent_ms <= shown.budget_ms + shown.step_ms
+
+    def report(
+        self, source: Source, options: StreamOptions, tally: Tally, failure: str | None
+    ) -> StreamReport:
+        """Close the account."""
+        profile, fates = options.profile, tally.fates
+        seconds = max(self._last_s - self._first_s, 0.0)
+        budgeted = self._judged + self._contended
+        cancelled = "stopped" if fates[Fate.CANCELLED] else "complete"
+        return StreamReport(
+            mode="simulated" if profile else "measured",
+            source=source.name,
+            profile=profile.name if profile else None,
+            calibrated=profile.calibrated if profile else True,
+            scale_place=options.place if profile else None,
+            submitted=tally.submitted,
+            done=fates[Fate.DONE],
+            failed=fates[Fate.FAILED],
+            dropped=fates[Fate.DROPPED],
+            cancelled=fates[Fate.CANCELLED],
+            drops=dict(tally.drops),
+            failures=self._failures,
+            budget_ms=options.budget.total_ms,
+            within_budget=self._within / self._judged if self._judged else None,
+            contended=self._contended / budgeted if budgeted else None,
+            seconds=seconds,
+            frames_per_second=fates[Fate.DONE] / seconds if seconds else None,
+            latency_ms={f"p{p}": self._latency.percentile(p) for p in PERCENTS},
+            spent_ms={f"p{p}": self._spent.percentile(p) for p in PERCENTS},
+            rungs=dict(self._rungs),
+            most_in_flight=tally.most_in_flight,
+            ended=failure or cancelled,
+        )

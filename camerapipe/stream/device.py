@@ -1,0 +1,91 @@
+"""A device at work in virtual time: stages run here for their result and cost what a model says.
+
+    cost = reference ms per megapixel x megapixels x scale x jitter x throttling
+
+The reference costs were measured once, for each rung of the ladder, and come with the package
+(`tools/reference_costs.py` measures them anew); scale and throttling are the profile's; jitter is
+drawn from seed, frame, stage and step, so that a frame costs the same wherever and however often it
+is run. The clock of this machine is never read.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import tomllib
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from camerapipe.graph import Graph, Node
+from camerapipe.stream.profile import DATA, Heat, Profile
+from camerapipe.stream.worlds import VirtualClock
+
+REFERENCE = DATA / "reference.toml"
+SETUP, STEP = "setup", "step"  # of an anytime stage: before its first estimate, and every further
+# Classes of kernels of the stages; all others are stencils.
+KIND_OF = {"decode": "decode", "laplacian": "solve", "propagate": "solve", "bokeh": "gather",
+           "preview": "gather", "encode_file": "encode"}  # fmt: skip
+
+
+@functools.cache
+def reference_costs() -> Mapping[str, Mapping[str, float]]:
+    """Costs by rung and stage, ms per megapixel; an anytime stage has `.setup` and `.step`."""
+    table: dict[str, Any] = tomllib.loads(REFERENCE.read_text(encoding="utf-8"))
+    costs: dict[str, dict[str, float]] = table["costs"]
+    return costs
+
+
+class Device:
+    """A profile at work: it moves a virtual clock by what the stages of a frame cost on it."""
+
+    def __init__(self, profile: Profile, clock: VirtualClock, *, seed: int, place: float) -> None:
+        self.profile, self.clock = profile, clock
+        self.heat = Heat(profile.thermal)
+        self._seed, self._place = seed, place
+        self._seq, self._megapixels = 0, 1.0
+
+    def begin(self, seq: int, megapixels: float) -> None:
+        """Turn to a frame."""
+        self._seq, self._megapixels = seq, megapixels
+
+    def spend(self, rung: str, stage: str, part: str = "", step: int = 0) -> None:
+        """Let a stage of the frame pass, or a step of it."""
+        cost = reference_costs()[rung][f"{stage}.{part}" if part else stage]
+        key = (self._seed, self._seq, zlib.crc32(stage.encode()), step)
+        jitter = math.exp(self.profile.jitter * np.random.default_rng(key).standard_normal())
+        scale = self.profile.scale_at(KIND_OF.get(stage, "stencil"), self._place)
+        slowdown = self.heat.slowdown(self.clock())
+        self.clock.spend(cost * self._megapixels * scale * jitter * slowdown)
+        self.heat.work(self.clock())
+
+    def simulate(self, graph: Graph, rung: str) -> Graph:
+        """The same graph, whose stages also cost what they cost on the device."""
+        nodes = tuple(self._simulated(node, rung) for node in graph.nodes)
+        return Graph(graph.name, graph.sources, nodes, graph.outputs)
+
+    def _simulated(self, node: Node, rung: str) -> Node:
+        if node.anytime:
+            return replace(node, function=self._steps(node, rung))
+        return replace(node, function=self._plain(node.function, rung, node.name), fallback=None)
+
+    def _plain(self, function: Any, rung: str, stage: str) -> Any:
+        @functools.wraps(function)
+        def costly(*arguments: Any) -> Any:
+            value = function(*arguments)
+            self.spend(rung, stage)
+            return value
+
+        return costly
+
+    def _steps(self, node: Node, rung: str) -> Any:
+        @functools.wraps(node.function)
+        def costly(*arguments: Any) -> Iterator[Any]:
+            for step, estimate in enumerate(node.function(*arguments)):
+                self.spend(rung, node.name, STEP if step else SETUP, step)
+                yield estimate
+
+        return costly

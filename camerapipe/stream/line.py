@@ -1,0 +1,257 @@
+"""The line: frames go from a source through stages in a row, each stage in a process of its own.
+
+What it promises, at any fault, stop or delay:
+
+- every frame submitted ends in exactly one of done, failed, dropped, cancelled;
+- frames leave in the order in which they came;
+- frames and bytes in flight are bounded, at one place: the door before the first stage;
+- `block` loses nothing; `latest` drops at the door only, because work already spent on a frame
+  would be thrown away further in, and the newest frame wins there;
+- a frame that fails, or takes a stage longer than its timeout, ends alone;
+- `stop` ends the line in bounded time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from camerapipe.stream.frames import Arrival, Fate, Outcome, Service, Tally
+from camerapipe.stream.worlds import Call, CallTimeoutError, Process, When, World
+
+DOOR = "door"
+DRAIN_S = 10.0  # for frames that came in before a stop, unless it says otherwise
+ABORT_GRACE_S = 1.0  # for calls under way when the line is aborted; then they are left alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One place of work: `function(value, state)` gives the next value and the next state.
+
+    A call that is given up leaves the state as it was, so it can do no harm later.
+    """
+
+    name: str
+    function: Callable[[Any, Any], tuple[Any, Any]]
+    state: Any = None
+    timeout_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the line allows."""
+
+    policy: Literal["block", "latest"] = "block"
+    max_in_flight: int = 3  # frames beyond the door, besides the one that waits at it
+    max_bytes: float = math.inf  # of the frames beyond the door
+    source_timeout_s: float = math.inf  # a source that is silent for longer has ended
+    give_up_after: int = 30  # failures in a row
+
+    def __post_init__(self) -> None:
+        if self.max_in_flight < 1:
+            raise ValueError(f"max_in_flight: expected at least 1; got {self.max_in_flight}")
+
+
+@dataclass(slots=True)
+class _Job:
+    """A frame on its way."""
+
+    seq: int
+    value: Any
+    captured_s: float
+    queued_s: float
+    size_bytes: int
+    inside: bool = False  # beyond the door
+
+
+class Line:
+    """A source, stages in a row, and the account of every frame. It runs once.
+
+    `observe` is told every `Service` and every `Outcome`, one at a time.
+    """
+
+    def __init__(
+        self,
+        source: Iterator[Arrival],
+        stages: Sequence[Stage],
+        world: World,
+        rules: Rules = Rules(),
+        observe: Callable[[Service | Outcome], None] = lambda event: None,
+    ) -> None:
+        self.tally = Tally()
+        self.failure: str | None = None  # why the line ended early, where it did
+        self._source, self._stages, self._world, self._rules = source, stages, world, rules
+        self._observe = observe
+        self._queues: list[deque[_Job]] = [deque() for _ in stages]
+        self._ended = 0  # processes that have ended, in order: the feed, then stage by stage
+        self._inside, self._bytes, self._failed_in_a_row = 0, 0, 0
+        self._stop_by_s: float | None = None
+        self._aborting = False
+
+    def run(self) -> Tally:
+        """Run until the source has ended and every frame has its fate, or the line is stopped."""
+        serving = [self._serve(place) for place in range(len(self._stages))]
+        self._world.run([self._feed(), *serving, self._reap()])
+        return self.tally
+
+    def stop(self, *, drain: bool = True, within_s: float = DRAIN_S) -> None:
+        """Take no more frames, and end: after those that came in, or at once.
+
+        What is not done `within_s` is cancelled. A second stop can only hasten the first.
+        """
+        with self._world.hold():
+            by_s = self._world.clock() + within_s
+            self._stop_by_s = by_s if self._stop_by_s is None else min(self._stop_by_s, by_s)
+            self._aborting |= not drain
+
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """Frames and bytes beyond the door."""
+        return self._inside, self._bytes
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stop_by_s is not None
+
+    def _feed(self) -> Process:
+        """Bring the frames of the source to the door, each at its time."""
+        begin_s, seq = None, 0
+        while not self._stopping:
+            try:
+                arrival = yield Call(next, (self._source, None), self._rules.source_timeout_s)
+            except CallTimeoutError:
+                self._give_up(f"the source was silent for {self._rules.source_timeout_s:g} s")
+                break
+            except Exception as error:
+                self._give_up(f"the source failed: {_told(error)}")
+                break
+            if arrival is None:
+                break
+            now_s = self._world.clock()
+            begin_s = now_s if begin_s is None else begin_s
+            captured_s = now_s if arrival.captured_s is None else begin_s + arrival.captured_s
+            yield When(lambda: self._stopping, captured_s + arrival.readout_s)
+            if self._stopping:
+                break
+            job = _Job(seq, arrival.value, captured_s, self._world.clock(), arrival.size_bytes)
+            seq += 1
+            self.tally.submitted += 1
+            yield from self._submit(job)
+        self._ended += 1
+
+    def _submit(self, job: _Job) -> Process:
+        """Take a frame to the door, which has one place."""
+        door, rules = self._queues[0], self._rules
+        if job.size_bytes > rules.max_bytes:
+            size, limit = (n / 1e6 for n in (job.size_bytes, rules.max_bytes))
+            self._close(job, Fate.FAILED, DOOR, f"needs {size:.0f} MB; the limit is {limit:.0f} MB")
+            return
+        if door and rules.policy == "latest":
+            self._close(door.popleft(), Fate.DROPPED, DOOR, "a newer frame came")
+        yield When(lambda: not door or self._aborting)
+        door.append(job)
+
+    def _serve(self, place: int) -> Process:
+        """Work at one place, frame by frame, until nothing can come any more."""
+        stage, inbox, state = self._stages[place], self._queues[place], self._stages[place].state
+        while True:
+            yield When(lambda: self._may_take(place))
+            if not inbox:
+                break
+            job = inbox.popleft()
+            if self._aborting:
+                self._close(job, Fate.CANCELLED, stage.name, "the stream was stopped")
+                continue
+            if place == 0:
+                self._let_in(job)
+            started_s = self._world.clock()
+            try:
+                value, kept = yield Call(stage.function, (job.value, state), stage.timeout_s)
+            except CallTimeoutError:
+                self._close_unanswered(job, stage)
+                continue
+            except Exception as error:
+                self._close(job, Fate.FAILED, stage.name, _told(error))
+                continue
+            state, now_s = kept, self._world.clock()
+            self._observe(
+                Service(
+                    seq=job.seq, stage=stage.name, queued_s=job.queued_s,
+                    started_s=started_s, ended_s=now_s,
+                )
+            )  # fmt: skip
+            job.value, job.queued_s = value, now_s
+            if self._aborting:
+                self._close(job, Fate.CANCELLED, stage.name, "the stream was stopped")
+            elif place + 1 < len(self._stages):
+                self._queues[place + 1].append(job)
+            else:
+                self._close(job, Fate.DONE)
+        self._ended += 1
+
+    def _reap(self) -> Process:
+        """Keep the promise of `stop`: what does not end by itself is aborted, then left alone."""
+        yield When(lambda: self._stopping or self._is_over())
+        if self._stop_by_s is not None:
+            yield When(lambda: self._aborting or self._is_over(), self._stop_by_s)
+            self._aborting = True
+            yield When(self._is_over, self._world.clock() + ABORT_GRACE_S)
+            if not self._is_over():
+                self._world.abandon()
+
+    def _is_over(self) -> bool:
+        return self._ended > len(self._stages)
+
+    def _may_take(self, place: int) -> bool:
+        inbox = self._queues[place]
+        if not inbox:
+            return self._ended > place  # all before it have ended
+        if place > 0 or self._aborting:
+            return True
+        fits = self._bytes + inbox[0].size_bytes <= self._rules.max_bytes
+        return self._inside < self._rules.max_in_flight and fits
+
+    def _let_in(self, job: _Job) -> None:
+        job.inside = True
+        self._inside += 1
+        self._bytes += job.size_bytes
+        self.tally.most_in_flight = max(self.tally.most_in_flight, self._inside)
+        self.tally.most_bytes = max(self.tally.most_bytes, self._bytes)
+
+    def _close_unanswered(self, job: _Job, stage: Stage) -> None:
+        if self._aborting:
+            self._close(job, Fate.CANCELLED, stage.name, "the stream was stopped in this stage")
+        else:
+            self._close(job, Fate.FAILED, stage.name, f"no answer within {stage.timeout_s:g} s")
+
+    def _close(self, job: _Job, fate: Fate, stage: str = "", reason: str = "") -> None:
+        """Give a frame its one fate."""
+        if job.inside:
+            self._inside -= 1
+            self._bytes -= job.size_bytes
+        self.tally.fates[fate] += 1
+        if fate is Fate.DROPPED:
+            self.tally.drops[reason] += 1
+        self._observe(
+            Outcome(
+                seq=job.seq, fate=fate, captured_s=job.captured_s, ended_s=self._world.clock(),
+                stage=stage, reason=reason, value=job.value if fate is Fate.DONE else None,
+            )
+        )  # fmt: skip
+        if fate is Fate.FAILED:
+            self._failed_in_a_row += 1
+        elif fate is Fate.DONE:
+            self._failed_in_a_row = 0
+        if self._failed_in_a_row >= self._rules.give_up_after:
+            self._give_up(f"{self._failed_in_a_row} frames failed in a row; the last: {reason}")
+
+    def _give_up(self, why: str) -> None:
+        self.failure = self.failure or why
+        self.stop()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,187 @@
+"""Device profiles: what a simulated phone has, as a TOML file.
+
+Sensor, lens, memory, heat, and how many times slower than the machine of the reference costs the
+device computes: a range for each class of kernels, with the source of the numbers. A profile whose
+numbers were not measured on a device says so (`calibrated = false`), and everything that is made
+with it says so too. Not simulated: cores of different kinds, graphics and neural units, contention
+for memory, the jitter of an operating system.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from camerapipe.capture import CaptureMeta, RequestError, Sourced
+
+DATA = resources.files("camerapipe.stream")
+PACKAGED = DATA / "profiles"
+KINDS = ("decode", "stencil", "solve", "gather", "encode")
+
+
+class ProfileError(RequestError):
+    """A device profile that does not exist or does not say what it must."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensor:
+    """Where pictures come from."""
+
+    width_px: int
+    height_px: int
+    width_mm: float
+    fps: float
+    readout_ms: float  # a frame is there when its last row is read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensData:
+    """What the capture check may assume where a frame says nothing itself."""
+
+    focal_length_mm: float
+    f_number: float
+    nearest_focus_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thermal:
+    """First-order heat: capacity dT/dt = power - (T - ambient) / resistance, and a throttle."""
+
+    ambient_c: float
+    power_w: float  # while a stage computes
+    resistance_c_per_w: float
+    capacity_j_per_c: float
+    throttle_above_c: float
+    recover_below_c: float
+    throttled: float  # how many times slower while throttled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A device. `calibrated` says that its scales were measured on one; others are guesses."""
+
+    name: str
+    about: str
+    source: str  # of the numbers
+    calibrated: bool
+    sensor: Sensor
+    lens: LensData
+    scale: Mapping[str, tuple[float, float]]  # by class of kernels: reference machine = 1
+    jitter: float  # standard deviation of the logarithm of a cost
+    memory_mb: float  # for frames in flight
+    thermal: Thermal
+
+    def meta(self) -> CaptureMeta:
+        """Optics for frames that come without metadata."""
+        source = f"profile {self.name}"
+        return CaptureMeta(
+            focal_length_mm=Sourced(self.lens.focal_length_mm, source),
+            f_number=Sourced(self.lens.f_number, source),
+            sensor_width_mm=Sourced(self.sensor.width_mm, source),
+        )
+
+    def scale_at(self, kind: str, place: float) -> float:
+        """Scale at a place in its range, 0 the fastest and 1 the slowest, in equal ratios."""
+        low, high = self.scale[kind]
+        return float(low * (high / low) ** place)
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that come with the package."""
+    return sorted(p.name.removesuffix(".toml") for p in PACKAGED.iterdir() if p.name.endswith("l"))
+
+
+def read_profile(name: str) -> Profile:
+    """Read a profile that comes with the package, or a TOML file of one's own."""
+    if not name.endswith(".toml") and name not in profile_names():
+        known = ", ".join(profile_names())
+        raise ProfileError(f"profile {name!r} does not exist; there are {known}, or a .toml file")
+    try:
+        if name.endswith(".toml"):
+            table = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+        else:
+            table = tomllib.loads((PACKAGED / f"{name}.toml").read_text(encoding="utf-8"))
+        return _profile(table)
+    except OSError as error:
+        raise ProfileError(f"profile {name}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"profile {name}: is not TOML: {error}") from error
+    except KeyError as error:
+        raise ProfileError(f"profile {name}: {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"profile {name}: {error}") from error
+
+
+def _profile(table: Mapping[str, Any]) -> Profile:
+    scale = {kind: _range(kind, table["cpu"]["scale"][kind]) for kind in KINDS}
+    return Profile(
+        name=str(table["name"]),
+        about=str(table["about"]),
+        source=str(table["source"]),
+        calibrated=bool(table["calibrated"]),
+        sensor=_section(Sensor, table["sensor"]),
+        lens=_section(LensData, table["lens"]),
+        scale=scale,
+        jitter=float(table["cpu"]["jitter"]),
+        memory_mb=float(table["memory"]["frames_mb"]),
+        thermal=_section(Thermal, table["thermal"]),
+    )
+
+
+def _section(kind: type[Any], table: Mapping[str, Any]) -> Any:
+    """Build a section; every number in it is positive."""
+    known = [spec.name for spec in fields(kind)]
+    for key in table:
+        if key not in known:
+            raise ValueError(f"{kind.__name__.lower()}.{key} does not exist; known: {known}")
+    for key in known:
+        value = table[key]
+        if not isinstance(value, int | float) or not value > 0 or math.isinf(value):
+            raise ValueError(f"{kind.__name__.lower()}.{key}: expected a number > 0; got {value}")
+    return kind(**table)
+
+
+def _range(kind: str, given: Any) -> tuple[float, float]:
+    low, high = given
+    if not 0 < low <= high:
+        raise ValueError(f"cpu.scale.{kind}: expected [least, most] above 0; got {given}")
+    return float(low), float(high)
+
+
+@dataclass(slots=True)
+class Heat:
+    """Temperature of a device over time: it heats while it computes, and cools between."""
+
+    thermal: Thermal
+    temperature_c: float = field(init=False)
+    throttled: bool = False
+    _at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.temperature_c = self.thermal.ambient_c
+
+    def slowdown(self, now_s: float) -> float:
+        """How many times slower the device is now."""
+        self._pass(now_s, 0.0)
+        return self.thermal.throttled if self.throttled else 1.0
+
+    def work(self, until_s: float) -> None:
+        """Compute from the last moment on until this one."""
+        self._pass(until_s, self.thermal.power_w)
+
+    def _pass(self, now_s: float, power_w: float) -> None:
+        """Follow the exact solution over a time of constant power."""
+        thermal, passed_s = self.thermal, max(now_s - self._at_s, 0.0)
+        limit_c = thermal.ambient_c + power_w * thermal.resistance_c_per_w
+        decay = math.exp(-passed_s / (thermal.resistance_c_per_w * thermal.capacity_j_per_c))
+        self.temperature_c = limit_c + (self.temperature_c - limit_c) * decay
+        self._at_s = max(self._at_s, now_s)
+        if self.temperature_c > thermal.throttle_above_c:
+            self.throttled = True
+        elif self.temperature_c < thermal.recover_below_c:
+            self.throttled = False

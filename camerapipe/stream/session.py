@@ -1,0 +1,233 @@
+"""A stream from its source to its sink, and the account of it.
+
+    source -> door -> decode -> graph -> write
+
+The stages overlap; one frame at a time is in the graph, whose kernels use all cores. With a
+device profile the same line runs in virtual time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from camerapipe.budget import Budget, Clock
+from camerapipe.capture import Capture, RequestError
+from camerapipe.ingest import capture_from_array
+from camerapipe.live import LADDER
+from camerapipe.runner import Costs
+from camerapipe.runtime import warm_up
+from camerapipe.settings import Settings
+from camerapipe.stream.account import Account, StreamReport
+from camerapipe.stream.device import Device
+from camerapipe.stream.frames import Arrival, Outcome, Service
+from camerapipe.stream.ladder import Ladder
+from camerapipe.stream.line import DRAIN_S, Line, Rules, Stage
+from camerapipe.stream.profile import Profile
+from camerapipe.stream.sinks import Nowhere, Sink
+from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
+from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
+from camerapipe.stream.worlds import ThreadWorld, VirtualClock, VirtualWorld, World
+from camerapipe.trace import GRAPH
+from stages.params import Params
+
+DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
+IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that are on no rung
+REHEARSALS = 3  # of each rung: the first fills tables, the quickest of the others counts
+STUCK_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """How a stream runs; everything but the settings has a default."""
+
+    settings: Settings
+    budget: Budget = Budget()
+    policy: Literal["block", "latest"] = "block"
+    in_flight: int | None = None  # None: 4 where nothing may be lost, 2 where the newest wins
+    max_bytes: float = 2e9  # of the frames in flight
+    frames: int | None = None  # stop after so many
+    stuck_s: float = STUCK_S  # a frame that takes a stage longer has failed
+    rung: str | None = None  # always this one; None: the best, or what the budget allows
+    profile: Profile | None = None  # None: measured on this machine
+    place: float = 0.5  # in the range of the profile's scales: 0 the fastest, 1 the slowest
+    seed: int = 0
+    distance_m: float | None = None
+    focus_point: tuple[float, float] | None = None
+    force: bool = False
+
+    @property
+    def rules(self) -> Rules:
+        """What the line allows."""
+        wanted = self.in_flight or (2 if self.policy == "latest" else 4)
+        memory = self.profile.memory_mb * 1e6 if self.profile else self.max_bytes
+        return Rules(
+            policy=self.policy,
+            max_in_flight=wanted,
+            max_bytes=memory,
+            source_timeout_s=self.stuck_s,
+        )
+
+
+class Stream:
+    """A stream, to be run once. `observe` is told what happens to every frame."""
+
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        options: StreamOptions,
+        observe: Callable[[Stream, Service | Outcome], None] = lambda stream, event: None,
+    ) -> None:
+        profile = options.profile
+        self.source, self.options, self._sink = source, options, sink
+        self.account = Account()
+        world: World = VirtualWorld() if profile else ThreadWorld()
+        self.clock: Clock = world.clock
+        self._device = _device(options, world.clock)
+        arrivals, first = _peek(itertools.islice(source.frames, options.frames))
+        warm_up()
+        viewfinder = _viewfinder(options, world.clock, self._device, first)
+        timeout_s = options.stuck_s
+        stages = (
+            Stage(name=DEVELOP, function=self._develop, timeout_s=timeout_s),
+            Stage(name=SHOW, function=viewfinder.show, state=State(), timeout_s=timeout_s),
+            Stage(name=DELIVER, function=self._deliver, timeout_s=timeout_s),
+        )
+
+        def told(event: Service | Outcome) -> None:
+            self.account.add(event)
+            observe(self, event)
+
+        readout_s = profile.sensor.readout_ms / 1000 if profile else 0.0
+        numbered = (
+            replace(arrival, value=(seq, arrival.value), readout_s=readout_s)
+            for seq, arrival in enumerate(arrivals)
+        )
+        self._line = Line(numbered, stages, world, options.rules, told)
+
+    def run(self) -> StreamReport:
+        """Run until the source has ended or the stream is stopped."""
+        with self._sink:
+            tally = self._line.run()
+        return self.account.report(self.source, self.options, tally, self._line.failure)
+
+    @property
+    def in_flight(self) -> tuple[int, int]:
+        """Frames and bytes beyond the door, as seen by an observer."""
+        return self._line.in_flight
+
+    def stop(self, *, drain: bool = True, within_s: float = DRAIN_S) -> None:
+        """End after the frames that came in, or at once; from any thread."""
+        self._line.stop(drain=drain, within_s=within_s)
+
+    def _develop(self, numbered: tuple[int, Exposure], state: None) -> tuple[Frame, None]:
+        seq, exposure = numbered
+        frame = Frame(seq, exposure.develop(), exposure.origin)
+        self._spend(frame, DECODE)
+        return frame, state
+
+    def _deliver(self, shown: Shown, state: None) -> tuple[Shown, None]:
+        self._sink.deliver(shown)
+        if not isinstance(self._sink, Nowhere):
+            self._spend(shown.frame, ENCODE)
+        return shown, state
+
+    def _spend(self, frame: Frame, stage: str) -> None:
+        if self._device is not None:
+            self._device.begin(frame.seq, frame.megapixels)
+            self._device.spend(IO, stage)
+
+
+def _peek(arrivals: Iterator[Arrival]) -> tuple[Iterator[Arrival], Arrival | None]:
+    """The first arrival, and all of them."""
+    first = next(arrivals, None)
+    return (itertools.chain([first], arrivals) if first else iter(())), first
+
+
+def _device(options: StreamOptions, clock: Clock) -> Device | None:
+    if options.profile is None:
+        return None
+    assert isinstance(clock, VirtualClock)
+    return Device(options.profile, clock, seed=options.seed, place=options.place)
+
+
+def ways(settings: Settings, device: Device | None = None) -> tuple[Way, ...]:
+    """The rungs of the ladder with their parameters; what a person has set is left as it is."""
+    simulated = device.simulate if device else lambda graph, rung: graph
+    return tuple(
+        Way(
+            rung.name,
+            simulated(rung.graph, rung.name),
+            {
+                kind: _over_defaults(values, rung.params.get(kind.stage(), {}))
+                for kind, values in settings.params.items()
+            },
+        )
+        for rung in LADDER
+    )
+
+
+def _over_defaults(values: Params, changes: Mapping[str, Any]) -> Params:
+    """Change what still has its default."""
+    default = type(values)()
+    free = {k: v for k, v in changes.items() if getattr(values, k) == getattr(default, k)}
+    return values.replace(**free)
+
+
+def _viewfinder(
+    options: StreamOptions, clock: Clock, device: Device | None, first: Arrival | None
+) -> Viewfinder:
+    known, ladder = ways(options.settings, device), None
+    if options.rung is not None:
+        known = tuple(way for way in known if way.name == options.rung)
+        if not known:
+            names = ", ".join(rung.name for rung in LADDER)
+            raise RequestError(f"rung {options.rung!r} does not exist; there are: {names}")
+    elif options.budget.total_ms is not None:
+        ladder = Ladder(_rehearse(options, _first_capture(first)))
+    return Viewfinder(
+        ways=known,
+        clock=clock,
+        budget=options.budget,
+        ladder=ladder,
+        costs=Costs(),
+        device=device,
+        meta=options.profile.meta() if options.profile else None,
+        distance_m=options.distance_m,
+        focus_point=options.focus_point,
+        force=options.force,
+    )
+
+
+def _first_capture(first: Arrival | None) -> Capture:
+    """What the ladder is rehearsed on: the first frame, or grey where that cannot be read."""
+    try:
+        if first is not None:
+            capture: Capture = first.value.develop()
+            return capture
+    except Exception:  # the stream will say it of the frame itself
+        pass
+    grey = np.full((DEFAULT_SIZE[1], DEFAULT_SIZE[0], 3), 128, np.uint8)
+    return capture_from_array(grey, "srgb")
+
+
+def _rehearse(options: StreamOptions, capture: Capture) -> tuple[float, ...]:
+    """Cost of each rung in ms per megapixel, with a memory as in the middle of a stream."""
+    clock: Clock = VirtualClock() if options.profile else ThreadWorld.clock
+    device = _device(options, clock)
+    found = []
+    for way in ways(options.settings, device):
+        viewfinder = Viewfinder(
+            ways=(way,), clock=clock, costs=Costs(), device=device, force=True
+        )  # fmt: skip
+        state, spent_ms = State(), []
+        for seq in range(REHEARSALS):
+            shown, state = viewfinder.show(Frame(seq, capture), state)
+            spent_ms.append(shown.spent_ms)
+        found.append(min(spent_ms[1:]) / Frame(0, capture).megapixels)
+    return tuple(found)

@@ -1,0 +1,141 @@
+"""Where shown frames go: a folder of pictures, a video file, an app, or nowhere (to measure).
+
+A sink is a context: what it makes appears whole when it is left well, also after a stop. `view`
+says what is written of a frame: the picture, the blur map in colours, or both side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.capture import OutputError, RequestError
+from camerapipe.ingest import check_output, colour_map, write_picture
+from camerapipe.ingest.atomic import PICTURES, whole_path
+from camerapipe.stream.viewfinder import Shown
+from stages.grid import Grid, lift
+from stages.params import Array
+from stages.tone import to_codes
+
+View = Literal["picture", "map", "both"]
+VIDEOS = (".mp4", ".mov", ".avi", ".mkv")
+CODEC = cv2.VideoWriter.fourcc(*"mp4v")
+BRIGHTEST_SIGMA = 6 / 1280  # of the long side: one scale for the maps of all frames
+
+
+class Sink(AbstractContextManager["Sink"], Protocol):
+    """Takes frames in order, one at a time; an exception fails the frame, not the stream."""
+
+    def deliver(self, shown: Shown) -> None:
+        """Take one frame."""
+
+
+class Nowhere(nullcontext[Any]):
+    """Takes frames and forgets them."""
+
+    def deliver(self, shown: Shown) -> None:
+        """Forget one frame."""
+
+
+class App(nullcontext[Any]):
+    """Hands every frame to a function, in the thread of the last stage."""
+
+    def __init__(self, callback: Callable[[Shown], None]) -> None:
+        super().__init__(self)
+        self._callback = callback
+
+    def deliver(self, shown: Shown) -> None:
+        """Hand over one frame."""
+        self._callback(shown)
+
+
+class Pictures(nullcontext[Any]):
+    """Writes each frame to a folder as a picture of its own, named after it."""
+
+    def __init__(self, folder: Path, view: View, *, overwrite: bool, suffix: str = ".jpg") -> None:
+        super().__init__(self)
+        if suffix not in PICTURES:
+            raise RequestError(f"pictures: expected one of {', '.join(PICTURES)}; got {suffix!r}")
+        self._folder, self._view = folder, view
+        self._overwrite, self._suffix = overwrite, suffix
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+
+    def deliver(self, shown: Shown) -> None:
+        """Write one frame."""
+        capture = shown.frame.capture
+        path = self._folder / f"{Path(capture.name).stem}{self._suffix}"
+        image = np.float32(1 / 255) * view_of(shown, self._view)
+        write_picture(path, image, capture, overwrite=self._overwrite)
+
+
+class Video:
+    """Writes all frames to one video, which appears when the stream ends."""
+
+    def __init__(self, path: Path, view: View, fps: float, *, overwrite: bool) -> None:
+        check_output(path, overwrite=overwrite, suffixes=VIDEOS)
+        self._path, self._view, self._fps, self._overwrite = path, view, fps, overwrite
+        self._opened = ExitStack()
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before the first frame, which says the size."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish the video and give it its name."""
+        if self._writer is not None:
+            self._writer.release()
+        self._opened.__exit__(kind, error, trace)
+
+    def deliver(self, shown: Shown) -> None:
+        """Append one frame."""
+        codes = view_of(shown, self._view)
+        size = (codes.shape[1], codes.shape[0])
+        if self._writer is None:
+            self._open(size)
+        if size != self._size:
+            raise RequestError(f"a video has one size: expected {self._size}; got {size}")
+        assert self._writer is not None
+        self._writer.write(np.ascontiguousarray(codes[..., ::-1]))
+
+    def _open(self, size: tuple[int, int]) -> None:
+        path = self._opened.enter_context(whole_path(self._path, overwrite=self._overwrite))
+        writer = cv2.VideoWriter(str(path), CODEC, self._fps, size)
+        if not writer.isOpened():
+            raise OutputError(f"{self._path}: OpenCV cannot write this kind of video here")
+        self._writer, self._size = writer, size
+
+
+def view_of(shown: Shown, view: View) -> npt.NDArray[np.uint8]:
+    """What a person sees of a frame, HxWx3 uint8 RGB, display-encoded."""
+    picture = codes_of(shown.image)
+    if view == "picture":
+        return picture
+    coloured = np.zeros_like(picture)
+    if shown.blur_map is not None:
+        full = lift(shown.blur_map, Grid(picture.shape[:2]))
+        brightest_px = BRIGHTEST_SIGMA * max(picture.shape)
+        coloured = codes_of(colour_map(full.sigma, brightest_px))
+    return coloured if view == "map" else np.hstack([picture, coloured])
+
+
+def codes_of(image: Array | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A display-encoded picture as 8-bit codes."""
+    codes = image if image.dtype == np.uint8 else to_codes(np.asarray(image, np.float32), 8)
+    return np.asarray(codes, np.uint8)

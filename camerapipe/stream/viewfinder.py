@@ -1,0 +1,189 @@
+"""One frame of a stream: check it, choose a rung for it, run that within the budget.
+
+The state that a frame leaves for the next is a value: any frame can be shown again alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.budget import CPU, Budget, Clock, Deadline
+from camerapipe.capture import Capture, CaptureMeta
+from camerapipe.graph import Graph
+from camerapipe.optics import optics_of
+from camerapipe.pipelines import PASS_THROUGH
+from camerapipe.report import Caveat, StageReport
+from camerapipe.runner import Costs, Run, run
+from camerapipe.stream.device import Device
+from camerapipe.stream.ladder import Ladder
+from stages.advice import Advice, AdviceParams, AdviceState, advise
+from stages.findings import Finding, Severity
+from stages.grid import BlurMap
+from stages.params import Array, Params
+from stages.steady import Memory
+
+MEGA = 1e6
+CONTENDED = 1.2  # wall time over CPU time, from which on a frame says nothing of the stream
+CUT = Caveat.UNFINISHED | Caveat.FALLBACK  # less was done than the rung has
+
+
+class Frame(NamedTuple):
+    """A developed frame and its number; `origin` is the file it came from, if one."""
+
+    seq: int
+    capture: Capture
+    origin: Path | None = None
+
+    @property
+    def megapixels(self) -> float:
+        """Size of the picture."""
+        rows, cols = self.capture.linear.shape[:2]
+        return float(rows * cols / MEGA)
+
+
+class State(NamedTuple):
+    """What a frame leaves for the next."""
+
+    memory: Memory | None = None
+    advice: AdviceState = AdviceState()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """A rung of the ladder, ready to run."""
+
+    name: str
+    picture: Graph
+    params: Mapping[type[Params], Params]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """What the viewfinder shows of one frame, and what it took."""
+
+    frame: Frame
+    image: Array | npt.NDArray[np.uint8]  # display-encoded, HxWx3 uint8, or float32 in [0, 1]
+    blur_map: BlurMap | None  # on the grid of the rung; None after pass-through
+    findings: tuple[Finding, ...]
+    advice: Advice
+    rung: str
+    before: State  # with it, the frame can be shown again
+    stages: tuple[StageReport, ...]
+    started_s: float
+    spent_ms: float
+    cpu_ms: float | None  # of the whole process meanwhile; None in virtual time
+    budget_ms: float | None
+
+    @property
+    def late(self) -> bool:
+        """Whether the budget was missed."""
+        return self.budget_ms is not None and self.spent_ms > self.budget_ms
+
+    @property
+    def contended(self) -> bool:
+        """Whether others had the machine for more than a fifth of the time."""
+        return self.cpu_ms is not None and self.spent_ms > CONTENDED * self.cpu_ms
+
+    @property
+    def caveats(self) -> Caveat:
+        """Everything that any stage gave up."""
+        flags = Caveat.NONE
+        for stage in self.stages:
+            flags |= stage.caveats
+        return flags
+
+    @property
+    def step_ms(self) -> float:
+        """Longest step of the anytime stages: a budget may be missed by one."""
+        anytime = (s for s in self.stages if s.steps > 1)
+        return max(((s.used_ms - s.setup_ms) / (s.steps - 1) for s in anytime), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Viewfinder:
+    """Shows frames. What it learns is the cost of things, never anything of a picture."""
+
+    ways: tuple[Way, ...]  # the best first
+    clock: Clock
+    budget: Budget = Budget()
+    ladder: Ladder | None = None  # None: always the best way
+    costs: Costs
+    device: Device | None = None  # None: measured, not simulated
+    meta: CaptureMeta | None = None  # for frames that come without metadata
+    distance_m: float | None = None
+    focus_point: tuple[float, float] | None = None
+    force: bool = False
+
+    def show(self, frame: Frame, state: State) -> tuple[Shown, State]:
+        """Show one frame; give what the next one has to know."""
+        deadline = Deadline.after(self.budget.total_ms, self.clock)
+        started_s, cpu_s = self.clock(), self._cpu_s()
+        megapixels = frame.megapixels
+        if self.device is not None:
+            self.device.begin(frame.seq, megapixels)
+        rung = 0
+        if self.ladder is not None and self.budget.total_ms is not None:
+            rung = self.ladder.choose(self.budget.total_ms, megapixels)
+        way = self.ways[rung]
+        done = self._run(way.picture, way, frame.capture, state, deadline, megapixels)
+        values, stages = done.values, done.stages
+        findings = (*values["findings"], *frame.capture.findings)
+        advice_state, advice = advise(
+            state.advice, findings, started_s * 1000, cast(AdviceParams, way.params[AdviceParams])
+        )
+        blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
+        if blocked:
+            passed = self._run(PASS_THROUGH, way, frame.capture, state, deadline, megapixels)
+            values, stages = passed.values, [*stages, *passed.stages]
+        spent_ms = (self.clock() - started_s) * 1000
+        shown = Shown(
+            frame=frame,
+            image=values["picture"],
+            blur_map=values.get("blur"),
+            findings=findings,
+            advice=advice,
+            rung=PASS_THROUGH.name if blocked else way.name,
+            before=state,
+            stages=tuple(stages),
+            started_s=started_s,
+            spent_ms=spent_ms,
+            cpu_ms=(self._cpu_s() - cpu_s) * 1000 if self.device is None else None,
+            budget_ms=self.budget.total_ms,
+        )
+        if self.ladder is not None and not blocked:
+            cut = bool(shown.caveats & CUT)
+            self.ladder.learn(rung, spent_ms, megapixels, cut=cut)
+        return shown, State(values.get("next_memory"), advice_state)
+
+    def _cpu_s(self) -> float:
+        return CPU() if self.device is None else 0.0
+
+    def _run(
+        self,
+        graph: Graph,
+        way: Way,
+        capture: Capture,
+        state: State,
+        deadline: Deadline,
+        megapixels: float,
+    ) -> Run:
+        if self.meta is not None and not capture.meta.focal_length_mm:
+            capture = replace(capture, meta=self.meta)
+        sources: dict[str, Any] = {
+            "linear": capture.linear,
+            "curve": capture.curve,
+            "optics": optics_of(capture, self.distance_m),
+            "focus_point": self.focus_point,
+            "scribbles": (),
+            "memory": state.memory,
+        }
+        return run(
+            graph, sources, way.params, megapixels=megapixels, costs=self.costs,
+            budget=self.budget, deadline=deadline,
+        )  # fmt: skip

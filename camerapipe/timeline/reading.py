@@ -1,0 +1,260 @@
+"""Read a trace: events become columns while they are parsed, so that long runs fit in memory.
+
+Times are seconds from the origin of the trace, durations milliseconds; NaN is "not told". Frames
+are in the order of their capture, spans in that of their start.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camerapipe.capture import CaptureError
+from camerapipe.trace import FORMAT, Fate, Run
+
+NOT_TOLD = float("nan")
+FRAME_NUMBERS = ("spent_ms", "budget_ms", "step_ms", "lateness_ms")
+FRAME_WORDS = ("stage", "reason", "rung", "advice", "capture")
+SPAN_NUMBERS = ("granted_ms", "setup_ms", "steps", "residual")
+FATES = get_args(Fate)
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
+Column = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+
+class Frame(NamedTuple):
+    """The end of a frame. Numbers that were not told are NaN, words None."""
+
+    seq: int
+    captured_s: float
+    fate: Fate
+    late: bool
+    contended: bool
+    caveats: tuple[str, ...]
+    latency_ms: float
+    spent_ms: float
+    budget_ms: float
+    step_ms: float
+    lateness_ms: float
+    stage: str | None
+    reason: str | None
+    rung: str | None
+    advice: str | None
+    capture: str | None
+
+
+class Moment(NamedTuple):
+    """An instant on a track, and what it tells."""
+
+    track: str
+    name: str
+    at_s: float
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Stages of frames as columns; `kind` and `caveats` number the entries of the trace."""
+
+    kind: Whole
+    frame: Whole  # -1: of no frame
+    outer: NDArray[np.bool_]
+    caveats: Whole
+    start_s: Column
+    ms: Column
+    granted_ms: Column
+    setup_ms: Column
+    steps: Column
+    residual: Column
+
+    def where(self, chosen: NDArray[Any]) -> Spans:
+        """Some of the spans."""
+        return Spans(*(getattr(self, column.name)[chosen] for column in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A run, frame by frame."""
+
+    run: Run
+    end: dict[str, Any]  # how it ended, and what was told at the end
+    tracks: tuple[str, ...]
+    kinds: tuple[tuple[str, str], ...]  # (track, stage); outer spans have no name
+    caveats: tuple[tuple[str, ...], ...]  # the sets of caveats that occur
+    frames: tuple[Frame, ...]
+    spans: Spans
+    moments: tuple[Moment, ...]
+    counters: dict[str, tuple[Column, Column]]  # (at_s, value)
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a file of `Tracer`; `CaptureError` names the file and what is wrong with it."""
+    events = _Events()
+    try:
+        data = json.loads(path.read_bytes(), object_hook=events.take, parse_constant=_no_constant)
+    except OSError as error:
+        raise CaptureError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:  # ValueError: JSON, or not UTF-8
+        raise CaptureError(f"{path}: is not JSON, or was cut off ({error})") from error
+    if not isinstance(data, dict) or not isinstance(data.get("traceEvents"), list):
+        raise CaptureError(f"{path}: is not a Chrome trace: it has no list 'traceEvents'")
+    told = data.get("otherData")
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise CaptureError(f"{path}: is a Chrome trace, but not of camerapipe ({FORMAT})")
+    if events.problem:
+        raise CaptureError(f"{path}: {events.problem}")
+    try:
+        return events.trace(_run(told["run"]), told.get("end") or {})
+    except UNREADABLE as error:
+        raise CaptureError(f"{path}: does not say what was run ({error})") from error
+
+
+def _real(value: Any) -> float:
+    """A number that is not infinite."""
+    number = float(value)
+    if abs(number) == float("inf"):
+        raise ValueError("a number is infinite")
+    return number
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _run(told: dict[str, Any]) -> Run:
+    known = {column.name for column in fields(Run)}
+    given = {key: value for key, value in told.items() if key in known}
+    if "scale_range" in given:
+        low, high = given["scale_range"]
+        given["scale_range"] = (low, high)
+    run = Run(**given)
+    numbers = [run.budget_ms, run.interval_ms, *run.stages_ms.values(), *(run.scale_range or ())]
+    if not all(number is None or isinstance(number, int | float) for number in numbers):
+        raise TypeError("budgets, interval and scale are numbers")
+    return run
+
+
+class _Numbering:
+    """Values in the order of their first appearance, and their numbers."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, int] = {}
+
+    def __call__(self, value: Any) -> int:
+        return self.known.setdefault(value, len(self.known))
+
+
+class _Events:
+    """Takes every object of the JSON as it is parsed: events go to columns, others stay."""
+
+    def __init__(self) -> None:
+        self.problem = ""
+        self.count = 0
+        self.names: dict[int, str] = {}
+        self.kinds, self.sets = _Numbering(), _Numbering()
+        self._words: dict[Any, Any] = {}
+        self.whole = array("q")  # kind, frame, outer, caveats of every span
+        self.numbers = array("d")  # start, duration and SPAN_NUMBERS of every span
+        self.frames: dict[int, Frame] = {}
+        self.moments: list[tuple[int, str, float, dict[str, Any]]] = []
+        self.counters: dict[str, array[float]] = {}
+        self.takers: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
+            "M": self._name, "X": self._span, "b": self._frame, "i": self._moment,
+            "C": self._counter,
+        }  # fmt: skip
+
+    def take(self, data: dict[str, Any]) -> dict[str, Any] | None:
+        """Keep an event in columns, and None in its place; anything else as it is."""
+        if "ph" not in data:
+            return data
+        self.count += 1
+        taker = self.takers.get(data["ph"]) if isinstance(data["ph"], str) else None
+        if taker and not self.problem:
+            try:
+                taker(data, data.get("args") or {})
+            except UNREADABLE as error:
+                self.problem = f"event {self.count} cannot be understood ({error!r})"
+        return None
+
+    def trace(self, run: Run, end: dict[str, Any]) -> Trace:
+        """Everything taken, in order."""
+        counters = {name: np.array(pairs).reshape(-1, 2) for name, pairs in self.counters.items()}
+        return Trace(
+            run=run,
+            end=end,
+            tracks=tuple(self.names.values()),
+            kinds=tuple((self.names.get(tid, str(tid)), name) for tid, name in self.kinds.known),
+            caveats=tuple(self.sets.known),
+            frames=tuple(sorted(self.frames.values(), key=lambda f: (f.captured_s, f.seq))),
+            spans=self._spans(),
+            moments=tuple(
+                Moment(self.names.get(tid, str(tid)), name, at_s, args)
+                for tid, name, at_s, args in sorted(self.moments, key=lambda m: m[2])
+            ),
+            counters={
+                name: (pairs[order, 0], pairs[order, 1])
+                for name, pairs in counters.items()
+                for order in [np.argsort(pairs[:, 0], kind="stable")]
+            },
+        )
+
+    def _spans(self) -> Spans:
+        whole = np.array(self.whole, np.int64).reshape(-1, 4).T
+        numbers = np.array(self.numbers, np.float64).reshape(-1, 2 + len(SPAN_NUMBERS)).T
+        kind, frame, outer, caveats = whole
+        spans = Spans(kind, frame, outer.astype(bool), caveats, *numbers)
+        return spans.where(np.argsort(spans.start_s, kind="stable"))
+
+    def _name(self, event: dict[str, Any], args: dict[str, Any]) -> None:
+        if event["name"] == "thread_name":
+            self.names[int(event["tid"])] = str(args["name"])
+
+    def _span(self, event: dict[str, Any], args: dict[str, Any]) -> None:
+        numbers = [_real(event["ts"]) / 1e6, _real(event["dur"]) / 1e3]
+        numbers += [args.get(key, NOT_TOLD) for key in SPAN_NUMBERS]
+        outer = event["cat"] == "outer"
+        kind = self.kinds((int(event["tid"]), "" if outer else str(event["name"])))
+        caveats = self.sets(tuple(map(str, args.get("caveats", ()))))
+        self.numbers.extend(map(_real, numbers))
+        self.whole.extend((kind, int(args.get("frame", -1)), outer, caveats))
+
+    def _frame(self, event: dict[str, Any], args: dict[str, Any]) -> None:
+        seq = int(event["id"])
+        if seq in self.frames:
+            raise ValueError(f"frame {seq} ends twice")
+        if args["fate"] not in FATES:
+            raise ValueError(f"fate {args['fate']!r} of frame {seq}")
+        numbers: list[Any] = [_real(args.get(key, NOT_TOLD)) for key in FRAME_NUMBERS]
+        words: list[Any] = [self._shared(args.get(key)) for key in FRAME_WORDS]
+        self.frames[seq] = Frame(
+            seq,
+            _real(event["ts"]) / 1e6,
+            args["fate"],
+            bool(args.get("late")),
+            bool(args.get("contended")),
+            self._shared(tuple(map(str, args.get("caveats", ())))),
+            _real(args["latency_ms"]),
+            *numbers,
+            *words,
+        )
+
+    def _shared(self, value: Any) -> Any:
+        """One object for equal words: a long run repeats few."""
+        return self._words.setdefault(value, value)
+
+    def _moment(self, event: dict[str, Any], args: dict[str, Any]) -> None:
+        if event["cat"] == "event":  # the ends of frames are known from the frames
+            at_s = _real(event["ts"]) / 1e6
+            self.moments.append((int(event["tid"]), str(event["name"]), at_s, args))
+
+    def _counter(self, event: dict[str, Any], args: dict[str, Any]) -> None:
+        pair = (_real(event["ts"]) / 1e6, _real(args["value"]))
+        self.counters.setdefault(str(event["name"]), array("d")).extend(pair)

@@ -1,0 +1,195 @@
+"""A trace in numbers. Every number comes from all frames of the run.
+
+Quantiles are linear between neighbours. Latency is of frames that were done, from capture to
+delivery. Budgets are judged on done frames whose time was their own: frames that were contended
+(slowed from outside) are counted apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from camerapipe.timeline.reading import Column, Frame, Spans, Trace
+from camerapipe.trace import Fate, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """How a number is distributed."""
+
+    median: float
+    p95: float
+    p99: float
+    largest: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Quantiles | None:
+        """Of those values that are known; None where none is."""
+        known = np.fromiter(values, np.float64)
+        known = known[~np.isnan(known)]
+        if not known.size:
+            return None
+        return cls(*map(float, np.quantile(known, (0.5, 0.95, 0.99, 1.0))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """What one stage cost over the run, and what it gave up."""
+
+    track: str
+    name: str
+    count: int
+    ms: Quantiles
+    share: float  # of the time of all stages
+    granted_ms: float | None  # median
+    steps: float | None  # median
+    overruns: int
+    fallbacks: int
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossRow:
+    """Frames that were not done, by how, where and why."""
+
+    fate: Fate
+    stage: str
+    reason: str
+    count: int
+    lateness_ms: Quantiles | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run in numbers; None is "nothing to tell"."""
+
+    run: Run
+    end: dict[str, Any]
+    frames: int
+    fates: dict[str, int]
+    duration_s: float  # from the first capture to the last end
+    offered_fps: float | None  # of the source
+    fps: float | None  # delivered
+    latency_ms: Quantiles | None
+    latency_intervals: float | None  # p95, in frame intervals
+    spent_ms: Quantiles | None
+    within_budget: float | None  # share, of frames not contended
+    within_step: float | None  # the same, where a budget may be missed by one step
+    late: int
+    contended: int
+    stages: tuple[StageRow, ...]
+    losses: tuple[LossRow, ...]
+    moments: dict[str, int]
+    rungs: dict[str, int]  # done frames on each rung of the quality ladder
+    peaks: dict[str, float]  # of every counter
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return asdict(self)
+
+
+def summarise(trace: Trace) -> Summary:
+    """Sum a run up."""
+    frames, run = trace.frames, trace.run
+    done = [frame for frame in frames if frame.fate == "done"]
+    latency = Quantiles.of(frame.latency_ms for frame in done)
+    own = [frame for frame in done if not frame.contended]
+    captured = [frame.captured_s for frame in frames]
+    ends = sorted(frame.captured_s + frame.latency_ms / 1000 for frame in done)
+    every = [frame.captured_s + frame.latency_ms / 1000 for frame in frames]
+    return Summary(
+        run=run,
+        end=trace.end,
+        frames=len(frames),
+        fates={fate: sum(f.fate == fate for f in frames) for fate in get_args(Fate)},
+        duration_s=max(every) - min(captured) if frames else 0.0,
+        offered_fps=_rate(captured),
+        fps=_rate(ends),
+        latency_ms=latency,
+        latency_intervals=latency.p95 / run.interval_ms if latency and run.interval_ms else None,
+        spent_ms=Quantiles.of(frame.spent_ms for frame in done),
+        within_budget=_within(own, allow_step=False),
+        within_step=_within(own, allow_step=True),
+        late=sum(frame.late for frame in done),
+        contended=len(done) - len(own),
+        stages=_stages(trace),
+        losses=_losses(frames),
+        moments=dict(Counter(moment.name for moment in trace.moments)),
+        rungs=dict(Counter(frame.rung for frame in done if frame.rung is not None)),
+        peaks={name: float(values.max()) for name, (_, values) in trace.counters.items()},
+    )
+
+
+def _rate(times_s: Sequence[float]) -> float | None:
+    """Events per second between the first and the last, of times in order."""
+    span_s = times_s[-1] - times_s[0] if times_s else 0.0
+    return (len(times_s) - 1) / span_s if span_s > 0 else None
+
+
+def _within(frames: Sequence[Frame], *, allow_step: bool) -> float | None:
+    """Share of the frames whose time kept their budget; None where none could be judged."""
+    judged = [
+        frame.spent_ms <= frame.budget_ms + (frame.step_ms if allowed else 0.0)
+        for frame in frames
+        for allowed in [allow_step and not math.isnan(frame.step_ms)]
+        if not math.isnan(frame.spent_ms + frame.budget_ms)
+    ]
+    return sum(judged) / len(judged) if judged else None
+
+
+def _stages(trace: Trace) -> tuple[StageRow, ...]:
+    """One row for each stage, in the order of tracks and first appearance."""
+    stages = trace.spans.where(~trace.spans.outer)
+    total_ms = float(stages.ms.sum())
+    order = sorted(set(stages.kind.tolist()), key=lambda k: (_track_order(trace, k), k))
+    return tuple(_stage_row(trace, kind, stages, total_ms) for kind in order)
+
+
+def _track_order(trace: Trace, kind: int) -> int:
+    track = trace.kinds[kind][0]
+    return trace.tracks.index(track) if track in trace.tracks else len(trace.tracks)
+
+
+def _stage_row(trace: Trace, kind: int, stages: Spans, total_ms: float) -> StageRow:
+    track, name = trace.kinds[kind]
+    spans = stages.where(stages.kind == kind)
+    ms = Quantiles.of(spans.ms)
+    assert ms is not None  # a kind has spans, and a span its time
+    given_up = Counter(flag for number in spans.caveats for flag in trace.caveats[number])
+    return StageRow(
+        track=track,
+        name=name,
+        count=len(spans.ms),
+        ms=ms,
+        share=float(spans.ms.sum()) / total_ms if total_ms else 0.0,
+        granted_ms=_median(spans.granted_ms),
+        steps=_median(spans.steps),
+        overruns=given_up["overrun"],
+        fallbacks=given_up["fallback"],
+        unfinished=given_up["unfinished"],
+    )
+
+
+def _median(values: Column) -> float | None:
+    known = Quantiles.of(values)
+    return known.median if known else None
+
+
+def _losses(frames: Sequence[Frame]) -> tuple[LossRow, ...]:
+    """Most frequent first."""
+    lost: dict[tuple[Fate, str, str], list[float]] = {}
+    for frame in frames:
+        if frame.fate != "done":
+            key = (frame.fate, frame.stage or "", frame.reason or "")
+            lost.setdefault(key, []).append(frame.lateness_ms)
+    rows = (
+        LossRow(fate=f, stage=s, reason=r, count=len(late), lateness_ms=Quantiles.of(late))
+        for (f, s, r), late in lost.items()
+    )
+    return tuple(sorted(rows, key=lambda row: (-row.count, row.fate, row.stage, row.reason)))

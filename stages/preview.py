@@ -1,0 +1,188 @@
+"""The picture of a live preview: blurred on a view, sharp at full size, in 8 bits at once.
+
+Everything that is blurred is rendered on the view (half the picture's size or less), where the
+disks are small and few; what is in focus is taken from the picture itself. One pass over the
+picture upsamples, fades from one to the other, encodes, dithers and rounds. Radii are in
+full-resolution px, light is linear.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.bokeh import BokehParams, RadiusParams
+from stages.bokeh.cells import disk_in_cells
+from stages.bokeh.checks import RenderInput, check_render
+from stages.bokeh.disk import FOCUS_PX
+from stages.bokeh.layers import spread_coarse_layers
+from stages.bokeh.tiles import WITHOUT_FOCUS, render_tiles
+from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
+from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
+from stages.params import Array
+from stages.strips import run_strips
+from stages.tone import CODES, ToneCurve, encode, to_codes
+from stages.upsample import UpsampleParams, guided_upsample
+
+BLURRED_PX = 2.0  # radius, px of the view, from which on the view shows all that is left
+COARSE_PX = 5.0  # the least that BokehParams allows: small disks are cheap
+LEAST_PX = 0.51  # a blurred cell must not count as in focus
+SURE = 0.5  # confidence from which on detail proves focus
+WHITE = 255
+
+
+def upsample_to_view(low: BlurMap, view: Array, grid: Grid, params: UpsampleParams) -> BlurMap:
+    """Upsample a dense map to the grid of a view; see `guided_upsample`."""
+    step = max(low.grid.step // grid.step, 1)
+    relative = BlurMap(low.sigma, low.confidence, Grid.cells(grid.shape, step))
+    finer = guided_upsample(relative, view, params)
+    return BlurMap(finer.sigma, finer.confidence, grid)
+
+
+def to_picture(encoded: Array) -> npt.NDArray[np.uint8]:
+    """Round an encoded picture to 8 bits."""
+    return np.asarray(to_codes(encoded, 8), np.uint8)
+
+
+def dead_zone_on_view(
+    evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
+) -> float:
+    """Blur up to which nothing is rendered, as `proven_dead_zone`, of a map on the view's grid.
+
+    Raises
+    ------
+    ValueError
+        If map and evidence are not on one grid.
+    """
+    if evidence.grid != blur.grid:
+        raise ValueError(f"radius: blur must be on {evidence.grid}; got {blur.grid}")
+    step = evidence.grid.step
+    floor = params.focus_floor_px * step
+    if point is not None:
+        row, col = (
+            min(int(place / step), length - 1)
+            for place, length in zip(reversed(point), blur.grid.shape, strict=True)
+        )
+        return max(params.focus_margin * float(blur.sigma[row, col]), floor)
+    proven = evidence.confidence > SURE
+    if not proven.any():
+        low = float(np.percentile(blur.sigma, params.focus_percentile))
+        return max(params.focus_margin * low, floor)
+    found = float(np.percentile(blur.sigma[proven], params.proven_percentile))
+    return min(max(found, floor), max(params.focus_ceiling_px * step, floor))
+
+
+def render_preview(
+    linear: Array, light: Array, radius: Array, grid: Grid, curve: ToneCurve, params: BokehParams
+) -> npt.NDArray[np.uint8]:
+    """Render the picture of a preview.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32.
+    light : Array
+        The same on the grid of the view, hxwx3.
+    radius : Array
+        Disk radius in full-resolution px on the grid of the view, hxw, >= 0.
+    grid : Grid
+        Grid of the view.
+    curve : ToneCurve
+        Encoding of the result.
+    params : BokehParams
+        The aperture.
+
+    Returns
+    -------
+    array of uint8
+        Encoded picture, HxWx3: codes of the picture itself where the radius is up to 1/2 px of the
+        view.
+
+    Raises
+    ------
+    ValueError
+        If light or radius have the wrong shape, type or range.
+    """
+    disks, part = np.empty_like(radius), np.empty_like(radius)
+    _disks_on_view(np.ascontiguousarray(radius), np.float32(grid.step), disks, part)
+    picture = check_render("preview", light, disks)
+    blurred = encode(_blurred(picture, params), curve)
+    out = np.empty(linear.shape, np.uint8)
+    full = Grid((linear.shape[0], linear.shape[1]))
+    rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
+    source = np.ascontiguousarray(linear)
+    run_strips(
+        lambda y0, y1: _compose(source, blurred, part, curve.encode, *rows, *cols, y0, y1, out),
+        len(out),
+    )
+    return out
+
+
+def _blurred(picture: RenderInput, params: BokehParams) -> Array:
+    """What is not in focus, spread; linear light."""
+    params = params.replace(coarse_px=COARSE_PX)
+    out = np.empty_like(picture.linear)
+    render_tiles(picture, spread_coarse_layers(picture, params), params, WITHOUT_FOCUS, out)
+    return out
+
+
+@kernel(reads(f32, 2), f32, writes(f32, 2), writes(f32, 2))
+def _disks_on_view(radius, step, disks, part):  # type: ignore[no-untyped-def]
+    """Radius in px of the view, less what cells add; and the share of the blurred picture."""
+    focus, end = np.float32(FOCUS_PX), np.float32(BLURRED_PX)
+    for y in range(radius.shape[0]):
+        for x in range(radius.shape[1]):
+            blurred = radius[y, x] > focus * step
+            drawn = max(disk_in_cells(radius[y, x], step), np.float32(LEAST_PX))
+            disks[y, x] = drawn if blurred else np.float32(0)
+            t = min(max((radius[y, x] / step - focus) / (end - focus), np.float32(0)), 1)
+            part[y, x] = t * t * (3 - 2 * t)
+
+
+@inline
+def _code(value, table, last):  # type: ignore[no-untyped-def]
+    """Encoded value of linear light, from the nearest entry of its table over square roots."""
+    light = min(max(value, np.float32(0)), np.float32(1))
+    return table[np.int64(np.sqrt(light) * last + np.float32(0.5))]
+
+
+@inline
+def _threshold(y, x):  # type: ignore[no-untyped-def]
+    """Interleaved gradient noise (Jimenez 2014) in [0, 1): the same in every frame."""
+    inner = 0.06711056 * x + 0.00583715 * y
+    outer = 52.9829189 * (inner - np.floor(inner))
+    return np.float32(outer - np.floor(outer))
+
+
+@kernel(
+    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), *TAPS, *TAPS, i64, i64,
+    writes(u8, 3),
+)  # fmt: skip
+def _compose(  # type: ignore[no-untyped-def]
+    linear, blurred, part, table, above, below, down, left, right, across, start, stop, out
+):
+    """Rows [start, stop): fade from the picture to its upsampled blur; dither, round."""
+    wide = blurred.shape[1]
+    line, shares = np.empty((wide, 3), np.float32), np.empty(wide, np.float32)
+    last, white = np.float32(CODES - 1), np.float32(WHITE)
+    for y in range(start, stop):
+        a, b, d = above[y], below[y], down[y]
+        for x in range(wide):
+            shares[x] = mix(part[a, x], part[b, x], d)
+            for c in range(3):
+                line[x, c] = mix(blurred[a, x, c], blurred[b, x, c], d)
+        for x in range(out.shape[1]):
+            i, j, t = left[x], right[x], across[x]
+            share = mix(shares[i], shares[j], t)
+            if share == np.float32(0):
+                for c in range(3):
+                    out[y, x, c] = np.uint8(
+                        white * _code(linear[y, x, c], table, last) + np.float32(0.5)
+                    )
+                continue
+            dither = np.float32(0.5) + share * (_threshold(y, x) - np.float32(0.5))
+            for c in range(3):
+                value = mix(line[i, c], line[j, c], t)
+                if share < np.float32(1):
+                    value = mix(_code(linear[y, x, c], table, last), value, share)
+                out[y, x, c] = np.uint8(min(white * value + dither, white))

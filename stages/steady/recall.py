@@ -1,0 +1,130 @@
+"""Memory, carried to where things are now, less what a change of focus has made wrong.
+
+The frame and the memory are compared where both have edges. Single edges differ by noise; a mean
+over a neighbourhood that differs is a change of focus, or of what stands there, and drops the
+memory of that neighbourhood (of everything, where that is most of it), at once and however long it
+has been right. A small difference shortens it, so that a slow pull of focus is followed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.grid import BlurMap, Grid, lift
+from stages.params import Array
+from stages.steady.memory import Memory
+from stages.steady.track import Motion, SteadyParams, warp
+
+NEIGHBOURHOOD = 21  # cells; changes of blur are means over windows of this side
+LEAST_COMMON = 0.02  # mean confidence that two frames must share to be compared
+CHANGE_RAMP = 0.4  # share of the largest change from which on memory is shortened
+MOVING = 3.0  # cells a frame; motion that halves the memory, which every move blurs a little
+
+
+class History(NamedTuple):
+    """What is remembered of every place of a frame; `age` 0 where nothing is, in frames.
+
+    `edges` and `age` are on cells, `evidence` on the view. `dense` is the map before, on cells, or
+    None where there is none; `dead_zone` its dead zone in px.
+    """
+
+    edges: BlurMap
+    evidence: BlurMap
+    age: Array
+    dense: Array | None
+    dead_zone: float
+
+
+def recall(sparse: BlurMap, evidence: BlurMap, motion: Motion, params: SteadyParams) -> History:
+    """Carry the memory to a frame.
+
+    Parameters
+    ----------
+    sparse : BlurMap
+        Blur at the edges of the frame, on cells.
+    evidence : BlurMap
+        Its evidence of sharpness, on the view: only its grid is used.
+    motion : Motion
+        Of `track`.
+    params : SteadyParams
+        What is a change of focus.
+    """
+    memory, flow = motion.memory, motion.flow
+    if memory is None or flow is None:
+        return _nothing(sparse.grid, evidence.grid)
+    dense = lift(memory.dense, sparse.grid).sigma
+    edges = memory.edges
+    if flow.any():
+        edges, age, dense = _carried(memory, dense, flow)
+    else:
+        age = memory.age
+    speed = np.hypot(flow[..., 0], flow[..., 1])
+    age = np.asarray(age * motion.trust / (1 + speed / np.float32(MOVING)), np.float32)
+    kept = _unchanged(sparse, edges, age, motion.coarsest_step, params)
+    if kept is None:
+        return _nothing(sparse.grid, evidence.grid)
+    return History(
+        edges, _carried_evidence(memory.evidence, flow), (age * kept).astype(np.float32), dense,
+        memory.dead_zone,
+    )  # fmt: skip
+
+
+def _nothing(cells: Grid, view: Grid) -> History:
+    nothing = np.zeros(cells.shape, np.float32)
+    none = np.zeros(view.shape, np.float32)
+    return History(
+        BlurMap(nothing, nothing, cells), BlurMap(none, none, view), nothing, None, 0.0
+    )  # fmt: skip
+
+
+def _carried(memory: Memory, dense: Array, flow: Array) -> tuple[BlurMap, Array, Array]:
+    """Edges, age and dense map at where each cell was."""
+    weight = memory.edges.confidence
+    moved = warp(np.dstack([weight, weight * memory.edges.sigma, memory.age, dense]), flow)
+    edges = _from_moment(moved[..., 0], moved[..., 1], memory.edges.grid)
+    age, dense = (np.ascontiguousarray(moved[..., k], np.float32) for k in (2, 3))
+    return edges, age, dense
+
+
+def _carried_evidence(evidence: BlurMap, flow: Array) -> BlurMap:
+    if not flow.any():
+        return evidence
+    rows, cols = evidence.grid.shape
+    fine = cv2.resize(2 * flow, (2 * flow.shape[1], 2 * flow.shape[0]))[:rows, :cols]
+    moment = evidence.confidence * evidence.sigma
+    moved = warp(np.dstack([evidence.confidence, moment]), fine)
+    return _from_moment(moved[..., 0], moved[..., 1], evidence.grid)
+
+
+def _from_moment(
+    weight: npt.NDArray[np.generic], moment: npt.NDArray[np.generic], grid: Grid
+) -> BlurMap:
+    confidence = np.ascontiguousarray(weight, np.float32)
+    sigma = np.divide(moment, confidence, out=np.zeros_like(confidence), where=confidence > 0)
+    return BlurMap(sigma, confidence, grid)
+
+
+def _unchanged(
+    sparse: BlurMap, edges: BlurMap, age: Array, view_step: int, params: SteadyParams
+) -> Array | None:
+    """Share of its memory that every cell keeps; None where the focus of the picture changed."""
+    common = np.minimum(sparse.confidence, edges.confidence * (age > 0))
+    planes = np.dstack([common, common * (sparse.sigma - edges.sigma), common * edges.sigma])
+    window = (NEIGHBOURHOOD, NEIGHBOURHOOD)
+    around = cv2.boxFilter(planes, -1, window, borderType=cv2.BORDER_CONSTANT)
+    support, change, blur = (around[..., k] for k in range(3))
+    largest = params.focus_change_px * view_step * support + params.focus_change * blur
+    known = support > LEAST_COMMON * sparse.grid.step / 2
+    if not known.any():
+        return np.ones_like(age)
+    size = np.divide(np.abs(change), largest, out=np.zeros_like(change), where=largest > 0)
+    t = np.clip((size - np.float32(CHANGE_RAMP)) / np.float32(1 - CHANGE_RAMP), 0, 1)
+    kept = 1 - t * t * (3 - 2 * t)
+    overall = float(np.average(kept[known], weights=support[known]))
+    if overall < 1 - params.cut_share:
+        return None
+    return np.asarray(np.where(known, kept, np.float32(overall)), np.float32)

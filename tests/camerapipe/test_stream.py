@@ -1,0 +1,228 @@
+"""A stream from its source to its sink: accounts, budgets, replays, virtual time."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from camerapipe.budget import Budget
+from camerapipe.capture import CaptureError, OutputError, RequestError
+from camerapipe.runtime import versions
+from camerapipe.settings import resolve
+from camerapipe.stream.account import Spread
+from camerapipe.stream.profile import read_profile
+from camerapipe.stream.record import Recorder, Recording, digest
+from camerapipe.stream.session import Stream, StreamOptions, ways
+from camerapipe.stream.sinks import App, Nowhere, Pictures, Video
+from camerapipe.stream.sources import open_source
+from camerapipe.stream.tracing import Tracing, run_of
+from camerapipe.synthetic import synthetic_frame
+from camerapipe.timeline.reading import read_trace
+from camerapipe.trace import Tracer
+
+SIZE = (240, 136)
+PLAIN = StreamOptions(settings=resolve(), force=True, frames=6)
+
+
+def scene(name="pan", fps=300, **kwargs):
+    return open_source(f"synthetic:{name}", size=SIZE, fps=fps, **kwargs)
+
+
+def simulated(**changes):
+    profile = read_profile("budget-phone")
+    budget = Budget(total_ms=40.0)
+    return replace(PLAIN, profile=profile, budget=budget, policy="latest", **changes)
+
+
+def shown_by(options, name="pan"):
+    shown, events = [], []
+    source = scene(name, paced=options.policy == "latest")
+    report = Stream(source, App(shown.append), options, lambda s, e: events.append(e)).run()
+    return report, shown, events
+
+
+def test_every_frame_is_shown_in_order_with_its_findings_and_advice():
+    report, shown, _ = shown_by(PLAIN)
+    assert report.done == report.submitted == 6 and report.mode == "measured"
+    assert [s.frame.seq for s in shown] == list(range(6))
+    for one in shown:
+        assert one.image.shape == (SIZE[1], SIZE[0], 3)
+        assert one.findings and one.advice.text and one.blur_map is not None
+    assert [s.before.memory is None for s in shown] == [True] + 5 * [False]
+
+
+def test_blocking_findings_show_the_frame_untouched(tmp_path):
+    for k in range(3):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), np.full((136, 240, 3), 40 + k, np.uint8))
+    shown = []
+    options = replace(PLAIN, force=False)
+    Stream(open_source(str(tmp_path), paced=False), App(shown.append), options).run()
+    for one in shown:
+        assert one.rung == "pass-through" and one.blur_map is None
+        codes = np.rint(255 * one.image)
+        assert np.array_equal(codes, np.full((136, 240, 3), 40 + one.frame.seq))
+
+
+def test_one_unreadable_file_fails_alone(tmp_path):
+    for k in range(3):
+        cv2.imwrite(str(tmp_path / f"{k}.jpg"), synthetic_frame("pan", k, SIZE[::-1]).picture)
+    (tmp_path / "1.jpg").write_bytes(b"no picture")
+    report = Stream(open_source(str(tmp_path), paced=False), Nowhere(), PLAIN).run()
+    assert (report.done, report.failed) == (2, 1)
+    assert "1.jpg" in report.failures[0]
+
+
+def test_virtual_time_tells_the_same_story_and_never_reads_the_clock(monkeypatch):
+    import time
+
+    def told(seed):
+        report, shown, events = shown_by(simulated(seed=seed))
+        fates = [(e.seq, e.fate, e.ended_s) for e in events if hasattr(e, "fate")]
+        grants = [[row.granted_ms for row in s.stages] for s in shown]
+        return report, fates, grants, [digest(s) for s in shown]
+
+    first = told(1)
+    for clock in ("perf_counter", "time", "monotonic", "process_time"):
+        monkeypatch.setattr(time, clock, lambda: pytest.fail("a clock was read"))
+    monkeypatch.setattr("camerapipe.budget.WALL", lambda: pytest.fail("the clock was read"))
+    monkeypatch.setattr("camerapipe.stream.viewfinder.CPU", lambda: pytest.fail("CPU was read"))
+    assert told(1) == first
+    assert first[0].mode == "simulated" and first[0].dropped > 0
+    assert told(2)[1] != first[1]
+
+
+def test_a_faster_device_shows_more():
+    slow, fast = (shown_by(simulated(place=place, frames=30))[0] for place in (1.0, 0.0))
+    assert fast.done > slow.done and slow.submitted == fast.submitted == 30
+
+
+def test_budgets_choose_the_rung_before_the_frame_starts():
+    options = simulated(frames=12)
+    rungs = [way.name for way in ways(options.settings)]
+    best = []
+    for budget_ms in (5.0, 20.0, 1000.0):
+        report, shown, _ = shown_by(replace(options, budget=Budget(total_ms=budget_ms)))
+        best.append(min(rungs.index(s.rung) for s in shown))
+    assert best[0] == len(rungs) - 1 and best[2] == 0 and best == sorted(best, reverse=True)
+    assert report.within_budget == 1.0
+
+
+def test_a_rung_that_does_not_exist_is_refused():
+    with pytest.raises(RequestError, match="preview"):
+        Stream(scene(), Nowhere(), replace(PLAIN, rung="luxury"))
+
+
+def test_a_recording_replays_to_the_bit_all_or_one_alone(tmp_path):
+    options = simulated(frames=12)
+    recorder = Recorder(tmp_path / "kept", Nowhere(), {
+        "params": {}, "versions": versions(), "source": "synthetic:pan",
+    })  # fmt: skip
+    Stream(scene(), recorder, options, recorder.note).run()
+    recording = Recording.open(tmp_path / "kept")
+    assert len(recording.shown) > 2
+    found = recording.replay(ways(resolve()), Nowhere(), versions=versions())
+    assert found.frames == len(recording.shown) and not found.differing
+    last = max(recording.shown)
+    alone = recording.replay(ways(resolve()), Nowhere(), versions=versions(), only=[last])
+    assert alone.frames == 1 and not alone.differing
+    lines = (tmp_path / "kept" / "frames.jsonl").read_text().splitlines()
+    assert {json.loads(line)["fate"] for line in lines} == {"done", "dropped"}
+
+
+def test_a_replay_notices_another_result(tmp_path):
+    kept = tmp_path / "kept"
+    recorder = Recorder(kept, Nowhere(), {"params": {}, "versions": {}})
+    Stream(scene(), recorder, PLAIN, recorder.note).run()
+    path = kept / "frames" / "3.png"
+    picture = cv2.imread(str(path))
+    cv2.imwrite(str(path), picture // 2)
+    found = Recording.open(kept).replay(ways(resolve()), Nowhere(), versions={})
+    assert found.differing == (3,)
+
+
+def test_a_recording_never_mixes_with_another(tmp_path):
+    (tmp_path / "something").write_text("")
+    with pytest.raises(OutputError, match="not empty"):
+        Recorder(tmp_path, Nowhere(), {})
+    with pytest.raises(CaptureError, match="not a recording"):
+        Recording.open(tmp_path)
+
+
+def test_a_trace_accounts_for_every_frame(tmp_path):
+    path, options = tmp_path / "trace.json", simulated(frames=20)
+    source = scene()
+    with Tracer(path, run_of(source, options, versions())) as tracer:
+        stream = Stream(source, Nowhere(), options, Tracing(tracer).note)
+        report = stream.run()
+    trace = read_trace(path)
+    assert len(trace.frames) == report.submitted == 20
+    assert sum(frame.fate == "dropped" for frame in trace.frames) == report.dropped > 0
+    assert trace.run.mode == "simulated" and not trace.run.calibrated
+
+
+def test_pictures_and_videos_are_whole_or_absent(tmp_path):
+    Stream(scene(paced=False), Pictures(tmp_path / "out", "both", overwrite=False), PLAIN).run()
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [f"pan_{k:06d}.jpg" for k in range(6)]
+    assert cv2.imread(str(tmp_path / "out" / names[0])).shape == (SIZE[1], 2 * SIZE[0], 3)
+    film = tmp_path / "film.mp4"
+    Stream(scene(paced=False), Video(film, "picture", 30, overwrite=False), PLAIN).run()
+    assert [p.name for p in tmp_path.iterdir() if p.suffix == ".mp4"] == ["film.mp4"]
+    video = cv2.VideoCapture(str(film))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 6
+    video.release()
+    with pytest.raises(OutputError, match="exists"):
+        Video(film, "picture", 30, overwrite=False)
+
+
+def test_an_app_that_raises_fails_its_frame_only():
+    def app(shown):
+        if shown.frame.seq == 2:
+            raise RuntimeError("the app stumbled")
+
+    report = Stream(scene(paced=False), App(app), PLAIN).run()
+    assert (report.done, report.failed) == (5, 1) and "stumbled" in report.failures[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "told"),
+    [
+        ("synthetic:nothing", RequestError, "pull"),
+        ("no/such/place", CaptureError, "does not exist"),
+    ],
+)
+def test_a_source_that_is_not_there_says_what_is_expected(text, error, told):
+    with pytest.raises(error, match=told):
+        open_source(text)
+
+
+def test_a_file_that_is_no_video_and_an_empty_folder_are_refused(tmp_path):
+    with pytest.raises(CaptureError, match="no files"):
+        open_source(str(tmp_path))
+    (tmp_path / "a.mp4").write_bytes(b"nothing")
+    with pytest.raises(CaptureError, match="not a video"):
+        open_source(str(tmp_path / "a.mp4"))
+
+
+def test_frames_that_do_not_fit_the_memory_fail_at_the_door():
+    report = Stream(scene(paced=False), Nowhere(), replace(PLAIN, max_bytes=1e5)).run()
+    assert report.failed == 6 and "MB" in report.failures[0]
+
+
+def test_percentiles_are_exact_to_a_percent():
+    spread, values = Spread(), np.random.default_rng(1).lognormal(3, 1, 2000)
+    for value in values:
+        spread.add(float(value))
+    for percent in (5, 50, 95, 99):
+        assert spread.percentile(percent) == pytest.approx(np.percentile(values, percent), rel=0.03)
+    assert Spread().percentile(50) is None
+
+
+def test_what_a_person_sets_stays_on_every_rung():
+    rungs = ways(resolve(values={"propagate": {"iterations": 7}}))
+    for way in rungs:
+        kinds = {kind.stage(): values for kind, values in way.params.items()}
+        assert kinds["propagate"].iterations == 7
+    assert len({str(way.params) for way in rungs}) == len(rungs)

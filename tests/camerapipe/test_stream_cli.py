@@ -1,0 +1,116 @@
+"""`camerapipe stream`: what comes out, exit codes, Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from camerapipe.cli import cli
+from camerapipe.synthetic import synthetic_frame
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("--size", "240x136", "--force")
+PHONE = ("--profile", "budget-phone", "--policy", "latest", "--fps", "300", "--budget", "20ms")
+
+
+@pytest.fixture
+def stream():
+    def invoke(*args):
+        return CliRunner().invoke(cli, ["stream", *map(str, args)])
+
+    return invoke
+
+
+def test_measure_tells_the_account_as_json(stream):
+    done = stream("synthetic:pan", *SMALL, "--frames", 4, "--json", "-q")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["done"] == report["submitted"] == 4 and report["mode"] == "measured"
+
+
+def test_simulated_says_so(stream):
+    done = stream("synthetic:pan", *SMALL, *PHONE, "--frames", 20)
+    assert done.exit_code == 0
+    assert "simulated on budget-phone (not calibrated)" in done.stderr
+    assert "dropped at the door" in done.stderr
+
+
+def test_record_replay_trace_and_report(stream, tmp_path):
+    run, trace, page = tmp_path / "run", tmp_path / "t.json", tmp_path / "t.html"
+    done = stream("synthetic:pan", *SMALL, *PHONE, "--frames", 12, "--record", run,
+                  "--trace", trace)  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    again = stream(f"replay:{run}", "-o", tmp_path / "again", "--json")
+    assert again.exit_code == 0, again.stderr
+    replayed = json.loads(again.stdout)
+    assert replayed["frames"] > 1 and replayed["differing"] == []
+    assert len(list((tmp_path / "again").iterdir())) == replayed["frames"]
+    shown = CliRunner().invoke(cli, ["report", str(trace), "-o", str(page)])
+    assert shown.exit_code == 0 and "simulated" in page.read_text()
+
+
+def test_a_folder_goes_through_and_a_broken_file_gives_one(stream, tmp_path):
+    (tmp_path / "in").mkdir()
+    for k in range(3):
+        cv2.imwrite(
+            str(tmp_path / "in" / f"{k}.jpg"), synthetic_frame("pan", k, (136, 240)).picture
+        )
+    (tmp_path / "in" / "1.jpg").write_bytes(b"nothing")
+    done = stream(tmp_path / "in", "-o", tmp_path / "out", "--force")
+    assert done.exit_code == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.jpg", "2.jpg"]
+    assert "1.jpg" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_missed_budget_matters_only_where_it_is_strict(stream):
+    args = ("synthetic:pan", *SMALL, "--profile", "budget-phone", "--budget", "1ms", "--frames", 4)
+    assert stream(*args).exit_code == 0
+    assert stream(*args, "--strict-budget").exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (["no/such/place"], 3, "does not exist"),
+        (["synthetic:nothing"], 2, "pull"),
+        (["synthetic:pan", "--profile", "no-phone"], 2, "everyday-phone"),
+        (["synthetic:pan", "--size", "big"], 2, "WIDTHxHEIGHT"),
+        (["synthetic:pan", "--rung", "luxury"], 2, "preview"),
+        (["synthetic:pan", "--fps", "0"], 2, "fps"),
+        (["replay:nowhere"], 3, "not a recording"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(stream, args, code, told):
+    done = stream(*args)
+    assert done.exit_code == code, done.stderr
+    assert told in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals as on POSIX")
+def test_ctrl_c_ends_after_what_came_in_and_leaves_whole_outputs(tmp_path):
+    film = tmp_path / "film.mp4"
+    job = subprocess.Popen(
+        [sys.executable, "-m", "camerapipe", "stream", "synthetic:pan", *SMALL, "-o", str(film)],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        while not [p for p in tmp_path.iterdir() if p.suffix == ".mp4"]:  # it has begun to write
+            assert job.poll() is None
+            time.sleep(0.05)
+        job.send_signal(signal.SIGINT)
+        _, told = job.communicate(timeout=120)
+    finally:
+        job.kill()
+    assert job.returncode == 130, told
+    assert "ending after the frames that came in" in told and "Traceback" not in told
+    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+    video = cv2.VideoCapture(str(film))
+    assert video.read()[0]
+    video.release()

@@ -1,0 +1,62 @@
+"""The quality ladder: the best rung that fits, down at once, up with patience."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camerapipe.stream.ladder import CLIMB_AFTER, Ladder
+
+COSTS = (100.0, 50.0, 20.0, 10.0)  # ms per megapixel
+
+
+def settled(ladder, budget_ms, frames=60, slowdown=1.0):
+    """Run frames that take what the ladder knows, times a slowdown."""
+    for _ in range(frames):
+        rung = ladder.choose(budget_ms, 1.0)
+        ladder.learn(rung, slowdown * COSTS[rung], 1.0)
+    return rung
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "rung"), [(1000, 0), (120, 0), (100, 1), (30, 2), (12, 3), (1, 3)]
+)
+def test_the_best_rung_that_fits_with_its_margin(budget_ms, rung):
+    assert Ladder(COSTS).choose(budget_ms, 1.0) == rung
+
+
+def test_size_counts():
+    assert Ladder(COSTS).choose(120, 1.0) == 0
+    assert Ladder(COSTS).choose(120, 2.0) == 1
+
+
+def test_down_at_once_up_with_patience():
+    ladder = Ladder(COSTS)
+    assert settled(ladder, 130) == 0
+    for _ in range(5):  # twice as slow all at once
+        ladder.learn(ladder.choose(130, 1.0), 200.0, 1.0)
+    assert ladder.choose(130, 1.0) > 0
+    climbing = []
+    while ladder.choose(130, 1.0) > 0:
+        ladder.learn(ladder.rung, COSTS[ladder.rung], 1.0)
+        climbing.append(ladder.rung)
+        assert len(climbing) < 200
+    assert len(climbing) >= CLIMB_AFTER
+
+
+def test_load_carries_to_rungs_that_were_not_used():
+    ladder = Ladder(COSTS)
+    assert settled(ladder, 130, slowdown=2.5) == 2  # 50 x 2.5 no longer fits with a margin
+    assert ladder.expected_ms(0, 1.0) > 240
+
+
+def test_a_frame_cut_short_does_not_look_cheap():
+    ladder = Ladder(COSTS)
+    before = ladder.load
+    ladder.learn(0, 10.0, 1.0, cut=True)
+    assert ladder.load >= before
+
+
+@given(st.floats(0.5, 500), st.floats(0.2, 5), st.floats(0.3, 3))
+def test_more_budget_is_never_less_quality(budget_ms, megapixels, load):
+    one, other = Ladder(COSTS, load=load), Ladder(COSTS, load=load)
+    assert one.choose(budget_ms, megapixels) >= other.choose(1.5 * budget_ms, megapixels)

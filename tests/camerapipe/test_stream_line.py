@@ -1,0 +1,320 @@
+"""The promises of the line, on random schedules in virtual time and on threads."""
+
+import itertools
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from camerapipe.stream.frames import Arrival, Fate, Outcome, Service
+from camerapipe.stream.line import ABORT_GRACE_S, DOOR, Line, Rules, Stage
+from camerapipe.stream.worlds import ThreadWorld, VirtualWorld, When
+
+NOTHING = (None, None)
+
+
+def outcomes(events):
+    return [event for event in events if isinstance(event, Outcome)]
+
+
+def seqs(events, fate):
+    return [event.seq for event in outcomes(events) if event.fate is fate]
+
+
+def costly(world, name, costs_ms, faults=frozenset(), timeout_s=1.0):
+    """A stage that takes the time, and raises at the frames, that a schedule says."""
+
+    def work(value, state):
+        world.clock.spend(costs_ms[value % len(costs_ms)])
+        if value in faults:
+            raise ValueError(f"frame {value} is broken")
+        return value, state
+
+    return Stage(name=name, function=work, timeout_s=timeout_s)
+
+
+def stop_at(line_of, at_s, *, drain, within_s):
+    """A process that stops the line at a moment."""
+    yield When(lambda: False, at_s)
+    line_of().stop(drain=drain, within_s=within_s)
+
+
+def run_schedule(schedule):
+    """Run a schedule in virtual time; give the line and what it told."""
+    world, events = VirtualWorld(), []
+    stages = [
+        costly(world, f"s{k}", costs, frozenset(faults), timeout_s)
+        for k, (costs, faults, timeout_s) in enumerate(schedule["stages"])
+    ]
+    times = itertools.accumulate(schedule["gaps"]) if schedule["paced"] else itertools.repeat(None)
+    source = [
+        Arrival(value=k, captured_s=at_s, size_bytes=size)
+        for k, (at_s, size) in enumerate(zip(times, schedule["sizes"], strict=False))
+    ]
+    line = Line(iter(source), stages, world, schedule["rules"], events.append)
+    world_run = world.run
+    if schedule["stop"] is not None:
+        at_s, drain, within_s = schedule["stop"]
+        stopper = stop_at(lambda: line, at_s, drain=drain, within_s=within_s)
+        world.run = lambda processes: world_run([*processes, stopper])
+    line.run()
+    return line, events, world.clock()
+
+
+def schedules(stops=True):
+    cost = st.sampled_from([0.0, 1.0, 8.0, 30.0, 120.0, 3000.0])
+    stage = st.tuples(
+        st.lists(cost, min_size=1, max_size=6),
+        st.sets(st.integers(0, 30), max_size=6),
+        st.sampled_from([0.1, 1.0, 10.0]),
+    )
+    stop = st.tuples(st.floats(0, 3), st.booleans(), st.sampled_from([0.0, 0.1, 1.0]))
+    rules = st.builds(
+        Rules,
+        policy=st.sampled_from(["block", "latest"]),
+        max_in_flight=st.integers(1, 5),
+        max_bytes=st.sampled_from([4, 10, 1000]),
+        give_up_after=st.sampled_from([3, 1000]),
+    )
+    return st.fixed_dictionaries(
+        {
+            "stages": st.lists(stage, min_size=1, max_size=4),
+            "gaps": st.lists(st.sampled_from([0.0, 0.01, 0.033, 0.2]), min_size=30, max_size=30),
+            "sizes": st.lists(st.integers(0, 5), max_size=30),
+            "paced": st.booleans(),
+            "rules": rules,
+            "stop": st.none() | stop if stops else st.none(),
+        }
+    )
+
+
+@given(schedules())
+@settings(max_examples=300, deadline=None)
+def test_every_frame_has_exactly_one_fate_and_sums_hold(schedule):
+    line, events, _ = run_schedule(schedule)
+    ended = [event.seq for event in outcomes(events)]
+    assert sorted(ended) == list(range(line.tally.submitted))
+    assert line.tally.in_flight == 0 and line.in_flight == (0, 0)
+    assert line.tally.fates.total() == len(ended)
+
+
+@given(schedules())
+@settings(max_examples=200, deadline=None)
+def test_order_bounds_and_reasons(schedule):
+    line, events, _ = run_schedule(schedule)
+    rules = schedule["rules"]
+    assert seqs(events, Fate.DONE) == sorted(seqs(events, Fate.DONE))
+    assert line.tally.most_in_flight <= rules.max_in_flight
+    assert line.tally.most_bytes <= rules.max_bytes
+    for event in outcomes(events):
+        if event.fate is Fate.DONE:
+            continue
+        assert event.stage and event.reason
+        if event.fate is Fate.DROPPED:
+            assert event.stage == DOOR and event.age_ms >= 0
+            assert rules.policy == "latest"
+
+
+@given(schedules(stops=False))
+@settings(max_examples=200, deadline=None)
+def test_blocking_loses_nothing_and_one_fault_ends_no_other(schedule):
+    schedule["rules"] = Rules(policy="block", max_in_flight=schedule["rules"].max_in_flight)
+    line, events, _ = run_schedule(schedule)
+    submitted = len(schedule["sizes"])
+    faulty = set(seqs(events, Fate.FAILED))
+    assert set(seqs(events, Fate.DONE)) == set(range(submitted)) - faulty
+    broken = set().union(*(faults for _, faults, _ in schedule["stages"]))
+    slow = {
+        k
+        for costs, _, timeout_s in schedule["stages"]
+        for k in range(submitted)
+        if costs[k % len(costs)] > 1000 * timeout_s
+    }
+    assert faulty == {k for k in broken | slow if k < submitted}
+
+
+@given(schedules())
+@settings(max_examples=200, deadline=None)
+def test_a_stop_is_bounded(schedule):
+    line, _, ended_s = run_schedule(schedule)
+    if schedule["stop"] is None:
+        return
+    at_s, drain, within_s = schedule["stop"]
+    last_arrival_s = sum(schedule["gaps"])
+    assert ended_s <= max(at_s + within_s * drain + ABORT_GRACE_S, last_arrival_s, at_s) + 1e-9 or (
+        not schedule["paced"]
+    )
+
+
+@given(schedules())
+@settings(max_examples=100, deadline=None)
+def test_the_same_schedule_tells_the_same_story(schedule):
+    first, second = run_schedule(schedule), run_schedule(schedule)
+    assert first[1] == second[1] and first[2] == second[2]
+
+
+def test_the_newest_frame_wins_and_only_at_the_door():
+    world, events = VirtualWorld(), []
+    source = (Arrival(value=k, captured_s=k * 0.1) for k in range(20))
+    stages = [costly(world, "slow", [330.0], timeout_s=9)]
+    Line(source, stages, world, Rules(policy="latest"), events.append).run()
+    done = seqs(events, Fate.DONE)
+    assert done == [0, 3, 6, 9, 13, 16, 19]  # what had come last when the stage was free
+    late = {e.seq: e.age_ms for e in outcomes(events) if e.fate is Fate.DROPPED}
+    assert [late[1], late[2]] == pytest.approx([100, 100])
+    assert sorted(done + list(late)) == list(range(20))
+
+
+def test_waiting_and_service_times_are_told():
+    world, events = VirtualWorld(), []
+    source = (Arrival(value=k, captured_s=0.0) for k in range(2))
+    Line(source, [costly(world, "a", [100.0])], world, Rules(), events.append).run()
+    first, second = (e for e in events if isinstance(e, Service))
+    assert (first.queued_s, first.started_s, first.ended_s) == (0.0, 0.0, 0.1)
+    assert (second.queued_s, second.started_s, second.ended_s) == pytest.approx((0.0, 0.1, 0.2))
+
+
+def test_a_call_given_up_leaves_the_state_as_it_was():
+    world, seen = VirtualWorld(), []
+
+    def count(value, state):
+        world.clock.spend(5000.0 if value == 1 else 1.0)
+        seen.append((value, state))
+        return value, state + 1
+
+    stage = Stage(name="count", function=count, state=0, timeout_s=1.0)
+    Line((Arrival(value=k) for k in range(4)), [stage], world).run()
+    assert seen == [(0, 0), (1, 1), (2, 1), (3, 2)]
+
+
+def test_a_source_that_fails_ends_the_line_and_says_so():
+    def source():
+        yield Arrival(value=0)
+        raise OSError("unplugged")
+
+    world = VirtualWorld()
+    line = Line(source(), [costly(world, "a", [1.0])], world)
+    tally = line.run()
+    assert tally.fates[Fate.DONE] == 1
+    assert line.failure == "the source failed: OSError: unplugged"
+
+
+def test_a_frame_larger_than_the_limit_fails_alone():
+    world, events = VirtualWorld(), []
+    source = (Arrival(value=k, size_bytes=size) for k, size in enumerate([1, 99, 1]))
+    rules = Rules(max_bytes=50)
+    line = Line(source, [costly(world, "a", [1.0])], world, rules, events.append)
+    line.run()
+    assert seqs(events, Fate.DONE) == [0, 2]
+    assert next(e for e in outcomes(events) if e.seq == 1).stage == DOOR
+
+
+def test_failures_in_a_row_end_the_line():
+    world = VirtualWorld()
+    stage = costly(world, "a", [1.0], faults=frozenset(range(100)))
+    line = Line((Arrival(value=k) for k in range(100)), [stage], world, Rules(give_up_after=5))
+    assert line.run().fates[Fate.FAILED] >= 5
+    assert line.failure is not None and "failed in a row" in line.failure
+
+
+# Threads: the same processes, real time. No time is asserted, only what happened.
+
+
+def threads():
+    return [t for t in threading.enumerate() if t.name == "camerapipe-stream"]
+
+
+def test_threads_end_and_deliver_in_order():
+    events = []
+    stages = [Stage(name=f"s{k}", function=lambda v, s: (v, s)) for k in range(4)]
+    line = Line(
+        (Arrival(value=k) for k in range(500)), stages, ThreadWorld(), observe=events.append
+    )
+    assert line.run().fates[Fate.DONE] == 500
+    assert seqs(events, Fate.DONE) == list(range(500))
+    assert not threads()
+
+
+def test_a_stuck_stage_fails_its_frame_and_frees_its_place():
+    free, world = threading.Event(), ThreadWorld()
+
+    def sometimes(value, state):
+        if value == 1:
+            assert free.wait(30)
+        return value, state
+
+    events = []
+    stage = Stage(name="native", function=sometimes, timeout_s=0.05)
+    Line((Arrival(value=k) for k in range(4)), [stage], world, observe=events.append).run()
+    assert seqs(events, Fate.DONE) == [0, 2, 3] and seqs(events, Fate.FAILED) == [1]
+    assert world.left_alone == 1
+    free.set()
+    for thread in threads():
+        thread.join(30)
+    assert world.left_alone == 0 and not threads()
+
+
+@pytest.mark.parametrize("drain", [True, False])
+def test_stop_from_outside_twice_is_once(drain):
+    events, started = [], threading.Event()
+
+    def work(value, state):
+        started.set()
+        return value, state
+
+    source = (Arrival(value=k) for k in itertools.count())
+    line = Line(source, [Stage(name="a", function=work)], ThreadWorld(), observe=events.append)
+    running = threading.Thread(target=line.run)
+    running.start()
+    assert started.wait(30)
+    line.stop(drain=drain)
+    line.stop(drain=drain)
+    running.join(30)
+    assert not running.is_alive() and not threads()
+    assert line.tally.in_flight == 0
+    if drain:
+        assert not seqs(events, Fate.CANCELLED)
+
+
+def test_an_abort_does_not_wait_for_a_stuck_call():
+    entered, free, events = threading.Event(), threading.Event(), []
+
+    def stuck(value, state):
+        entered.set()
+        assert free.wait(60)
+        return value, state
+
+    source = (Arrival(value=k) for k in range(3))
+    line = Line(source, [Stage(name="a", function=stuck)], ThreadWorld(), observe=events.append)
+    running = threading.Thread(target=line.run)
+    running.start()
+    assert entered.wait(30)
+    line.stop(drain=False)
+    running.join(30)
+    assert not running.is_alive()
+    assert set(seqs(events, Fate.CANCELLED)) == set(range(line.tally.submitted))
+    free.set()
+    for thread in threads():
+        thread.join(30)
+    assert not threads()
+
+
+def test_an_error_of_the_line_itself_is_raised():
+    def broken(event):
+        raise RuntimeError("an observer may not fail")
+
+    line = Line(
+        (Arrival(value=k) for k in range(3)),
+        [Stage(name="a", function=lambda v, s: (v, s))],
+        ThreadWorld(),
+        observe=broken,
+    )
+    with pytest.raises(RuntimeError, match="may not fail"):
+        line.run()
+    assert not threads()
+
+
+def test_a_rule_that_allows_nothing_is_refused():
+    with pytest.raises(ValueError, match="max_in_flight"):
+        Rules(max_in_flight=0)

@@ -1,0 +1,107 @@
+"""Measure what every stage of every rung costs here, in ms per megapixel.
+
+    python tools/reference_costs.py > camerapipe/stream/reference.toml
+    python tools/reference_costs.py --scale          # on a device: the [cpu.scale] of its profile
+
+Medians over frames of a moving synthetic scene at 720p. Simulated devices are so many times slower
+than the machine on which the reference was written; `--scale` gives that factor for each class of
+kernels, from the quickest tenth of the stages to the slowest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.budget import WALL, Stopwatch
+from camerapipe.ingest import capture_from_array
+from camerapipe.runner import Costs
+from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.settings import resolve
+from camerapipe.stream.device import KIND_OF, SETUP, STEP, reference_costs
+from camerapipe.stream.profile import KINDS
+from camerapipe.stream.session import DECODE, ENCODE, IO, ways
+from camerapipe.stream.viewfinder import Frame, State, Viewfinder, Way
+from camerapipe.synthetic import SIZE, synthetic_frame
+
+Table = dict[str, dict[str, float]]  # rung, stage: ms per megapixel
+
+SCENE, FRAMES, SKIPPED = "pan", 24, 4
+JPEG_QUALITY = 95
+ENDS = (10, 90)  # percentiles of the ratios that make a range
+LEAST_COST = 0.3  # ms per megapixel; below, a ratio is noise
+
+
+def main() -> None:
+    """Measure; print the table, or its ratio to the reference."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--scale", action="store_true", help="print the ratio to the reference")
+    given = parser.parse_args()
+    set_threads(available_cores())
+    warm_up()
+    pictures = [synthetic_frame(SCENE, k, SIZE, 1).picture for k in range(FRAMES)]
+    found = {IO: _io(pictures)} | {way.name: _stages(way, pictures) for way in ways(resolve())}
+    if given.scale:
+        _print_scale(found)
+        return
+    print(f"# Measured on {platform.machine()}, {available_cores()} cores, {SIZE[1]}x{SIZE[0]}:")
+    print("# medians, in ms per megapixel. Written by tools/reference_costs.py.")
+    for rung, costs in found.items():
+        print(f"\n[costs.{rung}]")
+        for stage, cost in costs.items():
+            print(f'"{stage}" = {cost:.3g}' if "." in stage else f"{stage} = {cost:.3g}")
+
+
+def _stages(way: Way, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
+    viewfinder, state = Viewfinder(ways=(way,), clock=WALL, costs=Costs(), force=True), State()
+    found: dict[str, list[float]] = defaultdict(list)
+    for seq, picture in enumerate(pictures):
+        frame = Frame(seq, capture_from_array(picture, "srgb"))
+        shown, state = viewfinder.show(frame, state)
+        for row in shown.stages if seq >= SKIPPED else ():
+            if row.steps:
+                step_ms = (row.used_ms - row.setup_ms) / max(row.steps - 1, 1)
+                found[f"{row.name}.{SETUP}"].append(row.setup_ms / frame.megapixels)
+                found[f"{row.name}.{STEP}"].append(step_ms / frame.megapixels)
+            else:
+                found[row.name].append(row.used_ms / frame.megapixels)
+    return {stage: statistics.median(values) for stage, values in found.items()}
+
+
+def _io(pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
+    decoding, encoding = [], []
+    for picture in pictures:
+        with Stopwatch() as watch:
+            _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        encoding.append(watch.ms)
+        with Stopwatch() as watch:
+            capture_from_array(np.ascontiguousarray(cv2.imdecode(data, 1)), "srgb")
+        decoding.append(watch.ms)
+    megapixels = SIZE[0] * SIZE[1] / 1e6
+    medians = (statistics.median(values) / megapixels for values in (decoding, encoding))
+    return dict(zip((DECODE, ENCODE), medians, strict=True))
+
+
+def _print_scale(found: Mapping[str, Mapping[str, Any]]) -> None:
+    ratios: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for rung, costs in reference_costs().items():
+        for stage, cost in costs.items():
+            if cost >= LEAST_COST:
+                kind = KIND_OF.get(stage.partition(".")[0], "stencil")
+                ratios[kind].append(found[rung][stage] / cost)
+    print("[cpu.scale]")
+    for kind, values in ratios.items():
+        low, high = np.percentile(values, ENDS)
+        print(f"{kind} = [{low:.2f}, {high:.2f}]")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""Streams: overhead and memory of the line, budgets that hold and what they cost, a real preview.
+
+Wall times are taken side by side with a yardstick in the same run. Frames whose wall time exceeds
+their CPU time by more than a fifth, for reasons outside, are judged apart; their share is reported.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.budget import Budget
+from camerapipe.ingest import capture_from_array
+from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.settings import resolve
+from camerapipe.stream.frames import Arrival, Outcome
+from camerapipe.stream.line import Line, Rules, Stage
+from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.sinks import App, Nowhere, Pictures, codes_of
+from camerapipe.stream.sources import Exposure, Source, open_source
+from camerapipe.stream.viewfinder import Shown
+from camerapipe.stream.worlds import ThreadWorld
+from camerapipe.synthetic import synthetic_frame
+from subjects import steadiness
+
+Picture = npt.NDArray[np.uint8]
+
+VIDEO = "sequence/ducks_1280x720.mp4"
+PHOTOGRAPH = "photos/dandelion_16mp.jpg"
+STAGES = 3
+SIZE_1MP = (800, 1280)
+BUDGETS = (1.15, 1.5, 2, 3, 5)  # times what the least rung takes
+MEMORY_FRAMES, MEMORY_EVERY = 100_000, 10_000
+MEGA = 1e6
+
+
+def measure(context: Any) -> dict[str, float]:
+    """Measure everything of a stream."""
+    set_threads(available_cores())
+    warm_up()
+    quick = context.quick
+    results = {
+        "stream.overhead_us": overhead_us(5_000 if quick else 30_000),
+        "stream.mb_per_10k_frames": memory_slope_mb(30_000 if quick else MEMORY_FRAMES),
+        "stream.flicker_ratio": steadiness.flicker_ratio(),
+        "stream.focus_lag_frames": steadiness.focus_lag_frames(),
+    }
+    results |= budgets(context, frames=30 if quick else 120)
+    video = context.picture(VIDEO)
+    if video is not None:
+        results |= preview(context, video, pairs=9 if quick else 31)
+    photograph = context.picture(PHOTOGRAPH)
+    if photograph is not None and not quick:
+        results |= overlap(context, photograph)
+    return results
+
+
+def overhead_us(frames: int) -> float:
+    """Time of the engine for each frame and stage, with stages that do nothing; best of five."""
+
+    def once() -> float:
+        stages = [Stage(name=f"s{k}", function=lambda v, s: (v, s)) for k in range(STAGES)]
+        source = (Arrival(value=k) for k in range(frames))
+        line = Line(source, stages, ThreadWorld(), Rules(max_in_flight=STAGES + 1))
+        started = time.perf_counter()
+        line.run()
+        return (time.perf_counter() - started) / (frames * STAGES) * 1e6
+
+    return min(once() for _ in range(5))
+
+
+MEMORY_JOB = """
+import sys
+sys.path[:0] = {paths!r}
+from subjects.stream import no_op_stream, rss_mb
+no_op_stream({frames}, {every})
+"""
+
+
+def memory_slope_mb(frames: int) -> float:
+    """Growth of a process of its own over synthetic frames, least squares after the first fifth."""
+    paths = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+    job = MEMORY_JOB.format(paths=paths, frames=frames, every=frames // 20)
+    done = subprocess.run([sys.executable, "-c", job], check=True, capture_output=True, text=True)
+    seen = np.array([[float(x) for x in line.split()] for line in done.stdout.splitlines()])
+    late = seen[len(seen) // 5 :]
+    return float(np.polyfit(late[:, 0], late[:, 1], 1)[0] * 10_000)
+
+
+def no_op_stream(frames: int, every: int) -> None:
+    """Run frames with pixels through the account and stages that do nothing; print memory."""
+    from camerapipe.stream.account import Account
+
+    account = Account()
+
+    def note(event: Any) -> None:
+        account.add(event)
+        if isinstance(event, Outcome) and event.seq % every == 0:
+            print(event.seq, rss_mb(), flush=True)
+
+    def touch(value: Picture, state: None) -> tuple[Picture, None]:
+        return value ^ 1, state
+
+    source = (Arrival(value=np.full((120, 160, 3), k % 256, np.uint8)) for k in range(frames))
+    stages = [Stage(name=f"s{k}", function=touch) for k in range(STAGES)]
+    Line(source, stages, ThreadWorld(), Rules(), note).run()
+
+
+def rss_mb() -> float:
+    """Resident memory of this process."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss / MEGA)
+
+
+def in_memory(pictures: list[Picture], frames: int) -> Source:
+    """A source of decoded pictures, over and over."""
+    exposures = [
+        Exposure(f"{k}", partial(capture_from_array, picture, "srgb", f"{k}"))
+        for k, picture in enumerate(pictures)
+    ]
+    return Source(
+        "memory", "video", None, (Arrival(value=e) for e in islice(cycle(exposures), frames))
+    )
+
+
+def shown_of(source: Source, options: StreamOptions) -> list[Shown]:
+    """Run a stream one frame at a time, so that a frame's CPU time is its own."""
+    kept: list[Shown] = []
+    Stream(source, App(kept.append), replace(options, in_flight=1)).run()
+    return kept
+
+
+def budgets(context: Any, frames: int) -> dict[str, float]:
+    """Frames within budget and one step, and the quality that each budget buys, at 1 MP."""
+    pictures = [synthetic_frame("pan", k, SIZE_1MP).picture for k in range(min(frames, 40))]
+    plain = StreamOptions(settings=resolve(), force=True)
+    reference = [
+        codes_of(shown.image) for shown in shown_of(in_memory(pictures, len(pictures)), plain)
+    ]
+    rungs = steadiness.rung_table(pictures[:8], reference[:8])
+    context.table("rungs at 1 MP", ["rung", "ms", "PSNR dB"], [list(row) for row in rungs])
+    least_ms = rungs[-1].ms
+    rows, within, apart, quality = [], [], [], []
+    for factor in BUDGETS:
+        budget_ms = factor * least_ms
+        options = replace(plain, budget=Budget(total_ms=budget_ms))
+        seen = shown_of(in_memory(pictures, frames), options)[frames // 10 :]
+        judged = [shown for shown in seen if not shown.contended]
+        good = [shown for shown in judged if shown.spent_ms <= budget_ms + shown.step_ms]
+        share = len(good) / len(judged) if judged else float("nan")
+        squares = [
+            float(
+                np.mean(
+                    (codes_of(s.image).astype(np.float64) - reference[s.frame.seq % len(pictures)])
+                    ** 2
+                )
+            )
+            for s in seen
+        ]
+        psnr = float(10 * np.log10(255**2 / max(np.mean(squares), 1e-9)))
+        spent = statistics.median(shown.spent_ms for shown in seen)
+        used = statistics.mode(shown.rung for shown in seen)
+        rows.append([budget_ms, spent, share, 1 - len(judged) / len(seen), psnr, used])
+        within.append(share)
+        apart.append(1 - len(judged) / len(seen))
+        quality.append(psnr)
+    head = ["budget ms", "median ms", "within", "judged apart", "PSNR dB", "mostly"]
+    context.table("what a budget buys at 1 MP", head, rows)
+    return {
+        "stream.within_budget": min(within),
+        "stream.contended_share": max(apart),
+        "stream.psnr_gain_db": quality[-1] - quality[0],
+        "stream.psnr_fall_db": max(-min(np.diff(quality)), 0.0),
+    }
+
+
+def preview(context: Any, video: Path, pairs: int) -> dict[str, float]:
+    """The default preview on a real sequence: against the yardstick, and sustained."""
+    capture = cv2.VideoCapture(str(video))
+    pictures = [cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB) for _ in range(12)]
+    ratio = steadiness.preview_over_bilateral(pictures, pairs=pairs)
+    settings = resolve()
+    rung = steadiness.DEFAULT_RUNG
+    options = StreamOptions(settings=settings, force=True, frames=100, rung=rung.name)
+    source = open_source(str(video), paced=False)
+    report = Stream(source, Nowhere(), options).run()
+    row = [report.frames_per_second, *report.latency_ms.values(), *report.spent_ms.values()]
+    names = [f"{what} {p}" for what in ("latency", "spent") for p in ("p50", "p95", "p99")]
+    context.table(f"{video.name}, rung {rung.name}", ["frames a second", *names], [row])
+    fps = report.frames_per_second or 0.0
+    return {
+        "stream.preview_over_bilateral": ratio,
+        "stream.fps_720p": fps,
+        "stream.latency_ms_p50": report.latency_ms["p50"] or float("nan"),
+        "stream.latency_ms_p95": report.latency_ms["p95"] or float("nan"),
+        "stream.graph_share": (report.spent_ms["p50"] or 0.0) * fps / 1000,
+    }
+
+
+def overlap(context: Any, photograph: Path) -> dict[str, float]:
+    """12 MP JPEG in and out: frames a second of the stream over those of its stages in sequence."""
+    picture = cv2.imread(str(photograph))
+    scale = (12e6 / (picture.shape[0] * picture.shape[1])) ** 0.5
+    picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    ratios = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "in"
+        folder.mkdir()
+        for k in range(10):
+            cv2.imwrite(str(folder / f"{k}.jpg"), picture)
+        for round_ in range(3):
+            options = StreamOptions(settings=resolve(), force=True, rung="preview")
+            rates = []
+            for in_flight in (1, 4):
+                out = Path(name) / f"out{round_}_{in_flight}"
+                sink = Pictures(out, "picture", overwrite=False)
+                source = open_source(str(folder), paced=False)
+                report = Stream(source, sink, replace(options, in_flight=in_flight)).run()
+                rates.append(report.frames_per_second or 0.0)
+            ratios.append(rates[1] / rates[0])
+            context.table(
+                "12 MP JPEG in and out, frames a second", ["in sequence", "overlapping"], [rates]
+            )
+    return {"stream.overlap_gain": statistics.median(ratios)}
