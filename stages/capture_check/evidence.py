@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
+from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma
+from stages.blur.edges import NOISE_BINS, NOISE_RANGE, SECOND_DIFFERENCE, EdgeSurvey
 from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
 from stages.params import Array
 from stages.tone import SRGB, encode
+
+Values = npt.NDArray[np.float64]
 
 AREAS = 16  # along the long side of the first look
 AREA_EDGES = 25  # edge pixels that make an area count
@@ -30,6 +33,8 @@ BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, a
 SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
 PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
 EDGES = BlurParams(edge_scale_px=2.0, edge_threshold=0.0, least_gradient=0.010)
+SAMPLED = 4  # every so many pixels along both axes tell brightness and noise of a view
+LARGER_THAN_SIGMA = 1 << 16  # px: keeps areas apart when blurs are sorted
 MEGA = 1e6
 
 
@@ -58,15 +63,16 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     params : CheckParams
         The sizes of the two looks are used.
     """
-    view = _view(linear, params.view_side_px)
+    small = _reduced(linear, params.view_side_px)
+    view = encode(small, SRGB)
     sigma, noise = _edge_sigma(view)
     areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
-    coarse_sigma, _ = _edge_sigma(_view(linear, params.coarse_side_px))
+    coarse_sigma, _ = _edge_sigma(encode(_reduced(small, params.coarse_side_px), SRGB))
     coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
-    peak = float(np.percentile(view[::2, ::2], PEAK_PERCENTILE))
+    peak = float(np.percentile(view[::SAMPLED, ::SAMPLED], PEAK_PERCENTILE))
     return Evidence(
         signal_to_noise=peak / noise,
-        edges_per_megapixel=float((sigma > 0).sum()) / sigma.size * MEGA,
+        edges_per_megapixel=float(np.count_nonzero(sigma)) / sigma.size * MEGA,
         cover=areas.size / total,
         sharpest_sigma=_quantile(areas, SHARPEST),
         blurriest_sigma=_quantile(areas, BLURRIEST),
@@ -78,39 +84,46 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     )
 
 
-def _view(linear: Array, side: int) -> Array:
-    """Encoded view with a long side of at most `side` pixels."""
+def _reduced(linear: Array, side: int) -> Array:
+    """Reduce a picture to a long side of at most `side` pixels."""
     scale = side / max(linear.shape[:2])
-    if scale < 1:
-        rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
-        linear = np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA))
-    return encode(linear, SRGB)
+    if scale >= 1:
+        return linear
+    rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
+    return np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _edge_sigma(view: Array) -> tuple[Array, float]:
     """Blur at the edges of a view in its own pixels, 0 elsewhere; and the noise of the view."""
-    found = survey(view, EDGES)
+    found = _survey_noise(view)
     candidates = edge_blur(view, found, EDGES)
     return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
 
 
-def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[npt.NDArray[np.float32], int]:
+def _survey_noise(view: Array) -> EdgeSurvey:
+    """Survey of a sample of the view; `EDGES` does not depend on the largest gradient."""
+    second = cv2.filter2D(luma(view), -1, SECOND_DIFFERENCE)[::SAMPLED, ::SAMPLED]
+    codes = np.minimum(np.abs(second) * (NOISE_BINS / NOISE_RANGE), NOISE_BINS - 1)
+    return EdgeSurvey(0.0, np.bincount(codes.astype(np.int32).ravel(), minlength=NOISE_BINS))
+
+
+def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[Values, int]:
     """Blur of every area with enough edges, and how many areas there are."""
     side = max(-(-max(sigma.shape) // along), 1)
     rows, cols = (-(-n // side) for n in sigma.shape)
     y, x = np.nonzero(sigma)
-    area, blur = (y // side) * cols + x // side, sigma[y, x]
-    order = np.lexsort((blur, area))
+    area = (y // side) * cols + x // side
     counts = np.bincount(area, minlength=rows * cols)
+    ordered = np.sort(area * float(LARGER_THAN_SIGMA) + sigma[y, x])  # by area, then by blur
     first = np.cumsum(counts) - counts
-    enough = counts >= least_edges
+    enough = np.flatnonzero(counts >= least_edges)
     picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
-    return blur[order][picked], rows * cols
+    return ordered[picked] - enough * float(LARGER_THAN_SIGMA), rows * cols
 
 
-def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
+def _quantile(values: Values, share: float) -> float:
     return float(np.quantile(values, share)) if values.size else 0.0
 
 
-def _share(values: npt.NDArray[np.float32], limit: float) -> float:
+def _share(values: Values, limit: float) -> float:
     return float((values > limit).mean()) if values.size else 0.0
