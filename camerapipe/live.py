@@ -64,15 +64,26 @@ from stages.view import (
     gather_cells,
     guide_at,
     light_at,
+    show_grid,
     solve_grid_of_view,
+    view_at,
+    view_of,
     working_grid,
 )
 
 # fmt: off
+GRID = Node("working_grid", working_grid, ("linear",), "grid", ViewParams)
+LOOK = (
+    GRID,
+    Node("show_grid", show_grid, ("linear", "grid"), "shown"),
+    Node("light", light_at, ("linear", "shown"), "light", cost=2),
+    Node("view", view_of, ("linear", "light", "shown", "grid"), "view", cost=2),
+)
+LOOK_CLOSELY = (
+    GRID,
+    Node("view", view_at, ("linear", "grid"), "view", cost=6),
+)
 SEE = (
-    Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
-    Node("light", light_at, ("linear", "grid"), "light", cost=2),
-    Node("view", encode, ("light",), "view", cost=2),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
     Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
@@ -122,11 +133,12 @@ RADIUS = (
     Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=1),
 )
 SHOW = (
-    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
-         cost=3),
+    Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
+    Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
+         UpsampleParams, cost=3),
     *RADIUS,
     Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
-    Node("preview", render_preview, ("linear", "light", "disk_radius", "grid", "curve"),
+    Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
          "picture", BokehParams, cost=20),
 )
 RENDER = (
@@ -146,8 +158,13 @@ RENDER = (
 
 LIVE_SOURCES = ("linear", "optics", "focus_point", "curve", "scribbles", "memory")
 LIVE_OUTPUTS = ("picture", "blur", "findings", "next_memory")
-LIVE = Graph("live", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *SHOW), LIVE_OUTPUTS)
-LIVE_FULL = Graph("live-full", LIVE_SOURCES, (*SEE, *CHECK, *STEADY, *SOLVE, *RENDER), LIVE_OUTPUTS)
+LIVE = Graph("live", LIVE_SOURCES, (*LOOK, *SEE, *CHECK, *STEADY, *SOLVE, *SHOW), LIVE_OUTPUTS)
+LIVE_FULL = Graph(
+    "live-full",
+    LIVE_SOURCES,
+    (*LOOK_CLOSELY, *SEE, *CHECK, *STEADY, *SOLVE, *RENDER),
+    LIVE_OUTPUTS,
+)
 
 
 FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs
@@ -207,8 +224,7 @@ LADDER = (  # the best first
     _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
     _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
     _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
-    _rung("half", LIVE, view=2, solve=2, steps=3, octaves=0),
     _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
     _rung("least", LIVE, view=4, solve=2, steps=2, octaves=0),
 )
-DEFAULT_RUNG = LADDER[4]
+DEFAULT_RUNG = LADDER[3]
