@@ -1,5 +1,7 @@
 """The live camera on one page: one frame and the memory of those before it, and the ladder.
 
+A frame is looked at and checked first (`LIVE_CHECK`); what was seen is the source of the picture.
+
 What a frame leaves for the next (`next_memory`) is an output like any other and comes back as the
 source `memory` (None at the first frame), so that any frame can be computed again alone. `picture`
 is HxWx3 uint8, `blur` the dense map on the rung's own grid. The rungs of `LADDER` are the same
@@ -34,6 +36,7 @@ from stages.bokeh import (
     RadiusParams,
     ResolveParams,
     disk_radius,
+    proven_dead_zone,
     render_bokeh,
     resolve_transitions,
     resolve_upsampled,
@@ -58,7 +61,7 @@ from stages.steady import (
     track,
 )
 from stages.tone import encode
-from stages.upsample import UpsampleParams
+from stages.upsample import UpsampleParams, guided_upsample
 from stages.view import (
     ViewParams,
     gather_cells,
@@ -66,24 +69,16 @@ from stages.view import (
     light_at,
     show_grid,
     solve_grid_of_view,
-    view_at,
     view_of,
     working_grid,
 )
 
 # fmt: off
-GRID = Node("working_grid", working_grid, ("linear",), "grid", ViewParams)
-LOOK = (
-    GRID,
+SEE = (
+    Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
     Node("show_grid", show_grid, ("linear", "grid"), "shown"),
     Node("light", light_at, ("linear", "shown"), "light", cost=2),
     Node("view", view_of, ("linear", "light", "shown", "grid"), "view", cost=2),
-)
-LOOK_CLOSELY = (
-    GRID,
-    Node("view", view_at, ("linear", "grid"), "view", cost=6),
-)
-SEE = (
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
     Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
@@ -95,7 +90,7 @@ SEE = (
          cost=7),
     Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
 )
-CHECK = (
+JUDGE = (
     Node("look", quick_evidence, ("view", "grid", "edge_survey"), "seen", CheckParams,
          cost=3),
     Node("judge", judge, ("seen", "optics"), "findings", CheckParams),
@@ -123,8 +118,6 @@ SOLVE = (
 )
 RADIUS = (
     Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=3),
-    Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
-         RadiusParams, cost=1),
     Node("steady_focus", steady_dead_zone, ("new_dead_zone", "history"), "dead_zone",
          SteadyParams),
     Node("remember", remember,
@@ -136,14 +129,18 @@ SHOW = (
     Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
     Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
          UpsampleParams, cost=3),
+    Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
+         RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
     Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
          "picture", BokehParams, cost=20),
 )
 RENDER = (
-    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
-         cost=15),
+    Node("full_guide", encode, ("linear",), "encoded", cost=6),
+    Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=15),
+    Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "new_dead_zone",
+         RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
          cost=3),
@@ -156,15 +153,13 @@ RENDER = (
 )
 # fmt: on
 
-LIVE_SOURCES = ("linear", "optics", "focus_point", "curve", "scribbles", "memory")
-LIVE_OUTPUTS = ("picture", "blur", "findings", "next_memory")
-LIVE = Graph("live", LIVE_SOURCES, (*LOOK, *SEE, *CHECK, *STEADY, *SOLVE, *SHOW), LIVE_OUTPUTS)
-LIVE_FULL = Graph(
-    "live-full",
-    LIVE_SOURCES,
-    (*LOOK_CLOSELY, *SEE, *CHECK, *STEADY, *SOLVE, *RENDER),
-    LIVE_OUTPUTS,
-)
+SEEN = ("grid", "view", "new_edges", "new_evidence")  # by the check, and used by the picture
+PICTURE_SOURCES = ("linear", "focus_point", "curve", "scribbles", "memory", *SEEN)
+PICTURE_OUTPUTS = ("picture", "blur", "next_memory")
+SHOWN = ("shown", "light")  # the same, by previews only
+LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", *SEEN, *SHOWN))
+LIVE = Graph("live", (*PICTURE_SOURCES, *SHOWN), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
+LIVE_FULL = Graph("live-full", PICTURE_SOURCES, (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS)
 
 
 FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs
@@ -173,7 +168,7 @@ STRIP_ROWS = 180  # half a view of 720p, so that two workers share it evenly
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One way to compute a frame: a graph, and what differs from the defaults of its stages."""
+    """One way to compute a frame: its graph after `LIVE_CHECK`, and what differs in its stages."""
 
     name: str
     graph: Graph

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camerapipe.graph import Graph, Node
-from camerapipe.live import LIVE, LIVE_FULL
+from camerapipe.live import LIVE, LIVE_CHECK, LIVE_FULL
 from stages.advice import AdviceParams
 from stages.arrays import reduce_bicubic
 from stages.blur import (
@@ -234,6 +234,7 @@ GRAPHS = {
         CHECK,
         PASS_THROUGH,
         FROM_MAP,
+        LIVE_CHECK,
         LIVE,
         LIVE_FULL,
         *(graph for p in PRESETS.values() for graph in (p.map_graph, p.picture_graph)),

@@ -236,7 +236,7 @@ def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
         nodes = tuple(map(node_as_decided, graph.nodes))
         return Graph(graph.name, graph.sources, nodes, graph.outputs)
 
-    return replace(way, picture=graph_as_decided(way.picture))
+    return replace(way, check=graph_as_decided(way.check), picture=graph_as_decided(way.picture))
 
 
 def _first_steps(function: Any, steps: int) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from camerapipe.budget import Budget, Clock
 from camerapipe.capture import Capture, RequestError
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER
+from camerapipe.live import LADDER, LIVE_CHECK
 from camerapipe.runner import Costs
 from camerapipe.runtime import warm_up
 from camerapipe.settings import Settings
@@ -39,6 +39,7 @@ DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
 IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that are on no rung
 REHEARSALS = 3  # of each rung: the first fills tables, the quickest of the others counts
 STUCK_S = 30.0
+CHECK_SHARE = 0.1  # of a frame's budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,7 @@ def ways(settings: Settings, device: Device | None = None) -> tuple[Way, ...]:
     return tuple(
         Way(
             rung.name,
+            simulated(LIVE_CHECK, rung.name),
             simulated(rung.graph, rung.name),
             {
                 kind: _over_defaults(values, rung.params.get(kind.stage(), {}))
@@ -193,7 +195,7 @@ def _viewfinder(
     return Viewfinder(
         ways=known,
         clock=clock,
-        budget=options.budget,
+        budget=_with_check(options.budget),
         ladder=ladder,
         costs=Costs(),
         device=device,
@@ -202,6 +204,13 @@ def _viewfinder(
         focus_point=options.focus_point,
         force=options.force,
     )
+
+
+def _with_check(budget: Budget) -> Budget:
+    """Give the capture check a small budget of its own, where a person has not."""
+    if budget.total_ms is None:
+        return budget
+    return replace(budget, stages_ms={"look": CHECK_SHARE * budget.total_ms, **budget.stages_ms})
 
 
 def _first_capture(first: Arrival | None) -> Capture:

@@ -59,6 +59,7 @@ class Way:
     """A rung of the ladder, ready to run."""
 
     name: str
+    check: Graph
     picture: Graph
     params: Mapping[type[Params], Params]
 
@@ -131,26 +132,25 @@ class Viewfinder:
         if self.ladder is not None and self.budget.total_ms is not None:
             rung = self.ladder.choose(self.budget.total_ms, megapixels)
         way = self.ways[rung]
-        done = self._run(way.picture, way, frame.capture, state, deadline, megapixels)
-        values, stages = done.values, done.stages
-        findings = (*values["findings"], *frame.capture.findings)
+        sources = self._sources(frame.capture, state)
+        looked = self._run(way.check, way, sources, deadline, megapixels)
+        findings = (*looked.values["findings"], *frame.capture.findings)
         advice_state, advice = advise(
             state.advice, findings, started_s * 1000, cast(AdviceParams, way.params[AdviceParams])
         )
         blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
-        if blocked:
-            passed = self._run(PASS_THROUGH, way, frame.capture, state, deadline, megapixels)
-            values, stages = passed.values, [*stages, *passed.stages]
+        graph = PASS_THROUGH if blocked else way.picture
+        done = self._run(graph, way, sources | looked.values, deadline, megapixels)
         spent_ms = (self.clock() - started_s) * 1000
         shown = Shown(
             frame=frame,
-            image=values["picture"],
-            blur_map=values.get("blur"),
+            image=done.values["picture"],
+            blur_map=done.values.get("blur"),
             findings=findings,
             advice=advice,
             rung=PASS_THROUGH.name if blocked else way.name,
             before=state,
-            stages=tuple(stages),
+            stages=(*looked.stages, *done.stages),
             started_s=started_s,
             spent_ms=spent_ms,
             cpu_ms=(self._cpu_s() - cpu_s) * 1000 if self.device is None else None,
@@ -159,23 +159,15 @@ class Viewfinder:
         if self.ladder is not None and not blocked:
             cut = bool(shown.caveats & CUT)
             self.ladder.learn(rung, spent_ms, megapixels, cut=cut)
-        return shown, State(values.get("next_memory"), advice_state)
+        return shown, State(done.values.get("next_memory"), advice_state)
 
     def _cpu_s(self) -> float:
         return CPU() if self.device is None else 0.0
 
-    def _run(
-        self,
-        graph: Graph,
-        way: Way,
-        capture: Capture,
-        state: State,
-        deadline: Deadline,
-        megapixels: float,
-    ) -> Run:
+    def _sources(self, capture: Capture, state: State) -> dict[str, Any]:
         if self.meta is not None and not capture.meta.focal_length_mm:
             capture = replace(capture, meta=self.meta)
-        sources: dict[str, Any] = {
+        return {
             "linear": capture.linear,
             "curve": capture.curve,
             "optics": optics_of(capture, self.distance_m),
@@ -183,6 +175,15 @@ class Viewfinder:
             "scribbles": (),
             "memory": state.memory,
         }
+
+    def _run(
+        self,
+        graph: Graph,
+        way: Way,
+        sources: Mapping[str, Any],
+        deadline: Deadline,
+        megapixels: float,
+    ) -> Run:
         return run(
             graph, sources, way.params, megapixels=megapixels, costs=self.costs,
             budget=self.budget, deadline=deadline,

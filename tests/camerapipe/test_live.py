@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from camerapipe.live import DEFAULT_RUNG, LADDER, LIVE
+from camerapipe.live import DEFAULT_RUNG, LADDER, LIVE, LIVE_CHECK
 from camerapipe.runner import Costs, run
 from camerapipe.settings import resolve
 from camerapipe.synthetic import EPISODE, synthetic_frame
@@ -23,10 +23,15 @@ def play(pictures, rung=DEFAULT_RUNG, memory=None, **values):
             "linear": linearise(picture), "optics": None, "focus_point": None, "curve": SRGB,
             "scribbles": (), "memory": memory,
         }  # fmt: skip
-        done = run(rung.graph, sources, params, megapixels=picture.size / 3e6, costs=Costs())
-        memory = done.values["next_memory"]
-        frames.append(done.values)
+        frames.append(run_both(rung.graph, sources, params))
+        memory = frames[-1]["next_memory"]
     return frames
+
+
+def run_both(graph, sources, params):
+    """Values of the check and of the graph after it."""
+    looked = run(LIVE_CHECK, sources, params, megapixels=0.06, costs=Costs()).values
+    return looked | run(graph, sources | looked, params, megapixels=0.06, costs=Costs()).values
 
 
 def pictures(scene, frames, size=SIZE):
@@ -127,11 +132,18 @@ def test_without_light_there_is_a_picture_all_the_same():
 def test_a_focus_point_decides():
     picture = pictures("step", [EPISODE])[0]
     params = DEFAULT_RUNG.over(resolve().params)
-    sources = dict.fromkeys(LIVE.sources) | {
+    sources = dict.fromkeys((*LIVE_CHECK.sources, *LIVE.sources)) | {
         "linear": linearise(picture), "curve": SRGB, "scribbles": (),
     }  # fmt: skip
     zones = []
     for point in ((320, 160), (20, 20)):  # the flower is out of focus, the wall is not
-        values = run(LIVE, sources | {"focus_point": point}, params, megapixels=0.06, costs=Costs())
-        zones.append(values.values["next_memory"].dead_zone)
+        values = run_both(LIVE, sources | {"focus_point": point}, params)
+        zones.append(values["next_memory"].dead_zone)
     assert zones[0] > 1.5 * zones[1]
+
+
+@pytest.mark.parametrize("rung", LADDER, ids=[rung.name for rung in LADDER])
+def test_frames_larger_than_the_view_come_out_at_their_size(rung):
+    size = (96, 1700)
+    values = play(pictures("static", [0], size), rung)[0]
+    assert values["picture"].shape == (*size, 3)

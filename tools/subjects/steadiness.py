@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.live import DEFAULT_RUNG, LADDER, Rung
+from camerapipe.live import DEFAULT_RUNG, LADDER, LIVE_CHECK, Rung
 from camerapipe.runner import Costs, run
 from camerapipe.settings import resolve
 from camerapipe.synthetic import EPISODE, SIZE, synthetic_frame
@@ -68,7 +68,10 @@ def live_frame(
         "memory": memory, "optics": None,
     }  # fmt: skip
     megapixels = picture.shape[0] * picture.shape[1] / 1e6
-    values = run(rung.graph, sources, params, megapixels=megapixels, costs=Costs()).values
+    for graph in (LIVE_CHECK, rung.graph):
+        done = run(graph, sources, params, megapixels=megapixels, costs=Costs())
+        sources |= done.values
+    values = done.values
     ms = (time.perf_counter() - started) * 1000
     full = Grid((picture.shape[0], picture.shape[1]))
     return LiveFrame(values["picture"], lift(values["blur"], full).sigma, values["next_memory"], ms)
