@@ -67,15 +67,18 @@ from stages.view import (
     gather_cells,
     guide_at,
     light_at,
+    show_grid,
     solve_grid_of_view,
+    view_of,
     working_grid,
 )
 
 # fmt: off
 SEE = (
     Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
-    Node("light", light_at, ("linear", "grid"), "light", cost=2),
-    Node("view", encode, ("light",), "view", cost=2),
+    Node("show_grid", show_grid, ("linear", "grid"), "shown"),
+    Node("light", light_at, ("linear", "shown"), "light", cost=2),
+    Node("view", view_of, ("linear", "light", "shown", "grid"), "view", cost=2),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
     Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
@@ -123,13 +126,14 @@ RADIUS = (
     Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=1),
 )
 SHOW = (
-    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
-         cost=3),
+    Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
+    Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
+         UpsampleParams, cost=3),
     Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
          RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
-    Node("preview", render_preview, ("linear", "light", "disk_radius", "grid", "curve"),
+    Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
          "picture", BokehParams, cost=20),
 )
 RENDER = (
@@ -152,8 +156,9 @@ RENDER = (
 SEEN = ("grid", "view", "new_edges", "new_evidence")  # by the check, and used by the picture
 PICTURE_SOURCES = ("linear", "focus_point", "curve", "scribbles", "memory", *SEEN)
 PICTURE_OUTPUTS = ("picture", "blur", "next_memory")
-LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", "light", *SEEN))
-LIVE = Graph("live", (*PICTURE_SOURCES, "light"), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
+SHOWN = ("shown", "light")  # the same, by previews only
+LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", *SEEN, *SHOWN))
+LIVE = Graph("live", (*PICTURE_SOURCES, *SHOWN), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
 LIVE_FULL = Graph("live-full", PICTURE_SOURCES, (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS)
 
 
@@ -214,8 +219,7 @@ LADDER = (  # the best first
     _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
     _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
     _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
-    _rung("half", LIVE, view=2, solve=2, steps=3, octaves=0),
     _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
     _rung("least", LIVE, view=4, solve=2, steps=2, octaves=0),
 )
-DEFAULT_RUNG = LADDER[4]
+DEFAULT_RUNG = LADDER[3]

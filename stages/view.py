@@ -17,6 +17,8 @@ from stages.grid import BlurMap, Grid, lift
 from stages.params import Array, Params, param
 from stages.tone import SRGB, encode
 
+SHOW_STEP = 2  # blur of a preview is rendered at every second pixel: nobody sees more of it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewParams(Params):
@@ -64,6 +66,16 @@ def view_at(linear: Array, grid: Grid) -> Array:
     Area averaging happens in linear light, as a sensor with larger pixels would do it.
     """
     return encode(reduce_by(linear, grid.step), SRGB)
+
+
+def show_grid(linear: Array, grid: Grid) -> Grid:
+    """Grid that a preview is blurred on: that of the view, but no finer than `SHOW_STEP`."""
+    return grid if grid.step >= SHOW_STEP else Grid.cells(linear.shape[:2], SHOW_STEP)
+
+
+def view_of(linear: Array, light: Array, shown: Grid, grid: Grid) -> Array:
+    """View on its grid, as `view_at`; from `light` where that is on the same grid already."""
+    return encode(light, SRGB) if shown == grid else view_at(linear, grid)
 
 
 def light_at(linear: Array, grid: Grid) -> Array:
