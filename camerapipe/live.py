@@ -41,14 +41,13 @@ from stages.bokeh import (
     resolve_transitions,
     resolve_upsampled,
 )
-from stages.capture_check import CheckParams, judge
+from stages.capture_check import CheckParams, judge, quick_evidence
 from stages.finish import FinishParams, finish
 from stages.highlights import HighlightsParams, recover_highlights
 from stages.laplacian import LaplacianParams, grid_laplacian
 from stages.params import Params
 from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
 from stages.propagate import PropagateParams, propagate_bounded
-from stages.quick_check import quick_evidence
 from stages.scribble import ScribbleParams, scribbled
 from stages.steady import (
     SteadyParams,
@@ -185,14 +184,14 @@ class Rung:
 # Thresholds for what the check sees on coarser views, where sharp edges look softer: with those for
 # every second pixel it agrees with the full check on photographs.
 QUICK_CHECK: dict[int, dict[str, float]] = {
-    1: {"shake_contrast": 1.0},
+    1: {},
     2: {
         "sharp_sigma_px": 2.25, "present_sigma_px": 3.2, "present_share": 0.3,
         "weak_sigma_px": 1.43, "weak_share": 0.1, "shake_contrast": 1.0,
     },
     4: {
         "sharp_sigma_px": 2.3, "present_sigma_px": 6.0, "present_share": 0.35,
-        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 1.2, "least_signal": 10.0,
+        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 5.0, "least_signal": 10.0,
     },
 }  # fmt: skip
 

@@ -4,9 +4,8 @@ import pytest
 
 from camerapipe.live import QUICK_CHECK
 from stages.blur import BlurParams, survey
-from stages.capture_check import CheckParams, judge
+from stages.capture_check import CheckParams, judge, quick_evidence
 from stages.grid import Grid
-from stages.quick_check import quick_evidence
 from stages.tone import encode, linearise
 from stages.view import light_at
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from stages.arrays import luma
 from stages.blur import EdgeSurvey, edge_blur, link_edges, noise_sigma
-from stages.capture_check import CheckParams, Evidence
 from stages.capture_check.evidence import (
     AREA_EDGES,
     AREA_QUANTILE,
@@ -26,13 +25,14 @@ from stages.capture_check.evidence import (
     PEAK_PERCENTILE,
     SHARPEST,
     VERY_BLURRED_PX,
+    Evidence,
 )
+from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
 from stages.params import Array
 
 MEGA = 1e6
-MIDDLE = 0.7  # of both sides: shake is the same everywhere, and spectra are dear
 STRIPS = 4  # that the view is cut into, to be shared among workers
 
 
@@ -77,14 +77,9 @@ def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckPara
         share_blurred=_share(areas.sigma, BLURRED_PX),
         share_very_blurred=_share(areas.sigma, VERY_BLURRED_PX),
         coarse_share_very_blurred=0.0,
-        shake_contrast=shake_contrast(_middle(plane), noise),
+        shake_contrast=shake_contrast(plane, noise),
         view_side_px=min(params.view_side_px, side_px),
     )
-
-
-def _middle(plane: Array) -> Array:
-    rows, cols = (round(n * (1 - MIDDLE) / 2) for n in plane.shape)
-    return plane[rows : plane.shape[0] - rows, cols : plane.shape[1] - cols]
 
 
 def _areas(
