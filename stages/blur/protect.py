@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 
 from stages.arrays import reduce_by
-from stages.blur.edges import BlurParams, survey, thin_edges
+from stages.blur.edges import linked_edges, thin_edges
 from stages.blur.evidence import PRESENT
 from stages.blur.octaves import octave_blur
-from stages.blur.sparse import linked_edges
-from stages.grid import TAPS, BlurMap, Grid, lift, linear_taps, mix
-from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.blur.params import BlurParams
+from stages.blur.survey import survey
+from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
+from stages.kernels import b1, f32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
@@ -80,31 +81,50 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     BlurMap
         `sparse`, with samples added where nothing was.
     """
-    present = reduce_by(evidence.confidence, 2) > PRESENT / 4
-    known = (sparse.confidence > 0) | present
-    total = sparse.confidence.copy()
-    moment = sparse.confidence * sparse.sigma
-    blur = BlurParams(edge_threshold=params.edge_threshold)
+    known = (reduce_by(evidence.confidence, 2) > PRESENT / 4).view(np.uint8)
+    known |= sparse.confidence > 0
+    sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
+    blur, small, grid = BlurParams(edge_threshold=params.edge_threshold), view, evidence.grid
     for octave in range(1, params.octaves + 1):
         factor = 2**octave
-        small = reduce_by(view, factor)
-        step = evidence.grid.step * factor
-        grid = Grid(small.shape[:2], step, evidence.grid.phase + (step - evidence.grid.step) / 2)
+        small = reduce_by(small, 2)
+        grid = Grid(small.shape[:2], 2 * grid.step, grid.phase + grid.step / 2)
+        reach = (NEARBY_PX + 2 * factor) // 2
+        free = cv2.dilate(known, np.ones((2 * reach + 1,) * 2, np.uint8)) == 0
+        if not free.any():
+            continue
         found = survey(small, blur)
         edges = octave_blur(small, linked_edges(thin_edges(small, found, blur)), found, grid, blur)
-        strong = edges.sigma > params.least_sigma_px * step
-        edges = BlurMap(edges.sigma * strong, edges.confidence * strong, edges.grid)
-        if not strong.any():
-            continue
-        added = lift(edges, sparse.grid)
-        reach = (NEARBY_PX + 2 * factor) // 2
-        free = cv2.dilate(known.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) == 0
-        weight = np.where(free, np.float32(params.weight) * added.confidence, np.float32(0))
-        total += weight
-        moment += weight * added.sigma
-        known |= weight > 0
-    sigma = np.divide(moment, total, out=np.zeros_like(moment), where=total > 0)
-    return BlurMap(sigma, total, sparse.grid)
+        least = params.least_sigma_px * grid.step
+        _add(
+            edges.sigma,
+            edges.confidence,
+            least,
+            params.weight,
+            factor,
+            free,
+            known,
+            sigma,
+            confidence,
+        )
+    return BlurMap(sigma, confidence, sparse.grid)
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), f32, f32, i64, reads(b1, 2),
+    writes(u8, 2), writes(f32, 2), writes(f32, 2),
+)  # fmt: skip
+def _add(sigma, confidence, least, weight, factor, free, known, all_sigma, all_confidence):  # type: ignore[no-untyped-def]
+    """Put samples of a coarser grid in the cells they are nearest to, where these are free."""
+    rows, cols = free.shape
+    for y in range(sigma.shape[0]):
+        for x in range(sigma.shape[1]):
+            j = min(y * factor + factor // 2, rows - 1)
+            i = min(x * factor + factor // 2, cols - 1)
+            if confidence[y, x] > 0 and sigma[y, x] > least and free[j, i]:
+                all_sigma[j, i] = sigma[y, x]
+                all_confidence[j, i] = weight * confidence[y, x]
+                known[j, i] = 1
 
 
 def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:

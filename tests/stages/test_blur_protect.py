@@ -75,6 +75,17 @@ def test_no_octaves_no_change():
     np.testing.assert_array_equal(found.confidence, sparse.confidence)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_threads_change_nothing(workers, set_workers):
+    view, sparse, evidence = half_known(9.0)
+    set_workers(3)
+    expected = coarse_edges(view, sparse, evidence, CoarseParams())
+    set_workers(workers)
+    found = coarse_edges(view, sparse, evidence, CoarseParams())
+    np.testing.assert_array_equal(found.sigma, expected.sigma)
+    np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+
 def test_evidence_yields_to_scribbles():
     evidence = blur_map(np.full((20, 30), 0.8), 1.0)
     left = unclaimed(evidence, [Scribble(((5.0, 5.0), (20.0, 5.0)), 4.0, "blurred")])
