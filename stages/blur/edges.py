@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma
-from stages.blur.gradients import mirrored, noise_gain, scharr_x, scharr_y, smooth
+from stages.blur.gradients import mirrored, noise_gain, plane_of, scharr_x, scharr_y, smooth
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
 from stages.blur.survey import EdgeSurvey, noise_sigma
 from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
@@ -41,7 +40,7 @@ def thin_edges(view: Array, found: EdgeSurvey, params: BlurParams) -> npt.NDArra
     Parameters
     ----------
     view : Array
-        HxWx3 float32, display-encoded in [0, 1].
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
     found : EdgeSurvey
         Survey of the whole picture.
     params : BlurParams
@@ -56,7 +55,7 @@ def thin_edges(view: Array, found: EdgeSurvey, params: BlurParams) -> npt.NDArra
 
     def part(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, params.halo, view.shape[0])
-        thin_rows(luma(view[read]), core, found, params, strength[start:stop])
+        thin_rows(plane_of(view[read]), core, found, params, strength[start:stop])
 
     run_strips(part, view.shape[0], params.strip_rows)
     return strength
@@ -83,17 +82,29 @@ def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 def clipped_pixels(view: Array) -> npt.NDArray[np.bool_]:
     """Where a channel is clipped, or nearly so, within `CLIPPED_REACH_PX`."""
-    clipped = np.empty(view.shape[:2], np.uint8)
-    _clipped(np.ascontiguousarray(view), clipped)
+    return near_clipped(clipped_here(view))
+
+
+def near_clipped(clipped: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Within `CLIPPED_REACH_PX` of pixels marked by 1."""
     reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
     return np.asarray(cv2.dilate(clipped, reach).view(np.bool_))
 
 
+def clipped_here(view: Array) -> npt.NDArray[np.uint8]:
+    """1 where a channel is clipped, or nearly so, else 0."""
+    clipped = np.empty(view.shape[:2], np.uint8)
+    planes = view[..., None] if view.ndim == 2 else view
+    _clipped(np.ascontiguousarray(planes), clipped)
+    return clipped
+
+
 @kernel(reads(f32, 3), writes(u8, 2))
 def _clipped(view, out):  # type: ignore[no-untyped-def]
+    last = view.shape[2] - 1
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
-            out[y, x] = max(view[y, x, 0], view[y, x, 1], view[y, x, 2]) >= CLIPPED
+            out[y, x] = max(view[y, x, 0], view[y, x, last // 2], view[y, x, last]) >= CLIPPED
 
 
 @inline

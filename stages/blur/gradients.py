@@ -14,10 +14,16 @@ from functools import cache
 import cv2
 import numpy as np
 
+from stages.arrays import luma
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 
 CENTRE, SIDE = np.float32(10 / 32), np.float32(3 / 32)  # weights of the Scharr operator
+
+
+def plane_of(view: Array) -> Array:
+    """Luma of a view, HxW; a view of one channel is luma already."""
+    return view if view.ndim == 2 else luma(view)
 
 
 def gaussian_radius(scale_px: float) -> int:

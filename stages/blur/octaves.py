@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma, reduce_by
+from stages.arrays import reduce_by
 from stages.blur.edges import clipped_pixels
 from stages.blur.formula import (
     ENERGY_FLOOR,
@@ -31,7 +31,7 @@ from stages.blur.formula import (
     ratio_blur,
     smoothstep,
 )
-from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy
+from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy, plane_of
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
 from stages.blur.survey import EdgeSurvey, noise_sigma
 from stages.grid import BlurMap, Grid, mix
@@ -53,7 +53,7 @@ def octave_blur(
     Parameters
     ----------
     view : Array
-        HxWx3 float32, display-encoded in [0, 1].
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
     linked : array of bool
         HxW, the thinned edges (`linked_edges`).
     found : EdgeSurvey
@@ -112,7 +112,7 @@ def _pooled_energies(
     scales = (params.fine_scale_px, params.coarse_scale_px)
     reach = gaussian_radius(params.coarse_scale_px) + 1  # and Scharr's operator
     read, _ = with_halo(rows.start, rows.stop, GRAIN * (reach + 1), view.shape[0])
-    plane = luma(view[read])
+    plane = plane_of(view[read])
     near, core = with_halo(rows.start, rows.stop, max(reach, CLIPPED_REACH_PX) + 1, view.shape[0])
     own = np.ascontiguousarray(plane[near.start - read.start : near.stop - read.start])
     edges = (linked[near] & ~clipped_pixels(view[near])).view(np.uint8)

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stages.arrays import reduce_by
-from stages.blur.edges import linked_edges, thin_edges
+from stages.blur.edges import clipped_here, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
+from stages.blur.gradients import plane_of
 from stages.blur.octaves import octave_blur
 from stages.blur.params import BlurParams
 from stages.blur.survey import survey
@@ -29,6 +31,7 @@ from stages.strips import run_strips
 SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
 SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
 LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
+Bits = npt.NDArray[np.uint8]  # 0 or 1
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -81,33 +84,46 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     BlurMap
         `sparse`, with samples added where nothing was.
     """
-    known = (reduce_by(evidence.confidence, 2) > PRESENT / 4).view(np.uint8)
-    known |= sparse.confidence > 0
+    known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
-    blur, small, grid = BlurParams(edge_threshold=params.edge_threshold), view, evidence.grid
+    plane, clipped = _half(view, evidence.confidence, known)
+    blur, grid = BlurParams(edge_threshold=params.edge_threshold), evidence.grid
     for octave in range(1, params.octaves + 1):
+        if octave > 1:
+            plane = reduce_by(plane, 2)
+            clipped = (reduce_by(clipped.astype(np.float32), 2) > 0).view(np.uint8)
         factor = 2**octave
-        small = reduce_by(small, 2)
-        grid = Grid(small.shape[:2], 2 * grid.step, grid.phase + grid.step / 2)
+        grid = Grid(plane.shape, 2 * grid.step, grid.phase + grid.step / 2)
         reach = (NEARBY_PX + 2 * factor) // 2
         free = cv2.dilate(known, np.ones((2 * reach + 1,) * 2, np.uint8)) == 0
         if not free.any():
             continue
-        found = survey(small, blur)
-        edges = octave_blur(small, linked_edges(thin_edges(small, found, blur)), found, grid, blur)
+        found = survey(plane, blur)
+        linked = linked_edges(thin_edges(plane, found, blur))
+        linked &= ~near_clipped(clipped)
+        edges = octave_blur(plane, linked, found, grid, blur)
         least = params.least_sigma_px * grid.step
         _add(
-            edges.sigma,
-            edges.confidence,
-            least,
-            params.weight,
-            factor,
-            free,
-            known,
-            sigma,
-            confidence,
-        )
+            edges.sigma, edges.confidence, least, params.weight, factor, free,
+            known, sigma, confidence,
+        )  # fmt: skip
     return BlurMap(sigma, confidence, sparse.grid)
+
+
+def _half(view: Array, confidence: Array, known: Bits) -> tuple[Array, Bits]:
+    """Luma of a view reduced by two, and where that is clipped; evidence becomes known, in place.
+
+    Two planes instead of three channels, since strips are all that is ever held of these.
+    """
+    plane, clipped = np.empty(known.shape, np.float32), np.empty(known.shape, np.uint8)
+
+    def part(start: int, stop: int) -> None:
+        cells = reduce_by(view[2 * start : 2 * stop], 2)
+        plane[start:stop], clipped[start:stop] = plane_of(cells), clipped_here(cells)
+        known[start:stop] |= reduce_by(confidence[2 * start : 2 * stop], 2) > PRESENT / 4
+
+    run_strips(part, known.shape[0])
+    return plane, clipped
 
 
 @kernel(

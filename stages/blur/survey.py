@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma
-from stages.blur.gradients import mirrored, scharr_x, scharr_y, smooth
+from stages.blur.gradients import mirrored, plane_of, scharr_x, scharr_y, smooth
 from stages.blur.params import BlurParams
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
@@ -37,14 +36,14 @@ def survey(view: Array, params: BlurParams) -> EdgeSurvey:
     Parameters
     ----------
     view : Array
-        HxWx3 float32, display-encoded in [0, 1].
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
     params : BlurParams
         `edge_scale_px` is used.
     """
 
     def part(start: int, stop: int) -> EdgeSurvey:
         read, core = with_halo(start, stop, params.halo, view.shape[0])
-        plane = luma(view[read])
+        plane = plane_of(view[read])
         counts = np.zeros(NOISE_BINS, np.int64)
         _count_second_differences(plane, core.start + start % NOISE_EVERY, core.stop, counts)
         largest = _largest_energy(smooth(plane, params.edge_scale_px), core.start, core.stop)

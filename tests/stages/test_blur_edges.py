@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from stages.arrays import luma
 from stages.blur import (
     BlurParams,
     EvidenceParams,
@@ -49,7 +50,7 @@ def test_the_survey_knows_the_largest_gradient_and_the_noise():
     image = 0.2 * plane((101, 87))
     view = np.repeat(image[..., None], 3, axis=2)
     found = survey(view, BlurParams())
-    energy = gradients.gradient_energy(edges.luma(view), 2.5)
+    energy = gradients.gradient_energy(luma(view), 2.5)
     assert found.largest_gradient**2 == pytest.approx(energy.max(), rel=1e-5)
     second = cv2.filter2D(image, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
     expected = np.median(np.abs(second)) / (6 * 0.6745)
@@ -62,7 +63,7 @@ def test_thinning_is_that_of_its_definition():
     view = np.repeat(image[..., None], 3, axis=2)
     found, params = survey(view, BlurParams()), BlurParams()
     low, high = edges.edge_thresholds(found, params)
-    gx, gy = (c.astype(np.float64) for c in gradients.gradient(edges.luma(view), 2.5))
+    gx, gy = (c.astype(np.float64) for c in gradients.gradient(luma(view), 2.5))
     level = np.hypot(gx, gy)
     thinned = thin_edges(view, found, params)
     agree = total = 0
