@@ -42,6 +42,7 @@ from stages.strips import run_strips, with_halo
 OCTAVES = 3
 GRAIN = 1 << (OCTAVES - 1)  # rows; strips start at multiples, so that they reduce alike
 STRONG_BLUR = (1.5, 3.0)  # px of the view: below, the first octave is read; above, the second
+BALANCED_PX, BALANCED_PX_AT_ONE = (0.5, 4.0), 1.5  # px of the view: range and unit of the balance
 ENERGIES = 8  # per cell: two of edge pixels, their 3 x 3 maxima, two on each higher octave
 
 
@@ -67,7 +68,8 @@ def octave_blur(
     -------
     BlurMap
         Sparse, on cells of 2 x 2 pixels of the view: sigma in full-resolution pixels; confidence
-        is k for every edge pixel in the cell, the length of edge that the sample stands for.
+        is k for every edge pixel in the cell, the length of edge that the sample stands for,
+        times (s / 1.5)^balance for a blur s in px of the view, 0.5 <= s <= 4.
     """
     rows, cols = (-(-n // 2) for n in grid.shape)
     cells = Grid((rows, cols), 2 * grid.step, grid.phase + grid.step / 2)
@@ -84,7 +86,7 @@ def octave_blur(
         inner = slice(core.start // 2, -(-core.stop // 2))
         count[target] = edges[inner]
         _blur_of_energies(
-            pooled, inner.start, variances, params.largest_sigma_px, step,
+            pooled, inner.start, variances, params.largest_sigma_px, step, params.balance,
             count[target], sigma[target],
         )  # fmt: skip
 
@@ -194,8 +196,8 @@ def _at(plane, y, x):  # type: ignore[no-untyped-def]
     return mix(top, mix(plane[below, left], plane[below, right], across), down)
 
 
-@kernel(reads(f32, 3), i64, reads(f32, 2), f32, f32, writes(f32, 2), writes(f32, 2))
-def _blur_of_energies(e, first, variances, largest, step, count, sigma):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 3), i64, reads(f32, 2), f32, f32, f32, writes(f32, 2), writes(f32, 2))
+def _blur_of_energies(e, first, variances, largest, step, balance, count, sigma):  # type: ignore[no-untyped-def]
     """Blur of the cells with edges in full-resolution px; `first` is their first row in `e`.
 
     Sharp edges take the 3 x 3 maxima, as each by itself; an octave's blur is capped in its pixels.
@@ -219,5 +221,9 @@ def _blur_of_energies(e, first, variances, largest, step, count, sigma):  # type
             blur = near + smoothstep(near, SHARP_BLEND[0], SHARP_BLEND[1]) * (own - near)
             t = smoothstep((blur + strong) / 2, STRONG_BLUR[0], STRONG_BLUR[1])
             blur = blur + t * (strong - blur)
-            count[y, x] *= step if blur > 0 else np.float32(0)
-            sigma[y, x] = full_sigma(blur, step) if blur > 0 else 0.0
+            if blur == 0:
+                count[y, x] = 0
+                continue
+            usual = min(max(blur, BALANCED_PX[0]), BALANCED_PX[1]) / BALANCED_PX_AT_ONE
+            count[y, x] *= step * usual**balance
+            sigma[y, x] = full_sigma(blur, step)

@@ -34,6 +34,9 @@ class BlurParams(Params):
     pool_px: float = param(
         2.0, 0.5, 16.0, unit="px", help="Gaussian over which edges share their energies"
     )
+    balance: float = param(
+        0.5, 0.0, 2.0, help="weight of edges grows with this power of their blur: it leaves fewer"
+    )
     cleanup_radius_px: int = param(
         8, 1, 64, unit="px", help="window of the guided clean-up of the sparse map (paper presets)"
     )

@@ -77,7 +77,11 @@ def test_samples_count_the_edge_pixels_of_their_cell():
     linked = linked_edges(thin_edges(view, found, PARAMS))
     sparse = estimate(view, step=step)
     assert sparse.grid == Grid.cells((512, 512), 8)
-    assert sparse.confidence.sum() == pytest.approx(step * linked.sum(), rel=0.05)
+    weight = (1.0 / 1.5) ** PARAMS.balance  # of an edge of sigma 1
+    assert sparse.confidence.sum() == pytest.approx(step * weight * linked.sum(), rel=0.05)
+    plain = estimate(view, PARAMS.replace(balance=0.0), step=step)
+    assert plain.confidence.sum() == pytest.approx(step * linked.sum(), rel=0.05)
+    np.testing.assert_array_equal(plain.sigma, sparse.sigma)
     assert np.all(sparse.sigma[sparse.confidence == 0] == 0)
     inside = sparse.confidence > 0
     inside[:10], inside[-10:], inside[:, :10], inside[:, -10:] = False, False, False, False
