@@ -45,6 +45,20 @@ def test_detail_pulls_the_map_down_where_it_is_and_never_up(step):
     assert np.all(kept.sigma <= blur.sigma)
 
 
+def test_detail_that_a_sharp_map_explains_does_not_sharpen_the_background():
+    shape = (40, 60)
+    sigma, trust = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    sigma[:, 29:32], trust[:, 29:32] = 0.8, 1  # evidence on both sides of a silhouette
+    blurred = np.full(shape, 6.0)
+    subject = blurred.copy()
+    subject[:, :30] = 0.8
+    evidence = blur_map(sigma, trust, Grid(shape))
+    known = keep_detail(blur_map(subject, 1.0), evidence)
+    np.testing.assert_array_equal(known.sigma, np.float32(subject))
+    unknown = keep_detail(blur_map(blurred, 1.0), evidence)
+    assert np.all(unknown.sigma[:, 30] < 2) and np.all(unknown.sigma[:, :20] == 6)
+
+
 def half_known(sigma_px):
     """A picture whose right part is too blurred for edges at full size."""
     rng = np.random.default_rng(1)
