@@ -93,18 +93,20 @@ def near_clipped(clipped: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 def clipped_here(view: Array) -> npt.NDArray[np.uint8]:
     """1 where a channel is clipped, or nearly so, else 0."""
+    if view.ndim == 2:
+        return (view >= CLIPPED).view(np.uint8)
     clipped = np.empty(view.shape[:2], np.uint8)
-    planes = view[..., None] if view.ndim == 2 else view
-    _clipped(np.ascontiguousarray(planes), clipped)
+    _clipped(np.ascontiguousarray(view), clipped)
     return clipped
 
 
 @kernel(reads(f32, 3), writes(u8, 2))
 def _clipped(view, out):  # type: ignore[no-untyped-def]
-    last = view.shape[2] - 1
     for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            out[y, x] = max(view[y, x, 0], view[y, x, last // 2], view[y, x, last]) >= CLIPPED
+        row, marked = view[y], out[y]
+        for x in range(marked.size):
+            brightest = max(row[x, 0], row[x, 1], row[x, 2])
+            marked[x] = 1 if brightest >= CLIPPED else 0
 
 
 @inline
@@ -174,16 +176,17 @@ def _link(strength, count, linked):  # type: ignore[no-untyped-def]
     height, width = strength.shape
     pending, waiting = np.empty(count, np.int64), 0
     for y in range(height):
+        row, done = strength[y], linked[y]
         for x in range(width):
-            if strength[y, x] != STRONG or linked[y, x]:
+            if row[x] != STRONG or done[x]:
                 continue
-            linked[y, x] = 1
+            done[x] = 1
             pending[0], waiting = y * width + x, 1
             while waiting > 0:
                 waiting -= 1
-                row, col = pending[waiting] // width, pending[waiting] % width
-                for v in range(max(row - 1, 0), min(row + 2, height)):
-                    for u in range(max(col - 1, 0), min(col + 2, width)):
+                j, i = pending[waiting] // width, pending[waiting] % width
+                for v in range(max(j - 1, 0), min(j + 2, height)):
+                    for u in range(max(i - 1, 0), min(i + 2, width)):
                         if strength[v, u] and not linked[v, u]:
                             linked[v, u] = 1
                             pending[waiting] = v * width + u

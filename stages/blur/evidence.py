@@ -121,8 +121,8 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
         plane = luma(view[read])
-        carried[start:stop] = gradient_energy(plane, params.fine_scale_px)[core]
-        coarse = gradient_energy(plane, params.coarse_scale_px)[core]
+        carried[start:stop] = gradient_energy(plane, params.fine_scale_px, core)
+        coarse = gradient_energy(plane, params.coarse_scale_px, core)
         target = slice(start // 2, -(-stop // 2))
         cells[0, target] = reduce_by(carried[start:stop], 2)
         cells[1, target] = reduce_by(coarse, 2)

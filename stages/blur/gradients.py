@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 
 from stages.arrays import luma
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array
 
+ALL_ROWS = slice(None)
 CENTRE, SIDE = np.float32(10 / 32), np.float32(3 / 32)  # weights of the Scharr operator
 
 
@@ -50,10 +51,11 @@ def gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
     )
 
 
-def gradient_energy(plane: Array, scale_px: float) -> Array:
-    """Squared length of the gradient."""
-    energy = np.empty_like(plane)
-    _energy(np.ascontiguousarray(smooth(plane, scale_px)), energy)
+def gradient_energy(plane: Array, scale_px: float, rows: slice = ALL_ROWS) -> Array:
+    """Squared length of the gradient, of some rows of the plane."""
+    start, stop, _ = rows.indices(plane.shape[0])
+    energy = np.empty((stop - start, plane.shape[1]), np.float32)
+    _energy(np.ascontiguousarray(smooth(plane, scale_px)), start, energy)
     return energy
 
 
@@ -91,13 +93,13 @@ def mirrored(index, size):  # type: ignore[no-untyped-def]
     return max(min(abs(index), 2 * size - 2 - abs(index)), 0)
 
 
-@kernel(reads(f32, 2), writes(f32, 2))
-def _energy(plane, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 2), i64, writes(f32, 2))
+def _energy(plane, first, out):  # type: ignore[no-untyped-def]
     height, width = plane.shape
-    for y in range(height):
+    for y in range(first, first + out.shape[0]):
         above, below = plane[mirrored(y - 1, height)], plane[mirrored(y + 1, height)]
         here = plane[y]
-        row = out[y]
+        row = out[y - first]
         for x in range(1, width - 1):
             gx = scharr_x(above, here, below, x - 1, x + 1)
             gy = scharr_y(above, below, x - 1, x, x + 1)
