@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur.edges import clipped_pixels, thin_rows
+from stages.blur.edges import clipped_pixels, thin_edges
 from stages.blur.formula import SCHARR_VARIANCE, SHARP_BLEND, ratio_blur, smoothstep
 from stages.blur.gradients import gradient_energy, noise_energy
 from stages.blur.params import BlurParams
@@ -48,37 +48,34 @@ def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandida
     EdgeCandidates
         Blur in pixels of the view.
     """
-    candidates = EdgeCandidates(
-        np.zeros(view.shape[:2], np.float32), np.zeros(view.shape[:2], np.uint8)
-    )
+    strength, sigma = thin_edges(found, params), np.empty(view.shape[:2], np.float32)
 
     def part(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, params.halo, view.shape[0])
-        local = _edge_blur_of(view[read], found, params)
-        candidates.sigma[start:stop] = local.sigma[core]
-        candidates.strength[start:stop] = local.strength[core]
+        sigma[start:stop] = _edge_blur_of(view[read], strength[read], found, params)[core]
 
     run_strips(part, view.shape[0], params.strip_rows)
-    return candidates
+    return EdgeCandidates(sigma, strength)
 
 
-def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
-    """Estimate one strip, its halo included (where the outermost rows are not to be used)."""
+def _edge_blur_of(
+    view: Array, strength: npt.NDArray[np.uint8], found: EdgeSurvey, params: BlurParams
+) -> Array:
+    """Blur of one strip, its halo included (where the outermost rows are not to be used)."""
     plane = luma(view)
-    candidates = EdgeCandidates(np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.uint8))
-    thin_rows(plane, slice(0, plane.shape[0]), found, params, candidates.strength)
+    sigma = np.zeros(plane.shape, np.float32)
     noise = noise_sigma(found) if params.exact else 0.0
     offset = SCHARR_VARIANCE if params.exact else 0.0
     _estimate_at_edges(
         _energy(plane, params.fine_scale_px, noise), _energy(plane, params.coarse_scale_px, noise),
-        candidates.strength,
+        strength,
         params.fine_scale_px**2 + offset, params.coarse_scale_px**2 + offset,
         params.largest_sigma_px, params.exact,
-        candidates.sigma,
+        sigma,
     )  # fmt: skip
     if params.exact:
-        candidates.sigma[clipped_pixels(view)] = 0
-    return candidates
+        sigma[clipped_pixels(view)] = 0
+    return sigma
 
 
 def _energy(plane: Array, scale_px: float, noise: float) -> Array:

@@ -1,26 +1,23 @@
 """Edges of a view: thinned to one pixel, and linked to strong ones.
 
-Canny's method (1986) on luma of a display-encoded view in [0, 1]. Thinning is local, its halo is
-`BlurParams.halo`; linking is global, and touches edges only.
+Canny's method (1986) on luma of a display-encoded view in [0, 1]. Ridges of the gradient come from
+the survey; thresholds are those of the whole picture; linking is global, and touches edges only.
 """
 
 from __future__ import annotations
-
-import math
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.blur.gradients import mirrored, noise_gain, plane_of, scharr_x, scharr_y, smooth
+from stages.blur.gradients import noise_gain
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
-from stages.blur.survey import EdgeSurvey, noise_sigma
-from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
+from stages.blur.survey import LOW_OVER_HIGH, EdgeSurvey, noise_sigma
+from stages.kernels import f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
-from stages.strips import run_strips, with_halo
+from stages.strips import run_strips
 
 NOISE_SIGNIFICANCE = 6.0  # an edge stands this many noise deviations out
-LOW_OVER_HIGH = 0.4  # hysteresis: weak threshold as a share of the strong one
 CLIPPED = np.float32(250 / 255)  # encoded; a clipped edge looks sharper than it is
 STRONG = np.uint8(2)
 
@@ -34,43 +31,30 @@ def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float
     return LOW_OVER_HIGH * strong, strong
 
 
-def thin_edges(view: Array, found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
-    """Thin the edges of a view by non-maximum suppression.
+def thin_edges(found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
+    """Edges of a view: its ridges, by the thresholds that the whole picture sets.
 
     Parameters
     ----------
-    view : Array
-        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
     found : EdgeSurvey
-        Survey of the whole picture.
+        Survey of the whole picture, with the same parameters.
     params : BlurParams
-        Edge scale and thresholds.
+        Thresholds.
 
     Returns
     -------
     array of uint8
         HxW: 0 none, 1 weak, 2 strong. The outermost pixels have none.
     """
-    strength = np.zeros(view.shape[:2], np.uint8)
-
-    def part(start: int, stop: int) -> None:
-        read, core = with_halo(start, stop, params.halo, view.shape[0])
-        thin_rows(plane_of(view[read]), core, found, params, strength[start:stop])
-
-    run_strips(part, view.shape[0], params.strip_rows)
-    return strength
-
-
-def thin_rows(
-    plane: Array,
-    core: slice,
-    found: EdgeSurvey,
-    params: BlurParams,
-    strength: npt.NDArray[np.uint8],
-) -> None:
-    """Thin the edges in some rows of a luma plane; `strength` has these rows, zero before."""
+    strength = np.zeros(found.shape, np.uint8)
     low, high = edge_thresholds(found, params)
-    _thin(smooth(plane, params.edge_scale_px), low, high, core.start, core.stop, strength)
+
+    def part(index: int, _: int) -> None:
+        ridges = found.ridges[index]
+        _mark(ridges.place, ridges.gradient, low, high, strength[ridges.row :].reshape(-1))
+
+    run_strips(part, len(found.ridges), 1)
+    return strength
 
 
 def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -109,65 +93,12 @@ def _clipped(view, out):  # type: ignore[no-untyped-def]
             marked[x] = 1 if brightest >= CLIPPED else 0
 
 
-@inline
-def _ridge(gx, gy, above, here, below, x):  # type: ignore[no-untyped-def]
-    """Gradient at x if it is largest along its own direction, else 0.
-
-    Neighbours by linear interpolation. Without branches, so that a row of this is vector code.
-    """
-    before, level, after = here[x - 1], here[x], here[x + 1]
-    up_left, up, up_right = above[x - 1], above[x], above[x + 1]
-    down_left, down, down_right = below[x - 1], below[x], below[x + 1]
-    ax, ay, falling = abs(gx[x]), abs(gy[x]), gx[x] * gy[x] >= 0
-    corner_ahead, corner_behind = (
-        (down_right if falling else up_right),
-        (up_left if falling else down_left),
-    )
-    ahead, behind = (down if falling else up), (up if falling else down)
-    ahead, behind = (after if ax >= ay else ahead), (before if ax >= ay else behind)
-    main, cross = max(ax, ay), min(ax, ay)
-    ahead = (main - cross) * ahead + cross * corner_ahead
-    behind = (main - cross) * behind + cross * corner_behind
-    return level if (level * main > ahead) & (level * main >= behind) else np.float32(0)
-
-
-@inline
-def _gradient_row(plane, y, gx, gy, level):  # type: ignore[no-untyped-def]
-    """Gradient and its length along a row."""
-    height, width = plane.shape
-    above, below = plane[mirrored(y - 1, height)], plane[mirrored(y + 1, height)]
-    here = plane[y]
-    for x in range(1, width - 1):
-        across, down = (
-            scharr_x(above, here, below, x - 1, x + 1),
-            scharr_y(above, below, x - 1, x, x + 1),
-        )
-        gx[x], gy[x], level[x] = across, down, math.sqrt(across * across + down * down)
-    for x in (0, width - 1):
-        side = mirrored(x + 1, width)
-        gx[x], gy[x] = np.float32(0), scharr_y(above, below, side, x, side)
-        level[x] = abs(gy[x])
-
-
-@kernel(reads(f32, 2), f32, f32, i64, i64, writes(u8, 2))
-def _thin(plane, low, high, first, last, strength):  # type: ignore[no-untyped-def]
-    """Rows [first, last) of a smoothed plane: writes 1 at weak edges and 2 at strong ones."""
-    height, width = plane.shape
-    gx, gy = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
-    level, ridge = np.empty((3, width), np.float32), np.empty(width, np.float32)
-    first_row, last_row = max(first, 1), min(last, height - 1)
-    for y in range(first_row - 1, last_row + 1):
-        _gradient_row(plane, y, gx[y % 3], gy[y % 3], level[y % 3])
-        row = y - 1
-        if row < first_row:
-            continue
-        above, here, below = level[(row - 1) % 3], level[row % 3], level[y % 3]
-        along, down, out = gx[row % 3], gy[row % 3], strength[row - first]
-        for x in range(1, width - 1):
-            ridge[x] = _ridge(along, down, above, here, below, x)
-        for x in range(1, width - 1):
-            if ridge[x] > low:
-                out[x] = STRONG if ridge[x] > high else 1
+@kernel(reads(i32, 1), reads(f32, 1), f32, f32, writes(u8, 1))
+def _mark(place, gradient, low, high, strength):  # type: ignore[no-untyped-def]
+    """Write 1 at weak edges and 2 at strong ones."""
+    for k in range(place.size):
+        if gradient[k] > low:
+            strength[place[k]] = STRONG if gradient[k] > high else 1
 
 
 @kernel(reads(u8, 2), i64, writes(u8, 2))

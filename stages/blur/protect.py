@@ -102,7 +102,7 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
         if not free.any():
             continue
         found = survey(plane, blur)
-        linked = linked_edges(thin_edges(plane, found, blur))
+        linked = linked_edges(thin_edges(found, blur))
         linked &= ~near_clipped(clipped)
         edges = octave_blur(plane, linked, found, grid, blur)
         least = params.least_sigma_px * grid.step

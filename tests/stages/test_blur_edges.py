@@ -40,7 +40,7 @@ def test_a_picture_of_any_size_can_be_looked_at(shape):
     params = BlurParams()
     found = survey(view, params)
     assert found.noise_histogram.sum() == -(-shape[0] // 4) * shape[1]
-    linked = linked_edges(thin_edges(view, found, params))
+    linked = linked_edges(thin_edges(found, params))
     assert linked.shape == shape
     assert octave_blur(view, linked, found, Grid(shape), params).grid.step == 2
     assert sharpness_evidence(view, found, Grid(shape), EvidenceParams()).sigma.shape == shape
@@ -65,7 +65,7 @@ def test_thinning_is_that_of_its_definition():
     low, high = edges.edge_thresholds(found, params)
     gx, gy = (c.astype(np.float64) for c in gradients.gradient(luma(view), 2.5))
     level = np.hypot(gx, gy)
-    thinned = thin_edges(view, found, params)
+    thinned = thin_edges(found, params)
     agree = total = 0
     for y in range(1, 59):
         for x in range(1, 69):

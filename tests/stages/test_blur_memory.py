@@ -27,7 +27,7 @@ LIMIT_BYTES = 8
 def estimate(view):
     grid, params = Grid(view.shape[:2]), BlurParams(strip_rows=STRIP_ROWS)
     found = survey(view, params)
-    strength = thin_edges(view, found, params)
+    strength = thin_edges(found, params)
     linked = linked_edges(strength)
     del strength
     edges = octave_blur(view, linked, found, grid, params)

@@ -42,7 +42,7 @@ def leaves(sigma_px, noise=0.0, shape=(400, 400)):
 def estimate(view, params=PARAMS, step=1):
     grid = Grid.cells((view.shape[0] * step, view.shape[1] * step), step)
     found = survey(view, params)
-    return octave_blur(view, linked_edges(thin_edges(view, found, params)), found, grid, params)
+    return octave_blur(view, linked_edges(thin_edges(found, params)), found, grid, params)
 
 
 def median_sigma(view):
@@ -74,7 +74,7 @@ def test_among_other_edges_strong_blur_is_read_better_than_edge_by_edge():
 def test_samples_count_the_edge_pixels_of_their_cell():
     view, step = step_edge(1.0), 4
     found = survey(view, PARAMS)
-    linked = linked_edges(thin_edges(view, found, PARAMS))
+    linked = linked_edges(thin_edges(found, PARAMS))
     sparse = estimate(view, step=step)
     assert sparse.grid == Grid.cells((512, 512), 8)
     weight = (1.0 / 1.5) ** PARAMS.balance  # of an edge of sigma 1
