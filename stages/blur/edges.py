@@ -103,7 +103,10 @@ def _mark(place, gradient, low, high, strength):  # type: ignore[no-untyped-def]
 
 @kernel(reads(u8, 2), i64, writes(u8, 2))
 def _link(strength, count, linked):  # type: ignore[no-untyped-def]
-    """Flood from strong edges over weak ones; `count` is how many edges there are."""
+    """Flood from strong edges over weak ones; `count` is how many edges there are.
+
+    Rows and columns wait in one number each pair: to divide would cost more than to look around.
+    """
     height, width = strength.shape
     pending, waiting = np.empty(count, np.int64), 0
     for y in range(height):
@@ -112,13 +115,13 @@ def _link(strength, count, linked):  # type: ignore[no-untyped-def]
             if row[x] != STRONG or done[x]:
                 continue
             done[x] = 1
-            pending[0], waiting = y * width + x, 1
+            pending[0], waiting = y << 32 | x, 1
             while waiting > 0:
                 waiting -= 1
-                j, i = pending[waiting] // width, pending[waiting] % width
+                j, i = pending[waiting] >> 32, pending[waiting] & 0xFFFFFFFF
                 for v in range(max(j - 1, 0), min(j + 2, height)):
                     for u in range(max(i - 1, 0), min(i + 2, width)):
                         if strength[v, u] and not linked[v, u]:
                             linked[v, u] = 1
-                            pending[waiting] = v * width + u
+                            pending[waiting] = v << 32 | u
                             waiting += 1
