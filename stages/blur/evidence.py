@@ -4,8 +4,9 @@ At edges blur is estimated (see `stages.blur`); but a plumage or a petal has few
 a coarse scale. Fine gradients prove sharpness wherever they are; their absence proves nothing.
 The ratio of energies at two fine scales, averaged over a window (not maxima: noise has those too),
 gives a bound u by the formula of the edges, with a confidence that is 0 where the energy does not
-stand out from noise and compression, where u is not small, and on pixels that do not carry the
-detail themselves: the background beside a sharp silhouette must not be called sharp.
+stand out from noise and compression, where u is not small, beside clipped areas, and on pixels that
+do not carry the detail themselves: the background beside a sharp silhouette must not be called
+sharp.
 
 Noise is what white noise of the measured deviation leaves, or the energy that nine in ten pixels
 exceed, up to a limit: coloured and compressed noise is larger than its finest part tells.
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma, reduce_by
+from stages.blur.edges import clipped_here, near_clipped
 from stages.blur.formula import (
     ENERGY_FLOOR,
     SCHARR_VARIANCE,
@@ -29,6 +31,7 @@ from stages.blur.formula import (
     smoothstep,
 )
 from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy
+from stages.blur.params import CLIPPED_REACH_PX
 from stages.blur.survey import EdgeSurvey, noise_sigma
 from stages.grid import BlurMap, Grid
 from stages.kernels import f32, i32, inline, kernel, reads, u8, writes
@@ -43,6 +46,7 @@ CARRIER_SHARE = (
     np.float32(0.15),
     np.float32(0.45),
 )  # of the window's mean energy, from no carrier of detail to a full one
+CLIPPED_BROAD_PX = 5  # in both directions, from which on a clipped area has a rim
 PRESENT = 0.3  # confidence from which on evidence counts as an area
 QUANTILE_EVERY = 4  # cells; a quantile of a share of them is as good
 
@@ -116,7 +120,7 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
     height, width = view.shape[:2]
     cells = np.zeros((2, -(-height // 2), -(-width // 2)), np.float32)
     carried = np.empty((height, width), np.float32)
-    halo = gaussian_radius(params.coarse_scale_px) + 1
+    halo = max(gaussian_radius(params.coarse_scale_px) + 1, CLIPPED_BROAD_PX + CLIPPED_REACH_PX)
 
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
@@ -126,11 +130,18 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
         target = slice(start // 2, -(-stop // 2))
         cells[0, target] = reduce_by(carried[start:stop], 2)
         cells[1, target] = reduce_by(coarse, 2)
+        carried[start:stop][_beside_clipped(view[read])[core]] = 0
 
     run_strips(energies, height, 2 * -(-params.strip_rows // 2))
     for cell in cells:
         cv2.GaussianBlur(cell, (0, 0), params.window_px / 2, cell)
     return list(cells), carried
+
+
+def _beside_clipped(view: Array) -> npt.NDArray[np.bool_]:
+    """Near a broad clipped area, whose rim looks sharp in any case; a clipped hair is narrow."""
+    broad = np.ones((CLIPPED_BROAD_PX,) * 2, np.uint8)
+    return near_clipped(cv2.morphologyEx(clipped_here(view), cv2.MORPH_OPEN, broad))
 
 
 def _noise_energy(cells: Array, scale_px: float, noise: float) -> float:
