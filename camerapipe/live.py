@@ -79,7 +79,7 @@ SEE = (
     Node("light", light_at, ("linear", "shown"), "light", cost=2),
     Node("view", view_of, ("linear", "light", "shown", "grid"), "view", cost=2),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
-    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
+    Node("edges", thin_edges, ("edge_survey",), "edge_strength", BlurParams, cost=1),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
     Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
          BlurParams, cost=9),
@@ -90,8 +90,7 @@ SEE = (
     Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
 )
 JUDGE = (
-    Node("look", quick_evidence, ("view", "grid", "edge_survey"), "seen", CheckParams,
-         cost=3),
+    Node("look", quick_evidence, ("view", "grid"), "seen", CheckParams, cost=3),
     Node("judge", judge, ("seen", "optics"), "findings", CheckParams),
 )
 STEADY = (
@@ -196,6 +195,14 @@ QUICK_CHECK: dict[int, dict[str, float]] = {
 }  # fmt: skip
 
 
+# Blur left alone, per step of the view: what a coarser view takes for slight blur may be its own.
+FOCUS = {
+    1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5},
+    2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0},
+    4: {"focus_floor_px": 0.42, "focus_ceiling_px": 0.6},
+}
+
+
 def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: int) -> Rung:
     """Rung for a 720p frame: step of its view, pixels of that in a step of the solve, and so on."""
     return Rung(
@@ -205,8 +212,7 @@ def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: i
             "view": {"working_side_px": FRAME_SIDE_PX // view, "solve_step": solve},
             "propagate": {"iterations": steps, "bound_updates": int(graph is LIVE_FULL)},
             "coarse": {"octaves": octaves},
-            # The same blur as in a photograph of the frame's size, at every step of the view.
-            "radius": {"focus_floor_px": 0.96 / view, "focus_ceiling_px": 1.5 / view},
+            "radius": FOCUS[view],
             "check": QUICK_CHECK[view],
             "blur": {"strip_rows": STRIP_ROWS},
             "evidence": {"strip_rows": STRIP_ROWS},

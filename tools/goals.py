@@ -55,6 +55,7 @@ GOALS = (
     Goal("e2e.subject_touched", "accuracy", "<= 0.10", "share of sigma < 0.8 changed by > 2/255"),
     Goal("e2e.magnification", "accuracy", "0.85..1.15", "radius got / wanted where sigma > 2 px"),
     Goal("estimate.ms_per_mp", "accuracy", "<= 40", "per MP of the working scale, one thread"),
+    Goal("estimate.bytes_per_px", "accuracy", "<= 8", "100 MP at 1:1, beyond view and maps"),
     Goal("estimate.over_jpeg_decode_24mp", "accuracy", "<= 1.5", "whole estimate / cv2.imdecode"),
     Goal("check.wrong_share", "check", "<= 0.05", "defocus against everything in focus"),
     Goal("check.degraded_recall_min", "check", ">= 0.9", "worst of blurred, shaken, dark"),

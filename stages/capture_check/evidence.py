@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma
-from stages.blur.edges import NOISE_BINS, NOISE_RANGE, SECOND_DIFFERENCE, EdgeSurvey
+from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
@@ -33,7 +32,7 @@ BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, a
 SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
 PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
 EDGES = BlurParams(edge_scale_px=2.0, edge_threshold=0.0, least_gradient=0.010)
-SAMPLED = 4  # every so many pixels along both axes tell brightness and noise of a view
+SAMPLED = 4  # every so many pixels along both axes tell the brightness of a view
 LARGER_THAN_SIGMA = 1 << 16  # px: keeps areas apart when blurs are sorted
 MEGA = 1e6
 
@@ -95,16 +94,9 @@ def _reduced(linear: Array, side: int) -> Array:
 
 def _edge_sigma(view: Array) -> tuple[Array, float]:
     """Blur at the edges of a view in its own pixels, 0 elsewhere; and the noise of the view."""
-    found = _survey_noise(view)
+    found = survey(view, EDGES)
     candidates = edge_blur(view, found, EDGES)
     return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
-
-
-def _survey_noise(view: Array) -> EdgeSurvey:
-    """Survey of a sample of the view; `EDGES` does not depend on the largest gradient."""
-    second = cv2.filter2D(luma(view), -1, SECOND_DIFFERENCE)[::SAMPLED, ::SAMPLED]
-    codes = np.minimum(np.abs(second) * (NOISE_BINS / NOISE_RANGE), NOISE_BINS - 1)
-    return EdgeSurvey(0.0, np.bincount(codes.astype(np.int32).ravel(), minlength=NOISE_BINS))
 
 
 def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[Values, int]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur import EdgeSurvey, edge_blur, link_edges, noise_sigma
+from stages.blur import edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.evidence import (
     AREA_EDGES,
     AREA_QUANTILE,
@@ -43,7 +43,7 @@ class Areas(NamedTuple):
     total: int
 
 
-def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckParams) -> Evidence:
+def quick_evidence(view: Array, grid: Grid, params: CheckParams) -> Evidence:
     """Evidence for `judge` from the view of the estimate.
 
     Parameters
@@ -52,16 +52,14 @@ def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckPara
         HxWx3 float32, display-encoded in [0, 1].
     grid : Grid
         Its grid.
-    found : EdgeSurvey
-        Survey of the view.
     params : CheckParams
         The size of the first look is used, as a unit.
     """
     side_px = max(grid.shape) * grid.step
     scale = min(params.view_side_px / side_px, 1.0)  # px of the check in a px of the picture
-    edges = link_edges(
-        edge_blur(view, found, EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))), grid
-    )
+    cut = EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))
+    found = survey(view, cut)
+    edges = link_edges(edge_blur(view, found, cut), grid)
     y, x = np.nonzero(edges.confidence)
     length = grid.step * scale  # of edge that a pixel of the view stands for, px of the check
     sigma = edges.sigma[y, x] * np.float32(scale)
