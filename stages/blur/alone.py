@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur.edges import clipped_pixels, thin_edges
+from stages.blur.edges import clipped_pixels, edge_thresholds, mark_edges
 from stages.blur.formula import SCHARR_VARIANCE, SHARP_BLEND, ratio_blur, smoothstep
-from stages.blur.gradients import gradient_energy, noise_energy
+from stages.blur.gradients import gradient_energy, noise_energy, smooth
 from stages.blur.params import BlurParams
-from stages.blur.survey import EdgeSurvey, noise_sigma
+from stages.blur.survey import EdgeSurvey, find_ridges, noise_sigma
 from stages.kernels import b1, f32, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips, with_halo
@@ -39,7 +39,7 @@ def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandida
     view : Array
         HxWx3 float32, display-encoded in [0, 1].
     found : EdgeSurvey
-        Survey of the whole picture.
+        Survey of the whole picture; its ridges are not used, so that other scales may be asked for.
     params : BlurParams
         Scales and thresholds.
 
@@ -48,22 +48,27 @@ def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandida
     EdgeCandidates
         Blur in pixels of the view.
     """
-    strength, sigma = thin_edges(found, params), np.empty(view.shape[:2], np.float32)
+    candidates = EdgeCandidates(
+        np.zeros(view.shape[:2], np.float32), np.zeros(view.shape[:2], np.uint8)
+    )
 
     def part(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, params.halo, view.shape[0])
-        sigma[start:stop] = _edge_blur_of(view[read], strength[read], found, params)[core]
+        local = _edge_blur_of(view[read], found, params)
+        candidates.sigma[start:stop] = local.sigma[core]
+        candidates.strength[start:stop] = local.strength[core]
 
     run_strips(part, view.shape[0], params.strip_rows)
-    return EdgeCandidates(sigma, strength)
+    return candidates
 
 
-def _edge_blur_of(
-    view: Array, strength: npt.NDArray[np.uint8], found: EdgeSurvey, params: BlurParams
-) -> Array:
-    """Blur of one strip, its halo included (where the outermost rows are not to be used)."""
+def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
+    """Estimate one strip, its halo included (where the outermost rows are not to be used)."""
     plane = luma(view)
-    sigma = np.zeros(plane.shape, np.float32)
+    sigma, strength = np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.uint8)
+    low, high = edge_thresholds(found, params)
+    smoothed = smooth(plane, params.edge_scale_px)
+    mark_edges(find_ridges(smoothed, slice(0, plane.shape[0]), low, 0), low, high, strength)
     noise = noise_sigma(found) if params.exact else 0.0
     offset = SCHARR_VARIANCE if params.exact else 0.0
     _estimate_at_edges(
@@ -75,7 +80,7 @@ def _edge_blur_of(
     )  # fmt: skip
     if params.exact:
         sigma[clipped_pixels(view)] = 0
-    return sigma
+    return EdgeCandidates(sigma, strength)
 
 
 def _energy(plane: Array, scale_px: float, noise: float) -> Array:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from stages.blur.gradients import noise_gain
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
-from stages.blur.survey import LOW_OVER_HIGH, EdgeSurvey, noise_sigma
+from stages.blur.survey import LOW_OVER_HIGH, EdgeSurvey, Ridges, noise_sigma
 from stages.kernels import f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -50,11 +50,15 @@ def thin_edges(found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
     low, high = edge_thresholds(found, params)
 
     def part(index: int, _: int) -> None:
-        ridges = found.ridges[index]
-        _mark(ridges.place, ridges.gradient, low, high, strength[ridges.row :].reshape(-1))
+        mark_edges(found.ridges[index], low, high, strength)
 
     run_strips(part, len(found.ridges), 1)
     return strength
+
+
+def mark_edges(ridges: Ridges, low: float, high: float, strength: npt.NDArray[np.uint8]) -> None:
+    """Write the edges among some ridges to where there were none."""
+    _mark(ridges.place, ridges.gradient, low, high, strength[ridges.row :].reshape(-1))
 
 
 def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

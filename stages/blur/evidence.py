@@ -46,7 +46,7 @@ CARRIER_SHARE = (
     np.float32(0.15),
     np.float32(0.45),
 )  # of the window's mean energy, from no carrier of detail to a full one
-CLIPPED_BROAD_PX = 5  # in both directions, from which on a clipped area has a rim
+BROAD = np.ones((5, 5), np.uint8)  # px of a clipped area that has a rim; a clipped hair has none
 PRESENT = 0.3  # confidence from which on evidence counts as an area
 QUANTILE_EVERY = 4  # cells; a quantile of a share of them is as good
 
@@ -120,7 +120,7 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
     height, width = view.shape[:2]
     cells = np.zeros((2, -(-height // 2), -(-width // 2)), np.float32)
     carried = np.empty((height, width), np.float32)
-    halo = max(gaussian_radius(params.coarse_scale_px) + 1, CLIPPED_BROAD_PX + CLIPPED_REACH_PX)
+    halo = max(gaussian_radius(params.coarse_scale_px) + 1, BROAD.shape[0] + CLIPPED_REACH_PX)
 
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
@@ -130,18 +130,14 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
         target = slice(start // 2, -(-stop // 2))
         cells[0, target] = reduce_by(carried[start:stop], 2)
         cells[1, target] = reduce_by(coarse, 2)
-        carried[start:stop][_beside_clipped(view[read])[core]] = 0
+        broad = cv2.morphologyEx(clipped_here(view[read]), cv2.MORPH_OPEN, BROAD)
+        if broad.any():
+            np.copyto(carried[start:stop], 0, where=near_clipped(broad)[core])
 
     run_strips(energies, height, 2 * -(-params.strip_rows // 2))
     for cell in cells:
         cv2.GaussianBlur(cell, (0, 0), params.window_px / 2, cell)
     return list(cells), carried
-
-
-def _beside_clipped(view: Array) -> npt.NDArray[np.bool_]:
-    """Near a broad clipped area, whose rim looks sharp in any case; a clipped hair is narrow."""
-    broad = np.ones((CLIPPED_BROAD_PX,) * 2, np.uint8)
-    return near_clipped(cv2.morphologyEx(clipped_here(view), cv2.MORPH_OPEN, broad))
 
 
 def _noise_energy(cells: Array, scale_px: float, noise: float) -> float:

@@ -21,6 +21,7 @@ from stages.params import Array
 from stages.strips import run_strips, with_halo
 
 LOW_OVER_HIGH = 0.4  # hysteresis: weak threshold as a share of the strong one
+SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 NOISE_FLOOR = 0.3 / 255  # luma; quantisation alone is 0.29 of a code
 NOISE_BINS, NOISE_RANGE = 8192, 1.0  # of the second difference
 NOISE_EVERY = 4  # rows; a median of a quarter of the picture is as good
@@ -35,12 +36,12 @@ class Ridges(NamedTuple):
 
 
 class EdgeSurvey(NamedTuple):
-    """Shape of the view, largest gradient (luma per px), second differences, ridges by strips."""
+    """Largest gradient (luma per px), histogram of second differences; shape, ridges by strips."""
 
-    shape: tuple[int, int]
     largest_gradient: float
     noise_histogram: npt.NDArray[np.int64]
-    ridges: tuple[Ridges, ...]
+    shape: tuple[int, int] = (0, 0)
+    ridges: tuple[Ridges, ...] = ()
 
 
 def survey(view: Array, params: BlurParams) -> EdgeSurvey:
@@ -63,18 +64,18 @@ def survey(view: Array, params: BlurParams) -> EdgeSurvey:
         plane = smooth(plane, params.edge_scale_px)
         largest = math.sqrt(_largest_energy(plane, core.start, core.stop))
         low = LOW_OVER_HIGH * max(params.edge_threshold * largest, params.least_gradient)
-        return EdgeSurvey(shape, largest, counts, (_ridges_of(plane, core, low, start),))
+        return EdgeSurvey(largest, counts, shape, (find_ridges(plane, core, low, start),))
 
     parts = run_strips(part, shape[0], params.strip_rows)
     return EdgeSurvey(
-        shape,
         max(p.largest_gradient for p in parts),
         np.sum([p.noise_histogram for p in parts], axis=0),
+        shape,
         tuple(p.ridges[0] for p in parts),
     )
 
 
-def _ridges_of(plane: Array, core: slice, low: float, row: int) -> Ridges:
+def find_ridges(plane: Array, core: slice, low: float, row: int) -> Ridges:
     """Ridges above a gradient in some rows of a smoothed plane."""
     size = (core.stop - core.start) * plane.shape[1]
     place, gradient = np.empty(size, np.int32), np.empty(size, np.float32)

@@ -15,6 +15,7 @@ from stages.blur import (
     survey,
     thin_edges,
 )
+from stages.blur.survey import SECOND_DIFFERENCE
 from stages.grid import Grid
 
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (40, 57)]
@@ -52,7 +53,7 @@ def test_the_survey_knows_the_largest_gradient_and_the_noise():
     found = survey(view, BlurParams())
     energy = gradients.gradient_energy(luma(view), 2.5)
     assert found.largest_gradient**2 == pytest.approx(energy.max(), rel=1e-5)
-    second = cv2.filter2D(image, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
+    second = cv2.filter2D(image, -1, SECOND_DIFFERENCE)
     expected = np.median(np.abs(second)) / (6 * 0.6745)
     assert noise_sigma(found) == pytest.approx(expected, rel=0.05)
 
