@@ -13,10 +13,10 @@ import numpy as np
 from numba import types
 
 from stages.bokeh.aperture import TILE_PIECE, aim, lens_on, stretch
-from stages.bokeh.bands import BokehParams
+from stages.bokeh.bands import DEEPEST_LEVEL, BokehParams
 from stages.bokeh.cells import rise
 from stages.bokeh.checks import RenderInput
-from stages.bokeh.disk import FOCUS_PX, area_table, lattice_offsets, look_up_areas
+from stages.bokeh.disk import FOCUS_PX, NEVER, area_table, lattice_offsets, look_up_areas
 from stages.bokeh.enlarge import (
     BLOCK_SIZE,
     MARGIN,
@@ -27,7 +27,15 @@ from stages.bokeh.enlarge import (
     load_block,
     store_row,
 )
-from stages.bokeh.gather import COVERED, PLANES, gather_row, offsets_within, whole_blocks
+from stages.bokeh.gather import (
+    COVERED,
+    PLANES,
+    gather_row,
+    is_even,
+    offsets_within,
+    part_row,
+    whole_blocks,
+)
 from stages.bokeh.layers import CoarseLayers
 from stages.bokeh.sprites import draw_row
 from stages.kernels import f32, inline, kernel, reads, writes
@@ -77,11 +85,9 @@ def render_tiles(
     flat_image, flat_radius, flat_out = linear.reshape(-1), radius.reshape(-1), out.reshape(-1)
 
     def strip(y0: int, y1: int) -> None:
-        around = radius[max(y0 - halo, 0) : y1 + halo]
         _render_strip(
             flat_image, flat_radius, height, width, y0, y1, halo, *offsets, areas, bands,
-            around.min(axis=0), around.max(axis=0), np.abs(radius[y0:y1]).max(axis=0),
-            coarse.planes, coarse.table, *coarse.sprites, *lens, stack, flat_out,
+            coarse.planes, coarse.shapes, *coarse.sprites, *lens, stack, flat_out,
         )  # fmt: skip
 
     run_strips(strip, height, strip_rows=TILE_ROWS)
@@ -129,12 +135,12 @@ def _lay_under(front, row, layer, first, length, scale):  # type: ignore[no-unty
 
 @inline
 def _gather_band(  # type: ignore[no-untyped-def]
-    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
-    places, facts, areas, own, sums,
+    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count, even, order,
+    places, facts, areas, own, sums, limits,
 ):  # fmt: skip
     """Gather the cells of a layer at full resolution for a tile, and lay them under."""
-    one, cutting = np.float32(1), facts[4] > np.float32(0)
-    piece = u(TILE_PIECE) if cutting else length
+    zero, one, cutting = np.float32(0), np.float32(1), facts[4] > np.float32(0)
+    piece, width = u(TILE_PIECE) if cutting else length, u(ROW)
     scale = one
     for left in range(u(0), length, piece):
         if cutting:
@@ -142,31 +148,32 @@ def _gather_band(  # type: ignore[no-untyped-def]
             scale = aim(places, distances, count, one, facts, areas, middle, beside, own)
         for y in range(y1 - y0):
             base = (y + halo) * stride + halo + left
-            gather_row(cells, plane, base, steps, own, count, piece, u(ROW), sums)
-            _lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
+            limits[:] = zero
+            parted = not even and part_row(
+                cells, plane, base, steps, own, count, piece, width, sums, limits
+            )
+            for half in range(u(2)):
+                far = half ^ order
+                if far == u(1) or parted:
+                    gather_row(
+                        cells,
+                        plane,
+                        base,
+                        steps,
+                        own,
+                        count,
+                        piece,
+                        width,
+                        limits,
+                        far == u(1),
+                        sums,
+                    )
+                    _lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
 
 
 @inline
-def _lay_level(  # type: ignore[no-untyped-def]
-    front,
-    step,
-    y0,
-    y1,
-    x0,
-    length,
-    block,
-    other,
-    line,
-    sums,
-    sprites,
-    members,
-    start,
-    stop,
-    sides,
-    facts,
-    areas,
-):
-    """Double a block of a coarse layer up to full resolution, draw its sprites, lay it under."""
+def _double_up(block, other, step, line, sums):  # type: ignore[no-untyped-def]
+    """Double a block of a coarse layer up to half resolution; returns the block that holds it."""
     while step > u(2):
         cols = TILE_WIDTH // step
         for row in range(u(2 * TILE_ROWS) // step + u(2 * MARGIN)):
@@ -174,24 +181,45 @@ def _lay_level(  # type: ignore[no-untyped-def]
             store_row(sums, row, u(2) * cols + u(2 * MARGIN), other)
         block, other = other, block
         step >>= u(1)
+    return block
+
+
+@inline
+def _give_sprites(near, far, first, length):  # type: ignore[no-untyped-def]
+    """Let the further half of a layer have the sprites of the nearer where that is not parted."""
+    zero = np.float32(0)
+    for p in range(u(3)):
+        for x in range(u(p * u(ROW)) + first, u(p * u(ROW)) + first + length):
+            alone = near[u(3 * ROW) + x - p * u(ROW)] <= zero
+            far[x] += near[x] if alone else zero
+
+
+@inline
+def _lay_level(  # type: ignore[no-untyped-def]
+    front, order, parted, y0, y1, x0, length, near_block, far_block, line, near, far,
+    sprites, members, starts, k, sides, facts, areas,
+):  # fmt: skip
+    """Double both halves of a layer to full resolution, draw its sprites, lay them under."""
+    first, one = u(MARGIN), np.float32(1)
+    begin, middle, end = starts[k], starts[k + u(1)], starts[k + u(2)]
     for y in range(y1 - y0):
-        double_row(block, u(TILE_COLS // 2), y + u(MARGIN), line, sums)
+        double_row(far_block, u(TILE_COLS // 2), y + first, line, far)
         draw_row(
-            sprites,
-            members,
-            start,
-            stop,
-            sides,
-            facts,
-            areas,
-            y0 + y,
-            x0,
-            length,
-            u(MARGIN),
-            line,
-            sums,
-        )
-        _lay_under(front, y * TILE_WIDTH, sums, u(MARGIN), length, np.float32(1))
+            sprites, members, middle if parted else begin, end, sides, facts, areas, y0 + y, x0,
+            length, first, line, far,
+        )  # fmt: skip
+        if parted:
+            double_row(near_block, u(TILE_COLS // 2), y + first, line, near)
+            draw_row(
+                sprites, members, begin, middle, sides, facts, areas, y0 + y, x0,
+                length, first, line, near,
+            )  # fmt: skip
+            _give_sprites(near, far, first, length)
+        for half in range(u(2)):
+            if half ^ order == u(1):
+                _lay_under(front, y * TILE_WIDTH, far, first, length, one)
+            elif parted:
+                _lay_under(front, y * TILE_WIDTH, near, first, length, one)
 
 
 @inline
@@ -235,25 +263,49 @@ def _copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def
 
 
 @inline
-def _extreme(columns, first, stop, sign):  # type: ignore[no-untyped-def]
-    """Largest (sign 1) or smallest (sign -1) of some columns' extremes."""
-    found = sign * columns[first]
-    for x in range(first, stop):
-        found = max(found, sign * columns[x])
-    return sign * found
+def _radii_within(radius, height, width, y0, y1, x0, x1, start, end, lows, highs):  # type: ignore[no-untyped-def]
+    """Least and largest of the radii between two, exclusive, in part of a picture.
+
+    `lows` and `highs` are scratch: extremes of columns are vector code, those of an array not.
+    """
+    zero, never = np.float32(0), np.float32(NEVER)
+    lows[: x1 - x0], highs[: x1 - x0] = never, zero
+    for y in range(y0, y1):
+        for x in range(x1 - x0):
+            r = radius[y * width + x0 + x]
+            inside = (r > start) & (r < end)
+            lows[x] = min(lows[x], r if inside else never)
+            highs[x] = max(highs[x], r if inside else zero)
+    low, high = never, zero
+    for x in range(x1 - x0):
+        low, high = min(low, lows[x]), max(high, highs[x])
+    return low, high
+
+
+@inline
+def _in_focus(radius, width, y0, y1, x0, x1, highs):  # type: ignore[no-untyped-def]
+    """Whether a part of a picture is in focus altogether."""
+    highs[: x1 - x0] = np.float32(0)
+    for y in range(y0, y1):
+        for x in range(x1 - x0):
+            highs[x] = max(highs[x], abs(radius[y * width + x0 + x]))
+    most = np.float32(0)
+    for x in range(x1 - x0):
+        most = max(most, highs[x])
+    return most <= np.float32(FOCUS_PX)
 
 
 @kernel(
     reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, reads(u64, 1), reads(f32, 1),
-    reads(f32, 2), reads(f32, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), reads(f32, 1),
-    reads(f32, 1), reads(u64, 2), reads(f32, 2), reads(u64, 1), reads(u64, 1), reads(f32, 2),
-    reads(f32, 1), reads(f32, 1), u64, writes(f32, 1),
+    reads(f32, 2), reads(f32, 1), reads(f32, 2),
+    types.UniTuple(reads(f32, 1), DEEPEST_LEVEL), reads(u64, 2), reads(f32, 2), reads(u64, 1),
+    reads(u64, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), u64, writes(f32, 1),
 )  # fmt: skip
 def _render_strip(  # type: ignore[no-untyped-def]
-    image, radius, height, width, y0, y1, halo, steps, distances, places, areas, bands, lows, highs,
-    own, planes, levels, sprites, starts, members, sides, facts, left_areas, stack, out,
+    image, radius, height, width, y0, y1, halo, steps, distances, places, areas, bands,
+    planes, levels, sprites, starts, members, sides, facts, left_areas, stack, out,
 ):  # fmt: skip
-    """One row of tiles; `lows`, `highs` and `own` are extremes of the radius by column."""
+    """One row of tiles."""
     stride = u(TILE_COLS) + u(2) * halo
     plane = stride * (u(TILE_ROWS) + u(2) * halo)
     cells = np.empty(u(PLANES) * plane, np.float32)
@@ -261,48 +313,58 @@ def _render_strip(  # type: ignore[no-untyped-def]
     front = np.empty(COVERED * TILE_ROWS * TILE_COLS, np.float32)
     block = np.empty(COVERED * BLOCK_SIZE, np.float32)
     other = np.empty(COVERED * BLOCK_SIZE, np.float32)
-    line = np.empty(max(stride, u(ROW)), np.float32)
-    own_distances, one = distances.copy(), np.float32(1)
-    last = u(1) + u(levels.shape[0])
+    near, spare = np.empty_like(block), np.empty_like(block)
+    far_sums = np.empty_like(sums)
+    line, limits = np.empty(max(stride, u(ROW)), np.float32), np.empty(stride, np.float32)
+    own_distances, one, half = distances.copy(), np.float32(1), np.float32(0.5)
+    last, order = u(1) + u(levels.shape[0]), u(1) if stack == u(IN_FRONT) else u(0)
+    top, bottom = y0 - min(halo, y0), min(y1 + halo, height)
     tile = y0 // u(TILE_ROWS) * ((width + TILE_WIDTH - u(1)) // TILE_WIDTH)
     for x0 in range(u(0), width, TILE_WIDTH):
         wanted = min(TILE_WIDTH, width - x0)
         length = whole_blocks(wanted)
-        if stack == u(WITH_FOCUS) and _extreme(own, x0, x0 + wanted, one) <= np.float32(FOCUS_PX):
+        if stack == u(WITH_FOCUS) and _in_focus(radius, width, y0, y1, x0, x0 + wanted, line):
             _copy(image, y0, y1, width, x0, wanted, out)
             continue
         front[:] = np.float32(0)
         left, right = x0 - min(halo, x0), min(x0 + wanted + halo, width)
-        low = _extreme(lows, left, right, -one)
-        high = _extreme(highs, left, right, one)
         for turn in range(last + u(1)):
             layer = last - turn if stack == u(IN_FRONT) else turn
             if layer < u(2):
-                limits = bands[layer]
-                ending = limits[2] + one / limits[3]
-                if low >= ending or high <= limits[0]:
+                band = bands[layer]
+                least, most = _radii_within(
+                    radius, height, width, top, bottom, left, right,
+                    band[0], band[2] + one / band[3], line, limits,
+                )  # fmt: skip
+                if most == np.float32(0):
                     continue
                 _fill(
-                    image, radius, height, width, y0, x0, halo, limits, areas, line,
+                    image, radius, height, width, y0, x0, halo, band, areas, line,
                     cells, plane, stride,
                 )  # fmt: skip
-                count = offsets_within(distances, min(high, ending) + np.float32(0.5))
+                count = offsets_within(distances, most + half)
+                even = is_even(least + half, most + half)
                 _gather_band(
                     front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
-                    places, facts, left_areas, own_distances, sums,
+                    even, order, places, facts, left_areas, own_distances, sums, limits,
                 )  # fmt: skip
                 continue
             level = layer - u(2)
             step = u(2 << level)
-            if load_block(
-                planes, levels[level, 0], levels[level, 1], levels[level, 2],
-                y0 // step, x0 // step, u(TILE_ROWS) // step, TILE_WIDTH // step, block,
-            ):  # fmt: skip
-                k = (tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level
-                _lay_level(
-                    front, step, y0, y1, x0, length, block, other, line, sums,
-                    sprites, members, starts[k], starts[k + u(1)], sides, facts, left_areas,
-                )  # fmt: skip
+            rows, cols = levels[level, 0], levels[level, 1]
+            y, x, high, wide = y0 // step, x0 // step, u(TILE_ROWS) // step, TILE_WIDTH // step
+            further = u(COVERED) * rows * cols
+            if not load_block(planes[level], further, rows, cols, y, x, high, wide, block):
+                continue
+            far_block = _double_up(block, other, step, line, sums)
+            parted = load_block(planes[level], u(0), rows, cols, y, x, high, wide, near)
+            near_block = _double_up(near, spare, step, line, sums) if parted else near
+            _lay_level(
+                front, order, parted, y0, y1, x0, length, near_block, far_block, line, sums,
+                far_sums, sprites, members, starts,
+                ((tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level) * u(2),
+                sides, facts, left_areas,
+            )  # fmt: skip
         for y in range(y1 - y0):
             pixel, row = (y0 + y) * width + x0, y * TILE_WIDTH
             if stack == u(IN_FRONT):
