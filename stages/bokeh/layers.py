@@ -150,25 +150,9 @@ def _reach_of_blocks(cells: Cells) -> tuple[Array, Array]:
     writes(f32, 2), writes(f32, 1),
 )  # fmt: skip
 def _gather_cells(  # type: ignore[no-untyped-def]
-    cells,
-    plane,
-    stride,
-    first,
-    rows,
-    cols,
-    steps,
-    distances,
-    places,
-    low,
-    high,
-    sides,
-    facts,
-    areas,
-    y0,
-    y1,
-    limits,
-    out,
-):
+    cells, plane, stride, first, rows, cols, steps, distances, places, low, high, sides, facts,
+    areas, y0, y1, limits, out,
+):  # fmt: skip
     """One strip of blocks: sum each block over the offsets that its reach calls for."""
     sums, line = np.empty(COVERED * BLOCK_COLS, np.float32), np.zeros(BLOCK_COLS, np.float32)
     own, scale, slope = distances.copy(), np.float32(1), np.float32(EDGE_SLOPE)

@@ -16,6 +16,15 @@ from stages.bokeh.aperture import TILE_PIECE, aim, lens_on, stretch
 from stages.bokeh.bands import DEEPEST_LEVEL, BokehParams
 from stages.bokeh.cells import rise
 from stages.bokeh.checks import RenderInput
+from stages.bokeh.compose import (
+    IN_FRONT,
+    WITH_FOCUS,
+    copy,
+    finish,
+    give_sprites,
+    lay_over,
+    lay_under,
+)
 from stages.bokeh.disk import FOCUS_PX, NEVER, area_table, lattice_offsets, look_up_areas
 from stages.bokeh.enlarge import (
     BLOCK_SIZE,
@@ -41,12 +50,6 @@ from stages.bokeh.sprites import draw_row
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
-
-FOCUS_FADE_PX = np.float32(0.05)  # the kernel is the identity at FOCUS_PX: a short fade suffices
-LEAST_COVERAGE = np.float32(1e-12)  # divisor of an empty layer
-NOTHING = np.float32(1e-9)  # coverage below this means that no layer reaches a pixel
-
-WITH_FOCUS, WITHOUT_FOCUS, IN_FRONT = range(3)  # stacks of layers
 
 u64 = types.uint64
 u = np.uint64
@@ -119,21 +122,6 @@ def _fill(image, radius, height, width, y0, x0, halo, band, areas, line, cells, 
 
 
 @inline
-def _lay_under(front, row, layer, first, length, scale):  # type: ignore[no-untyped-def]
-    """Lay one row of a layer under what is there: it takes what coverage is left."""
-    tile = u(TILE_ROWS * TILE_COLS)
-    for x in range(length):
-        coverage = scale * layer[u(3 * ROW) + first + x]
-        covered = front[u(3) * tile + row + x]
-        taken = min(coverage, np.float32(1) - covered)
-        part = scale * taken / max(coverage, LEAST_COVERAGE)
-        front[row + x] += part * layer[first + x]
-        front[tile + row + x] += part * layer[u(ROW) + first + x]
-        front[u(2) * tile + row + x] += part * layer[u(2 * ROW) + first + x]
-        front[u(3) * tile + row + x] = covered + taken
-
-
-@inline
 def _gather_band(  # type: ignore[no-untyped-def]
     front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count, even, order,
     places, facts, areas, own, sums, limits,
@@ -168,7 +156,7 @@ def _gather_band(  # type: ignore[no-untyped-def]
                         far == u(1),
                         sums,
                     )
-                    _lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
+                    lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
 
 
 @inline
@@ -182,16 +170,6 @@ def _double_up(block, other, step, line, sums):  # type: ignore[no-untyped-def]
         block, other = other, block
         step >>= u(1)
     return block
-
-
-@inline
-def _give_sprites(near, far, first, length):  # type: ignore[no-untyped-def]
-    """Let the further half of a layer have the sprites of the nearer where that is not parted."""
-    zero = np.float32(0)
-    for p in range(u(3)):
-        for x in range(u(p * u(ROW)) + first, u(p * u(ROW)) + first + length):
-            alone = near[u(3 * ROW) + x - p * u(ROW)] <= zero
-            far[x] += near[x] if alone else zero
 
 
 @inline
@@ -214,52 +192,12 @@ def _lay_level(  # type: ignore[no-untyped-def]
                 sprites, members, begin, middle, sides, facts, areas, y0 + y, x0,
                 length, first, line, near,
             )  # fmt: skip
-            _give_sprites(near, far, first, length)
+            give_sprites(near, far, first, length)
         for half in range(u(2)):
             if half ^ order == u(1):
-                _lay_under(front, y * TILE_WIDTH, far, first, length, one)
+                lay_under(front, y * TILE_WIDTH, far, first, length, one)
             elif parted:
-                _lay_under(front, y * TILE_WIDTH, near, first, length, one)
-
-
-@inline
-def _finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
-    """Divide by coverage and put what is in focus on top."""
-    green, blue = u(TILE_ROWS * TILE_COLS) + row, u(2 * TILE_ROWS * TILE_COLS) + row
-    coverage = u(3 * TILE_ROWS * TILE_COLS) + row
-    zero, one = np.float32(0), np.float32(1)
-    for x in range(length):
-        covered = front[coverage + x]
-        beyond = abs(radius[pixel + x]) - np.float32(FOCUS_PX)
-        fade = min(max(beyond / FOCUS_FADE_PX, zero), one)
-        sharp = one - fade * fade * (np.float32(3) - np.float32(2) * fade)
-        sharp = sharp if stack == u(WITH_FOCUS) else zero
-        sharp = sharp if covered > NOTHING else one
-        part = (one - sharp) / max(covered, NOTHING)
-        k = u(3) * (pixel + x)
-        out[k] = sharp * image[k] + part * front[row + x]
-        out[k + u(1)] = sharp * image[k + u(1)] + part * front[green + x]
-        out[k + u(2)] = sharp * image[k + u(2)] + part * front[blue + x]
-
-
-@inline
-def _lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
-    """Lay a stack that is in front of the picture over it."""
-    tile = u(TILE_ROWS * TILE_COLS)
-    for x in range(length):
-        seen = np.float32(1) - front[u(3) * tile + row + x]
-        k = u(3) * (pixel + x)
-        out[k] = front[row + x] + seen * out[k]
-        out[k + u(1)] = front[tile + row + x] + seen * out[k + u(1)]
-        out[k + u(2)] = front[u(2) * tile + row + x] + seen * out[k + u(2)]
-
-
-@inline
-def _copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
-    """Copy a tile of the picture."""
-    for y in range(y0, y1):
-        for k in range(u(3) * (y * width + x0), u(3) * (y * width + x0 + length)):
-            out[k] = image[k]
+                lay_under(front, y * TILE_WIDTH, near, first, length, one)
 
 
 @inline
@@ -280,6 +218,27 @@ def _radii_within(radius, height, width, y0, y1, x0, x1, start, end, lows, highs
     for x in range(x1 - x0):
         low, high = min(low, lows[x]), max(high, highs[x])
     return low, high
+
+
+@inline
+def _lay_band(  # type: ignore[no-untyped-def]
+    front, image, radius, height, width, y0, y1, x0, wanted, halo, band, order, cells, plane,
+    stride, steps, distances, places, areas, facts, left_areas, own, line, sums, limits,
+):  # fmt: skip
+    """Build the cells of a layer at full resolution for a tile, gather them and lay them under."""
+    half, one = np.float32(0.5), np.float32(1)
+    least, most = _radii_within(
+        radius, height, width, y0 - min(halo, y0), min(y1 + halo, height),
+        x0 - min(halo, x0), min(x0 + wanted + halo, width),
+        band[0], band[2] + one / band[3], line, limits,
+    )  # fmt: skip
+    if most > np.float32(0):
+        _fill(image, radius, height, width, y0, x0, halo, band, areas, line, cells, plane, stride)
+        _gather_band(
+            front, cells, plane, stride, halo, y0, y1, x0, whole_blocks(wanted), steps, distances,
+            offsets_within(distances, most + half), is_even(least + half, most + half), order,
+            places, facts, left_areas, own, sums, limits,
+        )  # fmt: skip
 
 
 @inline
@@ -316,37 +275,23 @@ def _render_strip(  # type: ignore[no-untyped-def]
     near, spare = np.empty_like(block), np.empty_like(block)
     far_sums = np.empty_like(sums)
     line, limits = np.empty(max(stride, u(ROW)), np.float32), np.empty(stride, np.float32)
-    own_distances, one, half = distances.copy(), np.float32(1), np.float32(0.5)
+    own_distances = distances.copy()
     last, order = u(1) + u(levels.shape[0]), u(1) if stack == u(IN_FRONT) else u(0)
-    top, bottom = y0 - min(halo, y0), min(y1 + halo, height)
     tile = y0 // u(TILE_ROWS) * ((width + TILE_WIDTH - u(1)) // TILE_WIDTH)
     for x0 in range(u(0), width, TILE_WIDTH):
         wanted = min(TILE_WIDTH, width - x0)
         length = whole_blocks(wanted)
         if stack == u(WITH_FOCUS) and _in_focus(radius, width, y0, y1, x0, x0 + wanted, line):
-            _copy(image, y0, y1, width, x0, wanted, out)
+            copy(image, y0, y1, width, x0, wanted, out)
             continue
         front[:] = np.float32(0)
-        left, right = x0 - min(halo, x0), min(x0 + wanted + halo, width)
         for turn in range(last + u(1)):
             layer = last - turn if stack == u(IN_FRONT) else turn
             if layer < u(2):
-                band = bands[layer]
-                least, most = _radii_within(
-                    radius, height, width, top, bottom, left, right,
-                    band[0], band[2] + one / band[3], line, limits,
-                )  # fmt: skip
-                if most == np.float32(0):
-                    continue
-                _fill(
-                    image, radius, height, width, y0, x0, halo, band, areas, line,
-                    cells, plane, stride,
-                )  # fmt: skip
-                count = offsets_within(distances, most + half)
-                even = is_even(least + half, most + half)
-                _gather_band(
-                    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
-                    even, order, places, facts, left_areas, own_distances, sums, limits,
+                _lay_band(
+                    front, image, radius, height, width, y0, y1, x0, wanted, halo, bands[layer],
+                    order, cells, plane, stride, steps, distances, places, areas, facts,
+                    left_areas, own_distances, line, sums, limits,
                 )  # fmt: skip
                 continue
             level = layer - u(2)
@@ -368,6 +313,6 @@ def _render_strip(  # type: ignore[no-untyped-def]
         for y in range(y1 - y0):
             pixel, row = (y0 + y) * width + x0, y * TILE_WIDTH
             if stack == u(IN_FRONT):
-                _lay_over(front, row, pixel, wanted, out)
+                lay_over(front, row, pixel, wanted, out)
             else:
-                _finish(front, row, image, radius, pixel, wanted, stack, out)
+                finish(front, row, image, radius, pixel, wanted, stack, out)
