@@ -125,16 +125,19 @@ def night(largest_px: float, shape: tuple[int, int] = SHAPE, seed: int = 1) -> K
     return flower(largest_px, shape, night=True, seed=seed)
 
 
-def motorcycle(largest_px: float) -> KnownScene:
-    """Middlebury 2014 Motorcycle at quarter size, focused on what is nearest."""
+def motorcycle(largest_px: float, every: int = 1) -> KnownScene:
+    """Middlebury 2014 Motorcycle at quarter size, focused on what is nearest.
+
+    The truth is made for one of `every` bands of rows; it is not a number elsewhere.
+    """
     from skimage import data
 
     left, _, disparity = data.stereo_motorcycle()
-    return _stereo(left, disparity, np.isfinite(disparity) & (disparity > 0), largest_px)
+    return _stereo(left, disparity, np.isfinite(disparity) & (disparity > 0), largest_px, every)
 
 
-def aloe(largest_px: float, folder: Path = SHARED_DATA) -> KnownScene:
-    """Middlebury 2006 Aloe at half size, focused on what is nearest.
+def aloe(largest_px: float, every: int = 1, folder: Path = SHARED_DATA) -> KnownScene:
+    """Middlebury 2006 Aloe at half size, focused on what is nearest; see `motorcycle`.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def aloe(largest_px: float, folder: Path = SHARED_DATA) -> KnownScene:
     picture = cv2.imread(str(paths[0]))[..., ::-1]
     disparity = cv2.imread(str(paths[1]), cv2.IMREAD_UNCHANGED)
     half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return _stereo(half, disparity[::2, ::2] / 2, disparity[::2, ::2] > 0, largest_px)
+    return _stereo(half, disparity[::2, ::2] / 2, disparity[::2, ::2] > 0, largest_px, every)
 
 
 def _stereo(
@@ -156,6 +159,7 @@ def _stereo(
     disparity: npt.NDArray[np.floating],
     known: npt.NDArray[np.bool_],
     largest_px: float,
+    every: int,
 ) -> KnownScene:
     """Fill unknown disparity from the nearest known, smooth its steps, focus on the nearest."""
     from scipy import ndimage
@@ -166,12 +170,13 @@ def _stereo(
     radius = largest_px * np.clip((near - filled) / (near - far), 0, 1)
     radius = np.where(radius <= FOCUS_PX, 0, radius).astype(np.float32)
     linear = linearise(np.ascontiguousarray(picture))
-    return KnownScene(linear, radius, lens_blur(linear, sigma_of_radius(radius)), None)
+    truth = lens_blur(linear, sigma_of_radius(radius), every=every)
+    return KnownScene(linear, radius, truth, None)
 
 
-SCENES: dict[str, Callable[[float], KnownScene]] = {
-    "day": day,
-    "night": night,
+SCENES: dict[str, Callable[[float, int], KnownScene]] = {
+    "day": lambda largest_px, every: day(largest_px),  # its truth is quick
+    "night": lambda largest_px, every: night(largest_px),
     "motorcycle": motorcycle,
     "aloe": aloe,
 }

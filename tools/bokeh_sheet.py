@@ -82,7 +82,7 @@ def main() -> None:
     rows = []
     for name, make in SCENES.items():
         try:
-            rows.append(row_of(name, make(given.radius)))
+            rows.append(row_of(name, make(given.radius, 1)))
         except FileNotFoundError as error:
             print(f"missing: {error}", file=sys.stderr)
     sheet = np.vstack([*rows, shapes()])
