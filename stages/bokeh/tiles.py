@@ -131,10 +131,10 @@ def _gather_band(  # type: ignore[no-untyped-def]
     piece, width = u(TILE_PIECE) if cutting else length, u(ROW)
     scale = one
     for left in range(u(0), length, piece):
-        if cutting:
-            middle, beside = y0 + u(TILE_ROWS // 2), x0 + left + u(TILE_PIECE // 2)
-            scale = aim(places, distances, count, one, facts, areas, middle, beside, own)
         for y in range(y1 - y0):
+            if cutting and y % piece == u(0):
+                middle, beside = y0 + y + (piece >> u(1)), x0 + left + (piece >> u(1))
+                scale = aim(places, distances, count, one, facts, areas, middle, beside, own)
             base = (y + halo) * stride + halo + left
             limits[:] = zero
             parted = not even and part_row(
