@@ -1,13 +1,15 @@
 """Layers over one another: how a tile comes together, row by row.
 
-`front` holds a tile in four planes (light times coverage, and coverage), from the nearest layer
-back. Coverage adds up and is clamped at 1, since the layers of one surface abut and do not overlap.
+Sprites are drawn into the rows of their layer. `front` holds a tile in four planes (light times
+coverage, and coverage), from the nearest layer back. Coverage adds up and is clamped at 1, since
+the layers of one surface abut and do not overlap.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from stages.bokeh.aperture import area_left, cut, gauge
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.enlarge import ROW, TILE_COLS, TILE_ROWS
 from stages.kernels import inline
@@ -88,3 +90,48 @@ def copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
     for y in range(y0, y1):
         for k in range(u(3) * (y * width + x0), u(3) * (y * width + x0 + length)):
             out[k] = image[k]
+
+
+@inline
+def draw_row(  # type: ignore[no-untyped-def]
+    table, members, start, stop, sides, facts, areas, y, x0, length, margin, line, sums
+):
+    """Add one row of the disks of a tile to the colours of its layer, from `margin` on.
+
+    `line` is scratch of at least `length`.
+    """
+    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
+    left, right = np.float32(x0), np.float32(x0 + length)
+    for k in range(start, stop):
+        s = members[k]
+        down, middle, slope = np.float32(y) - table[s, 0], table[s, 1], table[s, 3]
+        reach = table[s, 2] + half / slope
+        chord = facts[1] * facts[1] * reach * reach - down * down
+        if chord <= zero:
+            continue
+        chord = np.sqrt(chord)
+        begin = max(np.ceil(middle - chord), left)
+        end = min(np.floor(middle + chord) + one, right)
+        if end <= begin:
+            continue
+        at = margin + u(begin - left)
+        red, green, blue = table[s, 4], table[s, 5], table[s, 6]
+        below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
+        scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
+        # Distances first: loops of their own let the common case, the disk, be vector code.
+        shaped = sides.shape[0] > 0 or facts[4] > zero
+        for x in range(u(end - begin)):
+            across = begin + np.float32(x) - middle
+            line[x] = np.sqrt(down * down + across * across)
+        if shaped:
+            for x in range(u(end - begin)):
+                across = begin + np.float32(x) - middle
+                distance = gauge(down, across, sides, facts[0])
+                if facts[4] > zero:
+                    distance = max(distance, cut(down, across, facts, below, beside))
+                line[x] = distance
+        for x in range(u(end - begin)):
+            weight = scale * min(max(slope * (reach - line[x]), zero), one)
+            sums[at + x] += weight * red
+            sums[u(ROW) + at + x] += weight * green
+            sums[u(2 * ROW) + at + x] += weight * blue

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from stages.bokeh.aperture import area_left, cut, gauge, stretch
+from stages.bokeh.aperture import stretch
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import LEAST, block_of_pixels, rise
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
-from stages.bokeh.enlarge import ROW, TILE_COLS, TILE_ROWS
+from stages.bokeh.enlarge import TILE_COLS, TILE_ROWS
 from stages.grid import Grid, mix
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
@@ -87,13 +87,14 @@ def take_sprites(picture: RenderInput, params: BokehParams) -> tuple[Array, Arra
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
     flat = linear.reshape(-1), radius.reshape(-1), height, width
     run_strips(lambda y0, y1: _survey(*flat, *begin, y0, y1, bright, covered, disks), len(bright))
-    base = _opening(bright)
+    base, excess = _opening(bright), np.empty(shape, np.float32)
+    run_strips(lambda y0, y1: _sum_around(bright, base, covered, y0, y1, excess), len(bright))
     blocks, budget = -(-shape[1] // BLOCK_CELLS), COST_PER_PX * 4 * BLOCK_CELLS**2
     areas, stays = area_table(LATTICE_PX), np.ones(shape, np.float32)
 
     def strip(y0: int, y1: int) -> Array:
         counts, limits = np.zeros(blocks, u), np.empty((blocks, 2), np.float32)
-        found = bright, base, covered, disks
+        found = bright, base, excess, disks
         _count(*found, y0, y1, params.highlight_contrast, budget, counts, limits)
         table = np.empty((int(counts.sum()), FIELDS), np.float32)
         if len(table):
@@ -178,19 +179,31 @@ def _survey(image, radius, height, width, start, slope, y0, y1, bright, weights,
             weights[y, x], disks[y, x] = covered, disk
 
 
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, writes(f32, 2))
+def _sum_around(bright, base, covered, y0, y1, out):  # type: ignore[no-untyped-def]
+    """Light by which each 3 x 3 cells outshine their neighbourhood."""
+    zero, height, width = np.float32(0), u(bright.shape[0]), u(bright.shape[1])
+    line = np.zeros(width + u(2), np.float32)
+    for y in range(y0, y1):
+        line[:] = zero
+        first = y - u(min(y, u(1)))
+        for j in range(first, min(y + u(2), height)):
+            for x in range(width):
+                known = bright[j, x] != NO_LIGHT
+                light = covered[j, x] * (bright[j, x] - base[j, x])
+                line[x + u(1)] += light if known else zero
+        for x in range(width):
+            out[y, x] = line[x] + line[x + u(1)] + line[x + u(2)]
+
+
 @inline
-def _sprites_of(bright, base, covered, disks, y, x, contrast, split):  # type: ignore[no-untyped-def]
+def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ignore[no-untyped-def]
     """How many sprites a cell makes: as many as its excess of light, once spread, calls for."""
     own, around = bright[y, x], base[y, x]
     if own == NO_LIGHT or not own > LEAST_EXCESS * around:
         return u(0)
-    excess = np.float32(0)
-    for j in range(max(y, u(1)) - u(1), min(y + u(2), u(bright.shape[0]))):
-        for i in range(max(x, u(1)) - u(1), min(x + u(2), u(bright.shape[1]))):
-            if bright[j, i] != NO_LIGHT:
-                excess += covered[j, i] * (bright[j, i] - base[j, i])
     spread = np.float32(np.pi) * (disks[y, x] * disks[y, x] + EDGE_AREA)
-    shown = excess / (contrast * (around + DARKNESS) * spread)
+    shown = excess[y, x] / (contrast * (around + DARKNESS) * spread)
     if shown > split:
         return u(4)
     return u(1) if shown > np.float32(1) else u(0)
@@ -200,7 +213,7 @@ def _sprites_of(bright, base, covered, disks, y, x, contrast, split):  # type: i
     reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, f32, f32, writes(u64, 1),
     writes(f32, 2),
 )  # fmt: skip
-def _count(bright, base, covered, disks, y0, y1, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
+def _count(bright, base, excess, disks, y0, y1, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
     """Number of sprites of each block of a strip, and its limits (contrast, split) for them.
 
     A block beyond its budget first draws one disk a cell, and then none for the fainter cells.
@@ -213,7 +226,7 @@ def _count(bright, base, covered, disks, y0, y1, contrast, budget, counts, limit
             cost, count = np.float32(0), u(0)
             for y in range(y0, y1):
                 for x in range(x0, x1):
-                    made = _sprites_of(bright, base, covered, disks, y, x, asked, split)
+                    made = _sprites_of(bright, base, excess, disks, y, x, asked, split)
                     if made > u(0):
                         disk = disks[y, x]
                         cost += np.float32(made) * np.float32(np.pi) * disk * disk
@@ -264,7 +277,7 @@ def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  
     reads(f32, 2), u64, u64, reads(f32, 2), reads(f32, 1), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _take(  # type: ignore[no-untyped-def]
-    image, radius, height, width, begin, slope, bright, base, weights, disks, y0, y1, limits,
+    image, radius, height, width, begin, slope, bright, base, excess, disks, y0, y1, limits,
     areas, table, stays,
 ):  # fmt: skip
     """Move what stands out in a strip to a table."""
@@ -273,7 +286,7 @@ def _take(  # type: ignore[no-untyped-def]
         for x in range(u(bright.shape[1])):
             block = x // u(BLOCK_CELLS)
             made = _sprites_of(
-                bright, base, weights, disks, y, x, limits[block, 0], limits[block, 1]
+                bright, base, excess, disks, y, x, limits[block, 0], limits[block, 1]
             )
             if made == u(0):
                 continue
@@ -294,48 +307,3 @@ def _take(  # type: ignore[no-untyped-def]
                 table[s, 2] = disk
                 table[s, 4], table[s, 5], table[s, 6] = light * red, light * green, light * blue
             n += made
-
-
-@inline
-def draw_row(  # type: ignore[no-untyped-def]
-    table, members, start, stop, sides, facts, areas, y, x0, length, margin, line, sums
-):
-    """Add one row of the disks of a tile to the colours of its layer, from `margin` on.
-
-    `line` is scratch of at least `length`.
-    """
-    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
-    left, right = np.float32(x0), np.float32(x0 + length)
-    for k in range(start, stop):
-        s = members[k]
-        down, middle, slope = np.float32(y) - table[s, 0], table[s, 1], table[s, 3]
-        reach = table[s, 2] + half / slope
-        chord = facts[1] * facts[1] * reach * reach - down * down
-        if chord <= zero:
-            continue
-        chord = np.sqrt(chord)
-        begin = max(np.ceil(middle - chord), left)
-        end = min(np.floor(middle + chord) + one, right)
-        if end <= begin:
-            continue
-        at = margin + u(begin - left)
-        red, green, blue = table[s, 4], table[s, 5], table[s, 6]
-        below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
-        scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
-        # Distances first: loops of their own let the common case, the disk, be vector code.
-        shaped = sides.shape[0] > 0 or facts[4] > zero
-        for x in range(u(end - begin)):
-            across = begin + np.float32(x) - middle
-            line[x] = np.sqrt(down * down + across * across)
-        if shaped:
-            for x in range(u(end - begin)):
-                across = begin + np.float32(x) - middle
-                distance = gauge(down, across, sides, facts[0])
-                if facts[4] > zero:
-                    distance = max(distance, cut(down, across, facts, below, beside))
-                line[x] = distance
-        for x in range(u(end - begin)):
-            weight = scale * min(max(slope * (reach - line[x]), zero), one)
-            sums[at + x] += weight * red
-            sums[u(ROW) + at + x] += weight * green
-            sums[u(2 * ROW) + at + x] += weight * blue

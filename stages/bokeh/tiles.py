@@ -20,6 +20,7 @@ from stages.bokeh.compose import (
     IN_FRONT,
     WITH_FOCUS,
     copy,
+    draw_row,
     finish,
     give_sprites,
     lay_over,
@@ -46,7 +47,6 @@ from stages.bokeh.gather import (
     whole_blocks,
 )
 from stages.bokeh.layers import CoarseLayers
-from stages.bokeh.sprites import draw_row
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -160,44 +160,39 @@ def _gather_band(  # type: ignore[no-untyped-def]
 
 
 @inline
-def _double_up(block, other, step, line, sums):  # type: ignore[no-untyped-def]
-    """Double a block of a coarse layer up to half resolution; returns the block that holds it."""
+def _double_up(blocks, step, line, sums):  # type: ignore[no-untyped-def]
+    """Double a block of a coarse layer up to half resolution, to and fro between two buffers."""
+    k = u(0)
     while step > u(2):
         cols = TILE_WIDTH // step
         for row in range(u(2 * TILE_ROWS) // step + u(2 * MARGIN)):
-            double_row(block, cols, row, line, sums)
-            store_row(sums, row, u(2) * cols + u(2 * MARGIN), other)
-        block, other = other, block
+            double_row(blocks[k], cols, row, line, sums)
+            store_row(sums, row, u(2) * cols + u(2 * MARGIN), blocks[k ^ u(1)])
+        k ^= u(1)
         step >>= u(1)
-    return block
 
 
 @inline
 def _lay_level(  # type: ignore[no-untyped-def]
-    front, order, parted, y0, y1, x0, length, near_block, far_block, line, near, far,
-    sprites, members, starts, k, sides, facts, areas,
+    front, order, parted, y0, y1, x0, length, blocks, buffer, line, sums, sprites, members, starts,
+    k, sides, facts, areas,
 ):  # fmt: skip
     """Double both halves of a layer to full resolution, draw its sprites, lay them under."""
     first, one = u(MARGIN), np.float32(1)
-    begin, middle, end = starts[k], starts[k + u(1)], starts[k + u(2)]
     for y in range(y1 - y0):
-        double_row(far_block, u(TILE_COLS // 2), y + first, line, far)
-        draw_row(
-            sprites, members, middle if parted else begin, end, sides, facts, areas, y0 + y, x0,
-            length, first, line, far,
-        )  # fmt: skip
-        if parted:
-            double_row(near_block, u(TILE_COLS // 2), y + first, line, near)
+        for half in range(u(0) if parted else u(1), u(2)):
+            double_row(blocks[half, buffer], u(TILE_COLS // 2), y + first, line, sums[half])
+            begin = starts[k + half] if parted else starts[k]
             draw_row(
-                sprites, members, begin, middle, sides, facts, areas, y0 + y, x0,
-                length, first, line, near,
+                sprites, members, begin, starts[k + half + u(1)], sides, facts, areas, y0 + y, x0,
+                length, first, line, sums[half],
             )  # fmt: skip
-            give_sprites(near, far, first, length)
-        for half in range(u(2)):
-            if half ^ order == u(1):
-                lay_under(front, y * TILE_WIDTH, far, first, length, one)
-            elif parted:
-                lay_under(front, y * TILE_WIDTH, near, first, length, one)
+        if parted:
+            give_sprites(sums[0], sums[1], first, length)
+        for turn in range(u(2)):
+            half = turn ^ order
+            if half == u(1) or parted:
+                lay_under(front, y * TILE_WIDTH, sums[half], first, length, one)
 
 
 @inline
@@ -268,12 +263,10 @@ def _render_strip(  # type: ignore[no-untyped-def]
     stride = u(TILE_COLS) + u(2) * halo
     plane = stride * (u(TILE_ROWS) + u(2) * halo)
     cells = np.empty(u(PLANES) * plane, np.float32)
-    sums = np.empty(COVERED * ROW, np.float32)
+    sums = np.empty((2, COVERED * ROW), np.float32)
     front = np.empty(COVERED * TILE_ROWS * TILE_COLS, np.float32)
-    block = np.empty(COVERED * BLOCK_SIZE, np.float32)
-    other = np.empty(COVERED * BLOCK_SIZE, np.float32)
-    near, spare = np.empty_like(block), np.empty_like(block)
-    far_sums = np.empty_like(sums)
+    blocks = np.empty((2, 2, COVERED * BLOCK_SIZE), np.float32)
+    known = np.zeros(2, np.bool_)
     line, limits = np.empty(max(stride, u(ROW)), np.float32), np.empty(stride, np.float32)
     own_distances = distances.copy()
     last, order = u(1) + u(levels.shape[0]), u(1) if stack == u(IN_FRONT) else u(0)
@@ -291,25 +284,27 @@ def _render_strip(  # type: ignore[no-untyped-def]
                 _lay_band(
                     front, image, radius, height, width, y0, y1, x0, wanted, halo, bands[layer],
                     order, cells, plane, stride, steps, distances, places, areas, facts,
-                    left_areas, own_distances, line, sums, limits,
+                    left_areas, own_distances, line, sums[0], limits,
                 )  # fmt: skip
                 continue
             level = layer - u(2)
             step = u(2 << level)
             rows, cols = levels[level, 0], levels[level, 1]
             y, x, high, wide = y0 // step, x0 // step, u(TILE_ROWS) // step, TILE_WIDTH // step
-            further = u(COVERED) * rows * cols
-            if not load_block(planes[level], further, rows, cols, y, x, high, wide, block):
-                continue
-            far_block = _double_up(block, other, step, line, sums)
-            parted = load_block(planes[level], u(0), rows, cols, y, x, high, wide, near)
-            near_block = _double_up(near, spare, step, line, sums) if parted else near
-            _lay_level(
-                front, order, parted, y0, y1, x0, length, near_block, far_block, line, sums,
-                far_sums, sprites, members, starts,
-                ((tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level) * u(2),
-                sides, facts, left_areas,
-            )  # fmt: skip
+            for half in range(u(2)):
+                start = half * u(COVERED) * rows * cols
+                known[half] = load_block(
+                    planes[level], start, rows, cols, y, x, high, wide, blocks[half, 0]
+                )
+                if known[half]:
+                    _double_up(blocks[half], step, line, sums[0])
+            if known[1]:  # as it is wherever the nearer half is
+                _lay_level(
+                    front, order, known[0], y0, y1, x0, length, blocks, level & u(1), line, sums,
+                    sprites, members, starts,
+                    ((tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level) * u(2),
+                    sides, facts, left_areas,
+                )  # fmt: skip
         for y in range(y1 - y0):
             pixel, row = (y0 + y) * width + x0, y * TILE_WIDTH
             if stack == u(IN_FRONT):
