@@ -186,7 +186,7 @@ def _sum_around(bright, base, covered, y0, y1, out):  # type: ignore[no-untyped-
     line = np.zeros(width + u(2), np.float32)
     for y in range(y0, y1):
         line[:] = zero
-        first = y - u(min(y, u(1)))
+        first = y - u(1) if y > u(0) else y
         for j in range(first, min(y + u(2), height)):
             for x in range(width):
                 known = bright[j, x] != NO_LIGHT
