@@ -112,6 +112,7 @@ def shoot(
         "curve": capture.curve,
         "focus_point": options.focus_point,
         "foreground": options.foreground,
+        "headroom": capture.kind == "raw",
         "scribbles": options.scribbles,
         "previous": None,
         "blur": blur,

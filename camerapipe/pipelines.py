@@ -124,8 +124,8 @@ RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "
                          ResolveParams, cost=6)
 RENDER = (
     Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius", cost=2),
-    Node("highlights", recover_highlights, ("linear", "signed_radius"), "light", HighlightsParams,
-         cost=30),
+    Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "light",
+         HighlightsParams, cost=30),
     Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
          fallback=render_bokeh_preview, fallback_cost=25),
     Node("encode", encode, ("bokeh", "curve"), "smooth", cost=8),
@@ -147,7 +147,7 @@ PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
 # fmt: on
 
 MAP_SOURCES = ("linear", "scribbles", "previous")
-PICTURE_SOURCES = ("linear", "focus_point", "foreground", "curve")
+PICTURE_SOURCES = ("linear", "focus_point", "foreground", "curve", "headroom")
 FROM_MAP = Graph(
     "from-map",
     (*PICTURE_SOURCES, "blur"),

@@ -3,8 +3,8 @@
 A lamp that a file clips at white holds far more light than white; blurred as white it vanishes. In
 small clipped regions that are out of focus and much brighter than what is around them, light is
 added in the colour of the ring around, where the channels still differ. Large regions (skies,
-shirts) and those among bright things stay as they are, and a picture that exceeds 1 has kept its
-headroom and is returned as it came. Linear light.
+shirts) and those among bright things stay as they are. A picture that kept its headroom (any RAW,
+and any picture that exceeds 1) is returned as it came. Linear light.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class HighlightsParams(Params):
     )
 
 
-def recover_highlights(linear: Array, radius: Array, params: HighlightsParams) -> Array:
+def recover_highlights(
+    linear: Array, radius: Array, headroom: bool, params: HighlightsParams
+) -> Array:
     """Give small clipped highlights that will be blurred some of their light back.
 
     Parameters
@@ -46,6 +48,9 @@ def recover_highlights(linear: Array, radius: Array, params: HighlightsParams) -
         Linear light, HxWx3 float32.
     radius : Array
         Radius of the disk of each pixel in px, HxW float32; negative in front of the focus.
+    headroom : bool
+        Whether the capture could hold more light than display white, as a RAW does: what is white
+        there was no brighter, and stays.
     params : HighlightsParams
         How much.
 
@@ -65,7 +70,7 @@ def recover_highlights(linear: Array, radius: Array, params: HighlightsParams) -
             f"highlights: radius must be {linear.shape[:2]} float32; "
             f"got {radius.shape} {radius.dtype}"
         )
-    if params.boost == 1:
+    if headroom or params.boost == 1:
         return linear
     image, brightest = np.ascontiguousarray(linear), np.empty(radius.shape, np.float32)
     run_strips(lambda y0, y1: _brightest(image, y0, y1, brightest), len(image))

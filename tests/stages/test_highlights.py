@@ -21,7 +21,7 @@ def disks(radius_px=20.0):
 
 def test_a_lamp_is_lit_in_the_colour_of_its_glow():
     image = scene()
-    lit = recover_highlights(image, disks(), BOOST)
+    lit = recover_highlights(image, disks(), False, BOOST)
     red, green, blue = lit[31, 41]
     assert 6 < red <= 8
     assert green - 1 == pytest.approx((red - 1) * 0.5, rel=0.15)
@@ -39,15 +39,20 @@ def test_a_lamp_is_lit_in_the_colour_of_its_glow():
         (scene(), disks(6.0)),  # too large for its disk
         (scene(around=0.7), disks()),  # a glint on a white shirt
         (np.ones((*SHAPE, 3), np.float32), disks()),  # a white sky
-        (scene() + np.float32(0.2), disks()),  # a RAW that kept its headroom
+        (scene() + np.float32(0.2), disks()),  # it exceeds white: nothing was clipped there
         (scene() * np.float32(0.8), disks()),  # nothing is clipped
     ],
 )
 def test_all_else_stays_as_it_is(image, radius):
-    np.testing.assert_array_equal(recover_highlights(image, radius, BOOST), image)
-    assert recover_highlights(scene(), disks(), HighlightsParams(boost=1.0)) is not None
+    np.testing.assert_array_equal(recover_highlights(image, radius, False, BOOST), image)
+    assert recover_highlights(image, radius, False, HighlightsParams(boost=1.0)) is image
+
+
+def test_a_capture_that_kept_its_headroom_is_left_alone():
+    image = scene()
+    assert recover_highlights(image, disks(), True, BOOST) is image
 
 
 def test_what_is_not_a_radius_is_refused():
     with pytest.raises(ValueError, match=r"highlights: radius must be \(80, 100\) float32"):
-        recover_highlights(scene(), disks()[:3], BOOST)
+        recover_highlights(scene(), disks()[:3], False, BOOST)
