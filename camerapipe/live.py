@@ -41,14 +41,13 @@ from stages.bokeh import (
     resolve_transitions,
     resolve_upsampled,
 )
-from stages.capture_check import CheckParams, judge
+from stages.capture_check import CheckParams, judge, quick_evidence
 from stages.finish import FinishParams, finish
 from stages.highlights import HighlightsParams, recover_highlights
 from stages.laplacian import LaplacianParams, grid_laplacian
 from stages.params import Params
 from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
 from stages.propagate import PropagateParams, propagate_bounded
-from stages.quick_check import quick_evidence
 from stages.scribble import ScribbleParams, scribbled
 from stages.steady import (
     SteadyParams,
@@ -60,24 +59,26 @@ from stages.steady import (
     steady_evidence,
     track,
 )
-from stages.tone import encode
 from stages.upsample import UpsampleParams, upsample_to_light
 from stages.view import (
     ViewParams,
     gather_cells,
     guide_at,
     light_at,
+    show_grid,
     solve_grid_of_view,
+    view_of,
     working_grid,
 )
 
 # fmt: off
 SEE = (
     Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
-    Node("light", light_at, ("linear", "grid"), "light", cost=2),
-    Node("view", encode, ("light",), "view", cost=2),
+    Node("show_grid", show_grid, ("linear", "grid"), "shown"),
+    Node("light", light_at, ("linear", "shown"), "light", cost=2),
+    Node("view", view_of, ("linear", "light", "shown", "grid"), "view", cost=2),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
-    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=3),
+    Node("edges", thin_edges, ("edge_survey",), "edge_strength", BlurParams, cost=1),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=1),
     Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
          BlurParams, cost=9),
@@ -88,8 +89,7 @@ SEE = (
     Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
 )
 JUDGE = (
-    Node("look", quick_evidence, ("view", "grid", "edge_survey"), "seen", CheckParams,
-         cost=3),
+    Node("look", quick_evidence, ("view", "grid"), "seen", CheckParams, cost=3),
     Node("judge", judge, ("seen", "optics"), "findings", CheckParams),
 )
 STEADY = (
@@ -123,13 +123,14 @@ RADIUS = (
     Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=1),
 )
 SHOW = (
-    Node("upsample", upsample_to_view, ("blur_low", "view", "grid"), "guided", UpsampleParams,
-         cost=3),
+    Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
+    Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
+         UpsampleParams, cost=3),
     Node("focus", dead_zone_on_view, ("evidence", "blur", "focus_point"), "new_dead_zone",
          RadiusParams, cost=1),
     *RADIUS,
     Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
-    Node("preview", render_preview, ("linear", "light", "disk_radius", "grid", "curve"),
+    Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
          "picture", BokehParams, cost=20),
 )
 RENDER = (
@@ -151,8 +152,9 @@ RENDER = (
 SEEN = ("grid", "view", "new_edges", "new_evidence")  # by the check, and used by the picture
 PICTURE_SOURCES = ("linear", "focus_point", "curve", "scribbles", "memory", *SEEN)
 PICTURE_OUTPUTS = ("picture", "blur", "next_memory")
-LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", "light", *SEEN))
-LIVE = Graph("live", (*PICTURE_SOURCES, "light"), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
+SHOWN = ("shown", "light")  # the same, by previews only
+LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", *SEEN, *SHOWN))
+LIVE = Graph("live", (*PICTURE_SOURCES, *SHOWN), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
 LIVE_FULL = Graph(
     "live-full", (*PICTURE_SOURCES, "headroom"), (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS
 )
@@ -181,16 +183,24 @@ class Rung:
 # Thresholds for what the check sees on coarser views, where sharp edges look softer: with those for
 # every second pixel it agrees with the full check on photographs.
 QUICK_CHECK: dict[int, dict[str, float]] = {
-    1: {"shake_contrast": 1.0},
+    1: {},
     2: {
         "sharp_sigma_px": 2.25, "present_sigma_px": 3.2, "present_share": 0.3,
         "weak_sigma_px": 1.43, "weak_share": 0.1, "shake_contrast": 1.0,
     },
     4: {
         "sharp_sigma_px": 2.3, "present_sigma_px": 6.0, "present_share": 0.35,
-        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 1.2, "least_signal": 10.0,
+        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 5.0, "least_signal": 10.0,
     },
 }  # fmt: skip
+
+
+# Blur left alone, per step of the view: what a coarser view takes for slight blur may be its own.
+FOCUS = {
+    1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5},
+    2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0},
+    4: {"focus_floor_px": 0.42, "focus_ceiling_px": 0.6},
+}
 
 
 def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: int) -> Rung:
@@ -202,8 +212,7 @@ def _rung(name: str, graph: Graph, view: int, solve: int, steps: int, octaves: i
             "view": {"working_side_px": FRAME_SIDE_PX // view, "solve_step": solve},
             "propagate": {"iterations": steps, "bound_updates": int(graph is LIVE_FULL)},
             "coarse": {"octaves": octaves},
-            # The same blur as in a photograph of the frame's size, at every step of the view.
-            "radius": {"focus_floor_px": 0.96 / view, "focus_ceiling_px": 1.5 / view},
+            "radius": FOCUS[view],
             "check": QUICK_CHECK[view],
             "blur": {"strip_rows": STRIP_ROWS},
             "evidence": {"strip_rows": STRIP_ROWS},
@@ -215,8 +224,7 @@ LADDER = (  # the best first
     _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
     _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
     _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
-    _rung("half", LIVE, view=2, solve=2, steps=3, octaves=0),
     _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
     _rung("least", LIVE, view=4, solve=2, steps=2, octaves=0),
 )
-DEFAULT_RUNG = LADDER[4]
+DEFAULT_RUNG = LADDER[3]

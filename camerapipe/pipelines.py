@@ -72,7 +72,7 @@ LOOK = (
 )
 ESTIMATE = (
     *LOOK,
-    Node("edges", thin_edges, ("view", "edge_survey"), "edge_strength", BlurParams, cost=4),
+    Node("edges", thin_edges, ("edge_survey",), "edge_strength", BlurParams, cost=1),
     Node("link", linked_edges, ("edge_strength",), "linked", cost=4),
     Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
          BlurParams, cost=10),

@@ -7,7 +7,7 @@ linear sRGB, float32 in [0, 1]; sigma is in pixels.
 
 The real scenes need files: Middlebury stereo (Scharstein and Szeliski 2003; Hirschmueller and
 Scharstein 2007; Scharstein et al. 2014), two photographs that come with scikit-learn and
-scikit-image. `synthetic` ones need none.
+scikit-image. The `SYNTHETIC` ones need none.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from datasets.scenes import dead_leaves
 from stages.params import Array
-from stages.scene import develop, lens_blur
+from stages.scene import add_noise, develop, lens_blur
 from stages.tone import SRGB, encode, linearise
 
 SOURCE_SIGMA_PX = 0.4  # blur that a sharp photograph has of its own
 SHARP_SHARE = 0.1  # of the picture in front is in focus
+SHAPE = (400, 600)  # of what is made from nothing
+BALL_PX, BALL_SHINE = 120, 60  # radius; exponent of the highlight (Phong)
 SLANT_SHARP_ROWS = 0.25  # of a slanted plane, from the bottom
 
 
@@ -46,12 +49,18 @@ class Scene:
 
 
 class Condition(NamedTuple):
-    """How a scene is photographed: aperture, noise (encoded codes of 255), JPEG quality (0: no)."""
+    """How a scene is photographed: aperture, noise, JPEG quality (0: none).
+
+    `noise_codes` is the deviation in codes of the encoded picture; `shot` and `read` are those of a
+    sensor, whose variance is shot * light + read^2 in linear light.
+    """
 
     name: str
     disk: bool = True
     noise_codes: float = 0.0
     jpeg: int = 0
+    shot: float = 0.0
+    read: float = 0.0
 
 
 CONDITIONS = (
@@ -62,6 +71,9 @@ CONDITIONS = (
 )
 
 
+SENSOR_NOISE = Condition("iso 1600", shot=4e-4, read=2e-3)  # 2500 electrons full well, 5 of them
+
+
 def through_lens(scene: Scene, *, disk: bool = True) -> Array:
     """Linear light of a scene behind the lens, HxWx3; slow."""
     return lens_blur(scene.linear, scene.defocus, "disk" if disk else "gauss")
@@ -69,6 +81,8 @@ def through_lens(scene: Scene, *, disk: bool = True) -> Array:
 
 def photograph(light: Array, condition: Condition, seed: int = 0) -> npt.NDArray[np.uint8]:
     """Display-encoded 8-bit picture of light behind the lens, HxWx3 RGB."""
+    if condition.shot or condition.read:
+        light = np.maximum(add_noise(light, condition.shot, condition.read, seed), 0)
     encoded = encode(light, SRGB)
     noise = np.random.default_rng(seed).normal(0, condition.noise_codes / 255, encoded.shape)
     noisy = np.clip(encoded + noise, 0, 1).astype(np.float32)
@@ -140,6 +154,27 @@ def _slanted(picture: str) -> Callable[[Path], tuple[Array, Array]]:
     return load
 
 
+def _leaves(_: Path) -> tuple[Array, Array]:
+    """A ground of overlapping leaves, sharp in front, that tilts away."""
+    linear = dead_leaves(SHAPE, 11, (1.0, 0.9, 0.6))
+    rows = np.arange(SHAPE[0], dtype=np.float32)[:, None] / SHAPE[0]
+    far = np.clip(1 - rows / (1 - SLANT_SHARP_ROWS), 0, 1)
+    return np.minimum(linear, 1), np.repeat(far, SHAPE[1], axis=1)
+
+
+def _ball(_: Path) -> tuple[Array, Array]:
+    """A shiny plastic ball, in focus, before far leaves: shading looks like blur (Fig. 7)."""
+    y, x = (np.mgrid[: SHAPE[0], : SHAPE[1]] - np.array([200, 300])[:, None, None]) / BALL_PX
+    inside = np.hypot(y, x) < 1
+    z = np.sqrt(np.maximum(1 - x * x - y * y, 0))
+    facing = np.maximum(-0.5 * x - 0.6 * y + np.sqrt(1 - 0.61) * z, 0)
+    matt = (0.06 + 0.75 * facing)[..., None] * np.array([0.9, 0.35, 0.08])
+    ball = matt + 0.6 * facing[..., None] ** BALL_SHINE
+    wall = dead_leaves(SHAPE, 7, (0.7, 1.0, 0.8))
+    linear = np.where(inside[..., None], ball, wall).astype(np.float32)
+    return np.clip(linear, 0, 1), (~inside).astype(np.float32)
+
+
 def _cells(_: Path) -> tuple[Array, Array]:
     """A disc of 10-px cells, in focus, before a far wall of the same make."""
     rng = np.random.default_rng(5)
@@ -159,5 +194,8 @@ SCENES: dict[str, Callable[[Path], tuple[Array, Array]]] = {
     "china": _slanted("all_in_focus/sklearn_china.jpg"),
     "astronaut": _slanted("photos/astronaut.png"),
     "cells": _cells,
+    "leaves": _leaves,
+    "ball": _ball,
 }
+SYNTHETIC = ("cells", "leaves", "ball")
 REAL = ("motorcycle", "aloe", "teddy", "cones", "china", "astronaut")

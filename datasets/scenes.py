@@ -3,6 +3,7 @@
 `day` and `night` are made from nothing: a flower with a stem and a hair before a slanted wall of
 dead leaves (overlapping shapes whose sizes follow a power law, as in natural pictures), the wall
 known in full behind the flower. At night there are lamps, far brighter than display white.
+`hand` (before white) and `table` (a slant through all radii) are made to be looked at.
 `motorcycle` (shipped with scikit-image) and `aloe` have measured disparity; what is hidden there is
 made up by the forward model. The truth of all is `stages.scene`'s thin lens.
 """
@@ -125,16 +126,67 @@ def night(largest_px: float, shape: tuple[int, int] = SHAPE, seed: int = 1) -> K
     return flower(largest_px, shape, night=True, seed=seed)
 
 
-def motorcycle(largest_px: float) -> KnownScene:
-    """Middlebury 2014 Motorcycle at quarter size, focused on what is nearest."""
+def hand_matte(shape: tuple[int, int]) -> Array:
+    """Coverage of a hand with spread fingers, and hairs of 1 px on its wrist."""
+    height, width = shape
+    matte = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8)
+
+    def line(start: tuple[float, float], end: tuple[float, float], thick: float) -> None:
+        ends = [(round(x * SUPERSAMPLING), round(y * SUPERSAMPLING)) for y, x in (start, end)]
+        cv2.line(matte, *ends, 255, max(round(thick * SUPERSAMPLING), 1), cv2.LINE_AA)
+
+    y, x, size = 0.62 * height, 0.5 * width, 0.5 * height
+    line((y, x), (height * 1.2, x), 0.42 * size)
+    for angle, length in zip((-70, -28, -8, 12, 32), (0.55, 0.85, 0.95, 0.9, 0.7), strict=True):
+        up, aside = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+        root = y - 0.1 * size * up, x + 0.2 * size * aside
+        line(root, (y - length * size * up, x + length * size * aside), 0.13 * size)
+    for k in range(12):
+        root = y + (0.15 + 0.04 * k) * size, x + 0.2 * size
+        line(root, (root[0] - 0.1 * size, root[1] + (0.06 + 0.01 * k) * size), 1.0)
+    inside = matte.astype(np.float32) / 255
+    return np.asarray(cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def hand(largest_px: float, shape: tuple[int, int] = SHAPE, seed: int = 1) -> KnownScene:
+    """A sharp hand before a white wall with dark leaves on it, all of one radius."""
+    wall = np.maximum(dead_leaves(shape, seed, (0.4, 0.6, 0.4)), 0.0)
+    white = cv2.GaussianBlur(np.random.default_rng(seed).random(shape), (0, 0), 30)
+    wall[white > np.median(white)] = 1.0
+    skin = 0.4 * dead_leaves(shape, seed + 50, (1.4, 1.0, 0.8)) + np.float32([0.45, 0.25, 0.18])
+    matte, behind = hand_matte(shape), np.full(shape, largest_px, np.float32)
+    ones = np.ones(shape, np.float32)
+    layers = (
+        Layer(wall, ones, sigma_of_radius(behind)),
+        Layer(skin.astype(np.float32), matte, 0 * ones),
+    )
+    linear = matte[..., None] * skin + (1 - matte[..., None]) * wall
+    radius = np.where(matte >= 0.5, np.float32(0), behind)
+    return KnownScene(linear.astype(np.float32), radius, compose(layers), matte)
+
+
+def table(largest_px: float, shape: tuple[int, int] = SHAPE, seed: int = 1) -> KnownScene:
+    """A slanted table, in focus at its near end, whose radius meets every layer of the renderer."""
+    linear = dead_leaves(shape, seed, (1.1, 1.0, 0.8))
+    slant = largest_px * np.linspace(1, -0.1, shape[0], dtype=np.float32)[:, None]
+    radius = np.broadcast_to(np.where(slant > FOCUS_PX, slant, 0), shape).astype(np.float32)
+    layer = Layer(linear, np.ones(shape, np.float32), sigma_of_radius(radius))
+    return KnownScene(linear, radius, compose((layer,)), None)
+
+
+def motorcycle(largest_px: float, every: int = 1) -> KnownScene:
+    """Middlebury 2014 Motorcycle at quarter size, focused on what is nearest.
+
+    The truth is made for one of `every` bands of rows; it is not a number elsewhere.
+    """
     from skimage import data
 
     left, _, disparity = data.stereo_motorcycle()
-    return _stereo(left, disparity, np.isfinite(disparity) & (disparity > 0), largest_px)
+    return _stereo(left, disparity, np.isfinite(disparity) & (disparity > 0), largest_px, every)
 
 
-def aloe(largest_px: float, folder: Path = SHARED_DATA) -> KnownScene:
-    """Middlebury 2006 Aloe at half size, focused on what is nearest.
+def aloe(largest_px: float, every: int = 1, folder: Path = SHARED_DATA) -> KnownScene:
+    """Middlebury 2006 Aloe at half size, focused on what is nearest; see `motorcycle`.
 
     Raises
     ------
@@ -148,7 +200,7 @@ def aloe(largest_px: float, folder: Path = SHARED_DATA) -> KnownScene:
     picture = cv2.imread(str(paths[0]))[..., ::-1]
     disparity = cv2.imread(str(paths[1]), cv2.IMREAD_UNCHANGED)
     half = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return _stereo(half, disparity[::2, ::2] / 2, disparity[::2, ::2] > 0, largest_px)
+    return _stereo(half, disparity[::2, ::2] / 2, disparity[::2, ::2] > 0, largest_px, every)
 
 
 def _stereo(
@@ -156,6 +208,7 @@ def _stereo(
     disparity: npt.NDArray[np.floating],
     known: npt.NDArray[np.bool_],
     largest_px: float,
+    every: int,
 ) -> KnownScene:
     """Fill unknown disparity from the nearest known, smooth its steps, focus on the nearest."""
     from scipy import ndimage
@@ -166,12 +219,13 @@ def _stereo(
     radius = largest_px * np.clip((near - filled) / (near - far), 0, 1)
     radius = np.where(radius <= FOCUS_PX, 0, radius).astype(np.float32)
     linear = linearise(np.ascontiguousarray(picture))
-    return KnownScene(linear, radius, lens_blur(linear, sigma_of_radius(radius)), None)
+    truth = lens_blur(linear, sigma_of_radius(radius), every=every)
+    return KnownScene(linear, radius, truth, None)
 
 
-SCENES: dict[str, Callable[[float], KnownScene]] = {
-    "day": day,
-    "night": night,
+SCENES: dict[str, Callable[[float, int], KnownScene]] = {
+    "day": lambda largest_px, every: day(largest_px),  # its truth is quick
+    "night": lambda largest_px, every: night(largest_px),
     "motorcycle": motorcycle,
     "aloe": aloe,
 }

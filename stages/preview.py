@@ -47,29 +47,27 @@ def to_picture(encoded: Array) -> npt.NDArray[np.uint8]:
 def dead_zone_on_view(
     evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
-    """Blur up to which nothing is rendered, as `proven_dead_zone`, of a map on the view's grid.
-
-    Raises
-    ------
-    ValueError
-        If map and evidence are not on one grid.
-    """
-    if evidence.grid != blur.grid:
-        raise ValueError(f"radius: blur must be on {evidence.grid}; got {blur.grid}")
-    step = evidence.grid.step
-    floor = params.focus_floor_px * step
+    """Blur up to which nothing is rendered, as `proven_dead_zone`, of a map on any grid."""
+    floor = params.focus_floor_px * evidence.grid.step
     if point is not None:
-        row, col = (
-            min(int(place / step), length - 1)
-            for place, length in zip(reversed(point), blur.grid.shape, strict=True)
-        )
-        return max(params.focus_margin * float(blur.sigma[row, col]), floor)
-    proven = evidence.confidence > SURE
-    if not proven.any():
+        x, y = (_cell(np.array([place]), blur.grid, 1 - k) for k, place in enumerate(point))
+        return max(params.focus_margin * float(blur.sigma[y[0], x[0]]), floor)
+    rows, cols = np.nonzero(evidence.confidence > SURE)
+    if rows.size == 0:
         low = float(np.percentile(blur.sigma, params.focus_percentile))
         return max(params.focus_margin * low, floor)
-    found = float(np.percentile(blur.sigma[proven], params.proven_percentile))
-    return min(max(found, floor), max(params.focus_ceiling_px * step, floor))
+    cells = tuple(
+        _cell(evidence.grid.positions(axis)[index], blur.grid, axis)
+        for axis, index in enumerate((rows, cols))
+    )
+    found = float(np.percentile(blur.sigma[cells], params.proven_percentile))
+    return min(max(found, floor), max(params.focus_ceiling_px * evidence.grid.step, floor))
+
+
+def _cell(place: npt.NDArray[np.float64], grid: Grid, axis: int) -> npt.NDArray[np.int64]:
+    """Index of the samples of a grid nearest to full-resolution coordinates along an axis."""
+    index = np.floor((place - grid.phase) / grid.step + 0.5).astype(np.int64)
+    return np.clip(index, 0, grid.shape[axis] - 1)
 
 
 def render_preview(

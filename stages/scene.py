@@ -21,9 +21,9 @@ import numpy.typing as npt
 from stages.arrays import check_image
 from stages.bokeh.aperture import Doubles
 from stages.bokeh.disk import FOCUS_PX, disk_kernel
+from stages.bokeh.reference import run_bands
 from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
-from stages.strips import run_strips
 from stages.tone import SRGB, ToneCurve, encode, to_codes
 
 PSFS = ("disk", "gauss")
@@ -34,7 +34,6 @@ GAUSS_REACH = 5.0  # standard deviations that are sampled
 LARGEST_SIGMA_PX = 200.0
 JUMP_PX = 0.75  # of sigma between neighbours, from which on they are not one surface
 PIXEL_VARIANCE = 1 / 12  # px^2, that rounding the hit of a ray to a pixel adds
-RAY_ROWS = 4  # rows are slow here: short strips share them evenly
 
 
 class Layer(NamedTuple):
@@ -175,7 +174,9 @@ def compose(layers: Sequence[Layer], psf: str = "disk") -> Array:
     return out
 
 
-def lens_blur(linear: Array, sigma: Array, psf: str = "disk", rays: int = 512) -> Array:
+def lens_blur(
+    linear: Array, sigma: Array, psf: str = "disk", rays: int = 512, every: int = 1
+) -> Array:
     """Photograph a picture that is sharp everywhere, given its depth as the blur of each pixel.
 
     Rays from points all over the lens meet in each pixel of the result. Each is followed from the
@@ -195,6 +196,8 @@ def lens_blur(linear: Array, sigma: Array, psf: str = "disk", rays: int = 512) -
         "disk" or "gauss".
     rays : int
         Rays to each pixel.
+    every : int
+        Follow rays to one of so many bands of rows; the others are not a number.
 
     Returns
     -------
@@ -206,8 +209,8 @@ def lens_blur(linear: Array, sigma: Array, psf: str = "disk", rays: int = 512) -
     cells = np.sqrt(np.maximum(sigma.astype(np.float64) ** 2 - PIXEL_VARIANCE, 0))
     depth = np.ascontiguousarray(np.copysign(cells, sigma))
     image, lens = np.ascontiguousarray(linear), _lens_points(psf, rays)
-    out = np.empty_like(image)
-    run_strips(lambda y0, y1: _trace(image, depth, lens, y0, y1, out), len(out), RAY_ROWS)
+    out = np.full_like(image, np.nan)
+    run_bands(lambda y0, y1: _trace(image, depth, lens, y0, y1, out), len(out), every)
     return out
 
 

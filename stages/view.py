@@ -17,6 +17,8 @@ from stages.grid import BlurMap, Grid, lift
 from stages.params import Array, Params, param
 from stages.tone import SRGB, encode
 
+SHOW_STEP = 2  # blur of a preview is rendered at every second pixel: nobody sees more of it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewParams(Params):
@@ -69,6 +71,16 @@ def view_at(linear: Array, grid: Grid) -> Array:
 def guide_from(linear: Array, view: Array, grid: Grid, to: Grid) -> Array:
     """View on the grid `to`: that of `grid` once more where they are one grid."""
     return view if to == grid else view_at(linear, to)
+
+
+def show_grid(linear: Array, grid: Grid) -> Grid:
+    """Grid that a preview is blurred on: that of the view, but no finer than `SHOW_STEP`."""
+    return grid if grid.step >= SHOW_STEP else Grid.cells(linear.shape[:2], SHOW_STEP)
+
+
+def view_of(linear: Array, light: Array, shown: Grid, grid: Grid) -> Array:
+    """View on its grid, as `view_at`; from `light` where that is on the same grid already."""
+    return encode(light, SRGB) if shown == grid else view_at(linear, grid)
 
 
 def light_at(linear: Array, grid: Grid) -> Array:

@@ -23,6 +23,7 @@ from camerapipe.runtime import available_cores, versions
 
 SUBJECTS = tuple(dict.fromkeys(goal.subject for goal in GOALS))
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # `datasets` is not installed
 
 
 @dataclass

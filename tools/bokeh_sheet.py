@@ -17,14 +17,15 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from datasets.scenes import SCENES, KnownScene, night
+from datasets.scenes import SCENES, KnownScene, hand, night, table
 from stages.bokeh import BokehParams, render_bokeh
 from stages.bokeh.reference import render_exact, render_gather, render_scatter
 from stages.params import Array
 from stages.tone import encode, to_codes
 
 CROP = (240, 320)  # px of each picture
-PLACES = {"day": (90, 230), "night": (90, 230), "motorcycle": (150, 260), "aloe": (130, 180)}
+PLACES = {"day": (90, 230), "night": (90, 230), "motorcycle": (150, 260), "aloe": (130, 180),
+          "hand": (60, 240), "table": (200, 200)}  # fmt: skip
 APERTURES = (
     {},
     {"blades": 5},
@@ -82,9 +83,10 @@ def main() -> None:
     rows = []
     for name, make in SCENES.items():
         try:
-            rows.append(row_of(name, make(given.radius)))
+            rows.append(row_of(name, make(given.radius, 1)))
         except FileNotFoundError as error:
             print(f"missing: {error}", file=sys.stderr)
+    rows += [row_of(make.__name__, make(given.radius)) for make in (hand, table)]
     sheet = np.vstack([*rows, shapes()])
     if not cv2.imwrite(str(given.output), sheet[..., ::-1]):
         sys.exit(f"{given.output}: cannot be written")

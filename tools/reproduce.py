@@ -1,11 +1,13 @@
-"""The figures of Kriener, Binder and Wille 2013: `python tools/reproduce.py fig6|fig5|quarter`.
+"""The figures of Kriener, Binder and Wille 2013: `python tools/reproduce.py FIGURE`.
 
 fig6: mean squared error against time, as a plot and a table of mean and variance (eq. 9), on one
 thread: the direct method, the paper's scheme (half resolution, guided upsampling as printed), and
 ours at half and at full resolution. Errors are against the converged solution and against "direct
 at 500 steps", which the paper took for it. fig5: maps and renderings of the direct method, the
-paper's scheme and ours, side by side. quarter: our map at full, half and quarter resolution.
-Photographs have the size of the paper's, 0.43 MP; pictures and tables go to the folder `-o`.
+paper's scheme and ours, side by side. fig7: smooth subjects (a synthetic ball, porcelain, skin,
+plastic) without and with the doubt about edges that shading explains. quarter: our map at full,
+half and quarter resolution. Photographs have the size of the paper's, 0.43 MP; pictures and tables
+go to the folder `-o`.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from problems import PAPER, PHOTOGRAPHS, Problem, converged, load, mse, problem
 
 import camerapipe
+from datasets.defocus_scenes import CONDITIONS, load_scene, photograph, through_lens
 from stages import strips
 from stages.arrays import reduce_bicubic
+from stages.blur import ShadingParams
 from stages.grid import BlurMap, Grid, lift_bicubic
 from stages.laplacian import LaplacianParams, matting_laplacian
 from stages.params import Array
@@ -34,7 +39,15 @@ ROOT = Path(__file__).resolve().parents[1]
 FIGURE_MP, STRENGTH = 0.43, 2.5
 CG_STEPS, OUR_STEPS = (50, 100, 200, 300, 400, 500), (1, 2, 3, 4, 6, 8, 12)
 MOST_PX = 5.0  # white in the pictures of maps
+TOUCHED_CODES = 2  # a change that a person may see
+SMOOTH = {  # file; the subject, as shares of height and width from top left
+    "porcelain": ("photos/coffee.png", (0.35, 0.75, 0.35, 0.65)),
+    "skin": ("photos/astronaut.png", (0.10, 0.38, 0.36, 0.54)),
+    "tomato": ("photos/canon_eos5d_tomatoes.jpg", (0.32, 0.46, 0.56, 0.76)),
+    "plastic": ("photos/issue266_laptop_tablet.jpg", (0.55, 0.85, 0.30, 0.70)),
+}
 
+Codes = npt.NDArray[np.uint8]
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -142,6 +155,40 @@ def figure5(paths: dict[str, Path], folder: Path) -> None:
         cv2.imwrite(str(folder / f"fig5_{name}.png"), np.hstack(columns)[..., ::-1])
 
 
+def figure7(data: Path, folder: Path) -> None:
+    """Maps and renderings of smooth subjects without and with the doubt about shading."""
+    print(f"{'smooth subject':16}{'doubt':>7}{'mean blur / px':>16}{'pixels touched':>16}")
+    for name, codes, subject in _smooth_subjects(data):
+        columns = [_labelled(codes.copy(), name)]
+        for doubt in (0.0, ShadingParams().doubt):
+            shot = camerapipe.render(
+                codes, params={"shading": {"doubt": doubt}}, strength=STRENGTH, force=True
+            )
+            sigma, picture = shot.blur_map.sigma, _codes(shot.image)
+            touched = np.abs(picture.astype(int) - codes).max(axis=2) > TOUCHED_CODES
+            print(
+                f"{name:16}{doubt:7.2f}{sigma[subject].mean():16.3f}{touched[subject].mean():16.3f}"
+            )
+            columns += [_labelled(_grey(sigma), f"doubt {doubt}"), picture]
+        cv2.imwrite(str(folder / f"fig7_{name}.png"), np.hstack(columns)[..., ::-1])
+
+
+def _smooth_subjects(data: Path) -> Iterator[tuple[str, Codes, tuple[slice, slice]]]:
+    """Names, pictures and where the subject is in them; without a file the ball alone."""
+    ball = load_scene("ball", data)
+    assert ball is not None
+    yield "ball", photograph(through_lens(ball), CONDITIONS[1]), np.s_[120:280, 220:380]
+    for name, (file, place) in SMOOTH.items():
+        if (data / file).is_file():
+            codes = _codes(load(data / file, FIGURE_MP))
+            rows, cols = codes.shape[:2]
+            top, bottom, left, right = (
+                round(share * length)
+                for share, length in zip(place, (rows, rows, cols, cols), strict=True)
+            )
+            yield name, codes, np.s_[top:bottom, left:right]
+
+
 def quarter(paths: dict[str, Path], folder: Path) -> None:
     """Our converged map at three resolutions, and how far half and quarter are from full."""
     for name, path in paths.items():
@@ -191,17 +238,20 @@ def log_plot(path: Path, title: str, labels: tuple[str, str], curves: Curves) ->
 def main() -> None:
     """Parse the command line, draw one figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("figure", choices=("fig6", "fig5", "quarter"))
+    parser.add_argument("figure", choices=("fig6", "fig5", "fig7", "quarter"))
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR")
     parser.add_argument("-o", "--output", type=Path, default=Path("figures"), metavar="DIR")
     parser.add_argument("--repeats", type=int, default=10, help="of every measurement (fig6)")
     parser.add_argument("--photographs", type=int, default=3, help="how many of the list")
     given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    if given.figure == "fig7":
+        figure7(given.data, given.output)
+        return
     paths = {n: given.data / f for n, f in PHOTOGRAPHS.items() if (given.data / f).is_file()}
     if not paths:
         raise SystemExit(f"no photographs in {given.data}: name their folder with --data")
     paths = dict(list(paths.items())[: given.photographs])
-    given.output.mkdir(parents=True, exist_ok=True)
     if given.figure == "fig6":
         figure6(paths, given.output, given.repeats)
     elif given.figure == "fig5":

@@ -18,18 +18,12 @@ known of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`)
 global and cheap. Temporaries are those of the strips in flight.
 """
 
-from stages.blur.edges import (
-    BlurParams,
-    EdgeCandidates,
-    EdgeSurvey,
-    edge_blur,
-    gradient,
-    noise_sigma,
-    survey,
-    thin_edges,
-)
+from stages.blur.alone import EdgeCandidates, edge_blur
+from stages.blur.edges import linked_edges, thin_edges
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
+from stages.blur.gradients import gradient
 from stages.blur.octaves import octave_blur
+from stages.blur.params import BlurParams
 from stages.blur.protect import (
     CoarseParams,
     coarse_edges,
@@ -38,7 +32,8 @@ from stages.blur.protect import (
     within_bounds,
 )
 from stages.blur.shading import ShadingParams, doubt_shading
-from stages.blur.sparse import clean_sparse, link_edges, linked_edges
+from stages.blur.sparse import clean_sparse, link_edges
+from stages.blur.survey import EdgeSurvey, noise_sigma, survey
 
 __all__ = [
     "BlurParams",

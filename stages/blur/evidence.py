@@ -4,8 +4,9 @@ At edges blur is estimated (see `stages.blur`); but a plumage or a petal has few
 a coarse scale. Fine gradients prove sharpness wherever they are; their absence proves nothing.
 The ratio of energies at two fine scales, averaged over a window (not maxima: noise has those too),
 gives a bound u by the formula of the edges, with a confidence that is 0 where the energy does not
-stand out from noise and compression, where u is not small, and on pixels that do not carry the
-detail themselves: the background beside a sharp silhouette must not be called sharp.
+stand out from noise and compression, where u is not small, beside clipped areas, and on pixels that
+do not carry the detail themselves: the background beside a sharp silhouette must not be called
+sharp.
 
 Noise is what white noise of the measured deviation leaves, or the energy that nine in ten pixels
 exceed, up to a limit: coloured and compressed noise is larger than its finest part tells.
@@ -13,26 +14,27 @@ exceed, up to a limit: coloured and compressed noise is larger than its finest p
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma
-from stages.blur.edges import (
+from stages.arrays import luma, reduce_by
+from stages.blur.edges import clipped_here, near_clipped
+from stages.blur.formula import (
     ENERGY_FLOOR,
-    LEAST_RATIO,
-    LEAST_SIGMA,
     SCHARR_VARIANCE,
-    EdgeSurvey,
-    gradient,
-    noise_gain,
-    noise_sigma,
+    full_sigma,
+    ratio_blur,
+    smoothstep,
 )
+from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy
+from stages.blur.params import CLIPPED_REACH_PX
+from stages.blur.survey import EdgeSurvey, noise_sigma
 from stages.grid import BlurMap, Grid
-from stages.kernels import f32, kernel, reads, u8, writes
+from stages.kernels import f32, i32, inline, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips, with_halo
 
@@ -40,9 +42,13 @@ CODE = 1 / 255  # a step of an 8-bit picture
 HIDDEN_NOISE_CODES = 3.0  # noise that a quiet part of a picture may hide, at most
 QUIET_SHARE = 0.1  # of the picture, that counts as quiet
 SIGNIFICANCE_RAMP = 1.5  # from no confidence to full, as a ratio of gradients
-CARRIER_SHARE = (0.15, 0.45)  # of the window's mean energy, from no carrier of detail to a full one
+CARRIER_SHARE = (
+    np.float32(0.15),
+    np.float32(0.45),
+)  # of the window's mean energy, from no carrier of detail to a full one
+BROAD = np.ones((5, 5), np.uint8)  # px of a clipped area that has a rim; a clipped hair has none
 PRESENT = 0.3  # confidence from which on evidence counts as an area
-QUANTILE_EVERY = 2  # cells; a quantile of a share of them is as good
+QUANTILE_EVERY = 4  # cells; a quantile of a share of them is as good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +68,6 @@ class EvidenceParams(Params):
     strip_rows: int = param(
         256, 1, unit="px", help="rows looked at at a time: bounds memory, changes no result"
     )
-
-
-class Windows(NamedTuple):
-    """Energies at the two scales on cells of 2 x 2 pixels, and at the finer one on pixels."""
-
-    fine: Array
-    coarse: Array
-    carried: Array
 
 
 def sharpness_evidence(
@@ -94,111 +92,144 @@ def sharpness_evidence(
         Sparse, on the grid: sigma is the upper bound in full-resolution pixels, confidence is in
         [0, 1], 0 where there is no evidence.
     """
-    windows = _windows(view, params)
+    windows, carried = _windows(view, params)
     scales = (params.fine_scale_px, params.coarse_scale_px)
     noise = [
         _noise_energy(plane, scale, noise_sigma(found))
-        for plane, scale in zip((windows.fine, windows.coarse), scales, strict=True)
+        for plane, scale in zip(windows, scales, strict=True)
     ]
-    bound, trust = _bounds(windows, noise, params)
-    confidence, sigma = windows.carried, np.empty(view.shape[:2], np.float32)
-    present = np.zeros(bound.shape, np.uint8)
-    _carry(windows.fine, noise[0], trust, confidence, present)
-    trust *= _areas(present, params.least_area_px / 4)
-    step = grid.step
-    full = np.sqrt(np.maximum((step * bound) ** 2 - np.float32((step**2 - 1) / 12), 0))
-    _spread(full, trust, confidence, sigma)
-    return BlurMap(sigma, confidence, grid)
+    fine, bound = windows
+    trust = np.zeros(fine.shape, np.float32)
+    _bound(
+        fine, bound, np.array(noise, np.float32),
+        np.array(scales, np.float32) ** 2 + np.float32(SCHARR_VARIANCE),
+        _least_energy(noise[0], params), params.full_bound_px, params.largest_bound_px,
+        grid.step, trust,
+    )  # fmt: skip
+    present = np.zeros(trust.shape, np.uint8)
+    _carry(fine, noise[0], trust, carried, present)
+    del fine
+    _drop_specks(present, params.least_area_px / 4, trust)
+    sigma = np.empty(carried.shape, np.float32)
+    _spread(bound, trust, carried, sigma)
+    return BlurMap(sigma, carried, grid)
 
 
-def _windows(view: Array, params: EvidenceParams) -> Windows:
-    """Energies on pixels, their means on cells, and the means of these over the window."""
+def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
+    """Mean energies over the window at both scales, on cells, and the finer energy on pixels."""
     height, width = view.shape[:2]
-    shape = (-(-height // 2), -(-width // 2))
-    cells = np.zeros((2, *shape), np.float32)
+    cells = np.zeros((2, -(-height // 2), -(-width // 2)), np.float32)
     carried = np.empty((height, width), np.float32)
-    scales = (params.fine_scale_px, params.coarse_scale_px)
-    halo = int(np.ceil(4 * params.coarse_scale_px)) + 2
+    halo = max(gaussian_radius(params.coarse_scale_px) + 1, BROAD.shape[0] + CLIPPED_REACH_PX)
 
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
         plane = luma(view[read])
-        for scale, cell in zip(scales, cells, strict=True):
-            gx, gy = gradient(plane, scale)
-            energy = gx * gx + gy * gy
-            if scale == scales[0]:
-                carried[start:stop] = energy[core]
-            padded = cv2.copyMakeBorder(
-                energy[core], 0, (stop - start) % 2, 0, width % 2, cv2.BORDER_REPLICATE
-            )
-            cell[start // 2 : -(-stop // 2)] = cv2.resize(
-                padded, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
-            )
+        carried[start:stop] = gradient_energy(plane, params.fine_scale_px, core)
+        coarse = gradient_energy(plane, params.coarse_scale_px, core)
+        target = slice(start // 2, -(-stop // 2))
+        cells[0, target] = reduce_by(carried[start:stop], 2)
+        cells[1, target] = reduce_by(coarse, 2)
+        broad = cv2.morphologyEx(clipped_here(view[read]), cv2.MORPH_OPEN, BROAD)
+        if broad.any():
+            np.copyto(carried[start:stop], 0, where=near_clipped(broad)[core])
 
     run_strips(energies, height, 2 * -(-params.strip_rows // 2))
-    fine, coarse = (cv2.GaussianBlur(cell, (0, 0), params.window_px / 2) for cell in cells)
-    return Windows(fine, coarse, carried)
+    for cell in cells:
+        cv2.GaussianBlur(cell, (0, 0), params.window_px / 2, cell)
+    return list(cells), carried
 
 
 def _noise_energy(cells: Array, scale_px: float, noise: float) -> float:
     """Energy that noise leaves at a scale."""
-    white = 2 * (noise_gain(scale_px) * noise) ** 2
     quiet = float(np.quantile(cells[::QUANTILE_EVERY, ::QUANTILE_EVERY], QUIET_SHARE))
-    return max(white, min(quiet, 2 * (noise_gain(scale_px) * HIDDEN_NOISE_CODES * CODE) ** 2))
+    hidden = noise_energy(scale_px, HIDDEN_NOISE_CODES * CODE)
+    return max(noise_energy(scale_px, noise), min(quiet, hidden))
 
 
-def _bounds(windows: Windows, noise: list[float], params: EvidenceParams) -> tuple[Array, Array]:
-    """Bound in px of the view, and how far to trust it, on cells."""
-    fine = np.maximum(windows.fine - np.float32(noise[0]), ENERGY_FLOOR)
-    coarse = np.maximum(windows.coarse - np.float32(noise[1]), ENERGY_FLOOR)
-    ratio = fine / coarse
-    falls = ratio > LEAST_RATIO
-    low, high = (s**2 + SCHARR_VARIANCE for s in (params.fine_scale_px, params.coarse_scale_px))
-    square = (high - ratio * low) / np.where(falls, ratio - 1, 1)
-    bound = np.sqrt(np.maximum(square, LEAST_SIGMA**2)).astype(np.float32)
-    visible = 2 * (noise_gain(params.fine_scale_px) * params.least_detail * CODE) ** 2
-    least = max(params.significance**2 * noise[0], visible)
-    stands_out = _smoothstep(np.sqrt(fine / np.float32(least)), 1, SIGNIFICANCE_RAMP)
-    small = 1 - _smoothstep(bound, params.full_bound_px, params.largest_bound_px)
-    return bound, np.where(falls, stands_out * small, 0).astype(np.float32)
+def _least_energy(noise: float, params: EvidenceParams) -> float:
+    """Energy at the finer scale that is detail, and that would be missed."""
+    visible = noise_energy(params.fine_scale_px, params.least_detail * CODE)
+    return max(params.significance**2 * noise, visible)
 
 
-def _smoothstep(values: Array, low: float, high: float) -> Array:
-    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
-
-
-def _areas(present: npt.NDArray[np.uint8], least_cells: float) -> npt.NDArray[np.bool_]:
-    """Where evidence hangs together over an area that is large enough."""
+def _drop_specks(present: npt.NDArray[np.uint8], least_cells: float, trust: Array) -> None:
+    """Take the trust from where evidence hangs together over too small an area."""
     joined = cv2.dilate(present, np.ones((3, 3), np.uint8))
-    _, labels = cv2.connectedComponents(joined, connectivity=8)
-    kept = np.bincount(labels.ravel(), present.ravel()) >= least_cells
-    kept[0] = False
-    return np.asarray(kept[labels])
+    count, labels = cv2.connectedComponents(joined, connectivity=8)
+    _keep_areas(labels, present, least_cells, np.zeros(count, np.int32), trust)
+
+
+@kernel(
+    reads(f32, 2), writes(f32, 2), reads(f32, 1), reads(f32, 1), f32, f32, f32, f32, writes(f32, 2)
+)  # fmt: skip
+def _bound(fine, coarse, noise, variances, least, full, largest, step, trust):  # type: ignore[no-untyped-def]
+    """How far to trust the bound of a cell; `coarse` becomes the bound in full-resolution px."""
+    for y in range(trust.shape[0]):
+        for x in range(trust.shape[1]):
+            energy = fine[y, x] - noise[0]
+            if energy <= least:
+                continue
+            other = coarse[y, x] - noise[1]
+            bound = ratio_blur(energy, other, variances[0], variances[1], 1.0, largest)
+            if bound == 0:
+                continue
+            stands_out = smoothstep(math.sqrt(energy / least), 1.0, SIGNIFICANCE_RAMP)
+            trust[y, x] = stands_out * (1 - smoothstep(bound, full, largest))
+            coarse[y, x] = full_sigma(bound, step)
+
+
+@inline
+def _doubled(cells, j, row):  # type: ignore[no-untyped-def]
+    """A row of cells, each value twice."""
+    for i in range(cells.shape[1]):
+        row[2 * i], row[2 * i + 1] = cells[j, i], cells[j, i]
 
 
 @kernel(reads(f32, 2), f32, reads(f32, 2), writes(f32, 2), writes(u8, 2))
 def _carry(windows, noise, trust, carried, present):  # type: ignore[no-untyped-def]
     """Energies of pixels to shares of full carriers, in place; mark cells with evidence."""
-    low, high = CARRIER_SHARE
+    cols = trust.shape[1]
+    sure, mean = np.empty(2 * cols, np.float32), np.empty(2 * cols, np.float32)
+    marked = np.zeros(2 * cols, np.float32)
     for y in range(carried.shape[0]):
-        for x in range(carried.shape[1]):
-            j, i = y // 2, x // 2
-            if trust[j, i] == 0:
-                carried[y, x] = 0
-                continue
-            mean = max(windows[j, i] - noise, ENERGY_FLOOR)
-            t = min(max(((carried[y, x] - noise) / mean - low) / (high - low), 0.0), 1.0)
-            carried[y, x] = t * t * (3 - 2 * t)
-            if carried[y, x] * trust[j, i] > PRESENT:
-                present[j, i] = 1
+        if y % 2 == 0:
+            _doubled(trust, y // 2, sure)
+            _doubled(windows, y // 2, mean)
+        row = carried[y]
+        for x in range(row.size):
+            share = (row[x] - noise) / max(mean[x] - noise, ENERGY_FLOOR)
+            share = smoothstep(share, CARRIER_SHARE[0], CARRIER_SHARE[1])
+            row[x] = share if sure[x] > 0 else np.float32(0)
+            marked[x] = share * sure[x]
+        for i in range(cols):
+            if max(marked[2 * i], marked[2 * i + 1]) > PRESENT:
+                present[y // 2, i] = 1
+
+
+@kernel(reads(i32, 2), reads(u8, 2), f32, writes(i32, 1), writes(f32, 2))
+def _keep_areas(labels, present, least, size, trust):  # type: ignore[no-untyped-def]
+    """Keep trust in components with enough cells of evidence; `size` is zero before."""
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            size[labels[y, x]] += present[y, x]
+    size[0] = 0
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            if labels[y, x] == 0 or size[labels[y, x]] < least:
+                trust[y, x] = 0
 
 
 @kernel(reads(f32, 2), reads(f32, 2), writes(f32, 2), writes(f32, 2))
 def _spread(bound, trust, confidence, sigma):  # type: ignore[no-untyped-def]
     """Bounds of cells to pixels; `confidence` holds the carriers and becomes what it says."""
+    cols = trust.shape[1]
+    sure, limit = np.empty(2 * cols, np.float32), np.empty(2 * cols, np.float32)
     for y in range(sigma.shape[0]):
-        for x in range(sigma.shape[1]):
-            if confidence[y, x] > 0:
-                confidence[y, x] *= trust[y // 2, x // 2]
-            sigma[y, x] = bound[y // 2, x // 2] if confidence[y, x] > 0 else 0.0
+        if y % 2 == 0:
+            _doubled(trust, y // 2, sure)
+            _doubled(bound, y // 2, limit)
+        row, out = confidence[y], sigma[y]
+        for x in range(row.size):
+            row[x] *= sure[x]
+            out[x] = limit[x] if row[x] > 0 else np.float32(0)

@@ -21,29 +21,29 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma, reduce_by
-from stages.blur.edges import (
-    CLIPPED_REACH_PX,
+from stages.arrays import reduce_by
+from stages.blur.edges import clipped_pixels
+from stages.blur.formula import (
     ENERGY_FLOOR,
-    LEAST_RATIO,
-    LEAST_SIGMA,
     SCHARR_VARIANCE,
     SHARP_BLEND,
-    BlurParams,
-    EdgeSurvey,
-    clipped_pixels,
-    gradient,
-    noise_gain,
-    noise_sigma,
+    full_sigma,
+    ratio_blur,
+    smoothstep,
 )
-from stages.grid import BlurMap, Grid
-from stages.kernels import f32, inline, kernel, reads, u8, writes
+from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy, plane_of
+from stages.blur.params import CLIPPED_REACH_PX, BlurParams
+from stages.blur.survey import EdgeSurvey, noise_sigma
+from stages.grid import BlurMap, Grid, mix
+from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
 OCTAVES = 3
 GRAIN = 1 << (OCTAVES - 1)  # rows; strips start at multiples, so that they reduce alike
 STRONG_BLUR = (1.5, 3.0)  # px of the view: below, the first octave is read; above, the second
+BALANCED_PX, BALANCED_PX_AT_ONE = (0.5, 4.0), 1.5  # px of the view: range and unit of the balance
+ENERGIES = 8  # per cell: two of edge pixels, their 3 x 3 maxima, two on each higher octave
 
 
 def octave_blur(
@@ -54,7 +54,7 @@ def octave_blur(
     Parameters
     ----------
     view : Array
-        HxWx3 float32, display-encoded in [0, 1].
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
     linked : array of bool
         HxW, the thinned edges (`linked_edges`).
     found : EdgeSurvey
@@ -68,31 +68,30 @@ def octave_blur(
     -------
     BlurMap
         Sparse, on cells of 2 x 2 pixels of the view: sigma in full-resolution pixels; confidence
-        is k for every edge pixel in the cell, the length of edge that the sample stands for.
+        is k for every edge pixel in the cell, the length of edge that the sample stands for,
+        times (s / 1.5)^balance for a blur s in px of the view, 0.5 <= s <= 4.
     """
     rows, cols = (-(-n // 2) for n in grid.shape)
     cells = Grid((rows, cols), 2 * grid.step, grid.phase + grid.step / 2)
     sigma, count = np.zeros(cells.shape, np.float32), np.zeros(cells.shape, np.float32)
-    noise, step = noise_sigma(found), grid.step
+    noise, step, height = noise_sigma(found), np.float32(grid.step), view.shape[0]
+    variances = _variances(params)
 
     def part(start: int, stop: int) -> None:
-        read, core = with_halo(start, stop, pooling_halo(params), view.shape[0])
-        local_sigma, local_count = _pooled_blur(view[read], linked[read], noise, params)
-        inner, target = slice(core.start // 2, -(-core.stop // 2)), slice(start // 2, -(-stop // 2))
-        square = (step * local_sigma[inner]) ** 2 - np.float32((step**2 - 1) / 12)
-        valid = (local_count[inner] > 0) & (local_sigma[inner] > 0)
-        sigma[target] = np.where(valid, np.sqrt(np.maximum(square, 0)), 0)
-        count[target] = np.where(valid, step * local_count[inner], 0)
+        target = slice(start // 2, -(-stop // 2))
+        read, core = with_halo(start, stop, _pooled_rows(params), height)
+        if not linked[read].any():
+            return
+        edges, pooled = _pooled_energies(view, linked, read, noise, params)
+        inner = slice(core.start // 2, -(-core.stop // 2))
+        count[target] = edges[inner]
+        _blur_of_energies(
+            pooled, inner.start, variances, params.largest_sigma_px, step, params.balance,
+            count[target], sigma[target],
+        )  # fmt: skip
 
-    run_strips(part, view.shape[0], -(-params.strip_rows // GRAIN) * GRAIN)
+    run_strips(part, height, -(-params.strip_rows // GRAIN) * GRAIN)
     return BlurMap(sigma, count, cells)
-
-
-def pooling_halo(params: BlurParams) -> int:
-    """Rows around a strip that pooled estimates depend on, a multiple of the grain."""
-    reach = GRAIN * (math.ceil(4 * params.coarse_scale_px) + 2)  # of the last octave
-    window = 2 * _window_radius(params) + CLIPPED_REACH_PX
-    return -(-(reach + window) // GRAIN) * GRAIN + GRAIN
 
 
 def _window_radius(params: BlurParams) -> int:
@@ -100,115 +99,131 @@ def _window_radius(params: BlurParams) -> int:
     return math.ceil(2 * params.pool_px)
 
 
-def _pooled_blur(
-    view: Array, linked: npt.NDArray[np.bool_], noise: float, params: BlurParams
+def _pooled_rows(params: BlurParams) -> int:
+    """Rows around a strip whose edges share energies with it, a multiple of the grain."""
+    return -(-2 * _window_radius(params) // GRAIN) * GRAIN
+
+
+def _pooled_energies(
+    view: Array, linked: npt.NDArray[np.bool_], rows: slice, noise: float, params: BlurParams
 ) -> tuple[Array, Array]:
-    """Blur in px of the view, and edge pixels, on the cells of one strip with its halo."""
-    plane = luma(view)
-    mask = (linked & ~clipped_pixels(view)).astype(np.uint8)
-    shape = tuple(-(-n // 2) for n in plane.shape)
-    first = np.zeros((5, *shape), np.float32)
+    """Edge pixels of the cells in some rows of a view, and their energies, pooled.
+
+    Each octave is read as far around these rows as its own operators reach.
+    """
     scales = (params.fine_scale_px, params.coarse_scale_px)
-    fine, coarse = (gradient(plane, scale) for scale in scales)
-    expected = [_noise_energy(scale, noise) for scale in scales]
-    _gather_edges(*fine, *coarse, mask, *expected, first)
-    count, planes = first[0], list(first[1:])
+    reach = gaussian_radius(params.coarse_scale_px) + 1  # and Scharr's operator
+    read, _ = with_halo(rows.start, rows.stop, GRAIN * (reach + 1), view.shape[0])
+    plane = plane_of(view[read])
+    near, core = with_halo(rows.start, rows.stop, max(reach, CLIPPED_REACH_PX) + 1, view.shape[0])
+    own = np.ascontiguousarray(plane[near.start - read.start : near.stop - read.start])
+    edges = (linked[near] & ~clipped_pixels(view[near])).view(np.uint8)
+    shape = (-(-(rows.stop - rows.start) // 2), -(-view.shape[1] // 2))
+    count, planes = np.zeros(shape, np.float32), np.zeros((ENERGIES, *shape), np.float32)
+    floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
+    fine, coarse = (gradient_energy(own, scale) for scale in scales)
+    _gather_edges(fine, coarse, edges, floor, core.start, core.stop, count, planes)
     for octave in range(1, OCTAVES):
         plane, noise = reduce_by(plane, 2), noise / 2
-        for scale in scales:
-            gx, gy = gradient(plane, scale)
-            energy = gx * gx + gy * gy - np.float32(_noise_energy(scale, noise))
-            for _ in range(octave - 1):
-                energy = cv2.resize(energy, (2 * energy.shape[1], 2 * energy.shape[0]))
-            planes.append(count * energy[: shape[0], : shape[1]] / np.float32(4**octave))
-    sigma = np.zeros(shape, np.float32)
-    pooled = np.stack([_pool(p, params) for p in planes])
-    variances = np.array([_pair_variances(octave, scales) for octave in range(OCTAVES)], np.float32)
-    _blur_of_energies(count, pooled, variances, np.float32(params.largest_sigma_px), sigma)
-    return sigma, count
-
-
-def _noise_energy(scale_px: float, noise: float) -> float:
-    return 2 * (noise_gain(scale_px) * noise) ** 2
-
-
-def _pool(plane: Array, params: BlurParams) -> Array:
-    """Sum over the edge pixels around, by a Gaussian; only ratios of sums are used."""
+        first, last = (row - read.start for row in (rows.start, rows.stop))
+        cut, inner = with_halo(first >> octave, -(-last >> octave), reach + 1, plane.shape[0])
+        floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
+        fine, coarse = (gradient_energy(plane[cut], scale) for scale in scales)
+        _gather_octave(fine, coarse, count, floor, octave, inner.start, planes)
     size = (2 * _window_radius(params) + 1,) * 2
-    return np.asarray(
-        cv2.GaussianBlur(plane, size, params.pool_px / 2, borderType=cv2.BORDER_CONSTANT)
-    )
+    for energy in planes:  # sums over the edges around: only their ratios are used
+        cv2.GaussianBlur(energy, size, params.pool_px / 2, energy, borderType=cv2.BORDER_CONSTANT)
+    return count, planes
 
 
-def _pair_variances(octave: int, scales: tuple[float, float]) -> tuple[float, float]:
-    """Variance that smoothing, operator and reduction add at the two scales, px^2 of the view."""
-    reduction = (4**octave - 1) / 12
-    fine, coarse = (4**octave * (s**2 + SCHARR_VARIANCE) + reduction for s in scales)
-    return fine, coarse
+def _variances(params: BlurParams) -> Array:
+    """Variance of smoothing, operator and reduction at two scales per octave, px^2 of the view."""
+    scales = np.array([params.fine_scale_px, params.coarse_scale_px])
+    octaves = 4.0 ** np.arange(OCTAVES)[:, None]
+    added = octaves * (scales**2 + SCHARR_VARIANCE) + (octaves - 1) / 12
+    return np.asarray(added, np.float32)
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2),
-    reads(u8, 2), f32, f32, writes(f32, 3),
+    reads(f32, 2), reads(f32, 2), reads(u8, 2), reads(f32, 1), i64, i64,
+    writes(f32, 2), writes(f32, 3),
 )  # fmt: skip
-def _gather_edges(fx, fy, cx, cy, mask, fine_noise, coarse_noise, out):  # type: ignore[no-untyped-def]
-    """Per cell of 2 x 2: edge pixels, their two energies, and the 3 x 3 maxima of these."""
-    height, width = mask.shape
-    for y in range(height):
-        for x in range(width):
-            if mask[y, x] == 0:
+def _gather_edges(fine, coarse, edges, floor, first, last, count, out):  # type: ignore[no-untyped-def]
+    """Per cell of 2 x 2 in rows [first, last): edges, their energies, and 3 x 3 maxima of these."""
+    height, width = edges.shape
+    for y in range(max(first, 1), min(last, height - 1)):  # no edge is at a border
+        for x in range(1, width - 1):
+            if edges[y, x] == 0:
                 continue
-            j, i = y // 2, x // 2
-            top_fine, top_coarse = np.float32(0), np.float32(0)
-            for v in range(max(y - 1, 0), min(y + 2, height)):
-                for u in range(max(x - 1, 0), min(x + 2, width)):
-                    top_fine = max(top_fine, fx[v, u] * fx[v, u] + fy[v, u] * fy[v, u])
-                    top_coarse = max(top_coarse, cx[v, u] * cx[v, u] + cy[v, u] * cy[v, u])
-            out[0, j, i] += np.float32(1)
-            out[1, j, i] += fx[y, x] * fx[y, x] + fy[y, x] * fy[y, x] - fine_noise
-            out[2, j, i] += cx[y, x] * cx[y, x] + cy[y, x] * cy[y, x] - coarse_noise
-            out[3, j, i] += top_fine - fine_noise
-            out[4, j, i] += top_coarse - coarse_noise
+            top_fine, top_coarse = fine[y, x], coarse[y, x]
+            for v in range(-1, 2):
+                for u in range(-1, 2):
+                    top_fine = max(top_fine, fine[y + v, x + u])
+                    top_coarse = max(top_coarse, coarse[y + v, x + u])
+            j, i = (y - first) // 2, x // 2
+            count[j, i] += np.float32(1)
+            out[0, j, i] += fine[y, x] - floor[0]
+            out[1, j, i] += coarse[y, x] - floor[1]
+            out[2, j, i] += top_fine - floor[0]
+            out[3, j, i] += top_coarse - floor[1]
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 1), i64, i64, writes(f32, 3)
+)  # fmt: skip
+def _gather_octave(fine, coarse, count, floor, octave, first, out):  # type: ignore[no-untyped-def]
+    """Energies of a higher octave at cells with edges, bilinear; `first` is the row of cell 0."""
+    rows, cols = fine.shape
+    scale = 2.0 ** (1 - octave)
+    for j in range(count.shape[0]):
+        for i in range(count.shape[1]):
+            if count[j, i] == 0:
+                continue
+            y = min(max(first + (j + 0.5) * scale - 0.5, 0.0), rows - 1.0)
+            x = min(max((i + 0.5) * scale - 0.5, 0.0), cols - 1.0)
+            share = count[j, i] * np.float32(scale * scale / 4)
+            out[2 + 2 * octave, j, i] = share * (_at(fine, y, x) - floor[0])
+            out[3 + 2 * octave, j, i] = share * (_at(coarse, y, x) - floor[1])
 
 
 @inline
-def _ratio_blur(fine, coarse, variance, other, power, largest):  # type: ignore[no-untyped-def]
-    """Blur from two energies that fall with a power of the variance; 0 where they do not fall."""
-    ratio = (max(fine, ENERGY_FLOOR) / max(coarse, ENERGY_FLOOR)) ** (1 / power)
-    if ratio <= 1 + (LEAST_RATIO - 1) / power:
-        return 0.0
-    square = (other - ratio * variance) / (ratio - 1)
-    return min(np.sqrt(max(square, LEAST_SIGMA * LEAST_SIGMA)), largest)
+def _at(plane, y, x):  # type: ignore[no-untyped-def]
+    """Bilinear interpolation between samples."""
+    above, left = int(y), int(x)
+    below, right = min(above + 1, plane.shape[0] - 1), min(left + 1, plane.shape[1] - 1)
+    down, across = np.float32(y - above), np.float32(x - left)
+    top = mix(plane[above, left], plane[above, right], across)
+    return mix(top, mix(plane[below, left], plane[below, right], across), down)
 
 
-@inline
-def _smoothstep(value, low, high):  # type: ignore[no-untyped-def]
-    t = min(max((value - low) / (high - low), 0.0), 1.0)
-    return t * t * (3 - 2 * t)
+@kernel(reads(f32, 3), i64, reads(f32, 2), f32, f32, f32, writes(f32, 2), writes(f32, 2))
+def _blur_of_energies(e, first, variances, largest, step, balance, count, sigma):  # type: ignore[no-untyped-def]
+    """Blur of the cells with edges in full-resolution px; `first` is their first row in `e`.
 
-
-@kernel(reads(f32, 2), reads(f32, 3), reads(f32, 2), f32, writes(f32, 2))
-def _blur_of_energies(count, pooled, variances, largest, out):  # type: ignore[no-untyped-def]
-    """Blur of the cells with edges; `pooled` holds four energies of the first octave, then pairs.
-
-    Sharp edges take the 3 x 3 maxima, as in `edges.py`; an octave's blur is capped in its pixels.
+    Sharp edges take the 3 x 3 maxima, as each by itself; an octave's blur is capped in its pixels.
     """
+    v = variances
     for y in range(count.shape[0]):
+        j = first + y
         for x in range(count.shape[1]):
             if count[y, x] == 0:
                 continue
-            v = variances
-            e = pooled[:, y, x]
-            own = _ratio_blur(e[0], e[1], v[0, 0], v[0, 1], 1.0, largest)
-            near = _ratio_blur(e[2], e[3], v[0, 0], v[0, 1], 1.0, largest)
-            strong = _ratio_blur(e[4], e[5], v[1, 0], v[1, 1], 1.0, 2 * largest)
-            first = strong if strong > 0 else 2 * largest
-            falls = np.log(max(e[6], ENERGY_FLOOR) / max(e[7], ENERGY_FLOOR))
-            power = falls / np.log((first * first + v[2, 1]) / (first * first + v[2, 0]))
+            own = ratio_blur(e[0, j, x], e[1, j, x], v[0, 0], v[0, 1], 1.0, largest)
+            near = ratio_blur(e[2, j, x], e[3, j, x], v[0, 0], v[0, 1], 1.0, largest)
+            strong = ratio_blur(e[4, j, x], e[5, j, x], v[1, 0], v[1, 1], 1.0, 2 * largest)
+            square = (strong if strong > 0 else 2 * largest) ** 2
+            falls = np.log(max(e[6, j, x], ENERGY_FLOOR) / max(e[7, j, x], ENERGY_FLOOR))
+            power = falls / np.log((square + v[2, 1]) / (square + v[2, 0]))
             power = min(max(power, 1.0), 2.0)
-            strong = _ratio_blur(e[4], e[5], v[1, 0], v[1, 1], power, 2 * largest)
+            strong = ratio_blur(e[4, j, x], e[5, j, x], v[1, 0], v[1, 1], power, 2 * largest)
             if own == 0:
                 own = strong
-            blur = near + _smoothstep(near, SHARP_BLEND[0], SHARP_BLEND[1]) * (own - near)
-            t = _smoothstep((blur + strong) / 2, STRONG_BLUR[0], STRONG_BLUR[1])
-            out[y, x] = blur + t * (strong - blur)
+            blur = near + smoothstep(near, SHARP_BLEND[0], SHARP_BLEND[1]) * (own - near)
+            t = smoothstep((blur + strong) / 2, STRONG_BLUR[0], STRONG_BLUR[1])
+            blur = blur + t * (strong - blur)
+            if blur == 0:
+                count[y, x] = 0
+                continue
+            usual = min(max(blur, BALANCED_PX[0]), BALANCED_PX[1]) / BALANCED_PX_AT_ONE
+            count[y, x] *= step * usual**balance
+            sigma[y, x] = full_sigma(blur, step)

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stages.arrays import reduce_by
-from stages.blur.edges import BlurParams, survey, thin_edges
+from stages.blur.edges import clipped_here, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
+from stages.blur.formula import LEAST_SIGMA, smoothstep
+from stages.blur.gradients import plane_of
 from stages.blur.octaves import octave_blur
-from stages.blur.sparse import linked_edges
-from stages.grid import TAPS, BlurMap, Grid, lift, linear_taps, mix
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.blur.params import BlurParams
+from stages.blur.survey import survey
+from stages.grid import TAPS, BlurMap, Grid, interpolate, linear_taps, mix
+from stages.kernels import b1, f32, i64, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
@@ -28,6 +32,9 @@ from stages.strips import run_strips
 SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
 SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
 LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
+Bits = npt.NDArray[np.uint8]  # 0 or 1
+EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
+EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -42,7 +49,7 @@ class CoarseParams(Params):
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.22, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.4, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -80,31 +87,63 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     BlurMap
         `sparse`, with samples added where nothing was.
     """
-    present = reduce_by(evidence.confidence, 2) > PRESENT / 4
-    known = (sparse.confidence > 0) | present
-    total = sparse.confidence.copy()
-    moment = sparse.confidence * sparse.sigma
-    blur = BlurParams(edge_threshold=params.edge_threshold)
+    known = (sparse.confidence > 0).view(np.uint8)
+    sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
+    plane, clipped = _half(view, evidence.confidence, known)
+    blur, grid = BlurParams(edge_threshold=params.edge_threshold, balance=0.0), evidence.grid
     for octave in range(1, params.octaves + 1):
+        if octave > 1:
+            plane = reduce_by(plane, 2)
+            clipped = (reduce_by(clipped.astype(np.float32), 2) > 0).view(np.uint8)
         factor = 2**octave
-        small = reduce_by(view, factor)
-        step = evidence.grid.step * factor
-        grid = Grid(small.shape[:2], step, evidence.grid.phase + (step - evidence.grid.step) / 2)
-        found = survey(small, blur)
-        edges = octave_blur(small, linked_edges(thin_edges(small, found, blur)), found, grid, blur)
-        strong = edges.sigma > params.least_sigma_px * step
-        edges = BlurMap(edges.sigma * strong, edges.confidence * strong, edges.grid)
-        if not strong.any():
-            continue
-        added = lift(edges, sparse.grid)
+        grid = Grid(plane.shape, 2 * grid.step, grid.phase + grid.step / 2)
         reach = (NEARBY_PX + 2 * factor) // 2
-        free = cv2.dilate(known.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) == 0
-        weight = np.where(free, np.float32(params.weight) * added.confidence, np.float32(0))
-        total += weight
-        moment += weight * added.sigma
-        known |= weight > 0
-    sigma = np.divide(moment, total, out=np.zeros_like(moment), where=total > 0)
-    return BlurMap(sigma, total, sparse.grid)
+        free = cv2.dilate(known, np.ones((2 * reach + 1,) * 2, np.uint8)) == 0
+        if not free.any():
+            continue
+        found = survey(plane, blur)
+        linked = linked_edges(thin_edges(found, blur))
+        linked &= ~near_clipped(clipped)
+        edges = octave_blur(plane, linked, found, grid, blur)
+        least = params.least_sigma_px * grid.step
+        _add(
+            edges.sigma, edges.confidence, least, params.weight, factor, free,
+            known, sigma, confidence,
+        )  # fmt: skip
+    return BlurMap(sigma, confidence, sparse.grid)
+
+
+def _half(view: Array, confidence: Array, known: Bits) -> tuple[Array, Bits]:
+    """Luma of a view reduced by two, and where that is clipped; evidence becomes known, in place.
+
+    Two planes instead of three channels, since strips are all that is ever held of these.
+    """
+    plane, clipped = np.empty(known.shape, np.float32), np.empty(known.shape, np.uint8)
+
+    def part(start: int, stop: int) -> None:
+        cells = reduce_by(view[2 * start : 2 * stop], 2)
+        plane[start:stop], clipped[start:stop] = plane_of(cells), clipped_here(cells)
+        known[start:stop] |= reduce_by(confidence[2 * start : 2 * stop], 2) > PRESENT / 4
+
+    run_strips(part, known.shape[0])
+    return plane, clipped
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), f32, f32, i64, reads(b1, 2),
+    writes(u8, 2), writes(f32, 2), writes(f32, 2),
+)  # fmt: skip
+def _add(sigma, confidence, least, weight, factor, free, known, all_sigma, all_confidence):  # type: ignore[no-untyped-def]
+    """Put samples of a coarser grid in the cells they are nearest to, where these are free."""
+    rows, cols = free.shape
+    for y in range(sigma.shape[0]):
+        for x in range(sigma.shape[1]):
+            j = min(y * factor + factor // 2, rows - 1)
+            i = min(x * factor + factor // 2, cols - 1)
+            if confidence[y, x] > 0 and sigma[y, x] > least and free[j, i]:
+                all_sigma[j, i] = sigma[y, x]
+                all_confidence[j, i] = weight * confidence[y, x]
+                known[j, i] = 1
 
 
 def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
@@ -120,25 +159,49 @@ def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
     Returns
     -------
     BlurMap
-        sigma - c max(0, sigma - u), where c and u are the evidence around.
+        sigma - c max(0, sigma - u), where c and u are the evidence around; c is 0 where the map is
+        about as sharp as u nearby: then the detail is the edge of what the map knows already, and
+        pulling would sharpen the background beside it.
     """
-    around = np.ones((3, 3), np.uint8)
-    present = evidence.confidence > 0
-    if not present.any():
+    if not evidence.confidence.any():
         return blur
-    bound = np.where(present, evidence.sigma, np.float32(np.inf))
-    bound = np.maximum(cv2.erode(bound, around), np.float32(LEAST_BOUND_PX * evidence.grid.step))
-    bound = np.where(np.isfinite(bound), bound, np.float32(0))
-    trust = cv2.GaussianBlur(evidence.confidence, (5, 5), SPREAD_PX)
-    trust = np.where(bound > 0, np.minimum(np.float32(SPREAD_GAIN) * trust, 1), np.float32(0))
+    trust, reduced = _protection(blur, evidence)
     out = np.empty_like(blur.sigma)
     rows, cols = (linear_taps(evidence.grid, blur.grid, axis) for axis in (0, 1))
-    trust, reduced = np.ascontiguousarray(trust), np.ascontiguousarray(trust * bound)
     run_strips(
         lambda start, stop: _pull(blur.sigma, trust, reduced, *rows, *cols, start, stop, out),
         out.shape[0],
     )
     return BlurMap(out, blur.confidence, blur.grid)
+
+
+def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
+    """How far to pull to the bounds, on the grid of the evidence, and that times the bounds."""
+    known = interpolate(blur.sigma, blur.grid, evidence.grid)
+    sharpest = cv2.erode(known, np.ones((2 * EXPLAINED_REACH_PX + 1,) * 2, np.uint8))
+    missed, bound = np.empty_like(known), np.empty_like(known)
+    _missed(sharpest, evidence.sigma, evidence.confidence, missed, bound)
+    least = np.float32(LEAST_BOUND_PX * evidence.grid.step)
+    bound = np.maximum(cv2.erode(bound, np.ones((3, 3), np.uint8)), least)
+    trust = np.minimum(np.float32(SPREAD_GAIN) * cv2.GaussianBlur(missed, (5, 5), SPREAD_PX), 1)
+    trust[bound == np.inf] = 0
+    bound[bound == np.inf] = 0
+    bound *= trust
+    return trust, bound
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), writes(f32, 2), writes(f32, 2)
+)  # fmt: skip
+def _missed(sharpest, limit, confidence, missed, bound):  # type: ignore[no-untyped-def]
+    """Evidence that no sharp part of the map nearby explains, and its bounds (else infinite)."""
+    for y in range(missed.shape[0]):
+        for x in range(missed.shape[1]):
+            missed[y, x], bound[y, x] = 0, np.inf
+            if confidence[y, x] > 0:
+                ratio = sharpest[y, x] / max(limit[y, x], LEAST_SIGMA)
+                missed[y, x] = confidence[y, x] * smoothstep(ratio, EXPLAINED[0], EXPLAINED[1])
+                bound[y, x] = limit[y, x]
 
 
 @kernel(

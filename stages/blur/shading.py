@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
 from stages.arrays import reduce_by
+from stages.blur.formula import smoothstep
+from stages.blur.gradients import gaussian_radius, mirrored, scharr_x, scharr_y, smooth
 from stages.grid import BlurMap
+from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
+from stages.strips import run_strips, with_halo
 
 SMOOTHING_CELLS = 1.25  # Gaussian before gradients, as at edges, in cells of 2 px
 PROPORTIONAL = (0.02, 0.1)  # share of colour change out of proportion: shading .. another colour
 WIDE_PX = (3.0, 6.0)  # px of the view: blur from which on an edge may be shading
-FLOOR = np.float32(1e-12)  # squared encoded values, guards quotients
+FLOOR = 1e-12  # squared encoded values, guards quotients
+STRIP_PX = 1 << 18  # pixels of the view, half a strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class ShadingParams(Params):
     """Parameters of the doubt about soft edges."""
 
     doubt: float = param(
-        0.7, 0.0, 1.0, help="share of its confidence that an edge loses which may be shading"
+        0.85, 0.0, 1.0, help="share of its confidence that an edge loses which may be shading"
     )
 
 
@@ -48,24 +50,41 @@ def doubt_shading(sparse: BlurMap, view: Array, params: ShadingParams) -> BlurMa
     BlurMap
         The same samples with confidence times 1 - doubt * (how well shading explains them).
     """
-    cells = cv2.GaussianBlur(reduce_by(view, 2), (0, 0), SMOOTHING_CELLS)
-    change = along = np.zeros(sparse.sigma.shape, np.float32)
-    for axis in ((1, 0), (0, 1)):
-        slope = _slope(cells, axis)
-        change = change + np.sum(slope * slope, axis=2)
-        along = along + np.sum(slope * cells, axis=2) ** 2
-    size = np.sum(cells * cells, axis=2)
-    apart = 1 - along / np.maximum(size * change, FLOOR)
-    step = sparse.grid.step / 2
-    shading = (1 - _smoothstep(apart, *PROPORTIONAL)) * _smoothstep(sparse.sigma / step, *WIDE_PX)
-    confidence = sparse.confidence * (1 - np.float32(params.doubt) * shading)
-    return BlurMap(sparse.sigma, confidence.astype(np.float32), sparse.grid)
+    confidence = sparse.confidence.copy()
+    halo, cols = gaussian_radius(SMOOTHING_CELLS) + 1, view.shape[1]
+
+    def part(start: int, stop: int) -> None:
+        read, core = with_halo(start, stop, halo, confidence.shape[0])
+        cells = smooth(reduce_by(view[2 * read.start : 2 * read.stop], 2), SMOOTHING_CELLS)
+        _doubt(
+            cells, core.start, sparse.sigma[start:stop], sparse.grid.step / 2, params.doubt,
+            confidence[start:stop],
+        )  # fmt: skip
+
+    run_strips(part, confidence.shape[0], max(STRIP_PX // cols, halo))
+    return BlurMap(sparse.sigma, confidence, sparse.grid)
 
 
-def _slope(cells: Array, axis: tuple[int, int]) -> Array:
-    return np.dstack([cv2.Scharr(channel, cv2.CV_32F, *axis) for channel in cv2.split(cells)])
-
-
-def _smoothstep(values: Array, low: float, high: float) -> Array:
-    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+@kernel(reads(f32, 3), i64, reads(f32, 2), f32, f32, writes(f32, 2))
+def _doubt(cells, first, sigma, step, doubt, confidence):  # type: ignore[no-untyped-def]
+    """Confidence of samples less the doubt about them; `first` is the row of `cells` they begin."""
+    rows, cols = cells.shape[:2]
+    for y in range(sigma.shape[0]):
+        for x in range(cols):
+            if confidence[y, x] == 0 or sigma[y, x] <= WIDE_PX[0] * step:
+                continue
+            above, below = mirrored(first + y - 1, rows), mirrored(first + y + 1, rows)
+            left, right = mirrored(x - 1, cols), mirrored(x + 1, cols)
+            size, change, along_x, along_y = FLOOR, FLOOR, 0.0, 0.0
+            for k in range(3):
+                here = cells[first + y, x, k]
+                p, q, r = cells[above, :, k], cells[first + y, :, k], cells[below, :, k]
+                gx, gy = scharr_x(p, q, r, left, right), scharr_y(p, r, left, x, right)
+                size += here * here
+                change += gx * gx + gy * gy
+                along_x += gx * here
+                along_y += gy * here
+            apart = 1 - (along_x * along_x + along_y * along_y) / (size * change)
+            shading = 1 - smoothstep(apart, PROPORTIONAL[0], PROPORTIONAL[1])
+            shading *= smoothstep(sigma[y, x] / step, WIDE_PX[0], WIDE_PX[1])
+            confidence[y, x] *= 1 - doubt * shading

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import box_mean, luma
-from stages.blur.edges import BlurParams, EdgeCandidates
+from stages.blur.alone import EdgeCandidates
+from stages.blur.edges import linked_edges
+from stages.blur.params import BlurParams
 from stages.grid import BlurMap, Grid
 from stages.params import Array
-
-
-def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Edges that hang together with a strong one (8-connected), of the strength of all."""
-    count, labels = cv2.connectedComponents(np.asarray(strength > 0, np.uint8), connectivity=8)
-    strong = np.zeros(count, bool)
-    strong[labels[strength == 2]] = True
-    return np.asarray(strong[labels])
 
 
 def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:

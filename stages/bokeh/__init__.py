@@ -6,7 +6,7 @@ the focus, `render.py` renders.
 `preview.py` is the cheaper form, `reference.py` the exact one by brute force. The others are rooms
 of the renderer: `disk.py` the kernel, `aperture.py` its shape, `bands.py` which layer renders
 what, `gather.py` the inner loop, `cells.py` and `layers.py` large disks at lower resolution,
-`sprites.py` highlights, `tiles.py` and `enlarge.py` the final pass.
+`sprites.py` highlights, `tiles.py`, `enlarge.py` and `compose.py` the final pass.
 """
 
 from stages.bokeh.bands import BokehParams

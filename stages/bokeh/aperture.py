@@ -25,7 +25,7 @@ FEWEST_BLADES = 5  # fewer would reach further than the layers allow for
 DIRECTIONS = 3600  # over which areas are integrated
 NEAR_PX = 2.0  # offsets below keep at least their distance: the kernel is the identity at 1/2 px
 PIECE = 8  # cells of a coarse layer, along both axes, that are cut alike
-TILE_PIECE = 32  # px at full resolution, likewise; its disks are small
+TILE_PIECE = 16  # px at full resolution, likewise; its disks are small
 CUTS = 65  # entries of the table of areas that the cat's eye leaves
 
 

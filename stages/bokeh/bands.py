@@ -39,7 +39,7 @@ class BokehParams(Params):
         4.0, 1.0, 4.0, unit="px", help="Radius that parts the two layers at full resolution."
     )
     coarse_px: float = param(
-        8.0, 5.0, 12.0, unit="px", help="Radius from which layers of lower resolution render."
+        12.0, 5.0, 16.0, unit="px", help="Radius from which layers of lower resolution render."
     )
     crossfade: float = param(
         0.15, 0.01, 0.2, help="Part of a layer's largest radius over which it fades into the next."

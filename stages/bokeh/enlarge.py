@@ -24,22 +24,21 @@ u = np.uint64
 def load_block(planes, start, rows, cols, y0, x0, high, wide, block):  # type: ignore[no-untyped-def]
     """Copy a tile's cells of a coarse layer with their margin; returns whether any is covered.
 
-    Coverage comes first: an empty block is left there. Beyond the picture, cells are repeated.
+    The planes have that margin, too. Coverage comes first: an empty block is left there. Further
+    beyond the picture, cells are repeated.
     """
-    inside = x0 >= u(MARGIN) and x0 + wide + u(MARGIN) <= cols
-    empty = True
+    empty, last = True, cols - u(1)
+    width = wide + u(2 * MARGIN)
+    known = min(width, cols - x0)
     for p in (u(3), u(0), u(1), u(2)):
         for j in range(high + u(2 * MARGIN)):
-            y = min(max(y0 + j, u(MARGIN)) - u(MARGIN), rows - u(1))
-            source = start + (p * rows + y) * cols
-            target = p * u(BLOCK_SIZE) + j * (wide + u(2 * MARGIN))
-            for i in range(wide + u(2 * MARGIN)):
-                if inside:
-                    block[target + i] = planes[source + x0 + i - u(MARGIN)]
-                else:
-                    x = min(max(x0 + i, u(MARGIN)) - u(MARGIN), cols - u(1))
-                    block[target + i] = planes[source + x]
-            for i in range(wide + u(2 * MARGIN)):
+            source = start + (p * rows + min(y0 + j, rows - u(1))) * cols
+            target = p * u(BLOCK_SIZE) + j * width
+            for i in range(known):
+                block[target + i] = planes[source + x0 + i]
+            for i in range(known, width):
+                block[target + i] = planes[source + last]
+            for i in range(width):
                 if not empty:
                     break
                 empty = block[target + i] <= np.float32(0)

@@ -1,15 +1,23 @@
-"""Foreground: which blurred pixels lie in front of the focus.
+"""Foreground: which blurred pixels lie in front of the focus, and what they hide.
 
 Blur alone does not tell near from far. Without a mask everything blurred counts as further away
 than the focus, which is right for most photographs with a subject. A mask marks what is nearer.
+
+A blurred foreground lets through what lies behind it, which no pixel has seen. It is filled in
+smoothly from around by push and pull (Gortler et al. 1996, "The Lumigraph"): averages of what is
+known, taken level by level until nothing is unknown, and back.
 """
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from stages.bokeh.checks import check_radius
+from stages.grid import Grid
+from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
+from stages.strips import run_strips
 
 NEARER = 0.5  # value of a mask from which on a pixel is in front
 
@@ -43,3 +51,64 @@ def mark_foreground(radius: Array, foreground: Array | None) -> Array:
             f"got {foreground.shape} {foreground.dtype}"
         )
     return np.where(foreground > NEARER, -radius, radius)
+
+
+def fill_unseen(out: Array, linear: Array) -> None:
+    """Fill in pixels that are not a number from those around; from `linear` where none is known.
+
+    Parameters
+    ----------
+    out : Array
+        Linear light, HxWx3 float32, in which pixels are filled in; 6 bytes a pixel are in use.
+    linear : Array
+        The picture, of the same size.
+    """
+    known = np.empty((*Grid.cells(out.shape[:2], 2).shape, 4), np.float32)
+    run_strips(lambda y0, y1: _average_known(out, y0, y1, known), len(known))
+    levels = [known]
+    while levels[-1][..., 3].min() == 0 and max(levels[-1].shape[:2]) > 1:
+        rows, cols = Grid.cells(levels[-1].shape[:2], 2).shape
+        halved = cv2.resize(levels[-1], (cols, rows), interpolation=cv2.INTER_AREA)
+        levels.append(np.asarray(halved, np.float32).reshape(rows, cols, 4))
+    if levels[-1][..., 3].min() == 0:
+        np.copyto(out, linear)
+        return
+    fill = levels[-1][..., :3] / levels[-1][..., 3:]
+    for level in levels[-2::-1]:
+        size = level.shape[1::-1]
+        fill = cv2.resize(fill, size, interpolation=cv2.INTER_LINEAR).reshape(*level.shape[:2], 3)
+        fill = level[..., :3] + (1 - level[..., 3:]) * fill
+    smooth = np.ascontiguousarray(fill, np.float32)
+    run_strips(lambda y0, y1: _fill_in(smooth, y0, y1, out), len(out))
+
+
+@kernel(reads(f32, 3), i64, i64, writes(f32, 3))
+def _average_known(picture, start, stop, out):  # type: ignore[no-untyped-def]
+    """Light of the known ones among 2 x 2 pixels, times their share, and that share."""
+    height, width = picture.shape[0], picture.shape[1]
+    quarter = np.float32(0.25)
+    for y in range(start, stop):
+        for x in range(out.shape[1]):
+            out[y, x, :] = np.float32(0)
+            for k in range(4):
+                j, i = min(2 * y + k // 2, height - 1), min(2 * x + k % 2, width - 1)
+                if not np.isnan(picture[j, i, 0]):
+                    for p in range(3):
+                        out[y, x, p] += quarter * picture[j, i, p]
+                    out[y, x, 3] += quarter
+
+
+@kernel(reads(f32, 3), i64, i64, writes(f32, 3))
+def _fill_in(fill, start, stop, out):  # type: ignore[no-untyped-def]
+    """Upsample the fill, bilinear, where a pixel is unknown."""
+    near, far = np.float32(0.75), np.float32(0.25)
+    last_row, last_col = fill.shape[0] - 1, fill.shape[1] - 1
+    for y in range(start, stop):
+        beyond_y = min(max(y // 2 + 2 * (y % 2) - 1, 0), last_row)
+        for x in range(out.shape[1]):
+            if np.isnan(out[y, x, 0]):
+                beyond_x = min(max(x // 2 + 2 * (x % 2) - 1, 0), last_col)
+                for p in range(3):
+                    upper = near * fill[y // 2, x // 2, p] + far * fill[y // 2, beyond_x, p]
+                    lower = near * fill[beyond_y, x // 2, p] + far * fill[beyond_y, beyond_x, p]
+                    out[y, x, p] = near * upper + far * lower

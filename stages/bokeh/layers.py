@@ -16,31 +16,46 @@ from numba import types
 
 from stages.bokeh.aperture import PIECE, Lens, Outline, aim, lens_on, stretch
 from stages.bokeh.bands import DEEPEST_LEVEL, NO_END, BokehParams
-from stages.bokeh.cells import EDGE_SLOPE, Cells, finish, sum_cells, sum_pixels
+from stages.bokeh.cells import (
+    EDGE_SLOPE,
+    SPREAD_VARIANCE,
+    Cells,
+    finish,
+    sum_pixels,
+)
 from stages.bokeh.checks import RenderInput
-from stages.bokeh.disk import lattice_offsets
-from stages.bokeh.gather import COVERED, gather_row, offsets_within, whole_blocks
-from stages.bokeh.sprites import Sprites, no_sprites, sort_by_tile, take_sprites
+from stages.bokeh.disk import NEVER, lattice_offsets
+from stages.bokeh.enlarge import MARGIN
+from stages.bokeh.gather import (
+    COVERED,
+    gather_row,
+    is_even,
+    offsets_within,
+    part_row,
+    whole_blocks,
+)
+from stages.bokeh.sprites import Sprites, layer_of, no_sprites, sort_by_tile, take_sprites
 from stages.grid import Grid
 from stages.kernels import f32, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-BLOCK_ROWS, BLOCK_COLS = 16, 128  # cells that share one number of offsets
+BLOCK = BLOCK_ROWS, BLOCK_COLS = 16, 128  # cells that share one number of offsets
 
 u64 = types.uint64
 u = np.uint64
 
 
 class CoarseLayers(NamedTuple):
-    """Spread layers of all levels in one flat array.
+    """Spread layers of all levels.
 
-    `table` has a row per level: first index, rows, columns. Each level is four planes: R, G, B
-    multiplied by coverage, and coverage. `sprites` are drawn into them at full resolution.
+    Each level has eight planes in one flat array: R, G, B multiplied by coverage, and coverage, of
+    its nearer and then of its further half, with MARGIN cells around the picture. `shapes` are rows
+    and columns with these. `sprites` are drawn into the layers at full resolution.
     """
 
-    planes: Array
-    table: npt.NDArray[np.uint64]
+    planes: tuple[Array, ...]
+    shapes: npt.NDArray[np.uint64]
     sprites: Sprites
 
 
@@ -57,29 +72,33 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     Returns
     -------
     CoarseLayers
-        At most 5.3 bytes a pixel; 6.7 more are in use while this function runs.
+        At most 10.7 bytes a pixel; up to 5 more are in use while this function runs.
     """
     linear, radius, largest = picture
     count = params.levels(largest)
     shapes = [Grid.cells(radius.shape, 2 << level).shape for level in range(count)]
-    ends = np.cumsum([0] + [COVERED * rows * cols for rows, cols in shapes])
-    table = [(e, *s) for e, s in zip(ends, shapes, strict=False)]
-    planes, sprites = np.empty(ends[-1], np.float32), no_sprites()
     begins = [params.fade(params.coarse_boundary(level)) for level in range(count)]
-    pyramid = [_empty_cells(shape, level, largest, params) for level, shape in enumerate(shapes)]
-    for level, cells in enumerate(pyramid):
-        if level == 0:
-            sum_pixels(linear, radius, cells, begins[level])
-            sprites = sort_by_tile(
-                take_sprites(picture, cells, params), radius.shape, params, count
-            )
-        else:
-            sum_cells(pyramid[level - 1], cells, begins[level])
-    for level, (cells, end) in enumerate(zip(pyramid, [*begins[1:], NO_END], strict=False)):
-        finish(cells, 2 << level, end, params.outline)
-        lens = lens_on(params.outline, params.cats_eye, radius.shape, 2 << level)
-        _spread(cells, lens, params.outline, int(ends[level]), planes)
-    return CoarseLayers(planes, np.array(table, np.uint64).reshape(-1, 3), sprites)
+    planes = [np.empty(0, np.float32)] * DEEPEST_LEVEL
+    table, stays = take_sprites(picture, params) if count else no_sprites()
+    layer, is_far = layer_of(table, params, count), np.ones(len(table), bool)
+    for level, (begin, end) in enumerate(zip(begins, [*begins[1:], NO_END], strict=False)):
+        step, own = 2 << level, layer == level
+        cells = _empty_cells(shapes[level], level, largest, params)
+        sum_pixels(linear, radius, stays, cells, step, begin, end)
+        finish(cells, step, params.outline)
+        lens = lens_on(params.outline, params.cats_eye, radius.shape, step)
+        planes[level], limits = _spread(cells, lens, params.outline)
+        is_far[own] = _lie_far(table[own], limits, step)
+    sprites = sort_by_tile(table, 2 * layer + is_far, radius.shape, params, 2 * count)
+    around = np.array(shapes, np.uint64).reshape(-1, 2) + np.uint64(2 * MARGIN)
+    return CoarseLayers(tuple(planes), around, sprites)
+
+
+def _lie_far(table: Array, limits: Array, step: int) -> npt.NDArray[np.bool_]:
+    """Whether sprites belong to the further half of their layer, by where it is parted."""
+    rows, cols = (table[:, :2] / step).astype(np.int64).T + MARGIN
+    disks = np.sqrt(np.maximum(table[:, 2] ** 2 - SPREAD_VARIANCE * (step * step - 1), 0)) / step
+    return np.asarray(EDGE_SLOPE * disks + 0.5 >= limits[rows, cols], bool)
 
 
 def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: BokehParams) -> Cells:
@@ -87,61 +106,61 @@ def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: Bok
     widest = largest if level == DEEPEST_LEVEL - 1 else params.coarse_boundary(level + 1)
     in_cells = min(widest, largest) / (2 << level)
     reach = stretch(params.outline) * (in_cells + 0.5 / EDGE_SLOPE)
-    return Cells.empty(*shape, int(np.ceil(reach)) + 1)
+    return Cells.empty(*shape, int(np.ceil(reach)) + 1 + MARGIN)
 
 
-def _spread(cells: Cells, lens: Lens, outline: Outline, start: int, out: Array) -> None:
-    """Spread finished cells over their disks into four planes of `out`, from index `start` on."""
-    reach = _reach_of_blocks(cells)
-    offsets = lattice_offsets(float(reach.max()), cells.stride, EDGE_SLOPE, outline)
+def _spread(cells: Cells, lens: Lens, outline: Outline) -> tuple[Array, Array]:
+    """Spread finished cells over their disks; returns eight planes, and where halves part."""
+    low, high = _reach_of_blocks(cells)
+    offsets = lattice_offsets(float(high.max()), cells.stride, EDGE_SLOPE, outline)
+    rows, cols = cells.rows + 2 * MARGIN, cells.cols + 2 * MARGIN
+    first = cells.first - MARGIN * (cells.stride + 1)
+    out = np.empty(2 * COVERED * rows * cols, np.float32)
+    limits = np.zeros((rows, cols), np.float32)
+    shift = np.array([0, 0, MARGIN, MARGIN, 0], np.float32)
+    lens = lens._replace(facts=lens.facts + shift)
     run_strips(
         lambda y0, y1: _gather_cells(
-            cells.flat, cells.plane, cells.stride, cells.first, cells.rows, cells.cols,
-            *offsets, reach, *lens, y0, y1, out, start,
+            cells.flat, cells.plane, cells.stride, first, rows, cols, *offsets, low, high, *lens,
+            y0, y1, limits, out,
         ),
-        cells.rows,
+        rows,
         strip_rows=BLOCK_ROWS,
     )  # fmt: skip
+    return out, limits
 
 
-def _reach_of_blocks(cells: Cells) -> Array:
-    """Largest reach of the disks of each block and its neighbours, which is as far as any goes."""
-    rows, cols = np.arange(0, cells.rows, BLOCK_ROWS), np.arange(0, cells.cols, BLOCK_COLS)
-    own = np.maximum.reduceat(np.maximum.reduceat(cells.reach, rows, axis=0), cols, axis=1)
-    around = cv2.dilate(own, np.ones((3, 3), np.uint8))
-    return np.asarray(around, np.float32).reshape(own.shape)
+def _reach_of_blocks(cells: Cells) -> tuple[Array, Array]:
+    """Least and largest reach of the disks of each block and its neighbours: none goes further."""
+    reach = cells.reach(MARGIN)
+    rows, cols = (np.arange(0, n, block) for n, block in zip(reach.shape, BLOCK, strict=True))
+    window, found = np.ones((3, 3), np.uint8), []
+    covered = np.where(reach > 0, reach, NEVER)
+    for plane, extreme, around in (
+        (covered, np.minimum, cv2.erode), (reach, np.maximum, cv2.dilate),
+    ):  # fmt: skip
+        own = extreme.reduceat(extreme.reduceat(plane, rows, axis=0), cols, axis=1)
+        found.append(np.asarray(around(own, window), np.float32).reshape(own.shape))
+    return found[0], found[1]
 
 
 @kernel(
     reads(f32, 1), u64, u64, u64, u64, u64, reads(types.uint64, 1), reads(f32, 1), reads(f32, 2),
-    reads(f32, 2), reads(f32, 2), reads(f32, 1), reads(f32, 1), u64, u64, writes(f32, 1), u64,
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 1), reads(f32, 1), u64, u64,
+    writes(f32, 2), writes(f32, 1),
 )  # fmt: skip
 def _gather_cells(  # type: ignore[no-untyped-def]
-    cells,
-    plane,
-    stride,
-    first,
-    rows,
-    cols,
-    steps,
-    distances,
-    places,
-    reach,
-    sides,
-    facts,
-    areas,
-    y0,
-    y1,
-    out,
-    start,
-):
+    cells, plane, stride, first, rows, cols, steps, distances, places, low, high, sides, facts,
+    areas, y0, y1, limits, out,
+):  # fmt: skip
     """One strip of blocks: sum each block over the offsets that its reach calls for."""
-    sums = np.empty(COVERED * BLOCK_COLS, np.float32)
+    sums, line = np.empty(COVERED * BLOCK_COLS, np.float32), np.zeros(BLOCK_COLS, np.float32)
     own, scale, slope = distances.copy(), np.float32(1), np.float32(EDGE_SLOPE)
     cutting = facts[4] > np.float32(0)
-    piece = u(PIECE) if cutting else u(BLOCK_COLS)
+    piece, width = u(PIECE) if cutting else u(BLOCK_COLS), u(BLOCK_COLS)
     for x0 in range(u(0), cols, piece):
-        count = offsets_within(distances, reach[y0 // u(BLOCK_ROWS), x0 // u(BLOCK_COLS)])
+        block = y0 // u(BLOCK_ROWS), x0 // u(BLOCK_COLS)
+        count, even = offsets_within(distances, high[block]), is_even(low[block], high[block])
         wanted = min(piece, cols - x0)
         length = piece if cutting else whole_blocks(wanted)
         for y in range(y0, y1):
@@ -149,8 +168,30 @@ def _gather_cells(  # type: ignore[no-untyped-def]
                 half = piece >> u(1)
                 scale = aim(places, distances, count, slope, facts, areas, y + half, x0 + half, own)
             base = first + y * stride + x0
-            gather_row(cells, plane, base, steps, own, count, length, u(BLOCK_COLS), sums)
-            for p in range(u(COVERED)):
-                target = start + (p * rows + y) * cols + x0
-                for x in range(wanted):
-                    out[target + x] = scale * sums[p * u(BLOCK_COLS) + x]
+            line[:] = np.float32(0)
+            parted = not even and part_row(
+                cells, plane, base, steps, own, count, length, width, sums, line
+            )
+            for x in range(wanted):
+                limits[y, x0 + x] = line[x]
+            for far in range(u(2)):
+                if far == u(1) or parted:
+                    gather_row(
+                        cells,
+                        plane,
+                        base,
+                        steps,
+                        own,
+                        count,
+                        length,
+                        width,
+                        line,
+                        far == u(1),
+                        sums,
+                    )
+                else:
+                    sums[:] = np.float32(0)
+                for p in range(u(COVERED)):
+                    target = ((far * u(COVERED) + p) * rows + y) * cols + x0
+                    for x in range(wanted):
+                        out[target + x] = scale * sums[p * width + x]

@@ -14,10 +14,11 @@ from numba import types
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import disk_in_cells
 from stages.bokeh.checks import RenderInput, check_render
+from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.render import render_bokeh
-from stages.bokeh.tiles import WITHOUT_FOCUS, render_tiles
+from stages.bokeh.tiles import render_tiles
 from stages.grid import Grid
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array

@@ -1,30 +1,36 @@
 """Exact renderers by brute force: oracles for small pictures, never used by the camera.
 
-All three give a pixel at distance d from a source of radius r the weight of `disk.py`'s kernel of
+All give a pixel at distance d from a source of radius r the weight of `disk.py`'s kernel of
 slope 1, with float64 sums. `render_gather` averages around each pixel over its own radius, so the
 subject bleeds outwards. `render_scatter` spreads every pixel over its own radius, so that the
 background veils the subject. `render_exact` also knows occlusion: what is spread onto a pixel is
 sorted by radius and laid sharp over blurred, each taking the coverage that is left. Coverage adds
-up and is clamped at 1, because neighbouring bins of one surface abut and do not overlap.
+up and is clamped at 1, because neighbouring bins of one surface abut and do not overlap. What is
+in front of the focus is laid over the rest in the same way, blurred over sharp.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
+from stages.bokeh.aperture import Doubles
 from stages.bokeh.checks import RenderInput, check_render
 from stages.bokeh.disk import FOCUS_PX, disk_area
+from stages.bokeh.foreground import fill_unseen
 from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
+BAND_ROWS = 16  # rows that are rendered together where not all are asked for
 RADIUS_BINS = 64  # geometric bins of radius behind the one in focus
 STRIP_ROWS = 4  # rows are slow here: short strips share them evenly
 NOTHING = 1e-12  # coverage below this is rounding
 
 
-def render_exact(linear: Array, radius: Array) -> Array:
+def render_exact(linear: Array, radius: Array, every: int = 1) -> Array:
     """Occlusion-aware disk blur, exact up to the bins of radius.
 
     Parameters
@@ -32,7 +38,10 @@ def render_exact(linear: Array, radius: Array) -> Array:
     linear : Array
         Linear light, HxWx3 float32; may exceed 1.
     radius : Array
-        Disk radius in px, HxW float32, >= 0.
+        Disk radius in px, HxW float32; negative in front of the focus, where what is blurrier is
+        nearer. What it hides is filled in as by the fast renderer, since no pixel has seen it.
+    every : int
+        Render one of so many bands of BAND_ROWS rows; the others are not a number.
 
     Returns
     -------
@@ -44,48 +53,80 @@ def render_exact(linear: Array, radius: Array) -> Array:
     ValueError
         If an input has the wrong shape, type or range.
     """
-    picture = check_render("bokeh.reference", linear, radius)
-    ends = FOCUS_PX, max(picture.largest_px, 2 * FOCUS_PX)
+    picture = check_render("bokeh.reference", linear, radius, signed=True)
+    behind = radius >= -FOCUS_PX
+    ends = FOCUS_PX, max(float(np.abs(radius).max()), 2 * FOCUS_PX)
     edges = np.geomspace(*ends, RADIUS_BINS + 1)[:-1]
-    return _spread(picture, np.searchsorted(edges, picture.radius, "left"), RADIUS_BINS + 1)
+    bins = np.searchsorted(edges, np.abs(picture.radius), "left")
+    light, coverage = _spread(picture, bins, behind, RADIUS_BINS + 1, every)
+    with np.errstate(invalid="ignore"):
+        out = (light / coverage[..., None]).astype(np.float32)
+    if not behind.all():
+        unseen = coverage == 0
+        out[unseen] = picture.linear[unseen]
+        out[unseen & ~behind] = np.nan
+        if every == 1:
+            fill_unseen(out, picture.linear)
+        over, coverage = _spread(picture, RADIUS_BINS - bins, ~behind, RADIUS_BINS + 1, every)
+        out = (over + (1 - coverage[..., None]) * out).astype(np.float32)
+    return out
 
 
-def render_scatter(linear: Array, radius: Array) -> Array:
+def render_scatter(linear: Array, radius: Array, every: int = 1) -> Array:
     """Spread every pixel over its own disk, normalised, without occlusion.
 
-    Parameters, return value and errors are those of `render_exact`.
+    Parameters, return value and errors are those of `render_exact`, but radii are >= 0.
     """
     picture = check_render("bokeh.reference", linear, radius)
-    return _spread(picture, np.zeros(radius.shape, np.int64), 1)
+    everything = np.ones(radius.shape, bool)
+    light, coverage = _spread(picture, np.zeros(radius.shape, np.int64), everything, 1, every)
+    return (light / coverage[..., None]).astype(np.float32)
 
 
-def render_gather(linear: Array, radius: Array) -> Array:
+def render_gather(linear: Array, radius: Array, every: int = 1) -> Array:
     """Average every pixel over the disk of its own radius.
 
-    Parameters, return value and errors are those of `render_exact`.
+    Parameters, return value and errors are those of `render_scatter`.
     """
     image, disks, _ = check_render("bokeh.reference", linear, radius)
-    out = np.empty_like(image)
-    run_strips(lambda y0, y1: _gather(image, disks, y0, y1, out), len(image), strip_rows=STRIP_ROWS)
+    out = np.full_like(image, np.nan)
+    run_bands(lambda y0, y1: _gather(image, disks, y0, y1, out), len(image), every)
     return out
 
 
-def _spread(picture: RenderInput, bins: npt.NDArray[np.int64], count: int) -> Array:
-    image, disks, largest = picture
-    scale = 1 / disk_area(np.maximum(disks, FOCUS_PX))
-    window = int(np.ceil(largest + 0.5))
-    out = np.empty_like(image)
-    run_strips(
-        lambda y0, y1: _scatter(image, disks, scale, bins, count, window, y0, y1, out),
+def run_bands(work: Callable[[int, int], None], rows: int, every: int) -> None:
+    """Work on one of `every` bands of rows, in short strips."""
+
+    def strip(y0: int, y1: int) -> None:
+        if y0 // BAND_ROWS % every == 0:
+            work(y0, y1)
+
+    run_strips(strip, rows, STRIP_ROWS)
+
+
+def _spread(
+    picture: RenderInput,
+    bins: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.bool_],
+    count: int,
+    every: int,
+) -> tuple[Doubles, Doubles]:
+    """Light and coverage of the bins of those pixels that count, laid over one another."""
+    image, disks = picture.linear, np.abs(picture.radius)
+    scale = np.where(counts, 1 / disk_area(np.maximum(disks, FOCUS_PX)), 0)
+    window = int(np.ceil(disks[counts].max(initial=0.0) + 0.5))
+    out, coverage = np.full(image.shape, np.nan), np.full(disks.shape, np.nan)
+    run_bands(
+        lambda y0, y1: _scatter(image, disks, scale, bins, count, window, y0, y1, out, coverage),
         len(image),
-        strip_rows=STRIP_ROWS,
+        every,
     )
-    return out
+    return out, coverage
 
 
 @inline
 def _composite(layers, out):  # type: ignore[no-untyped-def]
-    """Lay the bins over one another, front to back, and divide by the coverage reached."""
+    """Lay the bins over one another, front to back; returns the coverage reached."""
     covered = 0.0
     red = green = blue = 0.0
     for k in range(len(layers)):
@@ -96,13 +137,15 @@ def _composite(layers, out):  # type: ignore[no-untyped-def]
             red += taken / coverage * layers[k, 0]
             green += taken / coverage * layers[k, 1]
             blue += taken / coverage * layers[k, 2]
-    out[0], out[1], out[2] = red / covered, green / covered, blue / covered
+    out[0], out[1], out[2] = red, green, blue
+    return covered
 
 
 @kernel(
-    reads(f32, 3), reads(f32, 2), reads(f64, 2), reads(i64, 2), i64, i64, i64, i64, writes(f32, 3)
-)
-def _scatter(image, radius, scale, bins, count, window, start, stop, out):  # type: ignore[no-untyped-def]
+    reads(f32, 3), reads(f32, 2), reads(f64, 2), reads(i64, 2), i64, i64, i64, i64, writes(f64, 3),
+    writes(f64, 2),
+)  # fmt: skip
+def _scatter(image, radius, scale, bins, count, window, start, stop, out, coverage):  # type: ignore[no-untyped-def]
     """Weights by bin of radius, then sharp over blurred with clamped, additive coverage."""
     height, width = radius.shape
     layers = np.empty((count, 4), np.float64)
@@ -120,7 +163,7 @@ def _scatter(image, radius, scale, bins, count, window, start, stop, out):  # ty
                     for c in range(3):
                         layers[layer, c] += weight * image[j, i, c]
                     layers[layer, 3] += weight
-            _composite(layers, out[y, x])
+            coverage[y, x] = _composite(layers, out[y, x])
 
 
 @kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(f32, 3))

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from stages.bokeh.aperture import area_left, cut, gauge, stretch
+from stages.bokeh.aperture import stretch
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.cells import LEAST, Cells
+from stages.bokeh.cells import LEAST, block_of_pixels, rise
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
-from stages.bokeh.enlarge import ROW, TILE_COLS, TILE_ROWS
-from stages.grid import mix
+from stages.bokeh.enlarge import TILE_COLS, TILE_ROWS
+from stages.grid import Grid, mix
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -33,14 +33,13 @@ LEAST_EXCESS = np.float32(1.02)  # a cell must outshine its neighbourhood by thi
 DARKNESS = np.float32(0.05)  # linear light added to a background in judging contrast on it
 BLOCK_CELLS = 64  # cells along the side of a block that has a budget of its own
 REACH_PX = 1.0  # of a disk's edge beyond its radius
-COST_PER_PX = 40.0  # pixels drawn for each pixel of a block, at most
+COST_PER_PX = 160.0  # pixels drawn for each pixel of a block, at most
 SPLIT = np.float32(8)  # times the contrast, from which on each pixel of a cell has its own disk
 NO_LIGHT = np.float32(1e30)  # stands for an empty cell, which lowers no neighbour's background
 HARDER = np.float32(2.0)  # factor on the threshold where the budget is exceeded
 EDGE_AREA = np.float32(1 / 12)  # px^2 / pi, that a soft edge of 1 px adds to a disk's area
 PLACES = np.float32(64)  # per px; coarse enough that coordinates in any cut are exact
 FIELDS = 7  # of a sprite: y, x, radius in px; edge slope per px; R, G, B of a pixel of its disk
-COLOUR = 4  # the first colour among them
 
 u64 = types.uint64
 u = np.uint64
@@ -50,7 +49,8 @@ class Sprites(NamedTuple):
     """Disks to draw, and which of them touch which tile.
 
     `table` is n x FIELDS. `members[starts[k] : starts[k + 1]]` are the rows of the table that
-    belong to coarse layer l and touch tile t, k = t * layers + l, tiles in order of rows.
+    belong to half l of the coarse layers and touch tile t, k = t * halves + l, tiles in order of
+    rows.
     """
 
     table: Array
@@ -58,59 +58,74 @@ class Sprites(NamedTuple):
     members: npt.NDArray[np.uint64]
 
 
-def no_sprites() -> Sprites:
-    """No disks for any tile."""
-    return Sprites(np.zeros((0, FIELDS), np.float32), np.zeros(0, u), np.zeros(0, u))
+def no_sprites() -> tuple[Array, Array]:
+    """What `take_sprites` returns for a picture without coarse layers."""
+    return np.zeros((0, FIELDS), np.float32), np.ones((0, 0), np.float32)
 
 
-def take_sprites(picture: RenderInput, cells: Cells, params: BokehParams) -> Array:
-    """Take what stands out from the sums of the first coarse layer; return it as a table.
+def take_sprites(picture: RenderInput, params: BokehParams) -> tuple[Array, Array]:
+    """Find what stands out among the members of coarse layers.
 
     Parameters
     ----------
     picture : RenderInput
-        Linear light and radius: where in a cell its light is.
-    cells : Cells
-        Sums over 2 x 2 pixels. Their colours are lowered by what is taken.
+        Linear light and radius.
     params : BokehParams
         `highlight_contrast` is used, and where the first coarse layer begins.
 
     Returns
     -------
-    Array
+    table : Array
         n x FIELDS float32, in order of rows.
+    stays : Array
+        Part of its light that each block of 2 x 2 pixels keeps for the cells, float32.
     """
-    shape = cells.rows, cells.cols
-    bright = np.empty(shape, np.float32)
-    layout = cells.flat, cells.plane, cells.stride, cells.first
-    run_strips(lambda y0, y1: _brightness(*layout, y0, y1, bright), cells.rows)
-    window = np.ones((OPENING, OPENING), np.uint8)
-    low = np.asarray(cv2.erode(bright, window), np.float32)
-    low[low == NO_LIGHT] = 0
-    base = np.asarray(cv2.dilate(low, window), np.float32).reshape(shape)
-    blocks = -(-cells.cols // BLOCK_CELLS)
-    begin = params.fade(params.coarse_boundary(0)).start_px
-    areas = area_table(LATTICE_PX)
-    budget = COST_PER_PX * 4 * BLOCK_CELLS**2
+    linear, radius, _ = picture
+    height, width = radius.shape
+    shape = Grid.cells(radius.shape, 2).shape
+    begin = params.fade(params.coarse_boundary(0))
+    bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
+    flat = linear.reshape(-1), radius.reshape(-1), height, width
+    run_strips(lambda y0, y1: _survey(*flat, *begin, y0, y1, bright, covered, disks), len(bright))
+    base, excess = _opening(bright), np.empty(shape, np.float32)
+    run_strips(lambda y0, y1: _sum_around(bright, base, covered, y0, y1, excess), len(bright))
+    blocks, budget = -(-shape[1] // BLOCK_CELLS), COST_PER_PX * 4 * BLOCK_CELLS**2
+    areas, stays = area_table(LATTICE_PX), np.ones(shape, np.float32)
 
     def strip(y0: int, y1: int) -> Array:
-        counts, contrasts = np.zeros(blocks, u), np.empty(blocks, np.float32)
-        _count(*layout, bright, base, y0, y1, params.highlight_contrast, budget, counts, contrasts)
+        counts, limits = np.zeros(blocks, u), np.empty((blocks, 2), np.float32)
+        found = bright, base, excess, disks
+        _count(*found, y0, y1, params.highlight_contrast, budget, counts, limits)
         table = np.empty((int(counts.sum()), FIELDS), np.float32)
         if len(table):
-            _take(
-                *layout, bright, base, y0, y1, contrasts, picture.linear, picture.radius, begin,
-                areas, table,
-            )  # fmt: skip
+            _take(*flat, *begin, *found, y0, y1, limits, areas, table, stays)
         return table
 
-    return np.concatenate(run_strips(strip, cells.rows, BLOCK_CELLS))
+    return np.concatenate(run_strips(strip, len(bright), BLOCK_CELLS)), stays
 
 
-def sort_by_tile(table: Array, shape: tuple[int, int], params: BokehParams, layers: int) -> Sprites:
-    """Find the coarse layer and the tiles of every sprite of a picture of some shape."""
+def _opening(bright: Array) -> Array:
+    """The neighbourhood of each cell: grey opening, in which empty cells do not count."""
+    window = np.ones((OPENING, OPENING), np.uint8)
+    low = np.asarray(cv2.erode(bright, window), np.float32).reshape(bright.shape)
+    low[low == NO_LIGHT] = 0
+    return np.asarray(cv2.dilate(low, window), np.float32).reshape(bright.shape)
+
+
+def layer_of(table: Array, params: BokehParams, layers: int) -> npt.NDArray[np.int64]:
+    """Coarse layer of every sprite, by its radius."""
     ends = [params.coarse_boundary(k) * (1 - params.crossfade / 2) for k in range(1, layers)]
-    layer = np.searchsorted(ends, table[:, 2], "right")
+    return np.searchsorted(ends, table[:, 2], "right").astype(np.int64)
+
+
+def sort_by_tile(
+    table: Array,
+    half: npt.NDArray[np.int64],
+    shape: tuple[int, int],
+    params: BokehParams,
+    halves: int,
+) -> Sprites:
+    """Find the tiles of every sprite of a picture of some shape; `half` is where it belongs."""
     first, last = (
         np.floor(
             (table[:, :2] + sign * (stretch(params.outline) * table[:, 2:3] + REACH_PX))
@@ -124,75 +139,105 @@ def sort_by_tile(table: Array, shape: tuple[int, int], params: BokehParams, laye
     index = np.repeat(np.arange(len(table)), rows * cols)
     within = np.arange(len(index)) - np.repeat(np.cumsum(rows * cols) - rows * cols, rows * cols)
     row, col = first[index, 0] + within // cols[index], first[index, 1] + within % cols[index]
-    key = (row * tiles[1] + col) * layers + layer[index]
+    key = (row * tiles[1] + col) * halves + half[index]
     order = np.argsort(key, kind="stable")
-    starts = np.searchsorted(key[order], np.arange(tiles.prod() * layers + 1))
+    starts = np.searchsorted(key[order], np.arange(tiles.prod() * halves + 1))
     return Sprites(table, starts.astype(u), index[order].astype(u))
 
 
-@kernel(reads(f32, 1), u64, u64, u64, u64, u64, writes(f32, 2))
-def _brightness(cells, plane, stride, first, y0, y1, bright):  # type: ignore[no-untyped-def]
-    """Brightest channel of the mean colour of each cell; NO_LIGHT where it has no members."""
+@inline
+def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type: ignore[no-untyped-def]
+    """Colour, weight and radius of the members among 2 x 2 pixels."""
+    a, b, c, d, down, beside = block_of_pixels(y, x, height, width)
+    wa, wb = rise(radius[a], start, slope), rise(radius[b], start, slope) * beside
+    wc = rise(radius[c], start, slope) * down
+    wd = rise(radius[d], start, slope) * beside * down
+    covered, three, one, two = wa + wb + wc + wd, u(3), u(1), u(2)
+    a3, b3, c3, d3 = three * a, three * b, three * c, three * d
+    share = np.float32(1) / max(covered, LEAST)
+    red = wa * image[a3] + wb * image[b3] + wc * image[c3] + wd * image[d3]
+    green = (
+        wa * image[a3 + one] + wb * image[b3 + one] + wc * image[c3 + one] + wd * image[d3 + one]
+    )
+    blue = wa * image[a3 + two] + wb * image[b3 + two] + wc * image[c3 + two] + wd * image[d3 + two]
+    disk = wa * radius[a] + wb * radius[b] + wc * radius[c] + wd * radius[d]
+    return share * red, share * green, share * blue, covered, share * disk
+
+
+@kernel(
+    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64, u64, writes(f32, 2), writes(f32, 2),
+    writes(f32, 2),
+)  # fmt: skip
+def _survey(image, radius, height, width, start, slope, y0, y1, bright, weights, disks):  # type: ignore[no-untyped-def]
+    """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius."""
     for y in range(y0, y1):
-        row = first + y * stride
         for x in range(u(bright.shape[1])):
-            red, green = cells[row + x], cells[plane + row + x]
-            most = max(max(red, green), cells[u(2) * plane + row + x])
-            covered = cells[u(3) * plane + row + x]
-            bright[y, x] = most / max(covered, LEAST) if covered > LEAST else NO_LIGHT
+            red, green, blue, covered, disk = _mean_of_members(
+                image, radius, height, width, y, x, start, slope
+            )
+            bright[y, x] = max(max(red, green), blue) if covered > LEAST else NO_LIGHT
+            weights[y, x], disks[y, x] = covered, disk
+
+
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, writes(f32, 2))
+def _sum_around(bright, base, covered, y0, y1, out):  # type: ignore[no-untyped-def]
+    """Light by which each 3 x 3 cells outshine their neighbourhood."""
+    zero, height, width = np.float32(0), u(bright.shape[0]), u(bright.shape[1])
+    line = np.zeros(width + u(2), np.float32)
+    for y in range(y0, y1):
+        line[:] = zero
+        first = y - u(1) if y > u(0) else y
+        for j in range(first, min(y + u(2), height)):
+            for x in range(width):
+                known = bright[j, x] != NO_LIGHT
+                light = covered[j, x] * (bright[j, x] - base[j, x])
+                line[x + u(1)] += light if known else zero
+        for x in range(width):
+            out[y, x] = line[x] + line[x + u(1)] + line[x + u(2)]
 
 
 @inline
-def _sprite_area(cells, plane, k):  # type: ignore[no-untyped-def]
-    """Area of the disk of a cell, px^2."""
-    radius = cells[u(4) * plane + k] / max(cells[u(3) * plane + k], LEAST)
-    return np.float32(np.pi) * (radius * radius + EDGE_AREA)
-
-
-@inline
-def _sprites_of(cells, plane, stride, first, bright, base, y, x, contrast):  # type: ignore[no-untyped-def]
+def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ignore[no-untyped-def]
     """How many sprites a cell makes: as many as its excess of light, once spread, calls for."""
     own, around = bright[y, x], base[y, x]
     if own == NO_LIGHT or not own > LEAST_EXCESS * around:
         return u(0)
-    excess = np.float32(0)
-    for j in range(max(y, u(1)) - u(1), min(y + u(2), u(bright.shape[0]))):
-        for i in range(max(x, u(1)) - u(1), min(x + u(2), u(bright.shape[1]))):
-            covered = cells[u(3) * plane + first + j * stride + i]
-            excess += covered * (bright[j, i] - base[j, i])
-    spread = _sprite_area(cells, plane, first + y * stride + x)
-    shown = excess / (contrast * (around + DARKNESS) * spread)
-    if shown > SPLIT:
+    spread = np.float32(np.pi) * (disks[y, x] * disks[y, x] + EDGE_AREA)
+    shown = excess[y, x] / (contrast * (around + DARKNESS) * spread)
+    if shown > split:
         return u(4)
     return u(1) if shown > np.float32(1) else u(0)
 
 
 @kernel(
-    reads(f32, 1), u64, u64, u64, reads(f32, 2), reads(f32, 2), u64, u64, f32, f32, writes(u64, 1),
-    writes(f32, 1),
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, f32, f32, writes(u64, 1),
+    writes(f32, 2),
 )  # fmt: skip
-def _count(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, bright, base, y0, y1, contrast, budget, counts, contrasts
-):
-    """Number of sprites of each block of a strip, at the least contrast within its budget."""
+def _count(bright, base, excess, disks, y0, y1, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
+    """Number of sprites of each block of a strip, and its limits (contrast, split) for them.
+
+    A block beyond its budget first draws one disk a cell, and then none for the fainter cells.
+    """
     for block in range(u(counts.size)):
         x0 = block * u(BLOCK_CELLS)
         x1 = min(x0 + u(BLOCK_CELLS), u(bright.shape[1]))
-        asked, cost, count = contrast / HARDER, budget + np.float32(1), u(0)
+        asked, split, cost, count = contrast, SPLIT, budget + np.float32(1), u(0)
         while cost > budget:
-            asked, cost, count = asked * HARDER, np.float32(0), u(0)
+            cost, count = np.float32(0), u(0)
             for y in range(y0, y1):
                 for x in range(x0, x1):
-                    made = _sprites_of(cells, plane, stride, first, bright, base, y, x, asked)
+                    made = _sprites_of(bright, base, excess, disks, y, x, asked, split)
                     if made > u(0):
-                        area = _sprite_area(cells, plane, first + y * stride + x)
-                        cost += np.float32(made) * area
+                        disk = disks[y, x]
+                        cost += np.float32(made) * np.float32(np.pi) * disk * disk
                         count += made
-        counts[block], contrasts[block] = count, asked
+            limits[block, 0], limits[block, 1] = asked, split
+            asked, split = asked if split == SPLIT else asked * HARDER, NO_LIGHT
+        counts[block] = count
 
 
 @inline
-def _locate(image, radius, y, x, around, begin, made, sprites):  # type: ignore[no-untyped-def]
+def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  # type: ignore[no-untyped-def]
     """Place (fields 0, 1), share (2) and edge slope (3) of the sprites of a cell.
 
     One for each pixel has the edge of a pixel; one for all lies in the centroid of their light and
@@ -204,8 +249,10 @@ def _locate(image, radius, y, x, around, begin, made, sprites):  # type: ignore[
         dy, dx = k >> u(1), k & u(1)
         j, i = u(2) * y + dy, u(2) * x + dx
         weight = zero
-        if j < u(radius.shape[0]) and i < u(radius.shape[1]) and radius[j, i] > begin:
-            most = max(max(image[j, i, 0], image[j, i, 1]), image[j, i, 2])
+        pixel = j * width + i
+        if j < height and i < width and radius[pixel] > begin:
+            most = max(image[u(3) * pixel], image[u(3) * pixel + u(1)])
+            most = max(most, image[u(3) * pixel + u(2)])
             weight = max(most - around, zero)
         total += weight
         down, across = down + weight * np.float32(dy), across + weight * np.float32(dx)
@@ -226,79 +273,37 @@ def _locate(image, radius, y, x, around, begin, made, sprites):  # type: ignore[
 
 
 @kernel(
-    writes(f32, 1), u64, u64, u64, reads(f32, 2), reads(f32, 2), u64, u64, reads(f32, 1),
-    reads(f32, 3), reads(f32, 2), f32, reads(f32, 1), writes(f32, 2),
+    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, reads(f32, 2), reads(f32, 2), reads(f32, 2),
+    reads(f32, 2), u64, u64, reads(f32, 2), reads(f32, 1), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _take(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, bright, base, y0, y1, contrasts, image, radius, begin, areas, table
-):
-    """Move what stands out from the cells of a strip to a table."""
+    image, radius, height, width, begin, slope, bright, base, excess, disks, y0, y1, limits,
+    areas, table, stays,
+):  # fmt: skip
+    """Move what stands out in a strip to a table."""
     n, one = u(0), np.float32(1)
     for y in range(y0, y1):
         for x in range(u(bright.shape[1])):
-            contrast = contrasts[x // u(BLOCK_CELLS)]
-            made = _sprites_of(cells, plane, stride, first, bright, base, y, x, contrast)
+            block = x // u(BLOCK_CELLS)
+            made = _sprites_of(
+                bright, base, excess, disks, y, x, limits[block, 0], limits[block, 1]
+            )
             if made == u(0):
                 continue
-            k = first + y * stride + x
-            stays = base[y, x] / bright[y, x]
-            disk = cells[u(4) * plane + k] / cells[u(3) * plane + k]
-            _locate(image, radius, y, x, base[y, x], begin, made, table[n : n + made])
+            stays[y, x] = base[y, x] / bright[y, x]
+            red, green, blue, covered, disk = _mean_of_members(
+                image, radius, height, width, y, x, begin, slope
+            )
+            _locate(
+                image, radius, height, width, y, x, base[y, x], begin, made, table[n : n + made]
+            )
             for s in range(n, n + made):
                 edge = EDGE_AREA / (table[s, 3] * table[s, 3])
                 spread = np.float32(np.pi) * (disk * disk + edge)
                 if table[s, 3] == one and disk < np.float32(LATTICE_PX):
                     place = disk * np.float32(TABLE_STEPS)
                     spread = mix(areas[u(place)], areas[u(place) + u(1)], place - np.floor(place))
-                share = table[s, 2] * (one - stays) / spread
+                light = table[s, 2] * (one - stays[y, x]) * covered / spread
                 table[s, 2] = disk
-                for p in range(u(3)):
-                    table[s, u(COLOUR) + p] = share * cells[p * plane + k]
-            for p in range(u(3)):
-                cells[p * plane + k] *= stays
+                table[s, 4], table[s, 5], table[s, 6] = light * red, light * green, light * blue
             n += made
-
-
-@inline
-def draw_row(  # type: ignore[no-untyped-def]
-    table, members, start, stop, sides, facts, areas, y, x0, length, margin, line, sums
-):
-    """Add one row of the disks of a tile to the colours of its layer, from `margin` on.
-
-    `line` is scratch of at least `length`.
-    """
-    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
-    left, right = np.float32(x0), np.float32(x0 + length)
-    for k in range(start, stop):
-        s = members[k]
-        down, middle, slope = np.float32(y) - table[s, 0], table[s, 1], table[s, 3]
-        reach = table[s, 2] + half / slope
-        chord = facts[1] * facts[1] * reach * reach - down * down
-        if chord <= zero:
-            continue
-        chord = np.sqrt(chord)
-        begin = max(np.ceil(middle - chord), left)
-        end = min(np.floor(middle + chord) + one, right)
-        if end <= begin:
-            continue
-        at = margin + u(begin - left)
-        red, green, blue = table[s, 4], table[s, 5], table[s, 6]
-        below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
-        scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
-        # Distances first: loops of their own let the common case, the disk, be vector code.
-        shaped = sides.shape[0] > 0 or facts[4] > zero
-        for x in range(u(end - begin)):
-            across = begin + np.float32(x) - middle
-            line[x] = np.sqrt(down * down + across * across)
-        if shaped:
-            for x in range(u(end - begin)):
-                across = begin + np.float32(x) - middle
-                distance = gauge(down, across, sides, facts[0])
-                if facts[4] > zero:
-                    distance = max(distance, cut(down, across, facts, below, beside))
-                line[x] = distance
-        for x in range(u(end - begin)):
-            weight = scale * min(max(slope * (reach - line[x]), zero), one)
-            sums[at + x] += weight * red
-            sums[u(ROW) + at + x] += weight * green
-            sums[u(2 * ROW) + at + x] += weight * blue

@@ -13,10 +13,20 @@ import numpy as np
 from numba import types
 
 from stages.bokeh.aperture import TILE_PIECE, aim, lens_on, stretch
-from stages.bokeh.bands import BokehParams
+from stages.bokeh.bands import DEEPEST_LEVEL, BokehParams
 from stages.bokeh.cells import rise
 from stages.bokeh.checks import RenderInput
-from stages.bokeh.disk import FOCUS_PX, area_table, lattice_offsets, look_up_areas
+from stages.bokeh.compose import (
+    IN_FRONT,
+    WITH_FOCUS,
+    copy,
+    draw_row,
+    finish,
+    give_sprites,
+    lay_over,
+    lay_under,
+)
+from stages.bokeh.disk import FOCUS_PX, NEVER, area_table, lattice_offsets, look_up_areas
 from stages.bokeh.enlarge import (
     BLOCK_SIZE,
     MARGIN,
@@ -27,18 +37,19 @@ from stages.bokeh.enlarge import (
     load_block,
     store_row,
 )
-from stages.bokeh.gather import COVERED, PLANES, gather_row, offsets_within, whole_blocks
+from stages.bokeh.gather import (
+    COVERED,
+    PLANES,
+    gather_row,
+    is_even,
+    offsets_within,
+    part_row,
+    whole_blocks,
+)
 from stages.bokeh.layers import CoarseLayers
-from stages.bokeh.sprites import draw_row
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
-
-FOCUS_FADE_PX = np.float32(0.05)  # the kernel is the identity at FOCUS_PX: a short fade suffices
-LEAST_COVERAGE = np.float32(1e-12)  # divisor of an empty layer
-NOTHING = np.float32(1e-9)  # coverage below this means that no layer reaches a pixel
-
-WITH_FOCUS, WITHOUT_FOCUS, IN_FRONT = range(3)  # stacks of layers
 
 u64 = types.uint64
 u = np.uint64
@@ -77,11 +88,9 @@ def render_tiles(
     flat_image, flat_radius, flat_out = linear.reshape(-1), radius.reshape(-1), out.reshape(-1)
 
     def strip(y0: int, y1: int) -> None:
-        around = radius[max(y0 - halo, 0) : y1 + halo]
         _render_strip(
             flat_image, flat_radius, height, width, y0, y1, halo, *offsets, areas, bands,
-            around.min(axis=0), around.max(axis=0), np.abs(radius[y0:y1]).max(axis=0),
-            coarse.planes, coarse.table, *coarse.sprites, *lens, stack, flat_out,
+            coarse.planes, coarse.shapes, *coarse.sprites, *lens, stack, flat_out,
         )  # fmt: skip
 
     run_strips(strip, height, strip_rows=TILE_ROWS)
@@ -113,199 +122,192 @@ def _fill(image, radius, height, width, y0, x0, halo, band, areas, line, cells, 
 
 
 @inline
-def _lay_under(front, row, layer, first, length, scale):  # type: ignore[no-untyped-def]
-    """Lay one row of a layer under what is there: it takes what coverage is left."""
-    tile = u(TILE_ROWS * TILE_COLS)
-    for x in range(length):
-        coverage = scale * layer[u(3 * ROW) + first + x]
-        covered = front[u(3) * tile + row + x]
-        taken = min(coverage, np.float32(1) - covered)
-        part = scale * taken / max(coverage, LEAST_COVERAGE)
-        front[row + x] += part * layer[first + x]
-        front[tile + row + x] += part * layer[u(ROW) + first + x]
-        front[u(2) * tile + row + x] += part * layer[u(2 * ROW) + first + x]
-        front[u(3) * tile + row + x] = covered + taken
+def _gather_band(  # type: ignore[no-untyped-def]
+    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count, even, order,
+    places, facts, areas, own, sums, limits,
+):  # fmt: skip
+    """Gather the cells of a layer at full resolution for a tile, and lay them under."""
+    zero, one, cutting = np.float32(0), np.float32(1), facts[4] > np.float32(0)
+    piece, width = u(TILE_PIECE) if cutting else length, u(ROW)
+    scale = one
+    for left in range(u(0), length, piece):
+        for y in range(y1 - y0):
+            if cutting and y % piece == u(0):
+                middle, beside = y0 + y + (piece >> u(1)), x0 + left + (piece >> u(1))
+                scale = aim(places, distances, count, one, facts, areas, middle, beside, own)
+            base = (y + halo) * stride + halo + left
+            limits[:] = zero
+            parted = not even and part_row(
+                cells, plane, base, steps, own, count, piece, width, sums, limits
+            )
+            for half in range(u(2)):
+                far = half ^ order
+                if far == u(1) or parted:
+                    gather_row(
+                        cells,
+                        plane,
+                        base,
+                        steps,
+                        own,
+                        count,
+                        piece,
+                        width,
+                        limits,
+                        far == u(1),
+                        sums,
+                    )
+                    lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
 
 
 @inline
-def _gather_band(  # type: ignore[no-untyped-def]
-    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
-    places, facts, areas, own, sums,
-):  # fmt: skip
-    """Gather the cells of a layer at full resolution for a tile, and lay them under."""
-    one, cutting = np.float32(1), facts[4] > np.float32(0)
-    piece = u(TILE_PIECE) if cutting else length
-    scale = one
-    for left in range(u(0), length, piece):
-        if cutting:
-            middle, beside = y0 + u(TILE_ROWS // 2), x0 + left + u(TILE_PIECE // 2)
-            scale = aim(places, distances, count, one, facts, areas, middle, beside, own)
-        for y in range(y1 - y0):
-            base = (y + halo) * stride + halo + left
-            gather_row(cells, plane, base, steps, own, count, piece, u(ROW), sums)
-            _lay_under(front, y * TILE_WIDTH + left, sums, u(0), piece, scale)
+def _double_up(blocks, step, line, sums):  # type: ignore[no-untyped-def]
+    """Double a block of a coarse layer up to half resolution, to and fro between two buffers."""
+    k = u(0)
+    while step > u(2):
+        cols = TILE_WIDTH // step
+        for row in range(u(2 * TILE_ROWS) // step + u(2 * MARGIN)):
+            double_row(blocks[k], cols, row, line, sums)
+            store_row(sums, row, u(2) * cols + u(2 * MARGIN), blocks[k ^ u(1)])
+        k ^= u(1)
+        step >>= u(1)
 
 
 @inline
 def _lay_level(  # type: ignore[no-untyped-def]
-    front,
-    step,
-    y0,
-    y1,
-    x0,
-    length,
-    block,
-    other,
-    line,
-    sums,
-    sprites,
-    members,
-    start,
-    stop,
-    sides,
-    facts,
-    areas,
-):
-    """Double a block of a coarse layer up to full resolution, draw its sprites, lay it under."""
-    while step > u(2):
-        cols = TILE_WIDTH // step
-        for row in range(u(2 * TILE_ROWS) // step + u(2 * MARGIN)):
-            double_row(block, cols, row, line, sums)
-            store_row(sums, row, u(2) * cols + u(2 * MARGIN), other)
-        block, other = other, block
-        step >>= u(1)
+    front, order, parted, y0, y1, x0, length, blocks, buffer, line, sums, sprites, members, starts,
+    k, sides, facts, areas,
+):  # fmt: skip
+    """Double both halves of a layer to full resolution, draw its sprites, lay them under."""
+    first, one = u(MARGIN), np.float32(1)
     for y in range(y1 - y0):
-        double_row(block, u(TILE_COLS // 2), y + u(MARGIN), line, sums)
-        draw_row(
-            sprites,
-            members,
-            start,
-            stop,
-            sides,
-            facts,
-            areas,
-            y0 + y,
-            x0,
-            length,
-            u(MARGIN),
-            line,
-            sums,
-        )
-        _lay_under(front, y * TILE_WIDTH, sums, u(MARGIN), length, np.float32(1))
+        for half in range(u(0) if parted else u(1), u(2)):
+            double_row(blocks[half, buffer], u(TILE_COLS // 2), y + first, line, sums[half])
+            begin = starts[k + half] if parted else starts[k]
+            draw_row(
+                sprites, members, begin, starts[k + half + u(1)], sides, facts, areas, y0 + y, x0,
+                length, first, line, sums[half],
+            )  # fmt: skip
+        if parted:
+            give_sprites(sums[0], sums[1], first, length)
+        for turn in range(u(2)):
+            half = turn ^ order
+            if half == u(1) or parted:
+                lay_under(front, y * TILE_WIDTH, sums[half], first, length, one)
 
 
 @inline
-def _finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
-    """Divide by coverage and put what is in focus on top."""
-    green, blue = u(TILE_ROWS * TILE_COLS) + row, u(2 * TILE_ROWS * TILE_COLS) + row
-    coverage = u(3 * TILE_ROWS * TILE_COLS) + row
-    zero, one = np.float32(0), np.float32(1)
-    for x in range(length):
-        covered = front[coverage + x]
-        beyond = abs(radius[pixel + x]) - np.float32(FOCUS_PX)
-        fade = min(max(beyond / FOCUS_FADE_PX, zero), one)
-        sharp = one - fade * fade * (np.float32(3) - np.float32(2) * fade)
-        sharp = sharp if stack == u(WITH_FOCUS) else zero
-        sharp = sharp if covered > NOTHING else one
-        part = (one - sharp) / max(covered, NOTHING)
-        k = u(3) * (pixel + x)
-        out[k] = sharp * image[k] + part * front[row + x]
-        out[k + u(1)] = sharp * image[k + u(1)] + part * front[green + x]
-        out[k + u(2)] = sharp * image[k + u(2)] + part * front[blue + x]
+def _radii_within(radius, height, width, y0, y1, x0, x1, start, end, lows, highs):  # type: ignore[no-untyped-def]
+    """Least and largest of the radii between two, exclusive, in part of a picture.
 
-
-@inline
-def _lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
-    """Lay a stack that is in front of the picture over it."""
-    tile = u(TILE_ROWS * TILE_COLS)
-    for x in range(length):
-        seen = np.float32(1) - front[u(3) * tile + row + x]
-        k = u(3) * (pixel + x)
-        out[k] = front[row + x] + seen * out[k]
-        out[k + u(1)] = front[tile + row + x] + seen * out[k + u(1)]
-        out[k + u(2)] = front[u(2) * tile + row + x] + seen * out[k + u(2)]
-
-
-@inline
-def _copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
-    """Copy a tile of the picture."""
+    `lows` and `highs` are scratch: extremes of columns are vector code, those of an array not.
+    """
+    zero, never = np.float32(0), np.float32(NEVER)
+    lows[: x1 - x0], highs[: x1 - x0] = never, zero
     for y in range(y0, y1):
-        for k in range(u(3) * (y * width + x0), u(3) * (y * width + x0 + length)):
-            out[k] = image[k]
+        for x in range(x1 - x0):
+            r = radius[y * width + x0 + x]
+            inside = (r > start) & (r < end)
+            lows[x] = min(lows[x], r if inside else never)
+            highs[x] = max(highs[x], r if inside else zero)
+    low, high = never, zero
+    for x in range(x1 - x0):
+        low, high = min(low, lows[x]), max(high, highs[x])
+    return low, high
 
 
 @inline
-def _extreme(columns, first, stop, sign):  # type: ignore[no-untyped-def]
-    """Largest (sign 1) or smallest (sign -1) of some columns' extremes."""
-    found = sign * columns[first]
-    for x in range(first, stop):
-        found = max(found, sign * columns[x])
-    return sign * found
+def _lay_band(  # type: ignore[no-untyped-def]
+    front, image, radius, height, width, y0, y1, x0, wanted, halo, band, order, cells, plane,
+    stride, steps, distances, places, areas, facts, left_areas, own, line, sums, limits,
+):  # fmt: skip
+    """Build the cells of a layer at full resolution for a tile, gather them and lay them under."""
+    half, one = np.float32(0.5), np.float32(1)
+    least, most = _radii_within(
+        radius, height, width, y0 - min(halo, y0), min(y1 + halo, height),
+        x0 - min(halo, x0), min(x0 + wanted + halo, width),
+        band[0], band[2] + one / band[3], line, limits,
+    )  # fmt: skip
+    if most > np.float32(0):
+        _fill(image, radius, height, width, y0, x0, halo, band, areas, line, cells, plane, stride)
+        _gather_band(
+            front, cells, plane, stride, halo, y0, y1, x0, whole_blocks(wanted), steps, distances,
+            offsets_within(distances, most + half), is_even(least + half, most + half), order,
+            places, facts, left_areas, own, sums, limits,
+        )  # fmt: skip
+
+
+@inline
+def _in_focus(radius, width, y0, y1, x0, x1, highs):  # type: ignore[no-untyped-def]
+    """Whether a part of a picture is in focus altogether."""
+    highs[: x1 - x0] = np.float32(0)
+    for y in range(y0, y1):
+        for x in range(x1 - x0):
+            highs[x] = max(highs[x], abs(radius[y * width + x0 + x]))
+    most = np.float32(0)
+    for x in range(x1 - x0):
+        most = max(most, highs[x])
+    return most <= np.float32(FOCUS_PX)
 
 
 @kernel(
     reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, reads(u64, 1), reads(f32, 1),
-    reads(f32, 2), reads(f32, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), reads(f32, 1),
-    reads(f32, 1), reads(u64, 2), reads(f32, 2), reads(u64, 1), reads(u64, 1), reads(f32, 2),
-    reads(f32, 1), reads(f32, 1), u64, writes(f32, 1),
+    reads(f32, 2), reads(f32, 1), reads(f32, 2),
+    types.UniTuple(reads(f32, 1), DEEPEST_LEVEL), reads(u64, 2), reads(f32, 2), reads(u64, 1),
+    reads(u64, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), u64, writes(f32, 1),
 )  # fmt: skip
 def _render_strip(  # type: ignore[no-untyped-def]
-    image, radius, height, width, y0, y1, halo, steps, distances, places, areas, bands, lows, highs,
-    own, planes, levels, sprites, starts, members, sides, facts, left_areas, stack, out,
+    image, radius, height, width, y0, y1, halo, steps, distances, places, areas, bands,
+    planes, levels, sprites, starts, members, sides, facts, left_areas, stack, out,
 ):  # fmt: skip
-    """One row of tiles; `lows`, `highs` and `own` are extremes of the radius by column."""
+    """One row of tiles."""
     stride = u(TILE_COLS) + u(2) * halo
     plane = stride * (u(TILE_ROWS) + u(2) * halo)
     cells = np.empty(u(PLANES) * plane, np.float32)
-    sums = np.empty(COVERED * ROW, np.float32)
+    sums = np.empty((2, COVERED * ROW), np.float32)
     front = np.empty(COVERED * TILE_ROWS * TILE_COLS, np.float32)
-    block = np.empty(COVERED * BLOCK_SIZE, np.float32)
-    other = np.empty(COVERED * BLOCK_SIZE, np.float32)
-    line = np.empty(max(stride, u(ROW)), np.float32)
-    own_distances, one = distances.copy(), np.float32(1)
-    last = u(1) + u(levels.shape[0])
+    blocks = np.empty((2, 2, COVERED * BLOCK_SIZE), np.float32)
+    known = np.zeros(2, np.bool_)
+    line, limits = np.empty(max(stride, u(ROW)), np.float32), np.empty(stride, np.float32)
+    own_distances = distances.copy()
+    last, order = u(1) + u(levels.shape[0]), u(1) if stack == u(IN_FRONT) else u(0)
     tile = y0 // u(TILE_ROWS) * ((width + TILE_WIDTH - u(1)) // TILE_WIDTH)
     for x0 in range(u(0), width, TILE_WIDTH):
         wanted = min(TILE_WIDTH, width - x0)
         length = whole_blocks(wanted)
-        if stack == u(WITH_FOCUS) and _extreme(own, x0, x0 + wanted, one) <= np.float32(FOCUS_PX):
-            _copy(image, y0, y1, width, x0, wanted, out)
+        if stack == u(WITH_FOCUS) and _in_focus(radius, width, y0, y1, x0, x0 + wanted, line):
+            copy(image, y0, y1, width, x0, wanted, out)
             continue
         front[:] = np.float32(0)
-        left, right = x0 - min(halo, x0), min(x0 + wanted + halo, width)
-        low = _extreme(lows, left, right, -one)
-        high = _extreme(highs, left, right, one)
         for turn in range(last + u(1)):
             layer = last - turn if stack == u(IN_FRONT) else turn
             if layer < u(2):
-                limits = bands[layer]
-                ending = limits[2] + one / limits[3]
-                if low >= ending or high <= limits[0]:
-                    continue
-                _fill(
-                    image, radius, height, width, y0, x0, halo, limits, areas, line,
-                    cells, plane, stride,
-                )  # fmt: skip
-                count = offsets_within(distances, min(high, ending) + np.float32(0.5))
-                _gather_band(
-                    front, cells, plane, stride, halo, y0, y1, x0, length, steps, distances, count,
-                    places, facts, left_areas, own_distances, sums,
+                _lay_band(
+                    front, image, radius, height, width, y0, y1, x0, wanted, halo, bands[layer],
+                    order, cells, plane, stride, steps, distances, places, areas, facts,
+                    left_areas, own_distances, line, sums[0], limits,
                 )  # fmt: skip
                 continue
             level = layer - u(2)
             step = u(2 << level)
-            if load_block(
-                planes, levels[level, 0], levels[level, 1], levels[level, 2],
-                y0 // step, x0 // step, u(TILE_ROWS) // step, TILE_WIDTH // step, block,
-            ):  # fmt: skip
-                k = (tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level
+            rows, cols = levels[level, 0], levels[level, 1]
+            y, x, high, wide = y0 // step, x0 // step, u(TILE_ROWS) // step, TILE_WIDTH // step
+            for half in range(u(2)):
+                start = half * u(COVERED) * rows * cols
+                known[half] = load_block(
+                    planes[level], start, rows, cols, y, x, high, wide, blocks[half, 0]
+                )
+                if known[half]:
+                    _double_up(blocks[half], step, line, sums[0])
+            if known[1]:  # as it is wherever the nearer half is
                 _lay_level(
-                    front, step, y0, y1, x0, length, block, other, line, sums,
-                    sprites, members, starts[k], starts[k + u(1)], sides, facts, left_areas,
+                    front, order, known[0], y0, y1, x0, length, blocks, level & u(1), line, sums,
+                    sprites, members, starts,
+                    ((tile + x0 // TILE_WIDTH) * u(levels.shape[0]) + level) * u(2),
+                    sides, facts, left_areas,
                 )  # fmt: skip
         for y in range(y1 - y0):
             pixel, row = (y0 + y) * width + x0, y * TILE_WIDTH
             if stack == u(IN_FRONT):
-                _lay_over(front, row, pixel, wanted, out)
+                lay_over(front, row, pixel, wanted, out)
             else:
-                _finish(front, row, image, radius, pixel, wanted, stack, out)
+                finish(front, row, image, radius, pixel, wanted, stack, out)

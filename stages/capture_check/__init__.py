@@ -9,6 +9,7 @@ explain it, say what to do, and are doubted where the picture contradicts them.
 from stages.capture_check.evidence import Evidence, gather_evidence
 from stages.capture_check.explain import Optics, UnknownOptics
 from stages.capture_check.params import CheckParams
+from stages.capture_check.quick import quick_evidence
 from stages.capture_check.verdict import NEGATIVE_CODES, judge
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "UnknownOptics",
     "gather_evidence",
     "judge",
+    "quick_evidence",
 ]

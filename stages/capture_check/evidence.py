@@ -22,6 +22,8 @@ from stages.grid import Grid
 from stages.params import Array
 from stages.tone import SRGB, encode
 
+Values = npt.NDArray[np.float64]
+
 AREAS = 16  # along the long side of the first look
 AREA_EDGES = 25  # edge pixels that make an area count
 AREA_QUANTILE = 0.6  # above the median: an area is as blurred as most of its edges
@@ -30,6 +32,8 @@ BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, a
 SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
 PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
 EDGES = BlurParams(edge_scale_px=2.0, edge_threshold=0.0, least_gradient=0.010)
+SAMPLED = 4  # every so many pixels along both axes tell the brightness of a view
+LARGER_THAN_SIGMA = 1 << 16  # px: keeps areas apart when blurs are sorted
 MEGA = 1e6
 
 
@@ -58,15 +62,16 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     params : CheckParams
         The sizes of the two looks are used.
     """
-    view = _view(linear, params.view_side_px)
+    small = _reduced(linear, params.view_side_px)
+    view = encode(small, SRGB)
     sigma, noise = _edge_sigma(view)
     areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
-    coarse_sigma, _ = _edge_sigma(_view(linear, params.coarse_side_px))
+    coarse_sigma, _ = _edge_sigma(encode(_reduced(small, params.coarse_side_px), SRGB))
     coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
-    peak = float(np.percentile(view[::2, ::2], PEAK_PERCENTILE))
+    peak = float(np.percentile(view[::SAMPLED, ::SAMPLED], PEAK_PERCENTILE))
     return Evidence(
         signal_to_noise=peak / noise,
-        edges_per_megapixel=float((sigma > 0).sum()) / sigma.size * MEGA,
+        edges_per_megapixel=float(np.count_nonzero(sigma)) / sigma.size * MEGA,
         cover=areas.size / total,
         sharpest_sigma=_quantile(areas, SHARPEST),
         blurriest_sigma=_quantile(areas, BLURRIEST),
@@ -78,13 +83,13 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     )
 
 
-def _view(linear: Array, side: int) -> Array:
-    """Encoded view with a long side of at most `side` pixels."""
+def _reduced(linear: Array, side: int) -> Array:
+    """Reduce a picture to a long side of at most `side` pixels."""
     scale = side / max(linear.shape[:2])
-    if scale < 1:
-        rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
-        linear = np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA))
-    return encode(linear, SRGB)
+    if scale >= 1:
+        return linear
+    rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
+    return np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _edge_sigma(view: Array) -> tuple[Array, float]:
@@ -94,23 +99,23 @@ def _edge_sigma(view: Array) -> tuple[Array, float]:
     return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
 
 
-def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[npt.NDArray[np.float32], int]:
+def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[Values, int]:
     """Blur of every area with enough edges, and how many areas there are."""
     side = max(-(-max(sigma.shape) // along), 1)
     rows, cols = (-(-n // side) for n in sigma.shape)
     y, x = np.nonzero(sigma)
-    area, blur = (y // side) * cols + x // side, sigma[y, x]
-    order = np.lexsort((blur, area))
+    area = (y // side) * cols + x // side
     counts = np.bincount(area, minlength=rows * cols)
+    ordered = np.sort(area * float(LARGER_THAN_SIGMA) + sigma[y, x])  # by area, then by blur
     first = np.cumsum(counts) - counts
-    enough = counts >= least_edges
+    enough = np.flatnonzero(counts >= least_edges)
     picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
-    return blur[order][picked], rows * cols
+    return ordered[picked] - enough * float(LARGER_THAN_SIGMA), rows * cols
 
 
-def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
+def _quantile(values: Values, share: float) -> float:
     return float(np.quantile(values, share)) if values.size else 0.0
 
 
-def _share(values: npt.NDArray[np.float32], limit: float) -> float:
+def _share(values: Values, limit: float) -> float:
     return float((values > limit).mean()) if values.size else 0.0

@@ -26,8 +26,11 @@ BLOCK = 64  # px: the coarse band holds a few of its frequencies
 ENOUGH_BLOCKS = 96  # a smaller view is cut into blocks that overlap by half
 LEAST_BLOCKS = 6
 DETAILED_SHARE = 0.1  # of the blocks: those with most detail in a direction
-FINE = (0.12, 0.30)  # motion of 4 px reaches the first zero there; above, cameras leave noise
+# Both fine bands count alike: the lower one stands farther out of the noise, the upper one tells
+# short tracks (of 6 px the first zero is there); above, cameras leave little but noise.
+FINE = ((0.08, 0.16), (0.16, 0.25))
 COARSE = (0.02, 0.05)  # motion of 10 px leaves these
+BANDS = (*FINE, COARSE)
 DIRECTIONS = 12
 CONE_RAD = np.pi / 4  # weights fall linearly to zero there: directions overlap, none is missed
 CARRIED = 0.35  # of the coarse structure's contrast; in photographs 0.7 of it is found in detail,
@@ -56,23 +59,23 @@ def shake_contrast(plane: Array, noise: float) -> float:
     powers = _directional_power(plane)
     if len(powers) < LEAST_BLOCKS:
         return 0.0
-    fine, coarse = (_second_harmonic(powers[:, band], noise**2) for band in (0, 1))
-    return abs(fine - CARRIED * coarse)
+    *fine, coarse = (_second_harmonic(powers[:, band], noise**2) for band in range(len(BANDS)))
+    return abs(sum(fine) / len(fine) - CARRIED * coarse)
 
 
 def _directional_power(plane: Array) -> Array:
-    """Mean whitened power of each block in the fine and the coarse band: blocks x 2 x directions.
+    """Mean whitened power of each block in each of `BANDS`: blocks x bands x directions.
 
     White noise of variance v has power v.
     """
     stride = BLOCK if plane.size >= ENOUGH_BLOCKS * BLOCK**2 else BLOCK // 2
     blocks = np.lib.stride_tricks.sliding_window_view(plane, (BLOCK, BLOCK))[::stride, ::stride]
     blocks = blocks.reshape(-1, BLOCK, BLOCK)
-    window, weights = _window(), _weights()
+    window, (used, weights) = _window(), _weights()
     level = blocks.mean(axis=(1, 2), keepdims=True)
-    spectra = fft.rfft2((blocks - level) * window)
-    power = (spectra.real**2 + spectra.imag**2).reshape(len(blocks), -1)
-    return np.asarray(power @ weights / np.sum(window**2), np.float32).reshape(-1, 2, DIRECTIONS)
+    spectra = fft.rfft2((blocks - level) * window).reshape(len(blocks), -1)[:, used]
+    power = (spectra.real**2 + spectra.imag**2) @ weights / np.sum(window**2)
+    return np.asarray(power, np.float32).reshape(-1, len(BANDS), DIRECTIONS)
 
 
 def _second_harmonic(powers: Array, noise_power: float) -> complex:
@@ -91,19 +94,22 @@ def _window() -> Array:
 
 
 @lru_cache
-def _weights() -> npt.NDArray[np.float32]:
-    """Weights of a block's frequencies in every band and direction; each sums to 1.
+def _weights() -> tuple[npt.NDArray[np.intp], Array]:
+    """Frequencies of a block that count, and their weights in every band and direction.
 
-    Whitened by f^2, since the power of natural pictures falls as 1 / f^2 (Field 1987).
+    The weights of a band and direction sum to 1, and are whitened by f^2, since the power
+    of natural pictures falls as 1 / f^2 (Field 1987).
     """
     fy, fx = np.meshgrid(fft.fftfreq(BLOCK), fft.rfftfreq(BLOCK), indexing="ij")
     frequency, angle = np.hypot(fx, fy), np.arctan2(fy, fx)
     once = ~((fx == 0) & (fy < 0))  # the other half of this column is its mirror image
     columns = []
-    for low, high in (FINE, COARSE):
+    for low, high in BANDS:
         band = once & (frequency >= low) & (frequency < high)
         for direction in np.arange(DIRECTIONS) * np.pi / DIRECTIONS:
             apart = np.abs((angle - direction + np.pi / 2) % np.pi - np.pi / 2)
             weight = band * np.maximum(1 - apart / CONE_RAD, 0) * frequency**2
             columns.append(weight.ravel() / weight.sum())
-    return np.stack(columns, axis=1).astype(np.float32)
+    weights = np.stack(columns, axis=1).astype(np.float32)
+    used = np.flatnonzero(weights.any(axis=1))
+    return used, weights[used]

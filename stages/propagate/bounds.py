@@ -1,8 +1,12 @@
-"""Upper bounds on blur: evidence of sharpness, which acts only where the map exceeds it.
+"""Propagation that asks its map back: where is it above a bound, and which data does it contradict?
 
 Detail proves that a place is sharp; its absence proves nothing. So an upper bound u of confidence c
 adds lambda weight c max(0, alpha - u)^2 to the energy. Where the map exceeds its bounds this is a
 constraint like any other, elsewhere it is absent: solve, ask where, solve again from there.
+
+The same solves weigh the data. An estimate that its neighbours pulled the map away from is odd, as
+a shaded skin that reads as blurred, or an edge that belongs to another surface: it loses weight.
+Bounds do not: only subjects have detail.
 """
 
 from __future__ import annotations
@@ -10,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from stages.grid import BlurMap
 from stages.laplacian import MattingLaplacian
 from stages.params import Array, Estimate
-from stages.propagate.solver import PropagateParams, propagate
+from stages.propagate.solver import TOLERANCE_STEP, PropagateParams, propagate
+
+SETTLED_SHARE = 0.02  # of a weight; a smaller change of it changes no map
 
 
 def propagate_bounded(
@@ -63,16 +68,15 @@ def _estimates(
     start: Array | None,
     params: PropagateParams,
 ) -> Iterator[Estimate[BlurMap]]:
-    active = np.zeros(laplacian.shape, bool) if start is None else _exceeded(bounds, start)
+    held = _system(constraints, bounds, start, params)
     for update in range(params.bound_updates + 1):
-        held = _with_bounds(constraints, bounds, active, params.bound_weight)
         for estimate in propagate(laplacian, held, start, params):
             start = estimate.value.sigma
             if estimate.done:
                 break
             yield estimate
-        before, active = active, _exceeded(bounds, estimate.value.sigma)
-        if update == params.bound_updates or np.array_equal(active, before):
+        before, held = held, _system(constraints, bounds, estimate.value.sigma, params)
+        if update == params.bound_updates or _alike(held.confidence, before.confidence):
             break
         if estimate.done:
             yield estimate._replace(done=False)
@@ -80,16 +84,35 @@ def _estimates(
         yield estimate
 
 
-def _exceeded(bounds: BlurMap, sigma: Array) -> npt.NDArray[np.bool_]:
-    return np.asarray((bounds.confidence > 0) & (sigma > bounds.sigma))
-
-
-def _with_bounds(
-    constraints: BlurMap, bounds: BlurMap, active: npt.NDArray[np.bool_], bound_weight: float
+def _system(
+    constraints: BlurMap, bounds: BlurMap, sigma: Array | None, params: PropagateParams
 ) -> BlurMap:
-    """Constraints with the active bounds among them: weights add, values are averaged by weight."""
-    weight = np.where(active, np.float32(bound_weight) * bounds.confidence, np.float32(0))
-    total = constraints.confidence + weight
-    moment = constraints.confidence * constraints.sigma + weight * bounds.sigma
-    sigma = np.divide(moment, total, out=np.zeros_like(total), where=total > 0)
-    return BlurMap(sigma, total, constraints.grid)
+    """Data of the next solve, given the map of the last: what is believed, bounds that act."""
+    if sigma is None:
+        return constraints
+    weight = _believed(constraints, sigma, params)
+    acting = np.where(sigma > bounds.sigma, bounds.confidence, np.float32(0))
+    acting *= np.float32(params.bound_weight)
+    total = weight + acting
+    moment = weight * constraints.sigma + acting * bounds.sigma
+    mean = np.divide(moment, total, out=np.zeros_like(total), where=total > 0)
+    return BlurMap(mean, total, constraints.grid)
+
+
+def _believed(data: BlurMap, sigma: Array, params: PropagateParams) -> Array:
+    """Weight of data, less where they contradict the map that all of them made.
+
+    Iteratively re-weighted least squares (Holland and Welsch 1977) for Cauchy's penalty. Its scale
+    grows with the blur: where the map is far from an estimate, neighbours have pulled it there.
+    """
+    if not params.contradiction_px:
+        return data.confidence
+    scale_px = params.contradiction_px * max(data.grid.step / TOLERANCE_STEP, 1)
+    scale = np.float32(scale_px) + np.minimum(data.sigma, sigma)
+    apart = (data.sigma - sigma) / scale
+    return np.asarray(data.confidence / (1 + apart * apart), np.float32)
+
+
+def _alike(one: Array, other: Array) -> bool:
+    """Whether weights are the same but for a share that changes no map."""
+    return bool(np.all(np.abs(one - other) <= SETTLED_SHARE * np.maximum(one, other)))

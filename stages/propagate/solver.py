@@ -64,6 +64,14 @@ class PropagateParams(Params):
     bound_updates: int = param(
         2, 0, 100, help="How often it is asked anew where the map exceeds its upper bounds."
     )
+    contradiction_px: float = param(
+        2.0,
+        0.0,
+        100.0,
+        unit="px",
+        help="Estimates that differ from the map by more than this and the smaller blur lose "
+        "weight; in proportion on grids coarser than 2; 0: none do.",
+    )
 
 
 def propagate(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from datasets.scenes import aloe, day, dead_leaves, flower_matte, night
+from datasets.scenes import aloe, day, dead_leaves, flower_matte, hand, night, table
 from stages import tone
 
 SHAPE = (120, 180)
@@ -11,7 +11,7 @@ def psnr(a, b):
     return -10 * np.log10(np.mean((tone.encode(a) - tone.encode(b)) ** 2))
 
 
-@pytest.mark.parametrize("make", [day, night])
+@pytest.mark.parametrize("make", [day, night, hand, table])
 def test_a_name_and_a_seed_give_one_scene(make):
     one, same, other = make(8, SHAPE), make(8, SHAPE), make(8, SHAPE, seed=2)
     for a, b in zip(one, same, strict=True):
@@ -44,4 +44,4 @@ def test_leaves_cover_the_picture_and_mattes_are_antialiased():
 
 def test_absent_pictures_are_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="aloe: .*aloeL.jpg is missing"):
-        aloe(10, tmp_path)
+        aloe(10, folder=tmp_path)

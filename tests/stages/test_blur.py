@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stages import blur
-from stages.blur import BlurParams, edges
+from stages.blur import BlurParams, edges, formula, gradients
 from stages.grid import Grid
 
 PAPER = BlurParams(edge_scale_px=1.0, fine_scale_px=0.0, coarse_scale_px=3.0, exact=False)
@@ -44,7 +44,7 @@ def test_noise_of_five_codes_costs_less_than_a_third_of_a_pixel(sigma):
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0])
 def test_the_paper_formula_adds_the_variance_of_the_scharr_operator(sigma):
-    expected = np.sqrt(sigma**2 + edges.SCHARR_VARIANCE)
+    expected = np.sqrt(sigma**2 + formula.SCHARR_VARIANCE)
     assert median_sigma(step_edge(sigma), PAPER) == pytest.approx(expected, abs=0.05)
 
 
@@ -57,7 +57,7 @@ def test_noise_sigma_of_white_noise():
 
 @pytest.mark.parametrize("scale, gain", [(0, 0.480), (1, 0.1464), (2, 0.0459), (2.5, 0.0302)])
 def test_noise_gain(scale, gain):
-    assert edges.noise_gain(scale) == pytest.approx(gain, rel=0.01)
+    assert gradients.noise_gain(scale) == pytest.approx(gain, rel=0.01)
 
 
 def test_no_data_is_confidence_zero_and_a_linear_ramp_is_no_edge():

@@ -60,6 +60,15 @@ def test_beside_a_sharp_silhouette_the_blurred_ground_is_no_evidence():
     assert np.mean(found.confidence[:, 89:97] > 0.3) < 0.15
 
 
+def test_the_rim_of_a_clipped_area_is_no_evidence_but_a_clipped_hair_is():
+    light = np.where(np.hypot(*(np.mgrid[:160, :200] - 80)) < 30, 20.0, 0.2)
+    lamp = np.minimum(cv2.GaussianBlur(light, (0, 0), 2.0), 1) + noise(1, light.shape)
+    assert np.mean(evidence(grey(lamp)).confidence > 0.3) == 0
+    hair = np.full((160, 200), 0.4)
+    hair[80:83] = 1
+    assert np.mean(evidence(grey(hair + noise(1, hair.shape))).confidence[79:84] > 0.3) > 0.5
+
+
 def test_specks_are_dropped():
     plane = np.full((80, 80), 0.5)
     plane[40, 40] = 0.7
@@ -80,6 +89,7 @@ def test_no_evidence_is_zero_and_a_reduced_view_gives_full_resolution_bounds():
 @pytest.mark.parametrize("strip_rows, workers", [(1, 1), (7, 2), (30, 1), (64, 2)])
 def test_strips_and_threads_change_nothing(strip_rows, workers, set_workers):
     view = grey(texture(0.7, (215, 175)) + noise(2, (215, 175)))[:209, :171]
+    view[55:75, 40:90] = 1  # a clipped area across cuts
     whole = evidence(view, EvidenceParams(strip_rows=1000))
     set_workers(workers)
     cut = evidence(view, EvidenceParams(strip_rows=strip_rows))

@@ -42,7 +42,7 @@ def leaves(sigma_px, noise=0.0, shape=(400, 400)):
 def estimate(view, params=PARAMS, step=1):
     grid = Grid.cells((view.shape[0] * step, view.shape[1] * step), step)
     found = survey(view, params)
-    return octave_blur(view, linked_edges(thin_edges(view, found, params)), found, grid, params)
+    return octave_blur(view, linked_edges(thin_edges(found, params)), found, grid, params)
 
 
 def median_sigma(view):
@@ -74,10 +74,14 @@ def test_among_other_edges_strong_blur_is_read_better_than_edge_by_edge():
 def test_samples_count_the_edge_pixels_of_their_cell():
     view, step = step_edge(1.0), 4
     found = survey(view, PARAMS)
-    linked = linked_edges(thin_edges(view, found, PARAMS))
+    linked = linked_edges(thin_edges(found, PARAMS))
     sparse = estimate(view, step=step)
     assert sparse.grid == Grid.cells((512, 512), 8)
-    assert sparse.confidence.sum() == pytest.approx(step * linked.sum(), rel=0.05)
+    weight = (1.0 / 1.5) ** PARAMS.balance  # of an edge of sigma 1
+    assert sparse.confidence.sum() == pytest.approx(step * weight * linked.sum(), rel=0.05)
+    plain = estimate(view, PARAMS.replace(balance=0.0), step=step)
+    assert plain.confidence.sum() == pytest.approx(step * linked.sum(), rel=0.05)
+    np.testing.assert_array_equal(plain.sigma, sparse.sigma)
     assert np.all(sparse.sigma[sparse.confidence == 0] == 0)
     inside = sparse.confidence > 0
     inside[:10], inside[-10:], inside[:, :10], inside[:, -10:] = False, False, False, False

@@ -45,6 +45,20 @@ def test_detail_pulls_the_map_down_where_it_is_and_never_up(step):
     assert np.all(kept.sigma <= blur.sigma)
 
 
+def test_detail_that_a_sharp_map_explains_does_not_sharpen_the_background():
+    shape = (40, 60)
+    sigma, trust = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    sigma[:, 29:32], trust[:, 29:32] = 0.8, 1  # evidence on both sides of a silhouette
+    blurred = np.full(shape, 6.0)
+    subject = blurred.copy()
+    subject[:, :30] = 0.8
+    evidence = blur_map(sigma, trust, Grid(shape))
+    known = keep_detail(blur_map(subject, 1.0), evidence)
+    np.testing.assert_array_equal(known.sigma, np.float32(subject))
+    unknown = keep_detail(blur_map(blurred, 1.0), evidence)
+    assert np.all(unknown.sigma[:, 30] < 2) and np.all(unknown.sigma[:, :20] == 6)
+
+
 def half_known(sigma_px):
     """A picture whose right part is too blurred for edges at full size."""
     rng = np.random.default_rng(1)
@@ -73,6 +87,17 @@ def test_no_octaves_no_change():
     view, sparse, evidence = half_known(9.0)
     found = coarse_edges(view, sparse, evidence, CoarseParams(octaves=0))
     np.testing.assert_array_equal(found.confidence, sparse.confidence)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_threads_change_nothing(workers, set_workers):
+    view, sparse, evidence = half_known(9.0)
+    set_workers(3)
+    expected = coarse_edges(view, sparse, evidence, CoarseParams())
+    set_workers(workers)
+    found = coarse_edges(view, sparse, evidence, CoarseParams())
+    np.testing.assert_array_equal(found.sigma, expected.sigma)
+    np.testing.assert_array_equal(found.confidence, expected.confidence)
 
 
 def test_evidence_yields_to_scribbles():

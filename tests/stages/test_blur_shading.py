@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from stages.blur import ShadingParams, doubt_shading
+from stages.blur import ShadingParams, doubt_shading, shading
 from stages.grid import BlurMap, Grid
 
 DARK, LIGHT, OTHER = (0.3, 0.2, 0.1), (0.75, 0.5, 0.25), (0.2, 0.4, 0.7)
@@ -38,3 +38,17 @@ def test_a_narrow_edge_is_trusted_whatever_its_colours():
 
 def test_without_doubt_nothing_changes():
     assert doubted(soft_edge(DARK, LIGHT), 8.0, doubt=0.0) == 1
+
+
+@pytest.mark.parametrize("strip_px, workers", [(1, 1), (3000, 2), (10**9, 1)])
+def test_strips_and_threads_change_nothing(strip_px, workers, set_workers, monkeypatch):
+    rng = np.random.default_rng(0)
+    view = rng.random((151, 97, 3), np.float32)
+    grid = Grid.cells(view.shape[:2], 2)
+    sigma = rng.uniform(2, 16, grid.shape).astype(np.float32)
+    sparse = BlurMap(sigma, np.ones(grid.shape, np.float32), grid)
+    expected = doubt_shading(sparse, view, ShadingParams()).confidence
+    assert 0.01 < np.mean(expected < 1) < 0.9
+    monkeypatch.setattr(shading, "STRIP_PX", strip_px)
+    set_workers(workers)
+    np.testing.assert_array_equal(doubt_shading(sparse, view, ShadingParams()).confidence, expected)

@@ -5,6 +5,8 @@ import pytest
 from stages import tone
 from stages.bokeh import BokehParams, mark_foreground, render_bokeh, render_bokeh_preview
 from stages.bokeh.disk import effective_radius
+from stages.bokeh.foreground import fill_unseen
+from stages.bokeh.reference import render_exact
 from stages.scene import Layer, compose
 
 PARAMS = BokehParams()
@@ -43,6 +45,30 @@ def test_a_blurred_foreground_covers_the_focus_as_a_lens_would(radius_px):
     assert psnr(out, truth) > psnr(naive, truth) + 3
     far = cv2.dilate(matte, np.ones((45, 45))) == 0
     np.testing.assert_array_equal(out[far], image[far])
+
+
+@pytest.mark.parametrize("radius_px", [5.0, 18.0, 30.0])
+def test_the_fast_renderer_equals_the_exact_one_in_front_and_behind(radius_px):
+    image, matte, *_ = leaf()
+    ramp = np.linspace(0.4, 1, SHAPE[1], dtype=np.float32) * np.ones(SHAPE, np.float32)
+    radius = np.float32(radius_px) * ramp
+    wall = np.where(np.arange(SHAPE[0])[:, None] < 120, radius, 0)  # blurred above, sharp below
+    signed = np.where(matte > 0, -radius, wall).astype(np.float32)
+    signed[:, 200:240] = -0.6 * radius_px
+    assert psnr(render_bokeh(image, signed, PARAMS), render_exact(image, signed)) > 50
+
+
+def test_what_a_foreground_hides_is_filled_in_smoothly():
+    y, x = np.mgrid[:120, :150].astype(np.float32)
+    slope = np.stack([0.2 + 0.002 * x, 0.3 + 0.001 * y, 0.5 + 0 * x], axis=-1)
+    out = slope.copy()
+    out[40:80, 50:100] = np.nan
+    fill_unseen(out, slope)
+    assert np.abs(out - slope).max() < 0.02
+    np.testing.assert_array_equal(out[:40], slope[:40])
+    nothing = np.full_like(slope, np.nan)
+    fill_unseen(nothing, slope)
+    np.testing.assert_array_equal(nothing, slope)
 
 
 def test_blurrier_is_nearer_in_front_and_further_behind():

@@ -45,3 +45,13 @@ def test_only_the_exact_renderer_keeps_subject_and_background_apart():
     np.testing.assert_array_equal(exact[~subject], 0)
     assert render_gather(image, radius)[20, 12, 0] > 0.3  # the subject glows outwards
     assert render_scatter(image, radius)[20, 14, 0] < 0.8  # the background veils the subject
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+def test_some_bands_of_rows_are_those_of_the_whole(render):
+    image = picture(70, 30)
+    radius = np.random.default_rng(1).uniform(0, 9, (70, 30)).astype(np.float32)
+    some, whole = render(image, radius, every=3), render(image, radius)
+    known = np.isfinite(some[:, 0, 0])
+    np.testing.assert_array_equal(np.flatnonzero(known), [*range(16), *range(48, 64)])
+    np.testing.assert_array_equal(some[known], whole[known])

@@ -80,5 +80,8 @@ def test_the_dead_zone_covers_what_is_proven_sharp():
     proven = BlurMap(confidence, confidence, GRID)
     assert dead_zone_on_view(proven, map_of(sigma), None, params) == pytest.approx(2.0)
     assert dead_zone_on_view(proven, map_of(sigma), (100.0, 80.0), params) == pytest.approx(9.6)
-    with pytest.raises(ValueError, match="radius: blur must be on Grid"):
-        dead_zone_on_view(BlurMap(confidence, confidence, Grid(FULL)), map_of(sigma), None, params)
+    finer = Grid(FULL)
+    fine = np.kron(confidence, np.ones((STEP, STEP), np.float32))
+    detail = BlurMap(fine, fine, finer)
+    doubled = params.replace(focus_floor_px=0.4, focus_ceiling_px=3.0)
+    assert dead_zone_on_view(detail, map_of(sigma), None, doubled) == pytest.approx(2.0)

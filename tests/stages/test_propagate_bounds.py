@@ -23,7 +23,8 @@ def scene():
 
 def bounded_maps(guide, constraints, bounds, start=None, **changes):
     options = PropagateParams(
-        **{"start": "zero", "tolerance_px": 1e-5, "iterations": 200} | changes
+        **{"start": "zero", "tolerance_px": 1e-5, "iterations": 200, "contradiction_px": 0.0}
+        | changes
     )
     laplacian = matting_laplacian(guide, LaplacianParams())
     return list(propagate_bounded(laplacian, constraints, bounds, start, options))
@@ -96,3 +97,45 @@ def test_bounds_on_another_grid_are_refused():
     bounds.sigma[3, 3] = np.nan
     with pytest.raises(ValueError, match="bounds has values that are not finite"):
         bounded_maps(guide, constraints, bounds)
+
+
+def two_surfaces():
+    """Two flat halves of known blur, each with one estimate that belongs to the other."""
+    guide = np.full((*SHAPE, 3), 0.3, np.float32)
+    guide[:, 15:] = 0.7
+    guide += np.random.default_rng(1).normal(0, 0.01, guide.shape).astype(np.float32)
+    sigma, confidence = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
+    sigma[2::4, 2:15:4], sigma[2::4, 17::4] = 0.5, 5
+    confidence[sigma > 0] = 1
+    sigma[10, 6], sigma[10, 25], confidence[10, 6], confidence[10, 25] = 5, 0.5, 1, 1
+    none = np.zeros(SHAPE, np.float32)
+    return guide, BlurMap(sigma, confidence, Grid(SHAPE)), BlurMap(none, none, Grid(SHAPE))
+
+
+def test_estimates_that_all_others_contradict_lose_their_say():
+    scene_ = two_surfaces()
+    obeyed = bounded_maps(*scene_, contradiction_px=0.0)[-1].value.sigma
+    doubted = bounded_maps(*scene_, contradiction_px=1.0)[-1].value.sigma
+    for place, truth in (((10, 6), 0.5), ((10, 25), 5.0)):
+        assert abs(doubted[place] - truth) < 0.6 * abs(obeyed[place] - truth)
+    truth = np.where(np.arange(SHAPE[1]) < 15, 0.5, 5.0)
+    assert np.abs(doubted - truth).mean() < 0.9 * np.abs(obeyed - truth).mean()
+
+
+def test_estimates_that_agree_keep_their_say():
+    guide, constraints, bounds = two_surfaces()
+    agreed = np.where(np.arange(SHAPE[1]) < 15, 0.5, 5.0) * (constraints.confidence > 0)
+    scene_ = (guide, BlurMap(agreed.astype(np.float32), constraints.confidence, Grid(SHAPE)))
+    obeyed = bounded_maps(*scene_, bounds, contradiction_px=0.0)[-1].value.sigma
+    doubted = bounded_maps(*scene_, bounds)[-1].value.sigma
+    np.testing.assert_allclose(doubted, obeyed, atol=0.05)
+
+
+def test_re_weighting_settles():
+    scene_ = two_surfaces()
+    exact = bounded_maps(*scene_, contradiction_px=1.0, bound_updates=50)
+    again = bounded_maps(
+        *scene_, start=exact[-1].value.sigma, contradiction_px=1.0, bound_updates=50
+    )
+    np.testing.assert_allclose(again[-1].value.sigma, exact[-1].value.sigma, atol=0.02)
+    assert len(again) < 0.5 * len(exact)

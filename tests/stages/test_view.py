@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from stages.grid import BlurMap, Grid, lift
-from stages.view import ViewParams, gather_cells, guide_at, light_at, solve_grid_of_view
+from stages.view import (
+    ViewParams,
+    gather_cells,
+    guide_at,
+    light_at,
+    show_grid,
+    solve_grid_of_view,
+    view_at,
+    view_of,
+)
 
 
 def sparse(grid, share=0.1):
@@ -35,3 +44,13 @@ def test_solve_counts_pixels_of_the_view():
     to = solve_grid_of_view(linear, grid, ViewParams(solve_step=4))
     assert to == Grid.cells((91, 163), 8)
     assert guide_at(light_at(linear, grid), grid, to).shape[:2] == to.shape
+
+
+@pytest.mark.parametrize("step, shown_step", [(1, 2), (2, 2), (4, 4)])
+def test_a_preview_is_shown_no_finer_than_every_second_pixel(step, shown_step):
+    linear = np.random.default_rng(0).random((91, 163, 3), np.float32)
+    grid = Grid.cells((91, 163), step)
+    shown = show_grid(linear, grid)
+    assert shown == Grid.cells((91, 163), shown_step)
+    view = view_of(linear, light_at(linear, shown), shown, grid)
+    assert np.array_equal(view, view_at(linear, grid))

@@ -31,7 +31,7 @@ LABELS = {
     "no_sharp": ("no_sharp_subject",),
 }
 BLUR_PX, MOTION_PX, EXPOSURE, NOISE_CODES = 4.0, 15.0, 1 / 30, 4.0
-LENGTHS_PX = (4, 6, 8, 10, 15, 25, 40)
+LENGTHS_PX = (4, 6, 10, 15, 40)
 BEND_RAD = 1.0  # between the headings at both ends of a curved track
 SHOT_NOISE_CODES, SHOT_JPEG, GAMMA = 2.0, 85, 2.2
 TURN_RAD = 2.4  # golden angle: directions of successive pictures are spread evenly

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import luma
-from stages.blur import EdgeSurvey, edge_blur, link_edges, noise_sigma
-from stages.capture_check import CheckParams, Evidence
+from stages.blur import edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.evidence import (
     AREA_EDGES,
     AREA_QUANTILE,
@@ -26,13 +25,14 @@ from stages.capture_check.evidence import (
     PEAK_PERCENTILE,
     SHARPEST,
     VERY_BLURRED_PX,
+    Evidence,
 )
+from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
 from stages.params import Array
 
 MEGA = 1e6
-MIDDLE = 0.7  # of both sides: shake is the same everywhere, and spectra are dear
 STRIPS = 4  # that the view is cut into, to be shared among workers
 
 
@@ -43,7 +43,7 @@ class Areas(NamedTuple):
     total: int
 
 
-def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckParams) -> Evidence:
+def quick_evidence(view: Array, grid: Grid, params: CheckParams) -> Evidence:
     """Evidence for `judge` from the view of the estimate.
 
     Parameters
@@ -52,16 +52,14 @@ def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckPara
         HxWx3 float32, display-encoded in [0, 1].
     grid : Grid
         Its grid.
-    found : EdgeSurvey
-        Survey of the view.
     params : CheckParams
         The size of the first look is used, as a unit.
     """
     side_px = max(grid.shape) * grid.step
     scale = min(params.view_side_px / side_px, 1.0)  # px of the check in a px of the picture
-    edges = link_edges(
-        edge_blur(view, found, EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))), grid
-    )
+    cut = EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))
+    found = survey(view, cut)
+    edges = link_edges(edge_blur(view, found, cut), grid)
     y, x = np.nonzero(edges.confidence)
     length = grid.step * scale  # of edge that a pixel of the view stands for, px of the check
     sigma = edges.sigma[y, x] * np.float32(scale)
@@ -77,14 +75,9 @@ def quick_evidence(view: Array, grid: Grid, found: EdgeSurvey, params: CheckPara
         share_blurred=_share(areas.sigma, BLURRED_PX),
         share_very_blurred=_share(areas.sigma, VERY_BLURRED_PX),
         coarse_share_very_blurred=0.0,
-        shake_contrast=shake_contrast(_middle(plane), noise),
+        shake_contrast=shake_contrast(plane, noise),
         view_side_px=min(params.view_side_px, side_px),
     )
-
-
-def _middle(plane: Array) -> Array:
-    rows, cols = (round(n * (1 - MIDDLE) / 2) for n in plane.shape)
-    return plane[rows : plane.shape[0] - rows, cols : plane.shape[1] - cols]
 
 
 def _areas(

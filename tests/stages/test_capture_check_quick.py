@@ -3,10 +3,8 @@ import numpy as np
 import pytest
 
 from camerapipe.live import QUICK_CHECK
-from stages.blur import BlurParams, survey
-from stages.capture_check import CheckParams, judge
+from stages.capture_check import CheckParams, judge, quick_evidence
 from stages.grid import Grid
-from stages.quick_check import quick_evidence
 from stages.tone import encode, linearise
 from stages.view import light_at
 
@@ -31,7 +29,7 @@ def verdict(codes):
     grid = Grid.cells(SIZE, STEP)
     view = encode(light_at(linearise(codes), grid))
     params = CheckParams(**QUICK_CHECK[STEP], view_side_px=640)
-    seen = quick_evidence(view, grid, survey(view, BlurParams()), params)
+    seen = quick_evidence(view, grid, params)
     return judge(seen, None, params)[0].code
 
 

@@ -1,0 +1,137 @@
+"""Layers over one another: how a tile comes together, row by row.
+
+Sprites are drawn into the rows of their layer. `front` holds a tile in four planes (light times
+coverage, and coverage), from the nearest layer back. Coverage adds up and is clamped at 1, since
+the layers of one surface abut and do not overlap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.bokeh.aperture import area_left, cut, gauge
+from stages.bokeh.disk import FOCUS_PX
+from stages.bokeh.enlarge import ROW, TILE_COLS, TILE_ROWS
+from stages.kernels import inline
+
+FOCUS_FADE_PX = np.float32(0.05)  # the kernel is the identity at FOCUS_PX: a short fade suffices
+LEAST_COVERAGE = np.float32(1e-12)  # divisor of an empty layer
+NOTHING = np.float32(1e-9)  # coverage below this means that no layer reaches a pixel
+UNSEEN = np.float32(np.nan)
+
+WITH_FOCUS, WITHOUT_FOCUS, IN_FRONT = range(3)  # stacks of layers
+
+u = np.uint64
+
+
+@inline
+def lay_under(front, row, layer, first, length, scale):  # type: ignore[no-untyped-def]
+    """Lay one row of a layer under what is there: it takes what coverage is left."""
+    tile = u(TILE_ROWS * TILE_COLS)
+    for x in range(length):
+        coverage = scale * layer[u(3 * ROW) + first + x]
+        covered = front[u(3) * tile + row + x]
+        taken = min(coverage, np.float32(1) - covered)
+        part = scale * taken / max(coverage, LEAST_COVERAGE)
+        front[row + x] += part * layer[first + x]
+        front[tile + row + x] += part * layer[u(ROW) + first + x]
+        front[u(2) * tile + row + x] += part * layer[u(2 * ROW) + first + x]
+        front[u(3) * tile + row + x] = covered + taken
+
+
+@inline
+def give_sprites(near, far, first, length):  # type: ignore[no-untyped-def]
+    """Let the further half of a layer have the sprites of the nearer where that is not parted."""
+    zero = np.float32(0)
+    for p in range(u(3)):
+        for x in range(u(p * u(ROW)) + first, u(p * u(ROW)) + first + length):
+            alone = near[u(3 * ROW) + x - p * u(ROW)] <= zero
+            far[x] += near[x] if alone else zero
+
+
+@inline
+def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
+    """Divide by coverage and put what is in focus on top."""
+    green, blue = u(TILE_ROWS * TILE_COLS) + row, u(2 * TILE_ROWS * TILE_COLS) + row
+    coverage = u(3 * TILE_ROWS * TILE_COLS) + row
+    zero, one = np.float32(0), np.float32(1)
+    for x in range(length):
+        covered = front[coverage + x]
+        beyond = abs(radius[pixel + x]) - np.float32(FOCUS_PX)
+        fade = min(max(beyond / FOCUS_FADE_PX, zero), one)
+        sharp = one - fade * fade * (np.float32(3) - np.float32(2) * fade)
+        sharp = sharp if stack == u(WITH_FOCUS) else zero
+        sharp = sharp if covered > NOTHING else one
+        # Behind a blurred foreground there may be nothing to show: `foreground.py` fills it in.
+        unseen = (covered <= NOTHING) & (radius[pixel + x] < -np.float32(FOCUS_PX))
+        sharp = UNSEEN if unseen else sharp
+        part = (one - sharp) / max(covered, NOTHING)
+        k = u(3) * (pixel + x)
+        out[k] = sharp * image[k] + part * front[row + x]
+        out[k + u(1)] = sharp * image[k + u(1)] + part * front[green + x]
+        out[k + u(2)] = sharp * image[k + u(2)] + part * front[blue + x]
+
+
+@inline
+def lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
+    """Lay a stack that is in front of the picture over it."""
+    tile = u(TILE_ROWS * TILE_COLS)
+    for x in range(length):
+        seen = np.float32(1) - front[u(3) * tile + row + x]
+        k = u(3) * (pixel + x)
+        out[k] = front[row + x] + seen * out[k]
+        out[k + u(1)] = front[tile + row + x] + seen * out[k + u(1)]
+        out[k + u(2)] = front[u(2) * tile + row + x] + seen * out[k + u(2)]
+
+
+@inline
+def copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
+    """Copy a tile of the picture."""
+    for y in range(y0, y1):
+        for k in range(u(3) * (y * width + x0), u(3) * (y * width + x0 + length)):
+            out[k] = image[k]
+
+
+@inline
+def draw_row(  # type: ignore[no-untyped-def]
+    table, members, start, stop, sides, facts, areas, y, x0, length, margin, line, sums
+):
+    """Add one row of the disks of a tile to the colours of its layer, from `margin` on.
+
+    `line` is scratch of at least `length`.
+    """
+    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
+    left, right = np.float32(x0), np.float32(x0 + length)
+    for k in range(start, stop):
+        s = members[k]
+        down, middle, slope = np.float32(y) - table[s, 0], table[s, 1], table[s, 3]
+        reach = table[s, 2] + half / slope
+        chord = facts[1] * facts[1] * reach * reach - down * down
+        if chord <= zero:
+            continue
+        chord = np.sqrt(chord)
+        begin = max(np.ceil(middle - chord), left)
+        end = min(np.floor(middle + chord) + one, right)
+        if end <= begin:
+            continue
+        at = margin + u(begin - left)
+        red, green, blue = table[s, 4], table[s, 5], table[s, 6]
+        below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
+        scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
+        # Distances first: loops of their own let the common case, the disk, be vector code.
+        shaped = sides.shape[0] > 0 or facts[4] > zero
+        for x in range(u(end - begin)):
+            across = begin + np.float32(x) - middle
+            line[x] = np.sqrt(down * down + across * across)
+        if shaped:
+            for x in range(u(end - begin)):
+                across = begin + np.float32(x) - middle
+                distance = gauge(down, across, sides, facts[0])
+                if facts[4] > zero:
+                    distance = max(distance, cut(down, across, facts, below, beside))
+                line[x] = distance
+        for x in range(u(end - begin)):
+            weight = scale * min(max(slope * (reach - line[x]), zero), one)
+            sums[at + x] += weight * red
+            sums[u(ROW) + at + x] += weight * green
+            sums[u(2 * ROW) + at + x] += weight * blue
