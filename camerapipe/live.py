@@ -142,8 +142,8 @@ RENDER = (
     *RADIUS,
     Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
          cost=3),
-    Node("highlights", recover_highlights, ("linear", "disk_radius"), "bright", HighlightsParams,
-         cost=10),
+    Node("highlights", recover_highlights, ("linear", "disk_radius", "headroom"), "bright",
+         HighlightsParams, cost=10),
     Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
     Node("encode", encode, ("bokeh", "curve"), "smooth", cost=6),
     Node("finish", finish, ("smooth", "linear", "disk_radius"), "finished", FinishParams, cost=5),
@@ -157,7 +157,9 @@ PICTURE_OUTPUTS = ("picture", "blur", "next_memory")
 SHOWN = ("shown", "light")  # the same, by previews only
 LIVE_CHECK = Graph("live-check", ("linear", "optics"), (*SEE, *JUDGE), ("findings", *SEEN, *SHOWN))
 LIVE = Graph("live", (*PICTURE_SOURCES, *SHOWN), (*STEADY, *SOLVE, *SHOW), PICTURE_OUTPUTS)
-LIVE_FULL = Graph("live-full", PICTURE_SOURCES, (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS)
+LIVE_FULL = Graph(
+    "live-full", (*PICTURE_SOURCES, "headroom"), (*STEADY, *SOLVE, *RENDER), PICTURE_OUTPUTS
+)
 
 
 FRAME_SIDE_PX = 1600  # frames up to this long are looked at at every pixel on the best rungs

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from stages.bokeh import BokehParams, RadiusParams
 from stages.bokeh.cells import disk_in_cells
 from stages.bokeh.checks import RenderInput, check_render
+from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
-from stages.bokeh.tiles import WITHOUT_FOCUS, render_tiles
+from stages.bokeh.tiles import render_tiles
 from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
 from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array

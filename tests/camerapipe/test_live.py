@@ -21,7 +21,7 @@ def play(pictures, rung=DEFAULT_RUNG, memory=None, **values):
     for picture in pictures:
         sources = {
             "linear": linearise(picture), "optics": None, "focus_point": None, "curve": SRGB,
-            "scribbles": (), "memory": memory,
+            "scribbles": (), "memory": memory, "headroom": False,
         }  # fmt: skip
         frames.append(run_both(rung.graph, sources, params))
         memory = frames[-1]["next_memory"]

@@ -65,7 +65,7 @@ def live_frame(
     started = time.perf_counter()
     sources = {
         "linear": linearise(picture), "curve": SRGB, "focus_point": None, "scribbles": (),
-        "memory": memory, "optics": None,
+        "memory": memory, "optics": None, "headroom": False,
     }  # fmt: skip
     megapixels = picture.shape[0] * picture.shape[1] / 1e6
     for graph in (LIVE_CHECK, rung.graph):
