@@ -124,6 +124,7 @@ def shoot(
     }
     done = _run(graph, sources, capture, options, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
+    keep_freed_memory()  # for the shots to come: a single one needs the least memory without
     values = checked.values | done.values
     return Shot(
         image=values["picture"],
@@ -220,7 +221,6 @@ def _report(
 
 def _start(options: Options) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
-    keep_freed_memory()  # not before: what reading a file took goes back to the system
     check_budget(options)
     if options.budget.total_ms is not None or options.budget.stages_ms:
         warm_up()
