@@ -25,6 +25,7 @@ from camerapipe.runtime import (
     ensure_kernel_cache,
     keep_freed_memory,
     peak_mb,
+    return_freed_memory,
     versions,
     warm_up,
 )
@@ -124,7 +125,7 @@ def shoot(
     }
     done = _run(graph, sources, capture, options, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
-    keep_freed_memory()  # for the shots to come: a single one needs the least memory without
+    keep_freed_memory()  # for the shots to come; a single one takes the least memory
     values = checked.values | done.values
     return Shot(
         image=values["picture"],
@@ -221,6 +222,7 @@ def _report(
 
 def _start(options: Options) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
+    return_freed_memory()
     check_budget(options)
     if options.budget.total_ms is not None or options.budget.stages_ms:
         warm_up()

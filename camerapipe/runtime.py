@@ -16,8 +16,9 @@ from camerapipe import __version__
 
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of <malloc.h>
 KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
+LARGE_BYTES = 1 << 20  # of an array that is returned when it is freed
 
 
 def ensure_kernel_cache() -> None:
@@ -70,18 +71,30 @@ def kernel_cache() -> str:
     return str(beside / "**" / "__pycache__" if _writable(beside) else user / "numba")
 
 
-def keep_freed_memory() -> bool:
-    """Let the C library reuse freed arrays; tell whether it can be told so.
+def return_freed_memory() -> bool:
+    """Let the C library return each large array to the system when it is freed.
 
-    Large arrays are otherwise given back to the system one by one, and every stage waits for the
-    system to clear the pages of the next: about half of the time of a large picture. Up to 2 GB at
-    the end of the heap stay with the process.
+    Left alone it keeps more and more of them. Has no effect any more after `keep_freed_memory`.
     """
+    return _tell_malloc({M_MMAP_THRESHOLD: LARGE_BYTES})
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep freed arrays for the next ones, from now on.
+
+    Otherwise every stage waits for the system to clear the pages of its arrays: up to half of the
+    time of a large picture. Up to 2 GB at the end of the heap stay with the process.
+    """
+    return _tell_malloc({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES})
+
+
+def _tell_malloc(options: dict[int, int]) -> bool:
+    """Set options of glibc; tell whether this is glibc."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # no glibc
+    except (AttributeError, OSError, TypeError):
         return False
-    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
+    return all(mallopt(option, value) for option, value in options.items())
 
 
 def set_threads(count: int) -> None:

@@ -173,7 +173,6 @@ class Viewfinder:
             "headroom": capture.kind == "raw",
             "optics": optics_of(capture, self.distance_m),
             "focus_point": self.focus_point,
-            "headroom": capture.kind == "raw",
             "scribbles": (),
             "memory": state.memory,
         }
