@@ -31,3 +31,14 @@ def test_wrong_dtype_is_named():
 def test_a_curve_must_not_fall():
     with pytest.raises(ValueError, match="must not fall"):
         tone.ToneCurve("bad", np.linspace(1, 0, tone.CODES, dtype=np.float32))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_codes_are_rounded_and_clipped_in_any_shape(bits, set_workers):
+    values = np.random.default_rng(0).uniform(-0.2, 1.2, (300, 401, 2)).astype(np.float32)
+    largest = np.float32(2**bits - 1)
+    expected = np.rint(np.clip(values, 0, 1) * largest).astype(f"uint{bits}")
+    for workers in (1, 3):
+        set_workers(workers)
+        np.testing.assert_array_equal(tone.to_codes(values, bits), expected)
+    np.testing.assert_array_equal(tone.to_codes(values[..., 1], bits), expected[..., 1])

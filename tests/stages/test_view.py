@@ -6,6 +6,7 @@ from stages.view import (
     ViewParams,
     gather_cells,
     guide_at,
+    guide_from,
     light_at,
     show_grid,
     solve_grid_of_view,
@@ -54,3 +55,13 @@ def test_a_preview_is_shown_no_finer_than_every_second_pixel(step, shown_step):
     assert shown == Grid.cells((91, 163), shown_step)
     view = view_of(linear, light_at(linear, shown), shown, grid)
     assert np.array_equal(view, view_at(linear, grid))
+
+
+@pytest.mark.parametrize("solve_step", [4, 8])
+def test_a_guide_on_the_grid_of_the_view_is_the_view(solve_step):
+    linear = np.random.default_rng(0).random((45, 77, 3)).astype(np.float32)
+    grid, to = Grid.cells((45, 77), 4), Grid.cells((45, 77), solve_step)
+    view = view_at(linear, grid)
+    guide = guide_from(linear, view, grid, to)
+    assert (guide is view) == (to == grid)
+    np.testing.assert_array_equal(guide, view_at(linear, to))
