@@ -68,7 +68,7 @@ def kernel_cache() -> str:
 
 
 def set_threads(count: int) -> None:
-    """Set the number of threads of strips, of OpenCV and of BLAS."""
+    """Set the number of threads of strips and of OpenCV; BLAS, for small products only, has one."""
     import cv2
     from threadpoolctl import threadpool_limits
 
@@ -76,7 +76,7 @@ def set_threads(count: int) -> None:
 
     strips.set_workers(count)
     cv2.setNumThreads(count)
-    threadpool_limits(limits=count, user_api="blas")
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def available_cores() -> int:
