@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camerapipe import __version__
+from camerapipe.budget import Stopwatch
+
+if TYPE_CHECKING:
+    from stages.kernels import Kernel
 
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+COMPILED_MS = 300.0  # a kernel that is in the cache is loaded sooner
 
 
 def ensure_kernel_cache() -> None:
@@ -87,17 +95,53 @@ def available_cores() -> int:
 def warm_up(progress: Callable[[str, int, int], None] | None = None) -> int:
     """Compile every kernel or load it from the cache; give the number of kernels.
 
-    `progress(name, done, total)` is called before each.
+    `progress(name, done, total)` is called before each. Where there is much to compile, a process
+    beside this one begins at the other end: what it has put into the cache is loaded from there.
     """
+    kernels, alone = _kernels(), available_cores() > 1
+    with ExitStack() as helping:
+        for done, kernel in enumerate(kernels):
+            if progress is not None:
+                progress(kernel.name, done, len(kernels))
+            with Stopwatch() as watch:
+                kernel.compile()
+            if alone and watch.ms > COMPILED_MS:
+                alone = False
+                helping.enter_context(_helper())
+    return len(kernels)
+
+
+def compile_backwards() -> None:
+    """Compile every kernel, the last first: the work of the process that helps `warm_up`."""
+    for kernel in reversed(_kernels()):
+        kernel.compile()
+
+
+def _kernels() -> list[Kernel]:
     import camerapipe.pipelines  # noqa: F401 - declares all kernels
     from stages.kernels import registered
 
-    kernels = list(registered())
-    for done, kernel in enumerate(kernels):
-        if progress is not None:
-            progress(kernel.name, done, len(kernels))
-        kernel.compile()
-    return len(kernels)
+    return list(registered())
+
+
+@contextmanager
+def _helper() -> Iterator[None]:
+    """Have another process compile from the end, and stop it once all is done here."""
+    work = "from camerapipe.runtime import compile_backwards; compile_backwards()"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    null = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", work], env=environment, stdin=null, stdout=null, stderr=null
+        )
+    except OSError:  # no process to be had: this one does it all
+        yield
+        return
+    with process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def peak_mb() -> float | None:
