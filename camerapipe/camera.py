@@ -21,7 +21,13 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Costs, Run, run
-from camerapipe.runtime import ensure_kernel_cache, peak_mb, versions, warm_up
+from camerapipe.runtime import (
+    ensure_kernel_cache,
+    keep_freed_memory,
+    peak_mb,
+    versions,
+    warm_up,
+)
 from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
 from stages.finish import FinishParams
@@ -33,7 +39,6 @@ MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
 ensure_kernel_cache()
-
 Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
@@ -119,6 +124,7 @@ def shoot(
     }
     done = _run(graph, sources, capture, options, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
+    keep_freed_memory()  # for the shots to come: a single one needs the least memory without
     values = checked.values | done.values
     return Shot(
         image=values["picture"],

@@ -59,8 +59,7 @@ from stages.steady import (
     steady_evidence,
     track,
 )
-from stages.tone import encode
-from stages.upsample import UpsampleParams, guided_upsample
+from stages.upsample import UpsampleParams, upsample_to_light
 from stages.view import (
     ViewParams,
     gather_cells,
@@ -135,8 +134,7 @@ SHOW = (
          "picture", BokehParams, cost=20),
 )
 RENDER = (
-    Node("full_guide", encode, ("linear",), "encoded", cost=6),
-    Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=15),
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=18),
     Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "new_dead_zone",
          RadiusParams, cost=1),
     *RADIUS,
@@ -145,8 +143,8 @@ RENDER = (
     Node("highlights", recover_highlights, ("linear", "disk_radius", "headroom"), "bright",
          HighlightsParams, cost=10),
     Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
-    Node("encode", encode, ("bokeh", "curve"), "smooth", cost=6),
-    Node("finish", finish, ("smooth", "linear", "disk_radius"), "finished", FinishParams, cost=5),
+    Node("finish", finish, ("bokeh", "curve", "linear", "disk_radius"), "finished", FinishParams,
+         cost=7),
     Node("codes", to_picture, ("finished",), "picture", cost=2),
 )
 # fmt: on

@@ -56,8 +56,13 @@ from stages.params import Params
 from stages.propagate import PropagateParams, propagate, propagate_bounded
 from stages.scribble import ScribbleParams, scribbled
 from stages.tone import encode
-from stages.upsample import UpsampleParams, bilinear_upsample, guided_upsample
-from stages.view import ViewParams, even_grid, solve_grid, view_at, working_grid
+from stages.upsample import (
+    UpsampleParams,
+    bilinear_upsample,
+    guided_upsample,
+    upsample_to_light,
+)
+from stages.view import ViewParams, even_grid, guide_from, solve_grid, view_at, working_grid
 
 # fmt: off
 LOOK = (
@@ -79,7 +84,7 @@ ESTIMATE = (
 )
 PROPAGATE = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
-    Node("guide", view_at, ("linear", "half_grid"), "guide", cost=6),
+    Node("guide", guide_from, ("linear", "view", "grid", "half_grid"), "guide", cost=6),
     Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
     Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=2),
     Node("samples", lift, ("sparse", "half_grid"), "samples", cost=2),
@@ -89,8 +94,7 @@ PROPAGATE = (
          cost=10),
     Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "previous"), "blur_low",
          PropagateParams, anytime=True),
-    Node("full_guide", encode, ("linear",), "encoded", cost=12),
-    Node("upsample", guided_upsample, ("blur_low", "encoded"), "guided", UpsampleParams, cost=20,
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=20,
          fallback=bilinear_upsample, fallback_cost=3),
     Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=7),
 )
@@ -128,8 +132,8 @@ RENDER = (
          HighlightsParams, cost=30),
     Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
          fallback=render_bokeh_preview, fallback_cost=25),
-    Node("encode", encode, ("bokeh", "curve"), "smooth", cost=8),
-    Node("finish", finish, ("smooth", "linear", "signed_radius"), "picture", FinishParams, cost=14),
+    Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams,
+         cost=10),
 )
 FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
              RadiusParams)

@@ -1,7 +1,8 @@
-"""The process: threads, kernel cache, warm-up, versions. The only room that sets any of them."""
+"""The process: threads, memory, kernel cache, warm-up, versions. The only room that sets them."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import subprocess
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 COMPILED_MS = 300.0  # a kernel that is in the cache is loaded sooner
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
+KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
 
 
 def ensure_kernel_cache() -> None:
@@ -75,6 +78,20 @@ def kernel_cache() -> str:
     return str(beside / "**" / "__pycache__" if _writable(beside) else user / "numba")
 
 
+def keep_freed_memory() -> bool:
+    """Let the C library reuse freed arrays; tell whether it can be told so.
+
+    Large arrays are otherwise given back to the system one by one, and every stage waits for the
+    system to clear the pages of the next: about half of the time of a large picture. Up to 2 GB at
+    the end of the heap stay with the process.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # no glibc
+        return False
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))
+
+
 def set_threads(count: int) -> None:
     """Set the number of threads of strips and of OpenCV; BLAS, for small products only, has one."""
     import cv2
@@ -103,6 +120,8 @@ def warm_up(progress: Callable[[str, int, int], None] | None = None) -> int:
         for done, kernel in enumerate(kernels):
             if progress is not None:
                 progress(kernel.name, done, len(kernels))
+            if kernel.ready:
+                continue
             with Stopwatch() as watch:
                 kernel.compile()
             if alone and watch.ms > COMPILED_MS:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.params import Array
+from stages.strips import STRIP_ROWS, run_strips
 
 LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709 primaries
 
@@ -27,7 +28,8 @@ def check_image(stage: str, name: str, image: npt.NDArray[np.generic], channels:
     if not shaped or image.dtype != np.float32 or image.size == 0:
         wanted = "HxW float32" if channels == 1 else f"HxWx{channels} float32"
         raise ValueError(f"{stage}: {name} must be {wanted}; got {image.shape} {image.dtype}")
-    if not np.isfinite(image.sum()):
+    sums = run_strips(lambda start, stop: image[start:stop].sum(), len(image))
+    if not np.isfinite(sums).all():
         raise ValueError(f"{stage}: {name} has values that are not finite (NaN or infinite)")
 
 
@@ -57,11 +59,19 @@ def reduce_by(image: Array, step: int) -> Array:
     if step == 1:
         return image
     rows, cols = (-(-n // step) for n in image.shape[:2])
-    pad_y, pad_x = rows * step - image.shape[0], cols * step - image.shape[1]
-    if pad_y or pad_x:
-        image = cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE)
-    small = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    small = np.empty((rows, cols, *image.shape[2:]), np.float32)
+    pad_x = cols * step - image.shape[1]
+
+    def reduce(start: int, stop: int) -> None:
+        cells = image[start * step : stop * step]
+        pad_y = (stop - start) * step - len(cells)
+        if pad_y or pad_x:  # of a strip: a border for the whole would be a copy of the picture
+            cells = cv2.copyMakeBorder(cells, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE)
+        means = cv2.resize(cells, (cols, stop - start), interpolation=cv2.INTER_AREA)
+        small[start:stop] = np.reshape(means, small[start:stop].shape)
+
+    run_strips(reduce, rows, max(STRIP_ROWS // step, 1))
+    return small
 
 
 def reduce_bicubic(image: Array, border: int = cv2.BORDER_REPLICATE) -> Array:

@@ -5,7 +5,8 @@ rectangular dither of one code decides between the two nearest codes by chance, 
 It moves no exact code, so that white stays white. They have also lost the grain of the picture and
 can look like plastic beside what is in focus: grain of the same strength, measured where the
 picture was already out of focus and has no detail of its own, can be put back. Chance is a hash of
-the place, the same in any tile. What is in focus is returned to the bit. Encoded values in [0, 1].
+the place, the same in any tile. Encoding happens in the same pass; where the picture is in focus
+nothing is added to it. Linear light in, encoded values in [0, 1] out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from stages.arrays import check_image
 from stages.kernels import b1, f32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
-from stages.tone import encode
+from stages.tone import ToneCurve, encode, look_up
 
 CODE = 1 / 255
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
@@ -73,13 +74,17 @@ def measure_grain(linear: Array, radius: Array) -> Array:
     return np.asarray(found * MAD_TO_DEVIATION / np.sqrt(2), np.float32)
 
 
-def finish(picture: Array, linear: Array, radius: Array, params: FinishParams) -> Array:
-    """Dither a blurred picture against bands and put grain back.
+def finish(
+    light: Array, curve: ToneCurve, linear: Array, radius: Array, params: FinishParams
+) -> Array:
+    """Encode a blurred picture, dither it against bands and put grain back.
 
     Parameters
     ----------
-    picture : Array
-        The blurred picture, encoded, HxWx3 float32 in [0, 1].
+    light : Array
+        The blurred picture, linear light, HxWx3 float32.
+    curve : ToneCurve
+        The encoding wanted.
     linear : Array
         The picture before, linear light, HxWx3 float32.
     radius : Array
@@ -90,28 +95,33 @@ def finish(picture: Array, linear: Array, radius: Array, params: FinishParams) -
     Returns
     -------
     Array
-        Encoded picture in [0, 1], HxWx3 float32; equal to `picture` where the radius is <= 1/2 px.
+        Encoded picture in [0, 1], HxWx3 float32; `encode(light, curve)` where the radius is up to
+        1/2 px.
 
     Raises
     ------
     ValueError
         If the inputs are no pictures or differ in size.
     """
-    for name, image in (("picture", picture), ("linear", linear)):
+    for name, image in (("light", light), ("linear", linear)):
         check_image("finish", name, image)
-    if not picture.shape == linear.shape == (*radius.shape, 3):
+    if not light.shape == linear.shape == (*radius.shape, 3):
         raise ValueError(
-            f"finish: picture, linear and radius must have one size; "
-            f"got {picture.shape}, {linear.shape}, {radius.shape}"
+            f"finish: light, linear and radius must have one size; "
+            f"got {light.shape}, {linear.shape}, {radius.shape}"
         )
     if not (params.dither or params.grain):
-        return picture
+        return encode(light, curve)
     grain = np.zeros(TONES, np.float32)
     if params.grain:
         grain = np.float32(params.grain) * measure_grain(linear, radius)
-    out = np.empty_like(picture)
-    source, disks = np.ascontiguousarray(picture), np.ascontiguousarray(radius)
-    run_strips(lambda a, b: _add(source, disks, grain, params.dither, a, b, out), len(out))
+    out = np.empty(light.shape, np.float32)
+    disks, table = np.ascontiguousarray(radius), curve.encode
+    flat_in, flat_out = np.ascontiguousarray(light).reshape(-1), out.reshape(-1)
+    run_strips(
+        lambda a, b: _finish_rows(flat_in, table, disks, grain, params.dither, a, b, flat_out),
+        len(out),
+    )
     return out
 
 
@@ -128,30 +138,57 @@ def _chance(y, x, channel):  # type: ignore[no-untyped-def]
 @inline
 def _even(bits):  # type: ignore[no-untyped-def]
     """The lowest 16 bits as a number in (-1/2, 1/2)."""
-    low = np.float32(np.int64(bits & np.uint64(0xFFFF)))
+    low = np.float32(np.int32(bits & np.uint64(0xFFFF)))
     return (low - np.float32(32767.5)) / np.float32(65537)
 
 
-@kernel(reads(f32, 3), reads(f32, 2), reads(f32, 1), b1, i64, i64, writes(f32, 3))
-def _add(picture, radius, grain, dither, start, stop, out):  # type: ignore[no-untyped-def]
-    """Add chance to blurred pixels: a sum of three even numbers is grain, a fourth the dither."""
-    zero, one, code = np.float32(0), np.float32(1), np.float32(CODE)
+@inline
+def _blurred(radius, part):  # type: ignore[no-untyped-def]
+    """How much of the finish each pixel of a row gets, and the largest part."""
+    zero, one = np.float32(0), np.float32(1)
     begin, width = np.float32(RAMP_PX[0]), np.float32(RAMP_PX[1] - RAMP_PX[0])
+    largest = zero
+    for x in range(radius.size):
+        part[x] = min(max((abs(radius[x]) - begin) / width, zero), one)
+        largest = max(largest, part[x])
+    return largest
+
+
+@inline
+def _shift(y, channel, line, grain, with_grain, dither, shift):  # type: ignore[no-untyped-def]
+    """Chance for a row: a sum of three even numbers is grain, a fourth the dither."""
+    step = np.float32(CODE if dither else 0)
+    for x in range(shift.size):
+        shift[x] = step * _even(_chance(y, x, channel) >> np.uint64(48))
+    if not with_grain:
+        return
+    for x in range(shift.size):
+        bits = _chance(y, x, channel)
+        rough = _even(bits) + _even(bits >> np.uint64(16)) + _even(bits >> np.uint64(32))
+        tone = min(np.int64(line[3 * x + channel] * np.float32(TONES)), TONES - 1)
+        shift[x] += np.float32(2) * grain[tone] * rough  # three numbers have variance 1/4
+
+
+@kernel(
+    reads(f32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1), b1, i64, i64, writes(f32, 1)
+)  # fmt: skip
+def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type: ignore[no-untyped-def]
+    """Rows [start, stop): encode, then add chance where the picture is blurred."""
+    width = radius.shape[1]
+    places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
+    part, shift = np.empty(width, np.float32), np.empty((3, width), np.float32)
+    zero, one, code = np.float32(0), np.float32(1), np.float32(CODE)
+    with_grain = grain.max() > zero
     for y in range(start, stop):
-        for x in range(picture.shape[1]):
-            part = min(max((abs(radius[y, x]) - begin) / width, zero), one)
+        line = out[3 * width * y : 3 * width * (y + 1)]
+        look_up(light[3 * width * y : 3 * width * (y + 1)], table, True, places, parts, line)
+        if _blurred(radius[y], part) == zero:
+            continue
+        for channel in range(3):
+            _shift(y, channel, line, grain, with_grain, dither, shift[channel])
+        for x in range(width):
             for channel in range(3):
-                value = picture[y, x, channel]
-                if part > zero:
-                    bits = _chance(y, x, channel)
-                    rough = (
-                        _even(bits) + _even(bits >> np.uint64(16)) + _even(bits >> np.uint64(32))
-                    )
-                    tone = min(np.int64(max(value, zero) * np.float32(TONES)), TONES - 1)
-                    room = min(one, min(value, one - value) / code)  # black and white stay
-                    deviation = np.float32(2) * grain[tone]  # three numbers have variance 1/4
-                    shift = deviation * rough
-                    if dither:
-                        shift += code * _even(bits >> np.uint64(48))
-                    value = min(max(value + part * max(room, zero) * shift, zero), one)
-                out[y, x, channel] = value
+                value = line[3 * x + channel]
+                room = min(one, min(value, one - value) / code)  # black and white stay
+                moved = value + part[x] * max(room, zero) * shift[channel, x]
+                line[3 * x + channel] = min(max(moved, zero), one)

@@ -227,4 +227,4 @@ def _interpolate_rows(  # type: ignore[no-untyped-def]
         for x in range(row.size):
             row[x] = mix(plane[above[y], x], plane[below[y], x], down[y])
         for x in range(out.shape[1]):
-            out[y, x] = mix(row[left[x]], row[right[x]], across[x])
+            out[y, x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])

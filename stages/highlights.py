@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import check_image
-from stages.kernels import f32, i32, i64, kernel, reads, writes
+from stages.kernels import f32, i32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
@@ -72,22 +72,19 @@ def recover_highlights(
         )
     if headroom or params.boost == 1:
         return linear
-    image, brightest = np.ascontiguousarray(linear), np.empty(radius.shape, np.float32)
-    run_strips(lambda y0, y1: _brightest(image, y0, y1, brightest), len(image))
-    if not CLIPPED < float(brightest.max()) <= HEADROOM:
+    image, disks = np.ascontiguousarray(linear), np.ascontiguousarray(radius)
+    clipped = np.empty(radius.shape, np.uint8)
+    brightest = max(run_strips(lambda y0, y1: _clip(image, disks, y0, y1, clipped), len(image)))
+    if not CLIPPED < brightest <= HEADROOM or not clipped.any():
         return linear
-    disks = np.abs(radius)
-    clipped = ((brightest > CLIPPED) & (disks > LEAST_RADIUS_PX)).view(np.uint8)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(clipped, connectivity=8)
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(clipped, connectivity=8)
     small = _small_regions(boxes, disks, labels)
-    if count == 1 or not small.any():
+    if not small.any():
         return linear
     out = image.copy()
     regions = np.ascontiguousarray(boxes[small][:, :4].astype(np.int64))
     numbers = np.flatnonzero(small).astype(np.int64)
-    _recover(
-        image, brightest, np.asarray(labels, np.int32), regions, numbers, params.boost - 1, out
-    )
+    _recover(image, np.asarray(labels, np.int32), regions, numbers, params.boost - 1, out)
     return out
 
 
@@ -96,28 +93,35 @@ def _small_regions(
 ) -> npt.NDArray[np.bool_]:
     """Which regions are smaller than their disk makes them; region 0 is what is not clipped."""
     small = np.zeros(len(boxes), bool)
-    most = (LARGEST_SIDE * float(disks.max())) ** 2
+    most = (LARGEST_SIDE * max(float(disks.max()), -float(disks.min()))) ** 2
     areas = np.asarray(boxes[1:, cv2.CC_STAT_AREA], np.int64)
     for k in 1 + np.flatnonzero(areas <= max(most, 1.0)):
         left, top, width, height, area = (int(v) for v in boxes[k])
-        own = labels[top : top + height, left : left + width] == k
-        largest = LARGEST_SIDE * float(disks[top : top + height, left : left + width][own].mean())
+        box = np.s_[top : top + height, left : left + width]
+        largest = LARGEST_SIDE * float(np.abs(disks[box][labels[box] == k]).mean())
         small[k] = area <= max(largest * largest, 1.0)
     return small
 
 
-@kernel(reads(f32, 3), i64, i64, writes(f32, 2))
-def _brightest(image, start, stop, out):  # type: ignore[no-untyped-def]
-    """Brightest channel of each pixel."""
+@inline
+def _brightest(image, y, x):  # type: ignore[no-untyped-def]
+    return max(max(image[y, x, 0], image[y, x, 1]), image[y, x, 2])
+
+
+@kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(u8, 2))
+def _clip(image, radius, start, stop, clipped):  # type: ignore[no-untyped-def]
+    """Mark clipped pixels that will be blurred; give the brightest value of all."""
+    brightest, white = np.float32(0), np.float32(CLIPPED)
     for y in range(start, stop):
-        for x in range(out.shape[1]):
-            out[y, x] = max(max(image[y, x, 0], image[y, x, 1]), image[y, x, 2])
+        for x in range(clipped.shape[1]):
+            value = _brightest(image, y, x)
+            brightest = max(brightest, value)
+            clipped[y, x] = (value > white) & (abs(radius[y, x]) > np.float32(LEAST_RADIUS_PX))
+    return brightest
 
 
-@kernel(
-    reads(f32, 3), reads(f32, 2), reads(i32, 2), reads(i64, 2), reads(i64, 1), f32, writes(f32, 3)
-)
-def _recover(image, brightest, labels, boxes, numbers, gain, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 3), reads(i32, 2), reads(i64, 2), reads(i64, 1), f32, writes(f32, 3))
+def _recover(image, labels, boxes, numbers, gain, out):  # type: ignore[no-untyped-def]
     """Add light in the colour of its ring to each region."""
     zero, one, white = np.float32(0), np.float32(1), np.float32(CLIPPED)
     ring = np.empty(3, np.float32)
@@ -130,9 +134,10 @@ def _recover(image, brightest, labels, boxes, numbers, gain, out):  # type: igno
         for y in rows:
             for x in range(start, stop):
                 if labels[y, x] == 0:
-                    weight = brightest[y, x] * brightest[y, x]  # the glow rather than the dark
+                    value = _brightest(image, y, x)
+                    weight = value * value  # the glow rather than the dark
                     total += weight
-                    around += brightest[y, x]
+                    around += value
                     count += one
                     for p in range(3):
                         ring[p] += weight * image[y, x, p]
@@ -143,7 +148,7 @@ def _recover(image, brightest, labels, boxes, numbers, gain, out):  # type: igno
         for y in rows:
             for x in range(start, stop):
                 if labels[y, x] == numbers[n]:
-                    t = min((brightest[y, x] - white) / (one - white), one)
+                    t = min((_brightest(image, y, x) - white) / (one - white), one)
                     part = t * t * (np.float32(3) - np.float32(2) * t)
                     for p in range(3):
                         colour = ring[p] / most if most > zero else one

@@ -17,12 +17,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.kernels import b1, f32, i64, kernel, reads, writes
+from stages.kernels import b1, f32, i64, inline, kernel, reads, u8, u16, writes
 from stages.params import Array
 from stages.strips import run_strips
 
 CODES = 65536  # entries of a table: 65535 = 255 * 257, so 8-bit codes are entries too
 CHUNK = 1 << 16  # values that one worker converts at a time
+LINE = 1 << 10  # values whose places in a table are found before they are looked up
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +107,12 @@ def encode(linear: Array, curve: ToneCurve = SRGB) -> Array:
 
 def to_codes(encoded: Array, bits: int) -> npt.NDArray[np.unsignedinteger]:
     """Round encoded values in [0, 1] to 8-bit or 16-bit codes."""
-    codes = np.rint(np.clip(encoded, 0, 1) * np.float32(2**bits - 1))
-    return np.asarray(codes, np.dtype(f"uint{bits}"))
+    values = _floats("to_codes", encoded)
+    codes = np.empty(values.shape, f"uint{bits}")
+    flat_in, flat_out = values.reshape(-1), codes.reshape(-1)
+    round_to = _to_8_bits if bits == 8 else _to_16_bits
+    run_strips(lambda a, b: round_to(flat_in, a, b, flat_out), values.size, CHUNK)
+    return codes
 
 
 def _floats(function: str, values: npt.NDArray[np.generic]) -> Array:
@@ -123,13 +128,50 @@ def _look_up(values: Array, table: Array, *, root: bool) -> Array:
     return out
 
 
-@kernel(reads(f32, 1), reads(f32, 1), b1, i64, i64, writes(f32, 1))
-def _interpolate(values, table, root, start, stop, out):  # type: ignore[no-untyped-def]
-    """Linear interpolation in a table over [0, 1], by value or by its square root."""
-    last = np.float32(table.size - 1)
-    for k in range(start, stop):
+@inline
+def look_up(values, table, root, places, parts, out):  # type: ignore[no-untyped-def]
+    """Interpolate a line of values in a table over [0, 1], by value or by its square root.
+
+    Places are found for the whole line at once and kept in `places` and `parts`, so that all but
+    the look-up itself runs in vectors.
+    """
+    last, top = np.float32(table.size - 1), np.float32(table.size - 2)
+    for k in range(values.size):
         x = min(max(values[k], np.float32(0)), np.float32(1))
         position = (np.sqrt(x) if root else x) * last
-        lower = min(np.int64(position), table.size - 2)
-        part = position - np.float32(lower)
-        out[k] = table[lower] + part * (table[lower + 1] - table[lower])
+        place = np.uint32(min(position, top))
+        places[k] = place
+        parts[k] = position - np.float32(place)
+    for k in range(values.size):
+        lower = np.uint64(places[k])
+        out[k] = table[lower] + parts[k] * (table[lower + np.uint64(1)] - table[lower])
+
+
+@kernel(reads(f32, 1), reads(f32, 1), b1, i64, i64, writes(f32, 1))
+def _interpolate(values, table, root, start, stop, out):  # type: ignore[no-untyped-def]
+    """Look values up, line by line."""
+    places, parts = np.empty(LINE, np.uint32), np.empty(LINE, np.float32)
+    for first in range(start, stop, LINE):
+        end = min(first + LINE, stop)
+        look_up(values[first:end], table, root, places, parts, out[first:end])
+
+
+@inline
+def _code(value, largest):  # type: ignore[no-untyped-def]
+    return np.rint(min(max(value, np.float32(0)), np.float32(1)) * largest)
+
+
+@kernel(reads(f32, 1), i64, i64, writes(u8, 1))
+def _to_8_bits(values, start, stop, out):  # type: ignore[no-untyped-def]
+    """Round to codes of 8 bits."""
+    values, out = values[start:stop], out[start:stop]
+    for k in range(values.size):
+        out[k] = np.uint8(_code(values[k], np.float32(255)))
+
+
+@kernel(reads(f32, 1), i64, i64, writes(u16, 1))
+def _to_16_bits(values, start, stop, out):  # type: ignore[no-untyped-def]
+    """Round to codes of 16 bits."""
+    values, out = values[start:stop], out[start:stop]
+    for k in range(values.size):
+        out[k] = np.uint16(_code(values[k], np.float32(65535)))

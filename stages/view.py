@@ -68,6 +68,11 @@ def view_at(linear: Array, grid: Grid) -> Array:
     return encode(reduce_by(linear, grid.step), SRGB)
 
 
+def guide_from(linear: Array, view: Array, grid: Grid, to: Grid) -> Array:
+    """View on the grid `to`: that of `grid` once more where they are one grid."""
+    return view if to == grid else view_at(linear, to)
+
+
 def show_grid(linear: Array, grid: Grid) -> Grid:
     """Grid that a preview is blurred on: that of the view, but no finer than `SHOW_STEP`."""
     return grid if grid.step >= SHOW_STEP else Grid.cells(linear.shape[:2], SHOW_STEP)

@@ -170,9 +170,9 @@ class Viewfinder:
         return {
             "linear": capture.linear,
             "curve": capture.curve,
-            "headroom": capture.kind == "raw",
             "optics": optics_of(capture, self.distance_m),
             "focus_point": self.focus_point,
+            "headroom": capture.kind == "raw",
             "scribbles": (),
             "memory": state.memory,
         }

@@ -24,7 +24,7 @@ from stages.blur.octaves import octave_blur
 from stages.blur.params import BlurParams
 from stages.blur.survey import survey
 from stages.grid import TAPS, BlurMap, Grid, interpolate, linear_taps, mix
-from stages.kernels import b1, f32, i64, inline, kernel, reads, u8, writes
+from stages.kernels import b1, f32, i64, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
@@ -204,15 +204,6 @@ def _missed(sharpest, limit, confidence, missed, bound):  # type: ignore[no-unty
                 bound[y, x] = limit[y, x]
 
 
-@inline
-def _bilinear(plane, above, below, down, left, right, across):  # type: ignore[no-untyped-def]
-    return mix(
-        mix(plane[above, left], plane[below, left], down),
-        mix(plane[above, right], plane[below, right], down),
-        across,
-    )
-
-
 @kernel(
     reads(f32, 2), reads(f32, 2), reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2)
 )  # fmt: skip
@@ -220,9 +211,14 @@ def _pull(  # type: ignore[no-untyped-def]
     sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
 ):
     """Rows [start, stop); `reduced` is trust times bound, interpolated as a product."""
+    weights, bounds = np.empty(trust.shape[1], np.float32), np.empty(trust.shape[1], np.float32)
     for y in range(start, stop):
-        for x in range(out.shape[1]):
-            a, b, c, i, j, part = above[y], below[y], down[y], left[x], right[x], across[x]
-            weight = _bilinear(trust, a, b, c, i, j, part)
-            bound = _bilinear(reduced, a, b, c, i, j, part)
-            out[y, x] = sigma[y, x] - max(weight * sigma[y, x] - bound, np.float32(0))
+        for x in range(weights.size):
+            weights[x] = mix(trust[above[y], x], trust[below[y], x], down[y])
+        for x in range(bounds.size):
+            bounds[x] = mix(reduced[above[y], x], reduced[below[y], x], down[y])
+        blur, pulled = sigma[y], out[y]
+        for x in range(blur.size):
+            i, j, part = np.uint64(left[x]), np.uint64(right[x]), across[x]
+            weight, bound = mix(weights[i], weights[j], part), mix(bounds[i], bounds[j], part)
+            pulled[x] = blur[x] - max(weight * blur[x] - bound, np.float32(0))

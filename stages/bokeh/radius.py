@@ -28,6 +28,7 @@ ENOUGH_SAMPLES = 4_000_000  # a percentile of a larger map needs no more
 LARGEST_PERCENTILE = 95.0  # of what is blurred; what is blurrier is an outlier and is capped
 SURE = 0.5  # confidence from which on detail proves focus
 CHUNK = 1 << 16  # samples that one worker converts at a time
+LINE = 1 << 10  # samples whose places in the table are found before they are looked up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,13 +236,16 @@ def _radius_table() -> Array:
 @kernel(reads(f32, 1), f64, f64, reads(f32, 1), f64, i64, i64, writes(f32, 1))
 def _radii(sigma, dead_zone, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
     """Magnify, look up; beyond the table the difference of its last entry is kept."""
-    last = table.size - 1
-    for k in range(start, stop):
-        beyond = max(np.float64(sigma[k]) * sigma[k] - dead_zone * dead_zone, 0.0)
-        position = factor * np.sqrt(beyond) * TABLE_STEPS
-        if position >= last:
-            radius = table[last] + (position - last) / TABLE_STEPS
-        else:
-            lower = np.int64(position)
-            radius = table[lower] + (position - lower) * (table[lower + 1] - table[lower])
-        out[k] = min(radius, cap)
+    last, one = table.size - 1, np.uint64(1)
+    positions = np.empty(LINE)
+    for first in range(start, stop, LINE):
+        values, radii = sigma[first : min(first + LINE, stop)], out[first:]
+        for k in range(values.size):
+            beyond = max(np.float64(values[k]) * values[k] - dead_zone * dead_zone, 0.0)
+            positions[k] = factor * np.sqrt(beyond) * TABLE_STEPS
+        for k in range(values.size):
+            position = positions[k]
+            lower = np.uint64(min(position, last - 1.0))
+            inside = table[lower] + (position - lower) * (table[lower + one] - table[lower])
+            outside = table[last] + (position - last) / TABLE_STEPS
+            radii[k] = min(outside if position >= last else inside, cap)

@@ -15,9 +15,9 @@ import numpy as np
 
 from stages.bokeh.checks import check_radius
 from stages.grid import BlurMap
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kernels import f32, kernel, reads, writes
 from stages.params import Array, Params, param
-from stages.strips import run_strips
+from stages.strips import STRIP_ROWS, run_strips, with_halo
 
 HALF = 2  # the step for which the window is given
 
@@ -78,18 +78,23 @@ def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
     check_radius("resolve", radius)
     size = 2 * reach + 1
     window = np.ones((size, size), np.uint8)
-    low, high = cv2.erode(radius, window), cv2.dilate(radius, window)
     out = np.empty(radius.shape, np.float32)
     surface, contrast = params.steepest_surface * size, params.least_contrast
     disks = np.ascontiguousarray(radius)
-    run_strips(lambda a, b: _snap(disks, low, high, surface, contrast, a, b, out), len(out))
+
+    def strip(start: int, stop: int) -> None:
+        rows, own = with_halo(start, stop, reach, len(out))
+        low, high = (extreme(disks[rows], window)[own] for extreme in (cv2.erode, cv2.dilate))
+        _snap(disks[start:stop], low, high, surface, contrast, out[start:stop])
+
+    run_strips(strip, len(out), 2 * STRIP_ROWS)
     return out
 
 
-@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, i64, i64, writes(f32, 2))
-def _snap(radius, low, high, surface, contrast, start, stop, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, writes(f32, 2))
+def _snap(radius, low, high, surface, contrast, out):  # type: ignore[no-untyped-def]
     """Take the nearer of the window's extremes wherever they differ too much for a surface."""
-    for y in range(start, stop):
+    for y in range(radius.shape[0]):
         for x in range(radius.shape[1]):
             r, near, far = radius[y, x], low[y, x], high[y, x]
             outline = far - near > max(surface, contrast * far)

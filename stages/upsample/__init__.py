@@ -4,6 +4,11 @@
 printed), `bilateral.py` (Kopf et al. 2007), or plain bilinear interpolation.
 """
 
-from stages.upsample.stage import UpsampleParams, bilinear_upsample, guided_upsample
+from stages.upsample.stage import (
+    UpsampleParams,
+    bilinear_upsample,
+    guided_upsample,
+    upsample_to_light,
+)
 
-__all__ = ["UpsampleParams", "bilinear_upsample", "guided_upsample"]
+__all__ = ["UpsampleParams", "bilinear_upsample", "guided_upsample", "upsample_to_light"]

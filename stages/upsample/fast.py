@@ -8,7 +8,8 @@ the blur, which is not:
 
 Three passes over strips, each loop writing one row: fit a, b; average them; apply. Sums run down a
 strip in float64 and are direct along the row. A strip starts its sums anew, so that a picture cut
-between strips (with the halo of two radii) gives the same bits.
+between strips (with the halo of two radii) gives the same bits. A picture in linear light is
+encoded within the strips, so that no encoded copy of it is ever whole.
 """
 
 from __future__ import annotations
@@ -20,13 +21,21 @@ from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.laplacian.windows import factor_rows, sum_along
 from stages.params import Array
 from stages.strips import run_strips
+from stages.tone import ToneCurve, look_up
 from stages.upsample.samples import reduced_guide
 
+NO_TABLE = np.empty(0, np.float32)  # of a guide that is encoded already
 
-def fast_guided(low: BlurMap, guide: Array, radius: int, epsilon: float) -> Array:
-    """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid."""
+
+def fast_guided(
+    low: BlurMap, guide: Array, radius: int, epsilon: float, curve: ToneCurve | None = None
+) -> Array:
+    """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid.
+
+    The guide is encoded; or in linear light where the `curve` is given that is to encode it.
+    """
     grid, sigma, full = low.grid, low.sigma, Grid(guide.shape[:2])
-    small = np.ascontiguousarray(reduced_guide(grid, guide))
+    small = np.ascontiguousarray(reduced_guide(grid, guide, curve))
     fitted = np.empty((4, *grid.shape), np.float32)
     model = np.empty((4, *grid.shape), np.float32)
     out = np.empty(full.shape, np.float32)
@@ -35,8 +44,10 @@ def fast_guided(low: BlurMap, guide: Array, radius: int, epsilon: float) -> Arra
     )
     run_strips(lambda start, stop: _average(fitted, radius, start, stop, model), grid.shape[0])
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
+    flat, table = guide.reshape(-1), NO_TABLE if curve is None else curve.encode
     run_strips(
-        lambda start, stop: _apply(model, guide, *rows, *cols, start, stop, out), full.shape[0]
+        lambda start, stop: _apply(model, flat, table, *rows, *cols, start, stop, out),
+        full.shape[0],
     )
     return out
 
@@ -174,15 +185,19 @@ def stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def
     for k in range(4):
         source, row = model[k, y], rows[k]
         for x in range(row.size):
-            row[x] = mix(source[left[x]], source[right[x]], across[x])
+            row[x] = mix(source[np.uint64(left[x])], source[np.uint64(right[x])], across[x])
 
 
-@kernel(reads(f32, 3), reads(f32, 3), *TAPS, *TAPS, i64, i64, writes(f32, 2))
+@kernel(
+    reads(f32, 3), reads(f32, 1), reads(f32, 1), *TAPS, *TAPS, i64, i64, writes(f32, 2)
+)  # fmt: skip
 def _apply(  # type: ignore[no-untyped-def]
-    model, guide, above, below, down, left, right, across, start, stop, out
+    model, guide, table, above, below, down, left, right, across, start, stop, out
 ):
     """Rows [start, stop) of max(a . I + b, 0), with a and b interpolated from the small grid."""
     width = out.shape[1]
+    places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
+    colours = np.empty(3 * width, np.float32)
     upper, lower = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
     mixed = np.empty((4, width), np.float32)
     at_upper = at_lower = -1
@@ -195,12 +210,20 @@ def _apply(  # type: ignore[no-untyped-def]
         if below[y] != at_lower:
             at_lower = below[y]
             stretch(model, at_lower, left, right, across, lower)
-        part, result, colours = down[y], out[y], guide[y]
+        line = guide[3 * width * y : 3 * width * (y + 1)]
+        if table.size:
+            look_up(line, table, True, places, parts, colours)
+        else:
+            colours[:] = line
+        part, result = down[y], out[y]
         for k in range(4):
             one, other, row = upper[k], lower[k], mixed[k]
             for x in range(width):
                 row[x] = mix(one[x], other[x], part)
         a0, a1, a2, b = mixed[0], mixed[1], mixed[2], mixed[3]
-        for x in range(width):
-            sigma = a0[x] * colours[x, 0] + a1[x] * colours[x, 1] + (a2[x] * colours[x, 2] + b[x])
+        for x in range(np.uint64(width)):
+            first = np.uint64(3) * x
+            red, green = colours[first], colours[first + np.uint64(1)]
+            blue = colours[first + np.uint64(2)]
+            sigma = a0[x] * red + a1[x] * green + (a2[x] * blue + b[x])
             result[x] = max(sigma, np.float32(0))

@@ -12,6 +12,7 @@ import numpy as np
 from stages.arrays import check_image
 from stages.grid import BlurMap, Grid, interpolate, lift
 from stages.params import Array, Params, param
+from stages.tone import SRGB, ToneCurve, encode
 from stages.upsample.bilateral import joint_bilateral
 from stages.upsample.fast import fast_guided
 from stages.upsample.masked import masked_guided
@@ -67,24 +68,43 @@ def guided_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurM
     ValueError
         If the guide is not a picture, or the map is sparse or of another size.
     """
+    return _upsampled(low, guide, None, params)
+
+
+def upsample_to_light(low: BlurMap, linear: Array, params: UpsampleParams) -> BlurMap:
+    """Upsample along a picture in linear light, HxWx3: as `guided_upsample`, sRGB being the guide.
+
+    The fast method encodes the picture strip by strip, as it is needed.
+    """
+    return _upsampled(low, linear, SRGB, params)
+
+
+def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
+    """Upsample without guidance: the cheap stand-in for the others, called alike."""
+    return lift(low, _checked_grid(low, guide))
+
+
+def _upsampled(
+    low: BlurMap, guide: Array, curve: ToneCurve | None, params: UpsampleParams
+) -> BlurMap:
+    """Upsample by the method; the curve is that which is to encode the guide, if any."""
     full = _checked_grid(low, guide)
     if params.method == "bilinear":
         return lift(low, full)
     guide, radius_px = np.ascontiguousarray(guide), params.window_radius_px
     low = BlurMap(np.ascontiguousarray(low.sigma), low.confidence, low.grid)
+    if params.method == "fast":
+        radius = max(round(radius_px / PAPER_STEP), 1)
+        sigma = fast_guided(low, guide, radius, params.epsilon, curve)
+        return BlurMap(sigma, interpolate(low.confidence, low.grid, full), full)
+    if curve is not None:
+        guide = encode(guide, curve)
     if params.method == "masked":
         radius = round(radius_px * low.grid.step / PAPER_STEP)
         sigma = masked_guided(low, guide, radius, params.epsilon)
-    elif params.method == "joint_bilateral":
-        sigma = joint_bilateral(low, guide, params.range_sigma)
     else:
-        sigma = fast_guided(low, guide, max(round(radius_px / PAPER_STEP), 1), params.epsilon)
+        sigma = joint_bilateral(low, guide, params.range_sigma)
     return BlurMap(sigma, interpolate(low.confidence, low.grid, full), full)
-
-
-def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
-    """Upsample without guidance: the cheap stand-in for `guided_upsample`, called alike."""
-    return lift(low, _checked_grid(low, guide))
 
 
 def _checked_grid(low: BlurMap, guide: Array) -> Grid:
