@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+import functools
+import operator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -36,6 +39,11 @@ class StageReport:
     params: dict[str, Any] = field(default_factory=dict)
 
 
+def caveats_of(stages: Iterable[StageReport]) -> Caveat:
+    """Everything that some stages gave up."""
+    return functools.reduce(operator.or_, (stage.caveats for stage in stages), Caveat.NONE)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One frame through its graphs: time, caveats, findings and what produced it."""
@@ -59,10 +67,7 @@ class Report:
     @property
     def caveats(self) -> Caveat:
         """Everything that any stage gave up."""
-        flags = Caveat.NONE
-        for stage in self.stages:
-            flags |= stage.caveats
-        return flags
+        return caveats_of(self.stages)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

@@ -5,17 +5,25 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from camerapipe import __version__
+from camerapipe.budget import Stopwatch
+
+if TYPE_CHECKING:
+    from stages.kernels import Kernel
 
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
+COMPILED_MS = 300.0  # a kernel that is in the cache is loaded sooner
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of <malloc.h>
 KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
 LARGE_BYTES = 1 << 20  # of an array that is returned when it is freed
@@ -98,7 +106,7 @@ def _tell_malloc(options: dict[int, int]) -> bool:
 
 
 def set_threads(count: int) -> None:
-    """Set the number of threads of strips, of OpenCV and of BLAS."""
+    """Set the number of threads of strips and of OpenCV; BLAS, for small products only, has one."""
     import cv2
     from threadpoolctl import threadpool_limits
 
@@ -106,7 +114,7 @@ def set_threads(count: int) -> None:
 
     strips.set_workers(count)
     cv2.setNumThreads(count)
-    threadpool_limits(limits=count, user_api="blas")
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def available_cores() -> int:
@@ -117,17 +125,55 @@ def available_cores() -> int:
 def warm_up(progress: Callable[[str, int, int], None] | None = None) -> int:
     """Compile every kernel or load it from the cache; give the number of kernels.
 
-    `progress(name, done, total)` is called before each.
+    `progress(name, done, total)` is called before each. Where there is much to compile, a process
+    beside this one begins at the other end: what it has put into the cache is loaded from there.
     """
+    kernels, alone = _kernels(), available_cores() > 1
+    with ExitStack() as helping:
+        for done, kernel in enumerate(kernels):
+            if progress is not None:
+                progress(kernel.name, done, len(kernels))
+            if kernel.ready:
+                continue
+            with Stopwatch() as watch:
+                kernel.compile()
+            if alone and watch.ms > COMPILED_MS:
+                alone = False
+                helping.enter_context(_helper())
+    return len(kernels)
+
+
+def compile_backwards() -> None:
+    """Compile every kernel, the last first: the work of the process that helps `warm_up`."""
+    for kernel in reversed(_kernels()):
+        kernel.compile()
+
+
+def _kernels() -> list[Kernel]:
     import camerapipe.pipelines  # noqa: F401 - declares all kernels
     from stages.kernels import registered
 
-    kernels = list(registered())
-    for done, kernel in enumerate(kernels):
-        if progress is not None:
-            progress(kernel.name, done, len(kernels))
-        kernel.compile()
-    return len(kernels)
+    return list(registered())
+
+
+@contextmanager
+def _helper() -> Iterator[None]:
+    """Have another process compile from the end, and stop it once all is done here."""
+    work = "from camerapipe.runtime import compile_backwards; compile_backwards()"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    null = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", work], env=environment, stdin=null, stdout=null, stderr=null
+        )
+    except OSError:  # no process to be had: this one does it all
+        yield
+        return
+    with process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def peak_mb() -> float | None:

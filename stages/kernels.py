@@ -40,6 +40,11 @@ class Kernel:
         self._lock = threading.Lock()
         self._compiled: Any = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it is compiled, or loaded from the cache, in this process."""
+        return self._compiled is not None
+
     def compile(self) -> None:
         """Compile, or load from the cache; safe to call from several threads."""
         with self._lock:
@@ -57,7 +62,7 @@ class Kernel:
 
     def __call__(self, *args: Any) -> Any:
         """Run, compiling first where that has not happened yet."""
-        if self._compiled is None:
+        if not self.ready:
             self.compile()
         return self._compiled(*args)
 

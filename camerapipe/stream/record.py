@@ -20,7 +20,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import cv2
@@ -43,33 +42,24 @@ FORMAT = "camerapipe-recording/1"
 RUN, FRAMES = "run.json", "frames.jsonl"
 
 
-class Recorder:
+class Recorder(ExitStack):
     """A sink that keeps every frame before it hands it on."""
 
     def __init__(self, folder: Path, sink: Sink, about: Mapping[str, Any]) -> None:
+        super().__init__()
         self._folder, self._sink = folder, sink
         if folder.exists() and any(folder.iterdir()):
             raise OutputError(f"{folder}: is not empty; name another folder for the recording")
         for part in ("frames", "memory"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         write_text(folder / RUN, json.dumps({"format": FORMAT, **about}, indent=2, default=str))
-        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         """Enter the sink as well."""
         lines = (self._folder / FRAMES).open("w", encoding="utf-8")
-        self._lines = self._opened.enter_context(lines)
-        self._opened.enter_context(self._sink)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close both."""
-        self._opened.__exit__(kind, error, trace)
+        self._lines = self.enter_context(lines)
+        self.enter_context(self._sink)
+        return super().__enter__()
 
     def deliver(self, shown: Shown) -> None:
         """Keep pixels and memory of a frame."""

@@ -20,7 +20,7 @@ from camerapipe.capture import Capture, RequestError
 from camerapipe.ingest import capture_from_array
 from camerapipe.live import LADDER, LIVE_CHECK
 from camerapipe.runner import Costs
-from camerapipe.runtime import warm_up
+from camerapipe.runtime import keep_freed_memory, warm_up
 from camerapipe.settings import Settings
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.device import Device
@@ -92,6 +92,7 @@ class Stream:
         self._device = _device(options, world.clock)
         arrivals, first = _peek(itertools.islice(source.frames, options.frames))
         warm_up()
+        keep_freed_memory()
         viewfinder = _viewfinder(options, world.clock, self._device, first)
         timeout_s = options.stuck_s
         stages = (

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -78,30 +77,15 @@ class Pictures(nullcontext[Any]):
         write_picture(path, image, capture, overwrite=self._overwrite)
 
 
-class Video:
+class Video(ExitStack):
     """Writes all frames to one video, which appears when the stream ends."""
 
     def __init__(self, path: Path, view: View, fps: float, *, overwrite: bool) -> None:
+        super().__init__()
         check_output(path, overwrite=overwrite, suffixes=VIDEOS)
         self._path, self._view, self._fps, self._overwrite = path, view, fps, overwrite
-        self._opened = ExitStack()
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: cv2.VideoWriter | None = None  # opened by the first frame, of its size
         self._size = (0, 0)
-
-    def __enter__(self) -> Self:
-        """Nothing is opened before the first frame, which says the size."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Finish the video and give it its name."""
-        if self._writer is not None:
-            self._writer.release()
-        self._opened.__exit__(kind, error, trace)
 
     def deliver(self, shown: Shown) -> None:
         """Append one frame."""
@@ -115,8 +99,9 @@ class Video:
         self._writer.write(np.ascontiguousarray(codes[..., ::-1]))
 
     def _open(self, size: tuple[int, int]) -> None:
-        path = self._opened.enter_context(whole_path(self._path, overwrite=self._overwrite))
+        path = self.enter_context(whole_path(self._path, overwrite=self._overwrite))
         writer = cv2.VideoWriter(str(path), CODEC, self._fps, size)
+        self.callback(writer.release)
         if not writer.isOpened():
             raise OutputError(f"{self._path}: OpenCV cannot write this kind of video here")
         self._writer, self._size = writer, size

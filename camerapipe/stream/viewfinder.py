@@ -18,7 +18,7 @@ from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.graph import Graph
 from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
-from camerapipe.report import Caveat, StageReport
+from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.runner import Costs, Run, run
 from camerapipe.stream.device import Device
 from camerapipe.stream.ladder import Ladder
@@ -94,10 +94,7 @@ class Shown:
     @property
     def caveats(self) -> Caveat:
         """Everything that any stage gave up."""
-        flags = Caveat.NONE
-        for stage in self.stages:
-            flags |= stage.caveats
-        return flags
+        return caveats_of(self.stages)
 
     @property
     def step_ms(self) -> float:
@@ -170,7 +167,6 @@ class Viewfinder:
         return {
             "linear": capture.linear,
             "curve": capture.curve,
-            "headroom": capture.kind == "raw",
             "optics": optics_of(capture, self.distance_m),
             "focus_point": self.focus_point,
             "scribbles": (),

@@ -65,19 +65,19 @@ def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
     small = _reduced(linear, params.view_side_px)
     view = encode(small, SRGB)
     sigma, noise = _edge_sigma(view)
-    areas, total = _area_blur(sigma, AREAS, AREA_EDGES)
+    areas, total = area_blur(sigma, AREAS, AREA_EDGES)
     coarse_sigma, _ = _edge_sigma(encode(_reduced(small, params.coarse_side_px), SRGB))
-    coarse, _ = _area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
+    coarse, _ = area_blur(coarse_sigma, COARSE_AREAS, COARSE_AREA_EDGES)
     peak = float(np.percentile(view[::SAMPLED, ::SAMPLED], PEAK_PERCENTILE))
     return Evidence(
         signal_to_noise=peak / noise,
         edges_per_megapixel=float(np.count_nonzero(sigma)) / sigma.size * MEGA,
         cover=areas.size / total,
-        sharpest_sigma=_quantile(areas, SHARPEST),
-        blurriest_sigma=_quantile(areas, BLURRIEST),
-        share_blurred=_share(areas, BLURRED_PX),
-        share_very_blurred=_share(areas, VERY_BLURRED_PX),
-        coarse_share_very_blurred=_share(coarse, VERY_BLURRED_PX),
+        sharpest_sigma=quantile(areas, SHARPEST),
+        blurriest_sigma=quantile(areas, BLURRIEST),
+        share_blurred=share(areas, BLURRED_PX),
+        share_very_blurred=share(areas, VERY_BLURRED_PX),
+        coarse_share_very_blurred=share(coarse, VERY_BLURRED_PX),
         shake_contrast=shake_contrast(luma(view), noise),
         view_side_px=max(view.shape[:2]),
     )
@@ -99,7 +99,7 @@ def _edge_sigma(view: Array) -> tuple[Array, float]:
     return link_edges(candidates, Grid(view.shape[:2])).sigma, noise_sigma(found)
 
 
-def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[Values, int]:
+def area_blur(sigma: Array, along: int, least_edges: float) -> tuple[Values, int]:
     """Blur of every area with enough edges, and how many areas there are."""
     side = max(-(-max(sigma.shape) // along), 1)
     rows, cols = (-(-n // side) for n in sigma.shape)
@@ -113,9 +113,11 @@ def _area_blur(sigma: Array, along: int, least_edges: int) -> tuple[Values, int]
     return ordered[picked] - enough * float(LARGER_THAN_SIGMA), rows * cols
 
 
-def _quantile(values: Values, share: float) -> float:
-    return float(np.quantile(values, share)) if values.size else 0.0
+def quantile(values: Values, part: float) -> float:
+    """Quantile of the areas; 0 where there are none."""
+    return float(np.quantile(values, part)) if values.size else 0.0
 
 
-def _share(values: Values, limit: float) -> float:
+def share(values: Values, limit: float) -> float:
+    """Share of the areas above a limit; 0 where there are none."""
     return float((values > limit).mean()) if values.size else 0.0

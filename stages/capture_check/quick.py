@@ -8,39 +8,33 @@ There is no second look at a smaller picture.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
 from stages.arrays import luma
 from stages.blur import edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.evidence import (
     AREA_EDGES,
-    AREA_QUANTILE,
     AREAS,
     BLURRED_PX,
     BLURRIEST,
     EDGES,
+    MEGA,
     PEAK_PERCENTILE,
+    SAMPLED,
     SHARPEST,
     VERY_BLURRED_PX,
     Evidence,
+    area_blur,
+    quantile,
+    share,
 )
 from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
 from stages.params import Array
 
-MEGA = 1e6
+LEAST_SIGMA = np.float32(1e-3)  # px: an edge that is no softer than its view still counts
 STRIPS = 4  # that the view is cut into, to be shared among workers
-
-
-class Areas(NamedTuple):
-    """Blur of every area with enough edges, px of the check, and how many areas there are."""
-
-    sigma: npt.NDArray[np.float32]
-    total: int
 
 
 def quick_evidence(view: Array, grid: Grid, params: CheckParams) -> Evidence:
@@ -60,48 +54,20 @@ def quick_evidence(view: Array, grid: Grid, params: CheckParams) -> Evidence:
     cut = EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))
     found = survey(view, cut)
     edges = link_edges(edge_blur(view, found, cut), grid)
-    y, x = np.nonzero(edges.confidence)
     length = grid.step * scale  # of edge that a pixel of the view stands for, px of the check
-    sigma = edges.sigma[y, x] * np.float32(scale)
-    areas = _areas(y, x, sigma, AREA_EDGES / length, grid.shape)
+    sigma = np.maximum(edges.sigma * np.float32(scale), LEAST_SIGMA) * (edges.confidence > 0)
+    areas, total = area_blur(sigma, AREAS, AREA_EDGES / length)
     noise, plane = noise_sigma(found), luma(view)
-    peak = float(np.percentile(plane[::2, ::2], PEAK_PERCENTILE))
+    peak = float(np.percentile(plane[::SAMPLED, ::SAMPLED], PEAK_PERCENTILE))
     return Evidence(
         signal_to_noise=peak / (noise * max(length, 1.0)),  # averaging made the noise less
-        edges_per_megapixel=y.size / (plane.size * length) * MEGA,
-        cover=areas.sigma.size / areas.total,
-        sharpest_sigma=_quantile(areas.sigma, SHARPEST),
-        blurriest_sigma=_quantile(areas.sigma, BLURRIEST),
-        share_blurred=_share(areas.sigma, BLURRED_PX),
-        share_very_blurred=_share(areas.sigma, VERY_BLURRED_PX),
+        edges_per_megapixel=np.count_nonzero(sigma) / (plane.size * length) * MEGA,
+        cover=areas.size / total,
+        sharpest_sigma=quantile(areas, SHARPEST),
+        blurriest_sigma=quantile(areas, BLURRIEST),
+        share_blurred=share(areas, BLURRED_PX),
+        share_very_blurred=share(areas, VERY_BLURRED_PX),
         coarse_share_very_blurred=0.0,
-        shake_contrast=shake_contrast(plane, noise),
+        shake_contrast=shake_contrast(plane, noise, overlap=False),
         view_side_px=min(params.view_side_px, side_px),
     )
-
-
-def _areas(
-    y: npt.NDArray[np.int64],
-    x: npt.NDArray[np.int64],
-    sigma: npt.NDArray[np.float32],
-    least_edges: float,
-    shape: tuple[int, int],
-) -> Areas:
-    """Quantile of the blur of every area with enough edges."""
-    side = max(-(-max(shape) // AREAS), 1)
-    rows, cols = (-(-n // side) for n in shape)
-    area = (y // side) * cols + x // side
-    blur = sigma[np.lexsort((sigma, area))]
-    counts = np.bincount(area, minlength=rows * cols)
-    first = np.cumsum(counts) - counts
-    enough = counts >= least_edges
-    picked = first[enough] + np.int64(AREA_QUANTILE * (counts[enough] - 1))
-    return Areas(blur[picked], rows * cols)
-
-
-def _quantile(values: npt.NDArray[np.float32], share: float) -> float:
-    return float(np.quantile(values, share)) if values.size else 0.0
-
-
-def _share(values: npt.NDArray[np.float32], limit: float) -> float:
-    return float((values > limit).mean()) if values.size else 0.0

@@ -61,7 +61,33 @@ def test_warm_up_compiles_every_kernel_once():
     names = [name for name, _, _ in seen]
     assert count == len(names) == len(set(names)) > 10
     assert seen[-1][1:] == (count - 1, count)
-    assert all(kernel._compiled is not None for kernel in kernels.registered())
+    assert all(kernel.ready for kernel in kernels.registered())
+
+
+def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch):
+    started = []
+
+    class Watched(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    monkeypatch.setattr(runtime, "COMPILED_MS", -1.0)  # as if nothing were in the cache
+    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,))])
+    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    runtime.warm_up()
+    assert len(started) == 1 and started[0].returncode is not None
+
+
+def test_without_another_process_warm_up_does_it_all(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(runtime, "COMPILED_MS", -1.0)
+    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,))])
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert runtime.warm_up() == 1
 
 
 MEMORY = """
