@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.params import Array
-from stages.strips import STRIP_ROWS, run_strips
+from stages.strips import run_strips
 
 LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709 primaries
 
@@ -59,18 +59,26 @@ def reduce_by(image: Array, step: int) -> Array:
     if step == 1:
         return image
     rows, cols = (-(-n // step) for n in image.shape[:2])
+    whole = image.shape[0] // step, image.shape[1] // step
+    pad_y, pad_x = rows * step - image.shape[0], cols * step - image.shape[1]
+    if not (pad_y or pad_x):
+        means = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(means, np.float32).reshape(rows, cols, *image.shape[2:])
     small = np.empty((rows, cols, *image.shape[2:]), np.float32)
-    pad_x = cols * step - image.shape[1]
 
-    def reduce(start: int, stop: int) -> None:
-        cells = image[start * step : stop * step]
-        pad_y = (stop - start) * step - len(cells)
-        if pad_y or pad_x:  # of a strip: a border for the whole would be a copy of the picture
-            cells = cv2.copyMakeBorder(cells, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE)
-        means = cv2.resize(cells, (cols, stop - start), interpolation=cv2.INTER_AREA)
-        small[start:stop] = np.reshape(means, small[start:stop].shape)
+    def reduce(cells: Array, out: Array) -> None:
+        means = cv2.resize(cells, out.shape[1::-1], interpolation=cv2.INTER_AREA)
+        out[...] = np.reshape(means, out.shape)
 
-    run_strips(reduce, rows, max(STRIP_ROWS // step, 1))
+    if whole[0] and whole[1]:
+        reduce(image[: whole[0] * step, : whole[1] * step], small[: whole[0], : whole[1]])
+    if pad_y:  # of the cut cells only: a border for all would be a copy of the picture
+        cut = image[whole[0] * step :]
+        reduce(cv2.copyMakeBorder(cut, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE), small[whole[0] :])
+    if pad_x and whole[0]:
+        cut = image[: whole[0] * step, whole[1] * step :]
+        border = cv2.copyMakeBorder(cut, 0, 0, 0, pad_x, cv2.BORDER_REPLICATE)
+        reduce(border, small[: whole[0], whole[1] :])
     return small
 
 
