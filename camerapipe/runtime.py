@@ -26,7 +26,7 @@ CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 COMPILED_MS = 300.0  # a kernel that is in the cache is loaded sooner
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of <malloc.h>
 KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
-LARGE_BYTES = 1 << 20  # of an array that is returned when it is freed
+LARGE_BYTES = 1 << 18  # of an array that is returned when it is freed
 
 
 def ensure_kernel_cache() -> None:
