@@ -167,6 +167,7 @@ class Viewfinder:
         return {
             "linear": capture.linear,
             "curve": capture.curve,
+            "headroom": capture.kind == "raw",
             "optics": optics_of(capture, self.distance_m),
             "focus_point": self.focus_point,
             "scribbles": (),
