@@ -17,10 +17,13 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from camerapipe.capture import RequestError
 from camerapipe.stream.frames import Arrival, Fate, Outcome, Service, Tally
 from camerapipe.stream.worlds import Call, CallTimeoutError, Process, When, World
+
+Policy = Literal["block", "latest"]
 
 DOOR = "door"
 DRAIN_S = 10.0  # for frames that came in before a stop, unless it says otherwise
@@ -44,15 +47,18 @@ class Stage:
 class Rules:
     """What the line allows."""
 
-    policy: Literal["block", "latest"] = "block"
-    max_in_flight: int = 3  # frames beyond the door, besides the one that waits at it
+    policy: Policy = "block"
+    max_in_flight: int = 3  # frames beyond the door; one may wait at it, and one before it
     max_bytes: float = math.inf  # of the frames beyond the door
     source_timeout_s: float = math.inf  # a source that is silent for longer has ended
     give_up_after: int = 30  # failures in a row
 
     def __post_init__(self) -> None:
+        if self.policy not in get_args(Policy):
+            names = ", ".join(get_args(Policy))
+            raise RequestError(f"policy: expected one of {names}; got {self.policy!r}")
         if self.max_in_flight < 1:
-            raise ValueError(f"max_in_flight: expected at least 1; got {self.max_in_flight}")
+            raise RequestError(f"in_flight: expected at least 1; got {self.max_in_flight}")
 
 
 @dataclass(slots=True)
@@ -113,13 +119,14 @@ class Line:
         return self._inside, self._bytes
 
     @property
-    def _stopping(self) -> bool:
+    def stopped(self) -> bool:
+        """Whether it was told to end before its source did."""
         return self._stop_by_s is not None
 
     def _feed(self) -> Process:
         """Bring the frames of the source to the door, each at its time."""
         begin_s, seq = None, 0
-        while not self._stopping:
+        while not self.stopped:
             try:
                 arrival = yield Call(next, (self._source, None), self._rules.source_timeout_s)
             except CallTimeoutError:
@@ -133,8 +140,8 @@ class Line:
             now_s = self._world.clock()
             begin_s = now_s if begin_s is None else begin_s
             captured_s = now_s if arrival.captured_s is None else begin_s + arrival.captured_s
-            yield When(lambda: self._stopping, captured_s + arrival.readout_s)
-            if self._stopping:
+            yield When(lambda: self.stopped, captured_s + arrival.readout_s)
+            if self.stopped:
                 break
             job = _Job(seq, arrival.value, captured_s, self._world.clock(), arrival.size_bytes)
             seq += 1
@@ -190,17 +197,29 @@ class Line:
                 self._queues[place + 1].append(job)
             else:
                 self._close(job, Fate.DONE)
+            del job, value, kept  # a frame is not to stay in memory while the next is waited for
         self._ended += 1
 
     def _reap(self) -> Process:
         """Keep the promise of `stop`: what does not end by itself is aborted, then left alone."""
-        yield When(lambda: self._stopping or self._is_over())
-        if self._stop_by_s is not None:
-            yield When(lambda: self._aborting or self._is_over(), self._stop_by_s)
+        yield When(lambda: self.stopped or self._is_over())
+        while not self._has_drained():
+            yield self._stop_time()
+        if not self._is_over():
             self._aborting = True
             yield When(self._is_over, self._world.clock() + ABORT_GRACE_S)
-            if not self._is_over():
-                self._world.abandon()
+        if not self._is_over():
+            self._world.abandon()
+
+    def _has_drained(self) -> bool:
+        late = self._stop_by_s is not None and self._world.clock() >= self._stop_by_s
+        return late or self._aborting or self._is_over()
+
+    def _stop_time(self) -> When:
+        """Wait until the time of the stop, or until that is another one."""
+        by_s = self._stop_by_s
+        assert by_s is not None
+        return When(lambda: self._has_drained() or self._stop_by_s != by_s, by_s)
 
     def _is_over(self) -> bool:
         return self._ended > len(self._stages)

@@ -6,6 +6,7 @@ says what is written of a frame: the picture, the blur map in colours, or both s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from camerapipe.capture import OutputError, RequestError
 from camerapipe.ingest import check_output, colour_map, write_picture
 from camerapipe.ingest.atomic import PICTURES, whole_path
+from camerapipe.ingest.quiet import muted
 from camerapipe.stream.viewfinder import Shown
 from stages.grid import Grid, lift
 from stages.params import Array
@@ -32,6 +34,10 @@ BRIGHTEST_SIGMA = 6 / 1280  # of the long side: one scale for the maps of all fr
 class Sink(AbstractContextManager["Sink"], Protocol):
     """Takes frames in order, one at a time; an exception fails the frame, not the stream."""
 
+    @property
+    def encodes(self) -> bool:
+        """Whether frames are written as pictures, which takes time on a device."""
+
     def deliver(self, shown: Shown) -> None:
         """Take one frame."""
 
@@ -39,12 +45,16 @@ class Sink(AbstractContextManager["Sink"], Protocol):
 class Nowhere(nullcontext[Any]):
     """Takes frames and forgets them."""
 
+    encodes = False
+
     def deliver(self, shown: Shown) -> None:
         """Forget one frame."""
 
 
 class App(nullcontext[Any]):
     """Hands every frame to a function, in the thread of the last stage."""
+
+    encodes = False
 
     def __init__(self, callback: Callable[[Shown], None]) -> None:
         super().__init__(self)
@@ -56,7 +66,12 @@ class App(nullcontext[Any]):
 
 
 class Pictures(nullcontext[Any]):
-    """Writes each frame to a folder as a picture of its own, named after it."""
+    """Writes each frame to a folder as a picture of its own, named after it.
+
+    Where two frames have one name but for the suffix, the later ones are numbered.
+    """
+
+    encodes = True
 
     def __init__(self, folder: Path, view: View, *, overwrite: bool, suffix: str = ".jpg") -> None:
         super().__init__(self)
@@ -64,6 +79,7 @@ class Pictures(nullcontext[Any]):
             raise RequestError(f"pictures: expected one of {', '.join(PICTURES)}; got {suffix!r}")
         self._folder, self._view = folder, view
         self._overwrite, self._suffix = overwrite, suffix
+        self._names: Counter[str] = Counter()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -72,13 +88,23 @@ class Pictures(nullcontext[Any]):
     def deliver(self, shown: Shown) -> None:
         """Write one frame."""
         capture = shown.frame.capture
-        path = self._folder / f"{Path(capture.name).stem}{self._suffix}"
+        stem = Path(capture.name).stem
+        self._names[stem] += 1
+        number = f"-{self._names[stem]}" if self._names[stem] > 1 else ""
+        path = self._folder / f"{stem}{number}{self._suffix}"
+        inputs = [shown.frame.origin] if shown.frame.origin else []
+        check_output(path, inputs, overwrite=self._overwrite, suffixes=PICTURES)
         image = np.float32(1 / 255) * view_of(shown, self._view)
         write_picture(path, image, capture, overwrite=self._overwrite)
 
 
 class Video(ExitStack):
-    """Writes all frames to one video, which appears when the stream ends."""
+    """Writes all frames to one video, which appears when the stream ends.
+
+    Sizes are even: an odd row or column is repeated.
+    """
+
+    encodes = True
 
     def __init__(self, path: Path, view: View, fps: float, *, overwrite: bool) -> None:
         super().__init__()
@@ -86,25 +112,44 @@ class Video(ExitStack):
         self._path, self._view, self._fps, self._overwrite = path, view, fps, overwrite
         self._writer: cv2.VideoWriter | None = None  # opened by the first frame, of its size
         self._size = (0, 0)
+        self._written = 0
 
     def deliver(self, shown: Shown) -> None:
         """Append one frame."""
         codes = view_of(shown, self._view)
+        odd = [n % 2 for n in codes.shape[:2]]
+        codes = cv2.copyMakeBorder(codes, 0, odd[0], 0, odd[1], cv2.BORDER_REPLICATE)
         size = (codes.shape[1], codes.shape[0])
         if self._writer is None:
-            self._open(size)
+            self._writer, self._size = self._opened(size), size
         if size != self._size:
             raise RequestError(f"a video has one size: expected {self._size}; got {size}")
-        assert self._writer is not None
         self._writer.write(np.ascontiguousarray(codes[..., ::-1]))
+        self._written += 1
 
-    def _open(self, size: tuple[int, int]) -> None:
-        path = self.enter_context(whole_path(self._path, overwrite=self._overwrite))
-        writer = cv2.VideoWriter(str(path), CODEC, self._fps, size)
-        self.callback(writer.release)
-        if not writer.isOpened():
-            raise OutputError(f"{self._path}: OpenCV cannot write this kind of video here")
-        self._writer, self._size = writer, size
+    def _opened(self, size: tuple[int, int]) -> cv2.VideoWriter:
+        """Open the file; when it is closed and before it gets its name, it is looked at."""
+        with ExitStack() as opening:
+            path = opening.enter_context(whole_path(self._path, overwrite=self._overwrite))
+            writer = cv2.VideoWriter(str(path), CODEC, self._fps, size)
+            if not writer.isOpened():
+                raise OutputError(f"{self._path}: OpenCV cannot write this kind of video here")
+            opening.callback(self._check_written, path)
+            opening.callback(writer.release)
+            self.push(opening.pop_all())
+        return writer
+
+    def _check_written(self, path: Path) -> None:
+        """OpenCV says nothing of a disk that is full: count the frames that are there."""
+        with muted():
+            video = cv2.VideoCapture(str(path))
+            found = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+            video.release()
+        if found != self._written:
+            raise OutputError(
+                f"{self._path}: {found} of {self._written} frames could be written; "
+                "is there room on the disk?"
+            )
 
 
 def view_of(shown: Shown, view: View) -> npt.NDArray[np.uint8]:

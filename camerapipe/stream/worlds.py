@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, Protocol
 from camerapipe.budget import WALL, Clock
 
 WATCH_S = 0.05  # how often calls are looked at: timeouts are about that exact
+CRASH_GRACE_S = 1.0  # for calls under way when a process has failed; then they are left alone
 
 
 class When(NamedTuple):
@@ -190,21 +191,35 @@ class ThreadWorld:
         self.left_alone = 0
 
     def run(self, processes: Iterable[Process]) -> None:
-        """Run processes until all have ended; an error of a process itself is raised here."""
+        """Run processes until all have ended; an error of a process itself is raised here.
+
+        So is what interrupts this thread meanwhile, after the processes have been ended.
+        """
         with self._lock:
-            for process in processes:
-                self._alive += 1
-                self._drive_in_thread(process, None)
-            while self._alive:
-                self._watch.wait(WATCH_S)
-                now_s = self.clock()
-                self._leave(call for call in self._running if now_s > call.deadline_s)
-                self._wake()  # what changed while somebody held the world
+            try:
+                for process in processes:
+                    self._alive += 1
+                    self._drive_in_thread(process, None)
+                self._watch_over()
+            except BaseException as interrupt:  # Ctrl-C, or the end of the program
+                self._crash = interrupt
+                self._watch_over()
             threads = list(self._threads)
         for thread in threads:
             thread.join()
         if self._crash is not None:
             raise self._crash
+
+    def _watch_over(self) -> None:
+        """Wait until all processes have ended, and leave calls alone that take too long."""
+        patience_s = math.inf
+        while self._alive:
+            self._watch.wait(WATCH_S)
+            now_s = self.clock()
+            if self._crash is not None:
+                patience_s = min(patience_s, now_s + CRASH_GRACE_S)
+            self._leave(call for call in self._running if now_s > min(call.deadline_s, patience_s))
+            self._wake()  # what changed while somebody held the world
 
     def hold(self) -> AbstractContextManager[Any]:
         """No process goes on meanwhile; calls under way do."""
@@ -241,7 +256,7 @@ class ThreadWorld:
                         return
             except StopIteration:
                 pass
-            except Exception as crash:
+            except BaseException as crash:
                 self._crash = crash  # ends the others too, and is raised again by run
             self._alive -= 1
             self._wake()
@@ -252,7 +267,7 @@ class ThreadWorld:
         self._lock.release()
         try:
             return effect.function(*effect.arguments), None
-        except Exception as error:
+        except BaseException as error:
             return None, error
         finally:
             self._lock.acquire()

@@ -141,10 +141,7 @@ def test_a_stop_is_bounded(schedule):
     if schedule["stop"] is None:
         return
     at_s, drain, within_s = schedule["stop"]
-    last_arrival_s = sum(schedule["gaps"])
-    assert ended_s <= max(at_s + within_s * drain + ABORT_GRACE_S, last_arrival_s, at_s) + 1e-9 or (
-        not schedule["paced"]
-    )
+    assert ended_s <= at_s + within_s * drain + ABORT_GRACE_S + 1e-9
 
 
 @given(schedules())
@@ -152,6 +149,21 @@ def test_a_stop_is_bounded(schedule):
 def test_the_same_schedule_tells_the_same_story(schedule):
     first, second = run_schedule(schedule), run_schedule(schedule)
     assert first[1] == second[1] and first[2] == second[2]
+
+
+def test_a_second_stop_hastens_the_first():
+    world = VirtualWorld()
+    line = Line(
+        (Arrival(value=k) for k in range(99)), [costly(world, "a", [3e3], timeout_s=99)], world
+    )
+    run = world.run
+    stops = [
+        stop_at(lambda: line, 1.0, drain=True, within_s=100),
+        stop_at(lambda: line, 2.0, drain=True, within_s=0.5),
+    ]
+    world.run = lambda processes: run([*processes, *stops])
+    line.run()
+    assert world.clock() <= 2.5 + ABORT_GRACE_S and line.stopped
 
 
 def test_the_newest_frame_wins_and_only_at_the_door():
@@ -245,7 +257,7 @@ def test_a_stuck_stage_fails_its_frame_and_frees_its_place():
         return value, state
 
     events = []
-    stage = Stage(name="native", function=sometimes, timeout_s=0.05)
+    stage = Stage(name="native", function=sometimes, timeout_s=0.5)
     Line((Arrival(value=k) for k in range(4)), [stage], world, observe=events.append).run()
     assert seqs(events, Fate.DONE) == [0, 2, 3] and seqs(events, Fate.FAILED) == [1]
     assert world.left_alone == 1
@@ -315,6 +327,37 @@ def test_an_error_of_the_line_itself_is_raised():
     assert not threads()
 
 
+def test_an_interrupt_ends_all_threads_before_it_is_raised(monkeypatch):
+    delivered, world, pressed = [], ThreadWorld(), []
+
+    def interrupt(timeout):
+        if len(delivered) > 3 and not pressed:
+            pressed.append("Ctrl-C")
+            raise KeyboardInterrupt
+        threading.Condition.wait(watch, timeout)
+
+    watch = world._watch
+    monkeypatch.setattr(watch, "wait", interrupt, raising=False)
+    stage = Stage(name="a", function=lambda v, s: (delivered.append(v), s))
+    line = Line((Arrival(value=k) for k in itertools.count()), [stage], world)
+    with pytest.raises(KeyboardInterrupt):
+        line.run()
+    count = len(delivered)
+    assert not threads() and len(delivered) == count
+
+
+def test_a_stage_that_wants_to_exit_ends_the_run():
+    def leave(value, state):
+        raise SystemExit(3)
+
+    source = (Arrival(value=k) for k in range(3))
+    with pytest.raises(SystemExit):
+        Line(source, [Stage(name="a", function=leave)], ThreadWorld()).run()
+    assert not threads()
+
+
 def test_a_rule_that_allows_nothing_is_refused():
-    with pytest.raises(ValueError, match="max_in_flight"):
+    with pytest.raises(ValueError, match="in_flight"):
         Rules(max_in_flight=0)
+    with pytest.raises(ValueError, match="block, latest"):
+        Rules(policy="lastest")
