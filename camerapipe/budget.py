@@ -13,9 +13,17 @@ from stages.params import Estimate
 
 T = TypeVar("T")
 Clock = Callable[[], float]  # seconds, from any origin
-WALL: Clock = time.perf_counter
-CPU: Clock = time.process_time  # of all threads of this process
 UNITS_MS = {"ms": 1.0, "s": 1000.0, "min": 60_000.0}
+
+
+def wall_s() -> float:
+    """Time since any origin."""
+    return time.perf_counter()
+
+
+def cpu_s() -> float:
+    """Time that all threads of this process have computed."""
+    return time.process_time()
 
 
 class BudgetError(RequestError):
@@ -55,10 +63,10 @@ class Deadline:
     """A moment on a clock; `at_s` is None where there is no limit."""
 
     at_s: float | None = None
-    clock: Clock = WALL
+    clock: Clock = wall_s
 
     @classmethod
-    def after(cls, budget_ms: float | None, clock: Clock = WALL) -> Deadline:
+    def after(cls, budget_ms: float | None, clock: Clock = wall_s) -> Deadline:
         """Count a deadline from now on."""
         return cls(None if budget_ms is None else clock() + budget_ms / 1000, clock)
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.budget import WALL, Stopwatch
+from camerapipe.budget import Stopwatch, wall_s
 from camerapipe.ingest import capture_from_array
 from camerapipe.runner import Costs
 from camerapipe.runtime import available_cores, set_threads, warm_up
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _stages(way: Way, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
-    viewfinder, state = Viewfinder(ways=(way,), clock=WALL, costs=Costs(), force=True), State()
+    viewfinder, state = Viewfinder(ways=(way,), clock=wall_s, costs=Costs(), force=True), State()
     found: dict[str, list[float]] = defaultdict(list)
     for seq, picture in enumerate(pictures):
         frame = Frame(seq, capture_from_array(picture, "srgb"))

@@ -77,7 +77,11 @@ PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
     help="where in the profile's ranges",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="of the profile's jitter and of a scene"
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="of jitter and of a scene",
 )
 @click.option("--in-flight", type=click.IntRange(1), help="frames in the stages at once")
 @click.option(
@@ -148,13 +152,15 @@ def _stream(text: str, options: dict[str, Any]) -> int:
         size=_size(options["size"]), seed=options["seed"], max_pixels=max_pixels(options),
     )  # fmt: skip
     prepare(quiet=options["quiet"])
-    sink = _sink(options, source.fps)
+    sink = _sink(options, source.fps, text)
     noting: list[Callable[[Any, Any], None]] = [_Teller(quiet=options["quiet"]).note]
+    tracers: list[Tracer] = []
     with ExitStack() as opened:
         if options["trace"]:
             run = run_of(source, taking, versions())
             tracer = Tracer(options["trace"], run, overwrite=options["overwrite"])
-            noting.append(Tracing(opened.enter_context(tracer)).note)
+            tracers.append(opened.enter_context(tracer))
+            noting.append(Tracing(tracer).note)
         if options["record"]:
             sink = recorder = Recorder(Path(options["record"]), sink, _about(text, taking))
             noting.append(recorder.note)
@@ -166,6 +172,8 @@ def _stream(text: str, options: dict[str, Any]) -> int:
         stream = Stream(source, sink, taking, note_all)
         with _interrupts(stream) as interrupted:
             report = stream.run()
+        for tracer in tracers:
+            tracer.close(ended=report.ended)
     if options["as_json"]:
         click.echo(json.dumps(report.to_dict()))
     if not options["quiet"]:
@@ -236,12 +244,15 @@ def _about(text: str, taking: Any) -> dict[str, Any]:
     }
 
 
-def _sink(options: dict[str, Any], fps: float | None) -> Any:
+def _sink(options: dict[str, Any], fps: float | None, source: str = "") -> Any:
+    from camerapipe.capture import OutputError
     from camerapipe.stream.sinks import VIDEOS, Nowhere, Pictures, Video
 
     if options["output"] is None:
         return Nowhere()
     path, view, overwrite = Path(options["output"]), options["view"], options["overwrite"]
+    if source and path.exists() and Path(source).exists() and path.samefile(source):
+        raise OutputError(f"{path}: is the source itself; choose another output")
     if path.suffix.lower() in VIDEOS:
         return Video(path, view, options["fps"] or fps or 30.0, overwrite=overwrite)
     return Pictures(path, view, overwrite=overwrite)

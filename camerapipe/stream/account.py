@@ -109,13 +109,12 @@ class Account:
         self._within += shown.spent_ms <= shown.budget_ms + shown.step_ms
 
     def report(
-        self, source: Source, options: StreamOptions, tally: Tally, failure: str | None
+        self, source: Source, options: StreamOptions, tally: Tally, ended: str
     ) -> StreamReport:
         """Close the account."""
         profile, fates = options.profile, tally.fates
         seconds = max(self._last_s - self._first_s, 0.0)
         budgeted = self._judged + self._contended
-        cancelled = "stopped" if fates[Fate.CANCELLED] else "complete"
         return StreamReport(
             mode="simulated" if profile else "measured",
             source=source.name,
@@ -138,5 +137,5 @@ class Account:
             spent_ms={f"p{p}": self._spent.percentile(p) for p in PERCENTS},
             rungs=dict(self._rungs),
             most_in_flight=tally.most_in_flight,
-            ended=failure or cancelled,
+            ended=ended,
         )

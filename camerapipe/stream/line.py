@@ -119,6 +119,11 @@ class Line:
         return self._inside, self._bytes
 
     @property
+    def ended(self) -> str:
+        """How it ended: `complete`, `stopped`, or what failed."""
+        return self.failure or ("stopped" if self.stopped else "complete")
+
+    @property
     def stopped(self) -> bool:
         """Whether it was told to end before its source did."""
         return self._stop_by_s is not None

@@ -127,10 +127,16 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         sensor=_section(Sensor, table["sensor"]),
         lens=_section(LensData, table["lens"]),
         scale=scale,
-        jitter=float(table["cpu"]["jitter"]),
-        memory_mb=float(table["memory"]["frames_mb"]),
+        jitter=_at_least_0("cpu.jitter", table["cpu"]["jitter"]),
+        memory_mb=_at_least_0("memory.frames_mb", table["memory"]["frames_mb"]),
         thermal=_section(Thermal, table["thermal"]),
     )
+
+
+def _at_least_0(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"{name}: expected a number >= 0; got {value}")
+    return float(value)
 
 
 def _section(kind: type[Any], table: Mapping[str, Any]) -> Any:

@@ -9,16 +9,19 @@ device profile the same line runs in virtual time.
 from __future__ import annotations
 
 import itertools
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from camerapipe.budget import Budget, Clock
-from camerapipe.capture import Capture, RequestError
+from camerapipe.budget import Budget, BudgetError, Clock
+from camerapipe.capture import Capture, OutputError, RequestError
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER, LIVE_CHECK
+from camerapipe.live import LADDER, LIVE, LIVE_CHECK, LIVE_FULL
 from camerapipe.runner import Costs
 from camerapipe.runtime import keep_freed_memory, warm_up
 from camerapipe.settings import Settings
@@ -26,9 +29,9 @@ from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.device import Device
 from camerapipe.stream.frames import Arrival, Outcome, Service
 from camerapipe.stream.ladder import Ladder
-from camerapipe.stream.line import DRAIN_S, Line, Rules, Stage
+from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Rules, Stage
 from camerapipe.stream.profile import Profile
-from camerapipe.stream.sinks import Nowhere, Sink
+from camerapipe.stream.sinks import Sink
 from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
 from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
 from camerapipe.stream.worlds import ThreadWorld, VirtualClock, VirtualWorld, World
@@ -39,7 +42,6 @@ DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
 IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that are on no rung
 REHEARSALS = 3  # of each rung: the first fills tables, the quickest of the others counts
 STUCK_S = 30.0
-CHECK_SHARE = 0.1  # of a frame's budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,8 @@ class Stream:
         profile = options.profile
         self.source, self.options, self._sink = source, options, sink
         self.account = Account()
+        self._delivering = threading.Lock()
+        _check_stages(options.budget)
         world: World = VirtualWorld() if profile else ThreadWorld()
         self.clock: Clock = world.clock
         self._device = _device(options, world.clock)
@@ -110,13 +114,21 @@ class Stream:
             replace(arrival, value=(seq, arrival.value), readout_s=readout_s)
             for seq, arrival in enumerate(arrivals)
         )
-        self._line = Line(numbered, stages, world, options.rules, told)
+        rules = options.rules
+        if source.kind == "folder":  # files that cannot be read do not say that the rest cannot
+            rules = replace(rules, give_up_after=sys.maxsize)
+        self._line = Line(numbered, stages, world, rules, told)
 
     def run(self) -> StreamReport:
         """Run until the source has ended or the stream is stopped."""
-        with self._sink:
+        with ExitStack() as opened:
+            opened.callback(self.source.close)
+            opened.enter_context(self._sink)
             tally = self._line.run()
-        return self.account.report(self.source, self.options, tally, self._line.failure)
+            if not self._delivering.acquire(timeout=ABORT_GRACE_S):
+                opened.pop_all()  # closing it under the hands of that delivery would be worse
+                raise OutputError("a delivery is stuck: what it was writing is left unfinished")
+        return self.account.report(self.source, self.options, tally, self._line.ended)
 
     @property
     def in_flight(self) -> tuple[int, int]:
@@ -134,8 +146,13 @@ class Stream:
         return frame, state
 
     def _deliver(self, shown: Shown, state: None) -> tuple[Shown, None]:
-        self._sink.deliver(shown)
-        if not isinstance(self._sink, Nowhere):
+        if not self._delivering.acquire(blocking=False):
+            raise OutputError("an earlier frame, given up, is still being delivered")
+        try:
+            self._sink.deliver(shown)
+        finally:
+            self._delivering.release()
+        if self._sink.encodes:
             self._spend(shown.frame, ENCODE)
         return shown, state
 
@@ -196,7 +213,7 @@ def _viewfinder(
     return Viewfinder(
         ways=known,
         clock=clock,
-        budget=_with_check(options.budget),
+        budget=options.budget,
         ladder=ladder,
         costs=Costs(),
         device=device,
@@ -207,11 +224,11 @@ def _viewfinder(
     )
 
 
-def _with_check(budget: Budget) -> Budget:
-    """Give the capture check a small budget of its own, where a person has not."""
-    if budget.total_ms is None:
-        return budget
-    return replace(budget, stages_ms={"look": CHECK_SHARE * budget.total_ms, **budget.stages_ms})
+def _check_stages(budget: Budget) -> None:
+    known = {node.name for graph in (LIVE_CHECK, LIVE, LIVE_FULL) for node in graph.nodes}
+    for name in budget.stages_ms:
+        if name not in known:
+            raise BudgetError(f"budget: a stream has no stage {name!r}; {', '.join(sorted(known))}")
 
 
 def _first_capture(first: Arrival | None) -> Capture:

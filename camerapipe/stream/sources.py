@@ -6,6 +6,7 @@ hands over `Exposure`s: developing one to a capture is work, and done by the str
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +26,7 @@ from camerapipe.synthetic import SCENES, synthetic_frame
 BYTES_PER_PX = 80  # of a frame in flight: a whole job peaks at 930 MB for 12 megapixels
 DEFAULT_SIZE = (1280, 720)  # width, height
 SYNTHETIC = "synthetic:"
+LEAST_SIDE_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,16 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A sequence of exposures; `fps` is None where it has no time of its own."""
+    """A sequence of exposures; `fps` is None where it has no time of its own.
+
+    `close` frees what is open, such as a camera; frames cannot be taken after it.
+    """
 
     name: str
     kind: Literal["folder", "video", "camera", "synthetic"]
     fps: float | None
     frames: Iterator[Arrival]
+    close: Callable[[], None] = lambda: None
 
 
 def open_source(
@@ -59,22 +65,33 @@ def open_source(
 
     Frames come at `fps`, or at the rate of the source; where not `paced`, as soon as there is room.
     """
-    if fps is not None and not 0 < fps < float("inf"):
-        raise RequestError(f"fps: expected frames per second above 0; got {fps:g}")
+    _check_rate(fps)
     source = _open(text, fps, size, seed, max_pixels)
+    if paced and source.fps is None:
+        raise RequestError(f"{text}: a folder has no rate of its own; give one with --fps")
     if paced:
         return source
     return replace(source, frames=(replace(each, captured_s=None) for each in source.frames))
 
 
+def _check_rate(fps: float | None) -> None:
+    if fps is not None and not 0 < fps < float("inf"):
+        raise RequestError(f"fps: expected frames per second above 0; got {fps:g}")
+
+
 def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Source:
-    """Frames that an app hands over: HxWx3 uint8 sRGB, at a rate or as they come."""
+    """Frames that an app hands over, at a rate or as they come.
+
+    HxWx3 sRGB arrays as `capture_from_array` takes them, which are not to change afterwards; what
+    is none fails as a frame.
+    """
+    _check_rate(fps)
 
     def frames() -> Iterator[Arrival]:
         for k, picture in enumerate(pictures):
             label = f"frame_{k:06d}"
             exposure = Exposure(label, partial(capture_from_array, picture, "srgb", label))
-            pixels = picture.shape[0] * picture.shape[1]
+            pixels = math.prod(getattr(picture, "shape", ())[:2])
             yield _arrival(exposure, k / fps if fps else None, pixels)
 
     return Source("app", "camera", fps, frames())
@@ -84,7 +101,7 @@ def _open(
     text: str, fps: float | None, size: tuple[int, int], seed: int, max_pixels: int
 ) -> Source:
     if text.startswith(SYNTHETIC):
-        return _synthetic(text.removeprefix(SYNTHETIC), fps, size, seed)
+        return _synthetic(text.removeprefix(SYNTHETIC), fps, size, seed, max_pixels)
     if text.isdecimal():
         return _video(text, int(text), fps, max_pixels)
     path = Path(text)
@@ -98,9 +115,16 @@ def _open(
     return _video(text, str(path), fps, max_pixels)
 
 
-def _synthetic(scene: str, fps: float | None, size: tuple[int, int], seed: int) -> Source:
+def _synthetic(
+    scene: str, fps: float | None, size: tuple[int, int], seed: int, max_pixels: int
+) -> Source:
     if scene not in SCENES:
         raise RequestError(f"scene {scene!r} does not exist; there are: {', '.join(SCENES)}")
+    if min(size) < LEAST_SIDE_PX or size[0] * size[1] > max_pixels:
+        raise RequestError(
+            f"size: expected sides from {LEAST_SIDE_PX} px, {max_pixels} pixels at most; "
+            f"got {size[0]}x{size[1]}"
+        )
     fps = fps or 30.0
 
     def frames() -> Iterator[Arrival]:
@@ -134,6 +158,8 @@ def _video(name: str, address: str | int, fps: float | None, max_pixels: int) ->
     with muted():
         video = cv2.VideoCapture(address)
     live = isinstance(address, int)
+    if live and fps:
+        video.set(cv2.CAP_PROP_FPS, fps)
     if not video.isOpened():
         what = f"camera {address} cannot be opened" if live else f"{name}: is not a video"
         raise CaptureError(f"{what}; expected a folder, a video or the index of a camera")
@@ -144,19 +170,18 @@ def _video(name: str, address: str | int, fps: float | None, max_pixels: int) ->
     rate = fps or (float(video.get(cv2.CAP_PROP_FPS)) or 30.0)
 
     def frames() -> Iterator[Arrival]:
-        try:
-            for k in count():
-                there, picture = video.read()
-                if not there:
-                    return
-                rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-                label = f"{Path(name).stem}_{k:06d}"
-                exposure = Exposure(label, partial(capture_from_array, rgb, "srgb", label))
-                yield _arrival(exposure, None if live else k / rate, size[0] * size[1])
-        finally:
-            video.release()
+        for k in count():
+            there, picture = video.read()
+            if not there and live:
+                raise CaptureError(f"camera {address} gives no more frames")
+            if not there:
+                return
+            rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+            label = f"{Path(name).stem}_{k:06d}"
+            exposure = Exposure(label, partial(capture_from_array, rgb, "srgb", label))
+            yield _arrival(exposure, None if live else k / rate, size[0] * size[1])
 
-    return Source(name, "camera" if live else "video", rate, frames())
+    return Source(name, "camera" if live else "video", rate, frames(), video.release)
 
 
 def _arrival(exposure: Exposure, at_s: float | None, pixels: int) -> Arrival:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.budget import CPU, Budget, Clock, Deadline
+from camerapipe.budget import Budget, Clock, Deadline, cpu_s
 from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.graph import Graph
 from camerapipe.optics import optics_of
@@ -159,7 +159,7 @@ class Viewfinder:
         return shown, State(done.values.get("next_memory"), advice_state)
 
     def _cpu_s(self) -> float:
-        return CPU() if self.device is None else 0.0
+        return cpu_s() if self.device is None else 0.0
 
     def _sources(self, capture: Capture, state: State) -> dict[str, Any]:
         if self.meta is not None and not capture.meta.focal_length_mm:

@@ -23,7 +23,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from camerapipe.budget import WALL, Clock
+from camerapipe.budget import Clock, wall_s
 
 WATCH_S = 0.05  # how often calls are looked at: timeouts are about that exact
 CRASH_GRACE_S = 1.0  # for calls under way when a process has failed; then they are left alone
@@ -178,7 +178,7 @@ class _Waiting:
 class ThreadWorld:
     """A thread for each process; the one that called `run` watches over the calls."""
 
-    clock: Clock = staticmethod(WALL)
+    clock: Clock = staticmethod(wall_s)
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
