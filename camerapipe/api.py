@@ -190,7 +190,12 @@ def open_stream(
     paced = policy == "latest" or fps is not None
     if isinstance(source, str | os.PathLike):
         opened = open_source(
-            os.fspath(source), fps=fps, paced=paced, seed=seed, max_pixels=max_pixels
+            os.fspath(source),
+            fps=fps,
+            paced=paced,
+            sensor_fps=options.sensor_fps,
+            seed=seed,
+            max_pixels=max_pixels,
         )
     else:
         opened = app_source(source, fps)

@@ -149,7 +149,8 @@ def _stream(text: str, options: dict[str, Any]) -> int:
     taking = _options(text, options)
     source = open_source(
         text, fps=options["fps"], paced=taking.policy == "latest" or options["fps"] is not None,
-        size=_size(options["size"]), seed=options["seed"], max_pixels=max_pixels(options),
+        size=_size(options["size"]), sensor_fps=taking.sensor_fps, seed=options["seed"],
+        max_pixels=max_pixels(options),
     )  # fmt: skip
     prepare(quiet=options["quiet"])
     sink = _sink(options, source.fps, text)

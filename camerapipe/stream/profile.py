@@ -32,8 +32,6 @@ class ProfileError(RequestError):
 class Sensor:
     """Where pictures come from."""
 
-    width_px: int
-    height_px: int
     width_mm: float
     fps: float
     readout_ms: float  # a frame is there when its last row is read

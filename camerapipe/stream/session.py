@@ -32,7 +32,7 @@ from camerapipe.stream.ladder import Ladder
 from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Rules, Stage
 from camerapipe.stream.profile import Profile
 from camerapipe.stream.sinks import Sink
-from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
+from camerapipe.stream.sources import DEFAULT_SIZE, SYNTHETIC_FPS, Exposure, Source
 from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
 from camerapipe.stream.worlds import ThreadWorld, VirtualClock, VirtualWorld, World
 from camerapipe.trace import GRAPH
@@ -62,6 +62,11 @@ class StreamOptions:
     distance_m: float | None = None
     focus_point: tuple[float, float] | None = None
     force: bool = False
+
+    @property
+    def sensor_fps(self) -> float:
+        """Rate of a synthetic scene."""
+        return self.profile.sensor.fps if self.profile else SYNTHETIC_FPS
 
     @property
     def rules(self) -> Rules:

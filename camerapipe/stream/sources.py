@@ -27,6 +27,7 @@ BYTES_PER_PX = 80  # of a frame in flight: a whole job peaks at 930 MB for 12 me
 DEFAULT_SIZE = (1280, 720)  # width, height
 SYNTHETIC = "synthetic:"
 LEAST_SIDE_PX = 16
+SYNTHETIC_FPS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,17 @@ def open_source(
     fps: float | None = None,
     paced: bool = True,
     size: tuple[int, int] = DEFAULT_SIZE,
+    sensor_fps: float = SYNTHETIC_FPS,
     seed: int = 0,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Source:
     """Open what a person named: a path, the index of a camera, or `synthetic:SCENE`.
 
-    Frames come at `fps`, or at the rate of the source; where not `paced`, as soon as there is room.
+    Frames come at `fps`, or at the rate of the source (of a synthetic scene: `sensor_fps`); where
+    not `paced`, as soon as there is room.
     """
     _check_rate(fps)
-    source = _open(text, fps, size, seed, max_pixels)
+    source = _open(text, fps, size, sensor_fps, seed, max_pixels)
     if paced and source.fps is None:
         raise RequestError(f"{text}: a folder has no rate of its own; give one with --fps")
     if paced:
@@ -98,10 +101,15 @@ def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Sourc
 
 
 def _open(
-    text: str, fps: float | None, size: tuple[int, int], seed: int, max_pixels: int
+    text: str,
+    fps: float | None,
+    size: tuple[int, int],
+    sensor_fps: float,
+    seed: int,
+    max_pixels: int,
 ) -> Source:
     if text.startswith(SYNTHETIC):
-        return _synthetic(text.removeprefix(SYNTHETIC), fps, size, seed, max_pixels)
+        return _synthetic(text.removeprefix(SYNTHETIC), fps or sensor_fps, size, seed, max_pixels)
     if text.isdecimal():
         return _video(text, int(text), fps, max_pixels)
     path = Path(text)
@@ -115,9 +123,7 @@ def _open(
     return _video(text, str(path), fps, max_pixels)
 
 
-def _synthetic(
-    scene: str, fps: float | None, size: tuple[int, int], seed: int, max_pixels: int
-) -> Source:
+def _synthetic(scene: str, fps: float, size: tuple[int, int], seed: int, max_pixels: int) -> Source:
     if scene not in SCENES:
         raise RequestError(f"scene {scene!r} does not exist; there are: {', '.join(SCENES)}")
     if min(size) < LEAST_SIDE_PX or size[0] * size[1] > max_pixels:
@@ -125,7 +131,6 @@ def _synthetic(
             f"size: expected sides from {LEAST_SIDE_PX} px, {max_pixels} pixels at most; "
             f"got {size[0]}x{size[1]}"
         )
-    fps = fps or 30.0
 
     def frames() -> Iterator[Arrival]:
         for k in count():
