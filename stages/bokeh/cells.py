@@ -62,13 +62,6 @@ class Cells:
         """Flat index of the first cell that is not padding."""
         return self.pad * (self.stride + 1)
 
-    def reach(self, margin: int) -> Array:
-        """View of the last plane, with some of its padding."""
-        padded, first = self.flat[-self.plane :].reshape(-1, self.stride), self.pad - margin
-        return padded[
-            first : first + self.rows + 2 * margin, first : first + self.cols + 2 * margin
-        ]
-
 
 def sum_pixels(
     linear: Array, radius: Array, stays: Array, cells: Cells, step: int, begin: Fade, end: Fade

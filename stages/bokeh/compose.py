@@ -1,6 +1,6 @@
 """Layers over one another: how a tile comes together, row by row.
 
-Sprites are drawn into the rows of their layer. `front` holds a tile in four planes (light times
+Sprites are drawn into the rows of their layer. `front` holds a span in four planes (light times
 coverage, and coverage), from the nearest layer back. Coverage adds up and is clamped at 1, since
 the layers of one surface abut and do not overlap.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.bokeh.aperture import area_left, cut, gauge
 from stages.bokeh.disk import FOCUS_PX
-from stages.bokeh.enlarge import ROW, TILE_COLS, TILE_ROWS
+from stages.bokeh.enlarge import ROW, SPAN_COLS, TILE_ROWS
 from stages.kernels import inline
 
 FOCUS_FADE_PX = np.float32(0.05)  # the kernel is the identity at FOCUS_PX: a short fade suffices
@@ -25,35 +25,35 @@ u = np.uint64
 
 
 @inline
-def lay_under(front, row, layer, first, length, scale):  # type: ignore[no-untyped-def]
+def lay_under(front, row, layer, plane, first, length):  # type: ignore[no-untyped-def]
     """Lay one row of a layer under what is there: it takes what coverage is left."""
-    tile = u(TILE_ROWS * TILE_COLS)
+    tile = u(TILE_ROWS * SPAN_COLS)
     for x in range(length):
-        coverage = scale * layer[u(3 * ROW) + first + x]
+        coverage = layer[u(3) * plane + first + x]
         covered = front[u(3) * tile + row + x]
         taken = min(coverage, np.float32(1) - covered)
-        part = scale * taken / max(coverage, LEAST_COVERAGE)
+        part = taken / max(coverage, LEAST_COVERAGE)
         front[row + x] += part * layer[first + x]
-        front[tile + row + x] += part * layer[u(ROW) + first + x]
-        front[u(2) * tile + row + x] += part * layer[u(2 * ROW) + first + x]
+        front[tile + row + x] += part * layer[plane + first + x]
+        front[u(2) * tile + row + x] += part * layer[u(2) * plane + first + x]
         front[u(3) * tile + row + x] = covered + taken
 
 
 @inline
-def give_sprites(near, far, first, length):  # type: ignore[no-untyped-def]
+def give_sprites(layer, near, far, length):  # type: ignore[no-untyped-def]
     """Let the further half of a layer have the sprites of the nearer where that is not parted."""
     zero = np.float32(0)
     for p in range(u(3)):
-        for x in range(u(p * u(ROW)) + first, u(p * u(ROW)) + first + length):
-            alone = near[u(3 * ROW) + x - p * u(ROW)] <= zero
-            far[x] += near[x] if alone else zero
+        for x in range(p * u(ROW), p * u(ROW) + length):
+            alone = layer[near + u(3 * ROW) + x - p * u(ROW)] <= zero
+            layer[far + x] += layer[near + x] if alone else zero
 
 
 @inline
 def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
     """Divide by coverage and put what is in focus on top."""
-    green, blue = u(TILE_ROWS * TILE_COLS) + row, u(2 * TILE_ROWS * TILE_COLS) + row
-    coverage = u(3 * TILE_ROWS * TILE_COLS) + row
+    green, blue = u(TILE_ROWS * SPAN_COLS) + row, u(2 * TILE_ROWS * SPAN_COLS) + row
+    coverage = u(3 * TILE_ROWS * SPAN_COLS) + row
     zero, one = np.float32(0), np.float32(1)
     for x in range(length):
         covered = front[coverage + x]
@@ -75,7 +75,7 @@ def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignor
 @inline
 def lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
     """Lay a stack that is in front of the picture over it."""
-    tile = u(TILE_ROWS * TILE_COLS)
+    tile = u(TILE_ROWS * SPAN_COLS)
     for x in range(length):
         seen = np.float32(1) - front[u(3) * tile + row + x]
         k = u(3) * (pixel + x)
@@ -86,7 +86,7 @@ def lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
 
 @inline
 def copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
-    """Copy a tile of the picture."""
+    """Copy part of the picture."""
     for y in range(y0, y1):
         for k in range(u(3) * (y * width + x0), u(3) * (y * width + x0 + length)):
             out[k] = image[k]

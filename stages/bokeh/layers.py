@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
-from stages.bokeh.aperture import PIECE, Lens, Outline, aim, lens_on, stretch
+from stages.bokeh.aperture import PIECE, Lens, Outline, lens_on, stretch
 from stages.bokeh.bands import DEEPEST_LEVEL, NO_END, BokehParams
 from stages.bokeh.cells import (
     EDGE_SLOPE,
@@ -24,26 +22,16 @@ from stages.bokeh.cells import (
     sum_pixels,
 )
 from stages.bokeh.checks import RenderInput
-from stages.bokeh.disk import NEVER, lattice_offsets
+from stages.bokeh.disk import lattice_offsets
 from stages.bokeh.enlarge import MARGIN
-from stages.bokeh.gather import (
-    COVERED,
-    gather_row,
-    is_even,
-    offsets_within,
-    part_row,
-    whole_blocks,
-)
+from stages.bokeh.gather import COVERED
+from stages.bokeh.spread import BLOCK_ROWS, gather
 from stages.bokeh.sprites import Sprites, layer_of, no_sprites, sort_by_tile, take_sprites
 from stages.grid import Grid
-from stages.kernels import f32, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-BLOCK = BLOCK_ROWS, BLOCK_COLS = 16, 128  # cells that share one number of offsets
-
-u64 = types.uint64
-u = np.uint64
+BLOCK_COLS = 64  # width of blocks, in cells
 
 
 class CoarseLayers(NamedTuple):
@@ -111,87 +99,23 @@ def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: Bok
 
 def _spread(cells: Cells, lens: Lens, outline: Outline) -> tuple[Array, Array]:
     """Spread finished cells over their disks; returns eight planes, and where halves part."""
-    low, high = _reach_of_blocks(cells)
-    offsets = lattice_offsets(float(high.max()), cells.stride, EDGE_SLOPE, outline)
     rows, cols = cells.rows + 2 * MARGIN, cells.cols + 2 * MARGIN
-    first = cells.first - MARGIN * (cells.stride + 1)
+    halo = cells.pad - MARGIN
+    offsets = lattice_offsets(
+        EDGE_SLOPE * halo / stretch(outline), cells.stride, EDGE_SLOPE, outline
+    )
     out = np.empty(2 * COVERED * rows * cols, np.float32)
-    limits = np.zeros((rows, cols), np.float32)
+    limits = np.empty((rows, cols), np.float32)
     shift = np.array([0, 0, MARGIN, MARGIN, 0], np.float32)
     lens = lens._replace(facts=lens.facts + shift)
+    first = cells.first - MARGIN * (cells.stride + 1)
+    source = cells.flat, cells.plane, cells.stride, first, halo
     run_strips(
-        lambda y0, y1: _gather_cells(
-            cells.flat, cells.plane, cells.stride, first, rows, cols, *offsets, low, high, *lens,
+        lambda y0, y1: gather(
+            *source, *offsets, EDGE_SLOPE, lens.facts, lens.areas, PIECE, BLOCK_COLS, rows, cols,
             y0, y1, limits, out,
         ),
         rows,
         strip_rows=BLOCK_ROWS,
     )  # fmt: skip
     return out, limits
-
-
-def _reach_of_blocks(cells: Cells) -> tuple[Array, Array]:
-    """Least and largest reach of the disks of each block and its neighbours: none goes further."""
-    reach = cells.reach(MARGIN)
-    rows, cols = (np.arange(0, n, block) for n, block in zip(reach.shape, BLOCK, strict=True))
-    window, found = np.ones((3, 3), np.uint8), []
-    covered = np.where(reach > 0, reach, NEVER)
-    for plane, extreme, around in (
-        (covered, np.minimum, cv2.erode), (reach, np.maximum, cv2.dilate),
-    ):  # fmt: skip
-        own = extreme.reduceat(extreme.reduceat(plane, rows, axis=0), cols, axis=1)
-        found.append(np.asarray(around(own, window), np.float32).reshape(own.shape))
-    return found[0], found[1]
-
-
-@kernel(
-    reads(f32, 1), u64, u64, u64, u64, u64, reads(types.uint64, 1), reads(f32, 1), reads(f32, 2),
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 1), reads(f32, 1), u64, u64,
-    writes(f32, 2), writes(f32, 1),
-)  # fmt: skip
-def _gather_cells(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, rows, cols, steps, distances, places, low, high, sides, facts,
-    areas, y0, y1, limits, out,
-):  # fmt: skip
-    """One strip of blocks: sum each block over the offsets that its reach calls for."""
-    sums, line = np.empty(COVERED * BLOCK_COLS, np.float32), np.zeros(BLOCK_COLS, np.float32)
-    own, scale, slope = distances.copy(), np.float32(1), np.float32(EDGE_SLOPE)
-    cutting = facts[4] > np.float32(0)
-    piece, width = u(PIECE) if cutting else u(BLOCK_COLS), u(BLOCK_COLS)
-    for x0 in range(u(0), cols, piece):
-        block = y0 // u(BLOCK_ROWS), x0 // u(BLOCK_COLS)
-        count, even = offsets_within(distances, high[block]), is_even(low[block], high[block])
-        wanted = min(piece, cols - x0)
-        length = piece if cutting else whole_blocks(wanted)
-        for y in range(y0, y1):
-            if cutting and (y - y0) % piece == u(0):
-                half = piece >> u(1)
-                scale = aim(places, distances, count, slope, facts, areas, y + half, x0 + half, own)
-            base = first + y * stride + x0
-            line[:] = np.float32(0)
-            parted = not even and part_row(
-                cells, plane, base, steps, own, count, length, width, sums, line
-            )
-            for x in range(wanted):
-                limits[y, x0 + x] = line[x]
-            for far in range(u(2)):
-                if far == u(1) or parted:
-                    gather_row(
-                        cells,
-                        plane,
-                        base,
-                        steps,
-                        own,
-                        count,
-                        length,
-                        width,
-                        line,
-                        far == u(1),
-                        sums,
-                    )
-                else:
-                    sums[:] = np.float32(0)
-                for p in range(u(COVERED)):
-                    target = ((far * u(COVERED) + p) * rows + y) * cols + x0
-                    for x in range(wanted):
-                        out[target + x] = scale * sums[p * width + x]
