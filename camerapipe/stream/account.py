@@ -99,7 +99,7 @@ class Account:
 
     def _add_shown(self, shown: Shown) -> None:
         self._spent.add(shown.spent_ms)
-        self._rungs[shown.rung] += 1
+        self._rungs[shown.label] += 1
         if shown.budget_ms is None:
             return
         if shown.contended:

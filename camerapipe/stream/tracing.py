@@ -75,14 +75,14 @@ class Tracing:
             event.seq, event.captured_s, event.ended_s, fate=event.fate.value,
             capture=told.frame.capture.name, spent_ms=told.spent_ms, budget_ms=told.budget_ms,
             step_ms=told.step_ms or None, late=told.late, contended=told.contended,
-            rung=told.rung, caveats=told.caveats.names(),
+            rung=told.label, caveats=told.caveats.names(),
             findings=[finding.code for finding in told.findings], advice=told.advice.text,
         )  # fmt: skip
         if told.advice.text != self._advice:
             self._tracer.instant(ADVICE, told.advice.text, told.started_s, frame=event.seq)
-        if told.rung != self._rung:
-            self._tracer.instant(LADDER, told.rung, told.started_s, frame=event.seq)
-        self._advice, self._rung = told.advice.text, told.rung
+        if told.label != self._rung:
+            self._tracer.instant(LADDER, told.label, told.started_s, frame=event.seq)
+        self._advice, self._rung = told.advice.text, told.label
 
     def _note_stages(self, told: Shown) -> None:
         """Stages run one after the other, so where each began follows from what they took."""
@@ -92,6 +92,6 @@ class Tracing:
             self._tracer.span(
                 GRAPH, row.name, at_s, ended_s, frame=told.frame.seq,
                 granted_ms=row.granted_ms, setup_ms=row.setup_ms, steps=row.steps,
-                residual=row.residual, caveats=row.caveats.names(), rung=told.rung,
+                residual=row.residual, caveats=row.caveats.names(), rung=told.label,
             )  # fmt: skip
             at_s = ended_s

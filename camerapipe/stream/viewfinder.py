@@ -73,13 +73,19 @@ class Shown:
     blur_map: BlurMap | None  # on the grid of the rung; None after pass-through
     findings: tuple[Finding, ...]
     advice: Advice
-    rung: str
+    rung: str  # the way that checked it, and made its picture unless that was blocked
+    blocked: bool  # shown as it came
     before: State  # with it, the frame can be shown again
     stages: tuple[StageReport, ...]
     started_s: float
     spent_ms: float
     cpu_ms: float | None  # of the whole process meanwhile; None in virtual time
     budget_ms: float | None
+
+    @property
+    def label(self) -> str:
+        """What it is shown as: its rung, or that it passed through."""
+        return PASS_THROUGH.name if self.blocked else self.rung
 
     @property
     def late(self) -> bool:
@@ -145,7 +151,8 @@ class Viewfinder:
             blur_map=done.values.get("blur"),
             findings=findings,
             advice=advice,
-            rung=PASS_THROUGH.name if blocked else way.name,
+            rung=way.name,
+            blocked=blocked,
             before=state,
             stages=(*looked.stages, *done.stages),
             started_s=started_s,

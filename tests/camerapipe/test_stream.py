@@ -61,7 +61,7 @@ def test_blocking_findings_show_the_frame_untouched(tmp_path):
     Stream(open_source(str(tmp_path), paced=False), App(shown.append), options).run()
     assert len(shown) == 3
     for one in shown:
-        assert one.rung == "pass-through" and one.blur_map is None
+        assert one.blocked and one.label == "pass-through" and one.blur_map is None
         codes = np.rint(255 * one.image)
         assert np.array_equal(codes, np.full((136, 240, 3), 40 + one.frame.seq))
 
