@@ -140,7 +140,7 @@ def stream_command(source: str, **options: Any) -> None:
 def _stream(text: str, options: dict[str, Any]) -> int:
     """Open everything, run the stream, tell how it went."""
     from camerapipe.runtime import versions
-    from camerapipe.stream.record import Recorder
+    from camerapipe.stream.record import Recorder, about_of
     from camerapipe.stream.session import Stream
     from camerapipe.stream.sources import open_source
     from camerapipe.stream.tracing import Tracing, run_of
@@ -163,7 +163,8 @@ def _stream(text: str, options: dict[str, Any]) -> int:
             tracers.append(opened.enter_context(tracer))
             noting.append(Tracing(tracer).note)
         if options["record"]:
-            sink = recorder = Recorder(Path(options["record"]), sink, _about(text, taking))
+            about = about_of(source, taking, versions(), max_pixels(options))
+            sink = recorder = Recorder(Path(options["record"]), sink, about)
             noting.append(recorder.note)
 
         def note_all(stream: Any, event: Any) -> None:
@@ -211,14 +212,14 @@ def _options(text: str, options: dict[str, Any]) -> Any:
 def _replay(folder: Path, options: dict[str, Any]) -> int:
     from camerapipe.runtime import versions
     from camerapipe.settings import resolve
-    from camerapipe.stream.record import Recording
+    from camerapipe.stream.replay import Recording
     from camerapipe.stream.session import ways
 
     recording = Recording.open(folder)
     prepare(quiet=options["quiet"])
     settings = resolve(values=recording.about["params"])
     found = recording.replay(
-        ways(settings), _sink(options, recording.about.get("fps")), versions=versions(),
+        ways(settings), _sink(options, recording.about["fps"]), versions=versions(),
         only=options["only"] or None,
     )  # fmt: skip
     if options["as_json"]:
@@ -228,21 +229,6 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     same = found.frames - len(found.differing)
     say(f"{folder}: {found.frames} frames replayed, {same} the same to the bit")
     return SOME_FAILED if found.differing else OK
-
-
-def _about(text: str, taking: Any) -> dict[str, Any]:
-    """What a recording says of its run."""
-    from camerapipe.runtime import versions
-
-    return {
-        "source": text,
-        "budget": asdict(taking.budget),
-        "policy": taking.policy,
-        "profile": taking.profile.name if taking.profile else None,
-        "seed": taking.seed,
-        "params": {kind.stage(): asdict(values) for kind, values in taking.settings.params.items()},
-        "versions": versions(),
-    }
 
 
 def _sink(options: dict[str, Any], fps: float | None, source: str = "") -> Any:

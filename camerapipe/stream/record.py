@@ -1,78 +1,143 @@
 """Recordings: what is needed to show every frame of a run again, alone and to the bit.
 
-    DIR/run.json        what ran: settings, budget, profile, versions
+    DIR/run.json        what ran: settings, budget, profile, lens, focus, versions
     DIR/frames.jsonl    a line for every frame: its fate; where it was shown, how: rung, steps and
                         fallbacks of its stages, advice, and a digest of the picture
-    DIR/frames/N.*      the frame as it came: the file itself, or its pixels as PNG
+    DIR/frames/N.*      the frame as it came: the file itself; else its pixels, as PNG where 8 bits
+                        hold them exactly, or as the arrays of its capture
     DIR/memory/N.npz    what the frames before it had left for it
 
 What a frame looked like follows from its pixels, the memory before it and those decisions; time
-decided only the decisions. So a replay needs no clock, and gives the same bytes.
+decided only the decisions. So a replay (`replay`) needs no clock, and gives the same bytes.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import cv2
 import numpy as np
 
-from camerapipe.capture import CaptureError, OutputError, RequestError
-from camerapipe.graph import Graph, Node
-from camerapipe.ingest import open_capture, write_text
-from camerapipe.ingest.atomic import write_bytes
+from camerapipe.capture import Capture, OutputError
+from camerapipe.ingest import DEFAULT_MAX_PIXELS, write_text
 from camerapipe.report import Caveat
-from camerapipe.runner import Costs
-from camerapipe.stream.frames import Outcome, Service
+from camerapipe.stream.frames import Fate, Outcome, Service
 from camerapipe.stream.sinks import Sink, codes_of
-from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
-from camerapipe.stream.worlds import VirtualClock
-from stages.steady import Memory
-from stages.tone import encode, to_codes
+from camerapipe.stream.viewfinder import Frame, Shown
+from stages.tone import SRGB, encode, linearise, to_codes
 
-FORMAT = "camerapipe-recording/1"
+if TYPE_CHECKING:
+    from camerapipe.stream.session import StreamOptions
+    from camerapipe.stream.sources import Source
+
+FORMAT = "camerapipe-recording/2"
 RUN, FRAMES = "run.json", "frames.jsonl"
+PIXELS, MEMORY = "frames", "memory"
+NAMELESS = ".bin"  # suffix of a file that has none: it is opened by its content
+
+
+def about_of(
+    source: Source,
+    options: StreamOptions,
+    versions: Mapping[str, str],
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> dict[str, Any]:
+    """What a recording says of its run: whatever a picture depends on, and the rate for a video."""
+    profile = options.profile
+    return {
+        "source": source.name,
+        "fps": source.fps,
+        "max_pixels": max_pixels,
+        "policy": options.policy,
+        "budget": asdict(options.budget),
+        "profile": profile.name if profile else None,
+        "meta": profile.meta().to_dict() if profile else None,
+        "place": options.place,
+        "seed": options.seed,
+        "focus_point": options.focus_point,
+        "distance_m": options.distance_m,
+        "force": options.force,
+        "params": {kind.stage(): asdict(kept) for kind, kept in options.settings.params.items()},
+        "versions": dict(versions),
+    }
 
 
 class Recorder(ExitStack):
-    """A sink that keeps every frame before it hands it on."""
+    """A sink that keeps every frame before it hands it on.
+
+    A disk that fills up does not harm the run: recording ends there, and leaving the sink raises
+    `OutputError`. Nothing is made before the sink is entered.
+    """
 
     def __init__(self, folder: Path, sink: Sink, about: Mapping[str, Any]) -> None:
         super().__init__()
-        self._folder, self._sink = folder, sink
-        if folder.exists() and any(folder.iterdir()):
-            raise OutputError(f"{folder}: is not empty; name another folder for the recording")
-        for part in ("frames", "memory"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        write_text(folder / RUN, json.dumps({"format": FORMAT, **about}, indent=2, default=str))
+        _check_folder(folder)
+        self._folder, self._sink, self._about = folder, sink, about
+        self._lines: TextIO | None = None
+        self._digests: dict[int, str] = {}  # of frames that were kept and have no fate yet
+        self._error: OSError | None = None
 
     def __enter__(self) -> Self:
-        """Enter the sink as well."""
-        lines = (self._folder / FRAMES).open("w", encoding="utf-8")
-        self._lines = self.enter_context(lines)
-        self.enter_context(self._sink)
+        """Enter the sink, and begin the recording."""
+        with ExitStack() as opened:
+            opened.enter_context(self._sink)
+            try:
+                for part in (PIXELS, MEMORY):
+                    (self._folder / part).mkdir(parents=True, exist_ok=True)
+                about = {"format": FORMAT, **self._about}
+                write_text(self._folder / RUN, json.dumps(about, indent=2))
+                self._lines = (self._folder / FRAMES).open("w", encoding="utf-8")
+            except OSError as error:
+                raise OutputError(f"{self._folder}: cannot be made ({error.strerror})") from error
+            self.push(opened.pop_all())
+        self.callback(self._close)
         return super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> bool:
+        """Leave the sink; say where the recording is not whole."""
+        swallowed = bool(super().__exit__(kind, error, trace))
+        if self._error is not None and error is None:
+            reason = self._error.strerror or self._error
+            raise OutputError(
+                f"{self._folder}: the recording ended early ({reason}); "
+                "the frames before that can be replayed"
+            ) from self._error
+        return swallowed
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the sink behind it writes pictures."""
+        return self._sink.encodes
 
     def deliver(self, shown: Shown) -> None:
         """Keep pixels and memory of a frame."""
-        self._keep_frame(shown.frame)
-        if shown.before.memory is not None:
-            path = self._folder / "memory" / f"{shown.frame.seq}.npz"
-            arrays: dict[str, Any] = shown.before.memory.to_arrays()
-            np.savez(path, **arrays)
+        if self._lines is not None and self._error is None:
+            try:
+                self._keep(shown)
+            except OSError as error:
+                self._error = error
         self._sink.deliver(shown)
 
     def note(self, stream: object, outcome: Service | Outcome) -> None:
         """Keep the fate of a frame, and how it was shown."""
         if not isinstance(outcome, Outcome):
+            return
+        found = self._digests.pop(outcome.seq, None)
+        if self._lines is None or self._error is not None:
             return
         line = {
             "seq": outcome.seq,
@@ -82,30 +147,89 @@ class Recorder(ExitStack):
             "stage": outcome.stage,
             "reason": outcome.reason,
         }
-        if isinstance(outcome.value, Shown):
-            line |= _decisions(outcome.value)
-        self._lines.write(json.dumps(line) + "\n")
-        self._lines.flush()
+        if outcome.fate is Fate.DONE:
+            line |= _decisions(outcome.value) | {"digest": found}
+        try:
+            self._lines.write(json.dumps(line) + "\n")
+            self._lines.flush()
+        except OSError as error:
+            self._error = error
 
-    def _keep_frame(self, frame: Frame) -> None:
-        stem = self._folder / "frames" / str(frame.seq)
-        if frame.origin is not None:
-            path = stem.with_suffix(frame.origin.suffix)
-            write_bytes(path, frame.origin.read_bytes(), overwrite=True)
-            return
-        codes = to_codes(encode(frame.capture.linear, frame.capture.curve), 8)
-        done, data = cv2.imencode(
-            ".png", np.ascontiguousarray(codes[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1]
-        )
-        if not done:
-            raise OutputError(f"{stem}.png: could not be encoded")
-        write_bytes(stem.with_suffix(".png"), data.tobytes(), overwrite=True)
+    def _keep(self, shown: Shown) -> None:
+        seq, capture, origin = shown.frame
+        stem = self._folder / PIXELS / str(seq)
+        if origin is not None:
+            stem.with_suffix(origin.suffix or NAMELESS).write_bytes(origin.read_bytes())
+        elif (png := _exact_png(capture)) is not None:
+            stem.with_suffix(".png").write_bytes(png)
+        else:
+            np.savez(stem.with_suffix(".npz"), **_arrays_of(capture))
+        if shown.before.memory is not None:
+            arrays: dict[str, Any] = shown.before.memory.to_arrays()
+            np.savez(self._folder / MEMORY / f"{seq}.npz", **arrays)
+        self._digests[seq] = digest(shown)
+
+    def _close(self) -> None:
+        lines, self._lines = self._lines, None
+        try:
+            if lines is not None:
+                lines.close()
+        except OSError as error:  # again: of what could not be written before
+            self._error = self._error or error
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a place where no recording can be made, before anything has run."""
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise OutputError(f"{folder}: {there} is a file; name a folder for the recording")
+        if there == folder and any(folder.iterdir()):
+            raise OutputError(f"{folder}: is not empty; name another folder for the recording")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be looked at ({error.strerror})") from error
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: {there} may not be written to")
+
+
+def _exact_png(capture: Capture) -> bytes | None:
+    """The pixels as an 8-bit PNG; None where that would not give back every bit of the capture."""
+    if capture.bit_depth != 8 or capture.curve is not SRGB or capture.alpha is not None:
+        return None
+    codes = to_codes(encode(capture.linear), 8)
+    if not np.array_equal(linearise(codes), capture.linear):
+        return None
+    bgr = np.ascontiguousarray(codes[..., ::-1])
+    done, data = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return data.tobytes() if done else None
+
+
+def _arrays_of(capture: Capture) -> dict[str, Any]:
+    arrays = {"linear": capture.linear, "curve": capture.curve.decode}
+    return arrays if capture.alpha is None else arrays | {"alpha": capture.alpha}
+
+
+def _pixels_of(frame: Frame) -> dict[str, Any] | None:
+    """What pixels do not say of their capture; None where a file says it."""
+    if frame.origin is not None:
+        return None
+    capture = frame.capture
+    return {
+        "kind": capture.kind,
+        "bit_depth": capture.bit_depth,
+        "grey": capture.grey,
+        "exposure_gain": capture.exposure_gain,
+        "meta": capture.meta.to_dict(),
+    }
 
 
 def _decisions(shown: Shown) -> dict[str, Any]:
     return {
         "name": shown.frame.capture.name,
+        "pixels": _pixels_of(shown.frame),
+        "memory": shown.before.memory is not None,
         "rung": shown.rung,
+        "blocked": shown.blocked,
         "stages": [
             {
                 "name": row.name,
@@ -118,120 +242,9 @@ def _decisions(shown: Shown) -> dict[str, Any]:
         ],
         "spent_ms": shown.spent_ms,
         "advice": shown.advice.text,
-        "digest": digest(shown),
     }
 
 
 def digest(shown: Shown) -> str:
     """Fingerprint of a picture's 8-bit codes."""
     return hashlib.sha256(codes_of(shown.image).tobytes()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What a replay found: frames shown again, and those that came out otherwise."""
-
-    frames: int
-    differing: tuple[int, ...]
-    other_versions: dict[str, tuple[str, str]]  # package: recorded, now
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A recording that was opened: what ran, and its frames that were shown, by number."""
-
-    folder: Path
-    about: dict[str, Any]
-    shown: dict[int, dict[str, Any]]
-
-    @classmethod
-    def open(cls, folder: Path) -> Recording:
-        """Read a recording; `CaptureError` says what is wrong with it."""
-        try:
-            about = json.loads((folder / RUN).read_text(encoding="utf-8"))
-            if about["format"] != FORMAT:
-                raise ValueError(f"its format is {about['format']!r}, expected {FORMAT!r}")
-            lines = (folder / FRAMES).read_text(encoding="utf-8").splitlines()
-            noted = [json.loads(line) for line in lines]
-            shown = {int(line["seq"]): line for line in noted if "digest" in line}
-        except OSError as error:
-            raise CaptureError(f"{folder}: is not a recording ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise CaptureError(f"{folder}: is a damaged recording ({error})") from error
-        return cls(folder, about, shown)
-
-    def replay(
-        self,
-        ways: Sequence[Way],
-        sink: Sink,
-        *,
-        versions: Mapping[str, str],
-        only: Iterable[int] | None = None,
-    ) -> Replayed:
-        """Show frames again, all or some, each from its recorded memory and decisions."""
-        wanted = list(self.shown) if only is None else list(only)
-        for seq in wanted:
-            if seq not in self.shown:
-                raise RequestError(f"{self.folder}: frame {seq} was not shown when it was recorded")
-        differing = []
-        with sink:
-            for seq in wanted:
-                again = self._show(self.shown[seq], ways)
-                if digest(again) != self.shown[seq]["digest"]:
-                    differing.append(seq)
-                sink.deliver(again)
-        before = self.about.get("versions", {})
-        changed = {
-            name: (recorded, versions[name])
-            for name, recorded in before.items()
-            if versions.get(name, recorded) != recorded
-        }
-        return Replayed(frames=len(wanted), differing=tuple(differing), other_versions=changed)
-
-    def _show(self, line: dict[str, Any], ways: Sequence[Way]) -> Shown:
-        seq = int(line["seq"])
-        paths = list((self.folder / "frames").glob(f"{seq}.*"))
-        if len(paths) != 1:
-            raise CaptureError(f"{self.folder}: the pixels of frame {seq} are missing")
-        capture = replace(open_capture(paths[0]), name=str(line["name"]))
-        kept, memory = self.folder / "memory" / f"{seq}.npz", None
-        if kept.exists():
-            with np.load(kept) as arrays:
-                memory = Memory.from_arrays(arrays)
-        way = next((way for way in ways if way.name == line["rung"]), ways[0])
-        viewfinder = Viewfinder(
-            ways=(_decided(way, line["stages"]),),
-            clock=VirtualClock(),
-            costs=Costs(),
-            force=line["rung"] == way.name,
-        )
-        return viewfinder.show(Frame(seq, capture), State(memory))[0]
-
-
-def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
-    """A way whose stages do what was decided when it was recorded."""
-    decisions = {stage["name"]: stage for stage in stages}
-
-    def node_as_decided(node: Node) -> Node:
-        stage = decisions.get(node.name)
-        if stage is None:
-            return node
-        if node.anytime:
-            return replace(node, function=_first_steps(node.function, int(stage["steps"])))
-        if stage["fallback"] and node.fallback is not None:
-            return replace(node, function=node.fallback, fallback=None)
-        return node
-
-    def graph_as_decided(graph: Graph) -> Graph:
-        nodes = tuple(map(node_as_decided, graph.nodes))
-        return Graph(graph.name, graph.sources, nodes, graph.outputs)
-
-    return replace(way, check=graph_as_decided(way.check), picture=graph_as_decided(way.picture))
-
-
-def _first_steps(function: Any, steps: int) -> Any:
-    @functools.wraps(function)
-    def some(*arguments: Any) -> Iterator[Any]:
-        return islice(function(*arguments), steps)
-
-    return some

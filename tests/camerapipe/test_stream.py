@@ -1,6 +1,5 @@
-"""A stream from its source to its sink: accounts, budgets, replays, virtual time."""
+"""A stream from its source to its sink: accounts, budgets, virtual time."""
 
-import json
 from dataclasses import replace
 
 import cv2
@@ -13,7 +12,7 @@ from camerapipe.runtime import versions
 from camerapipe.settings import resolve
 from camerapipe.stream.account import Spread
 from camerapipe.stream.profile import read_profile
-from camerapipe.stream.record import Recorder, Recording, digest
+from camerapipe.stream.record import digest
 from camerapipe.stream.session import Stream, StreamOptions, ways
 from camerapipe.stream.sinks import App, Nowhere, Pictures, Video
 from camerapipe.stream.sources import open_source
@@ -116,42 +115,6 @@ def test_budgets_choose_the_rung_before_the_frame_starts():
 def test_a_rung_that_does_not_exist_is_refused():
     with pytest.raises(RequestError, match="preview"):
         Stream(scene(), Nowhere(), replace(PLAIN, rung="luxury"))
-
-
-def test_a_recording_replays_to_the_bit_all_or_one_alone(tmp_path):
-    options = simulated(frames=12)
-    recorder = Recorder(tmp_path / "kept", Nowhere(), {
-        "params": {}, "versions": versions(), "source": "synthetic:pan",
-    })  # fmt: skip
-    Stream(scene(), recorder, options, recorder.note).run()
-    recording = Recording.open(tmp_path / "kept")
-    assert len(recording.shown) > 2
-    found = recording.replay(ways(resolve()), Nowhere(), versions=versions())
-    assert found.frames == len(recording.shown) and not found.differing
-    last = max(recording.shown)
-    alone = recording.replay(ways(resolve()), Nowhere(), versions=versions(), only=[last])
-    assert alone.frames == 1 and not alone.differing
-    lines = (tmp_path / "kept" / "frames.jsonl").read_text().splitlines()
-    assert {json.loads(line)["fate"] for line in lines} == {"done", "dropped"}
-
-
-def test_a_replay_notices_another_result(tmp_path):
-    kept = tmp_path / "kept"
-    recorder = Recorder(kept, Nowhere(), {"params": {}, "versions": {}})
-    Stream(scene(), recorder, PLAIN, recorder.note).run()
-    path = kept / "frames" / "3.png"
-    picture = cv2.imread(str(path))
-    cv2.imwrite(str(path), picture // 2)
-    found = Recording.open(kept).replay(ways(resolve()), Nowhere(), versions={})
-    assert found.differing == (3,)
-
-
-def test_a_recording_never_mixes_with_another(tmp_path):
-    (tmp_path / "something").write_text("")
-    with pytest.raises(OutputError, match="not empty"):
-        Recorder(tmp_path, Nowhere(), {})
-    with pytest.raises(CaptureError, match="not a recording"):
-        Recording.open(tmp_path)
 
 
 def test_a_trace_accounts_for_every_frame(tmp_path):

@@ -1,0 +1,435 @@
+"""Recordings and replays: what is kept, that it gives the same bits, what is said of damage."""
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from camerapipe.budget import Budget
+from camerapipe.capture import CaptureError, LimitError, OutputError, RequestError
+from camerapipe.cli import cli
+from camerapipe.ingest import capture_from_array, open_capture
+from camerapipe.runtime import versions
+from camerapipe.settings import resolve
+from camerapipe.stream.frames import Arrival
+from camerapipe.stream.profile import read_profile
+from camerapipe.stream.record import Recorder, about_of
+from camerapipe.stream.replay import Recording
+from camerapipe.stream.session import Stream, StreamOptions, ways
+from camerapipe.stream.sinks import App, Nowhere, Pictures
+from camerapipe.stream.sources import Exposure, Source, open_source
+from camerapipe.synthetic import synthetic_frame
+from datasets.synthetic_raw import Optics, sample_mosaic, write_dng
+from stages.tone import linearise
+
+SIZE = (240, 136)
+PLAIN = StreamOptions(settings=resolve(), force=True, frames=3)
+FULL = "/dev/full"
+
+
+def picture(k=0):
+    return synthetic_frame("pan", k, SIZE[::-1]).picture
+
+
+def scene(**kwargs):
+    return open_source("synthetic:pan", size=SIZE, fps=300, **kwargs)
+
+
+def folder(path, frames=3, name="{}.png"):
+    path.mkdir()
+    for k in range(frames):
+        done, data = cv2.imencode(".png", picture(k)[..., ::-1])
+        assert done
+        (path / name.format(k)).write_bytes(data.tobytes())
+    return open_source(str(path), paced=False)
+
+
+def raws(path, **optics):
+    path.mkdir()
+    for k in range(2):
+        mosaic = sample_mosaic(linearise(picture(k)))
+        write_dng(path / f"{k}.dng", mosaic, optics=Optics(**optics))
+    return open_source(str(path), paced=False)
+
+
+def arrays(images, encoding):
+    captures = [capture_from_array(image, encoding, f"{k}") for k, image in enumerate(images)]
+    return handed_over(captures)
+
+
+def handed_over(captures):
+    """A source whose frames are no files."""
+    frames = (Arrival(value=Exposure(c.name, lambda c=c: c)) for c in captures)
+    return Source("app", "camera", None, frames)
+
+
+def recorded(path, source, options=PLAIN, sink=None):
+    """Run a stream and record it; give the recording and what was shown."""
+    shown = []
+    about = about_of(source, options, versions())
+    recorder = Recorder(path, sink or App(shown.append), about)
+    Stream(source, recorder, options, recorder.note).run()
+    return Recording.open(path), shown
+
+
+def replayed(recording, **kwargs):
+    """Replay a recording; give what was found and what was shown."""
+    shown = []
+    found = recording.replay(ways(resolve()), App(shown.append), versions=versions(), **kwargs)
+    return found, shown
+
+
+def check_same(recording, before):
+    """Everything that was shown is shown again, with its findings, to the bit."""
+    found, again = replayed(recording)
+    assert not found.differing and found.frames == len(before) == len(again) > 0
+    for one, other in zip(before, again, strict=True):
+        assert np.array_equal(one.image, other.image) and one.image.dtype == other.image.dtype
+        assert np.array_equal(one.frame.capture.linear, other.frame.capture.linear)
+        assert one.findings == other.findings
+        assert (one.rung, one.label) == (other.rung, other.label)
+    return again
+
+
+def rewritten(path, change):
+    """Change the lines of a recording."""
+    lines = [json.loads(line) for line in (path / "frames.jsonl").read_text().splitlines()]
+    for line in lines:
+        change(line)
+    (path / "frames.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return Recording.open(path)
+
+
+def test_a_recording_replays_to_the_bit_all_or_one_alone(tmp_path):
+    options = replace(
+        PLAIN, profile=read_profile("budget-phone"), budget=Budget(total_ms=40.0),
+        policy="latest", frames=12,
+    )  # fmt: skip
+    recording, before = recorded(tmp_path / "kept", scene(), options)
+    assert len(recording.shown) > 2
+    check_same(recording, before)
+    last = max(recording.shown)
+    alone, _ = replayed(recording, only=[last])
+    assert alone.frames == 1 and not alone.differing
+    with pytest.raises(RequestError, match="999"):
+        replayed(recording, only=[999])
+    lines = (tmp_path / "kept" / "frames.jsonl").read_text().splitlines()
+    assert {json.loads(line)["fate"] for line in lines} == {"done", "dropped"}
+
+
+def test_a_replay_notices_another_result(tmp_path):
+    recording, _ = recorded(tmp_path / "kept", scene())
+    path = tmp_path / "kept" / "frames" / "1.png"
+    cv2.imwrite(str(path), cv2.imread(str(path)) // 2)
+    assert replayed(recording)[0].differing == (1,)
+
+
+def test_the_focus_point_is_part_of_a_recording(tmp_path):
+    options = replace(PLAIN, focus_point=(30.0, 40.0))
+    recording, before = recorded(tmp_path / "kept", scene(), options)
+    check_same(recording, before)
+    without = replace(recording, asked=recording.asked._replace(focus_point=None))
+    assert replayed(without)[0].differing
+
+
+def test_raw_files_replay_with_their_headroom_and_the_distance_told(tmp_path):
+    options = replace(PLAIN, distance_m=1000.0)
+    recording, before = recorded(
+        tmp_path / "kept", raws(tmp_path / "in", focal_length_35mm=50), options
+    )
+    assert [one.frame.capture.kind for one in before] == ["raw", "raw"]
+    check_same(recording, before)
+    without = replace(recording, asked=recording.asked._replace(distance_m=None))
+    assert replayed(without)[1][0].findings != before[0].findings
+
+
+def test_what_a_file_leaves_out_is_left_out_again(tmp_path):
+    source = raws(tmp_path / "in", focal_length_mm=None)
+    recording, before = recorded(tmp_path / "kept", source)
+    assert recording.asked.meta is None
+    check_same(recording, before)
+
+
+def test_settings_are_read_back_as_they_were(tmp_path):
+    settings = resolve("paper", values={"radius": {"strength": 3.5}})
+    recording, _ = recorded(tmp_path, scene(), replace(PLAIN, settings=settings, frames=1))
+    assert resolve(values=recording.about["params"]).params == settings.params
+
+
+def test_the_lens_of_a_profile_is_part_of_a_recording(tmp_path):
+    options = replace(PLAIN, profile=read_profile("budget-phone"))
+    recording, before = recorded(tmp_path / "kept", folder(tmp_path / "in"), options)
+    assert recording.asked.meta == options.profile.meta()
+    check_same(recording, before)
+    without = replace(recording, asked=recording.asked._replace(meta=None))
+    assert replayed(without)[1][0].findings != before[0].findings
+
+
+def test_the_limit_of_pixels_is_part_of_a_recording(tmp_path):
+    source = folder(tmp_path / "in", 1)
+    recorder = Recorder(tmp_path / "kept", Nowhere(), about_of(source, PLAIN, {}, 1000))
+    Stream(source, recorder, PLAIN, recorder.note).run()
+    with pytest.raises(LimitError, match="1000"):
+        replayed(Recording.open(tmp_path / "kept"))
+
+
+def test_blocked_frames_pass_through_again_by_the_check_of_their_rung(tmp_path):
+    (tmp_path / "in").mkdir()
+    for k in range(2):
+        cv2.imwrite(str(tmp_path / "in" / f"{k}.png"), np.full((136, 240, 3), 40 + k, np.uint8))
+    source = open_source(str(tmp_path / "in"), paced=False)
+    rung = ways(resolve())[-1].name
+    options = replace(PLAIN, force=False, rung=rung)
+    recording, before = recorded(tmp_path / "kept", source, options)
+    assert {(one.rung, one.blocked, one.label) for one in before} == {(rung, True, "pass-through")}
+    assert all(one.blocked for one in check_same(recording, before))
+    assert {(line["rung"], line["blocked"]) for line in recording.shown.values()} == {(rung, True)}
+
+
+def test_frames_that_were_forced_through_are_forced_again(tmp_path):
+    flat = [np.full((136, 240, 3), 40, np.uint8)]
+    recording, before = recorded(tmp_path / "kept", arrays(flat, "srgb"))
+    assert not before[0].blocked
+    assert not check_same(recording, before)[0].blocked
+
+
+def test_a_rung_that_is_unknown_is_said(tmp_path):
+    recorded(tmp_path, scene())
+    recording = rewritten(tmp_path, lambda line: line.update(rung="luxury"))
+    with pytest.raises(CaptureError, match="luxury.*there are: "):
+        replayed(recording)
+
+
+def test_a_file_without_a_suffix_replays(tmp_path):
+    recording, before = recorded(tmp_path / "kept", folder(tmp_path / "in", name="frame{}"))
+    names = {path.name for path in (tmp_path / "kept" / "frames").iterdir()}
+    assert names == {"0.bin", "1.bin", "2.bin"}
+    check_same(recording, before)
+
+
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def change_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[data.index(b"look.npy") + 300] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        Path.unlink,
+        cut_off,
+        change_a_bit,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no archive"),
+        lambda path: np.savez(path, look=np.zeros(3)),
+    ],
+)
+def test_a_damaged_memory_is_said_and_no_difference(tmp_path, harm):
+    recording, _ = recorded(tmp_path, scene())
+    assert [recording.shown[k]["memory"] for k in range(3)] == [False, True, True]
+    harm(tmp_path / "memory" / "2.npz")
+    with pytest.raises(CaptureError, match=r"2\.npz"):
+        replayed(recording)
+    assert not replayed(recording, only=[0, 1])[0].differing
+
+
+UNIT = np.float32(1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("image", "encoding", "suffix"),
+    [
+        (picture(), "srgb", ".png"),
+        (picture()[..., :1], "srgb", ".png"),
+        (picture(), "linear", ".npz"),
+        (picture().astype(np.uint16) * 257 + 3, "srgb", ".npz"),
+        (np.float32(0.9973) * UNIT * picture(), "srgb", ".npz"),
+        (1.7 * UNIT * picture(), "linear", ".npz"),
+        (np.dstack([picture(), picture()[..., 0]]), "srgb", ".npz"),
+    ],
+    ids=["uint8", "grey", "linear codes", "uint16", "float", "headroom", "alpha"],
+)
+def test_pixels_that_are_no_file_are_kept_exactly(tmp_path, image, encoding, suffix):
+    recording, before = recorded(tmp_path, arrays([image], encoding))
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == [f"0{suffix}"]
+    again = check_same(recording, before)[0].frame.capture
+    capture = before[0].frame.capture
+    for name in ("name", "kind", "bit_depth", "grey", "meta"):
+        assert getattr(again, name) == getattr(capture, name)
+    assert np.array_equal(again.curve.decode, capture.curve.decode)
+    assert (again.alpha is None) == (capture.alpha is None)
+    if capture.alpha is not None:
+        assert np.array_equal(again.alpha, capture.alpha)
+
+
+def test_codes_that_do_not_hold_the_pixels_are_not_trusted(tmp_path):
+    capture = capture_from_array(picture(), "srgb")
+    between = replace(capture, linear=np.float32(0.999) * capture.linear)
+    recording, before = recorded(tmp_path, handed_over([between]))
+    check_same(recording, before)
+
+
+def test_a_raw_that_is_no_file_any_more_keeps_kind_and_lens(tmp_path):
+    raws(tmp_path / "in")
+    capture = open_capture(tmp_path / "in" / "0.dng")
+    recording, before = recorded(tmp_path / "kept", handed_over([capture]))
+    again = check_same(recording, before)[0].frame.capture
+    assert again.kind == "raw" and again.meta == capture.meta
+
+
+def test_a_damaged_frame_is_said(tmp_path):
+    recording, _ = recorded(tmp_path, arrays(2 * [picture()], "linear"))
+    (tmp_path / "frames" / "0.npz").write_bytes(b"nothing")
+    (tmp_path / "frames" / "1.npz").unlink()
+    with pytest.raises(CaptureError, match=r"0\.npz"):
+        replayed(recording, only=[0])
+    with pytest.raises(CaptureError, match="pixels of frame 1 are missing"):
+        replayed(recording, only=[1])
+
+
+def test_a_recording_never_mixes_with_anything(tmp_path):
+    (tmp_path / "something").write_text("")
+    for place, told in (("", "not empty"), ("something", "is a file"), ("something/in", "file")):
+        with pytest.raises(OutputError, match=told):
+            Recorder(tmp_path / place, Nowhere(), {})
+    with pytest.raises(CaptureError, match="not a recording"):
+        Recording.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["something"]
+
+
+def test_nothing_is_made_before_the_stream_runs(tmp_path):
+    place = tmp_path / "deep" / "kept"
+    recorder = Recorder(place, Nowhere(), {})
+    with pytest.raises(RequestError, match="luxury"):
+        Stream(scene(), recorder, replace(PLAIN, rung="luxury"), recorder.note)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_is_lost_before_the_stream_runs_is_said_and_the_sink_is_left(tmp_path):
+    left = []
+
+    class Leaving(Nowhere):
+        def __exit__(self, *error):
+            left.append(error)
+
+    recorder = Recorder(tmp_path / "kept", Leaving(), {})
+    (tmp_path / "kept").write_text("")
+    with pytest.raises(OutputError, match="kept"), recorder:
+        pytest.fail("there is no place for it")
+    assert len(left) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda about: about.update(format="camerapipe-recording/1"), "its format is"),
+        (lambda about: about.pop("params"), "params"),
+        (lambda about: about.pop("distance_m"), "distance_m"),
+        (lambda about: about.update(focus_point=[1]), "damaged"),
+        (lambda about: about.update(meta={"colour": {"value": 1}}), "colour"),
+    ],
+)
+def test_a_damaged_account_of_the_run_is_said(tmp_path, change, told):
+    recorded(tmp_path, scene(), replace(PLAIN, frames=1))
+    about = json.loads((tmp_path / "run.json").read_text())
+    change(about)
+    (tmp_path / "run.json").write_text(json.dumps(about))
+    with pytest.raises(CaptureError, match=told):
+        Recording.open(tmp_path)
+
+
+def test_a_line_that_lacks_something_is_said_and_one_that_was_cut_off_does_not_count(tmp_path):
+    recorded(tmp_path, scene())
+    lines = tmp_path / "frames.jsonl"
+    whole = lines.read_text()
+    lines.write_text(whole[:-30])
+    assert sorted(Recording.open(tmp_path).shown) == [0, 1]
+    lines.write_text(whole)
+    with pytest.raises(CaptureError, match="rung not said"):
+        rewritten(tmp_path, lambda line: line.pop("rung"))
+
+
+@pytest.mark.skipif(not Path(FULL).exists(), reason="needs a device that is always full")
+def test_a_full_disk_ends_the_recording_and_not_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("camerapipe.stream.record.FRAMES", FULL)
+    check_ended_early(tmp_path, shown=3)
+
+
+def test_a_frame_that_cannot_be_kept_ends_the_recording_and_not_the_run(tmp_path, monkeypatch):
+    write = np.savez
+
+    def full(path, **arrays):
+        if path.name == "2.npz":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, **arrays)
+
+    monkeypatch.setattr("camerapipe.stream.record.np.savez", full)
+    check_ended_early(tmp_path, shown=3)
+    monkeypatch.undo()
+    recording = Recording.open(tmp_path / "kept")
+    assert sorted(recording.shown) == [0, 1] and not replayed(recording)[0].differing
+
+
+def check_ended_early(tmp_path, shown):
+    source = scene()
+    sink = Pictures(tmp_path / "out", "picture", overwrite=False)
+    recorder = Recorder(tmp_path / "kept", sink, about_of(source, PLAIN, {}))
+    stream = Stream(source, recorder, PLAIN, recorder.note)
+    with pytest.raises(OutputError, match="recording ended early.*No space"):
+        stream.run()
+    assert len(list((tmp_path / "out").iterdir())) == shown
+
+
+def test_frames_that_were_not_delivered_leave_no_fingerprint_behind(tmp_path):
+    def app(shown):
+        if shown.frame.seq == 1:
+            raise RuntimeError("the app stumbled")
+
+    source = scene()
+    recorder = Recorder(tmp_path, App(app), about_of(source, PLAIN, {}))
+    Stream(source, recorder, PLAIN, recorder.note).run()
+    assert sorted(Recording.open(tmp_path).shown) == [0, 2]
+    assert not recorder._digests
+
+
+def test_a_recorder_writes_pictures_if_its_sink_does(tmp_path):
+    pictures = Pictures(tmp_path / "out", "picture", overwrite=False)
+    assert Recorder(tmp_path / "kept", pictures, {}).encodes
+    assert not Recorder(tmp_path / "kept", Nowhere(), {}).encodes
+
+
+def stream(*args):
+    return CliRunner().invoke(cli, ["stream", *map(str, args)])
+
+
+def test_a_replay_has_the_rate_of_its_recording_and_what_was_asked_for(tmp_path):
+    run, film = tmp_path / "run", tmp_path / "film.mp4"
+    done = stream("synthetic:pan", "--size", "240x136", "--frames", 2, "--fps", 10, "--force",
+                  "--focus", "30,40", "--max-pixels", 100_000, "--record", run)  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    about = json.loads((run / "run.json").read_text())
+    assert about["force"] and about["focus_point"] == [30, 40] and about["max_pixels"] == 100_000
+    again = stream(f"replay:{run}", "-o", film, "--json")
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["differing"] == []
+    video = cv2.VideoCapture(str(film))
+    assert video.get(cv2.CAP_PROP_FPS) == 10
+    video.release()
+
+
+def test_a_recording_that_has_no_place_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = stream("synthetic:pan", "--size", "240x136", "--frames", 1, "--record",
+                  tmp_path / "file")  # fmt: skip
+    assert done.exit_code == 5 and "is a file" in done.stderr and "Traceback" not in done.stderr
+    stream("synthetic:pan", "--size", "240x136", "--rung", "luxury", "--record", tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
