@@ -1,11 +1,13 @@
 """A stream from its source to its sink: accounts, budgets, virtual time."""
 
+import threading
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+import camerapipe
 from camerapipe.budget import Budget
 from camerapipe.capture import CaptureError, OutputError, RequestError
 from camerapipe.runtime import versions
@@ -193,3 +195,64 @@ def test_what_a_person_sets_stays_on_every_rung():
         kinds = {kind.stage(): values for kind, values in way.params.items()}
         assert kinds["propagate"].iterations == 7
     assert len({str(way.params) for way in rungs}) == len(rungs)
+
+
+def test_two_files_of_one_name_become_two_pictures_and_no_original_is_touched(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for suffix, k in ((".jpg", 0), (".png", 1)):
+        cv2.imwrite(str(folder / f"a{suffix}"), synthetic_frame("pan", k, SIZE[::-1]).picture)
+    before = (folder / "a.jpg").read_bytes()
+    reports = [
+        Stream(
+            open_source(str(folder), paced=False), Pictures(to, "picture", overwrite=True), PLAIN
+        ).run()
+        for to in (out, folder)
+    ]
+    assert sorted(path.name for path in out.iterdir()) == ["a-2.jpg", "a.jpg"]
+    assert reports[1].failed == 1 and "is the input itself" in reports[1].failures[0]
+    assert (folder / "a.jpg").read_bytes() == before
+
+
+def test_a_wrong_frame_of_an_app_fails_alone():
+    good = synthetic_frame("pan", 0, SIZE[::-1]).picture
+    frames = [good, None, "frame", np.zeros(5, np.uint8), good]
+    report = camerapipe.open_stream(frames, force=True).run()
+    assert (report.done, report.failed) == (2, 3)
+
+
+def test_a_delivery_that_is_stuck_is_not_joined_by_another():
+    free, inside = threading.Event(), []
+
+    def app(shown):
+        inside.append(shown.frame.seq)
+        assert free.wait(60)
+
+    options = replace(PLAIN, frames=3, stuck_s=1.0, rung="least")
+    stream = Stream(scene(paced=False), App(app), options)
+    with pytest.raises(OutputError, match="stuck"):
+        stream.run()
+    assert inside == [0]
+    free.set()
+
+
+def test_what_cannot_be_is_refused_before_it_starts(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((32, 32, 3), np.uint8))
+    with pytest.raises(RequestError, match="fps"):
+        open_source(str(tmp_path), paced=True)
+    with pytest.raises(RequestError, match="size"):
+        open_source("synthetic:pan", size=(0, 10))
+    with pytest.raises(RequestError, match="no stage 'nosuch'"):
+        Stream(scene(), Nowhere(), replace(PLAIN, budget=Budget(stages_ms={"nosuch": 5.0})))
+    with pytest.raises(RequestError, match="policy"):
+        camerapipe.open_stream("synthetic:pan", policy="lastest")
+
+
+def test_a_camera_is_free_again_after_the_run(tmp_path):
+    path = tmp_path / "a.mp4"
+    Stream(scene(paced=False), Video(path, "picture", 30, overwrite=False), PLAIN).run()
+    closed = []
+    source = open_source(str(path), paced=False)
+    released = source.close
+    Stream(replace(source, close=lambda: (released(), closed.append(True))), Nowhere(), PLAIN).run()
+    assert closed == [True]
