@@ -59,8 +59,8 @@ def test_blocking_findings_show_the_frame_untouched(tmp_path):
         cv2.imwrite(str(tmp_path / f"{k}.png"), np.full((136, 240, 3), 40 + k, np.uint8))
     shown = []
     options = replace(PLAIN, force=False)
-    Stream(open_source(str(tmp_path), paced=False), App(shown.append), options).run()
-    assert len(shown) == 3
+    report = Stream(open_source(str(tmp_path), paced=False), App(shown.append), options).run()
+    assert len(shown) == 3 and report.rungs == {"pass-through": 3}
     for one in shown:
         assert one.blocked and one.label == "pass-through" and one.blur_map is None
         codes = np.rint(255 * one.image)
