@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from camerapipe.budget import Budget
 from camerapipe.stream.frames import Fate, Outcome, Service, Tally
 from camerapipe.stream.viewfinder import Shown
 
@@ -100,13 +101,13 @@ class Account:
     def _add_shown(self, shown: Shown) -> None:
         self._spent.add(shown.spent_ms)
         self._rungs[shown.label] += 1
-        if shown.budget_ms is None:
+        if shown.budget == Budget():
             return
         if shown.contended:
             self._contended += 1
             return
         self._judged += 1
-        self._within += shown.spent_ms <= shown.budget_ms + shown.step_ms
+        self._within += shown.in_time
 
     def report(
         self, source: Source, options: StreamOptions, tally: Tally, ended: str

@@ -102,11 +102,16 @@ class Stream:
         arrivals, first = _peek(itertools.islice(source.frames, options.frames))
         warm_up()
         keep_freed_memory()
-        viewfinder = _viewfinder(options, world.clock, self._device, first)
+        viewfinder = _viewfinder(options, world.clock, self._device)
+        ladder = None
+        if options.budget.total_ms is not None and options.rung is None:
+            ladder = Ladder(_rehearse(options, _first_capture(first)))
         timeout_s = options.stuck_s
         stages = (
             Stage(name=DEVELOP, function=self._develop, timeout_s=timeout_s),
-            Stage(name=SHOW, function=viewfinder.show, state=State(), timeout_s=timeout_s),
+            Stage(
+                name=SHOW, function=viewfinder.show, state=State(ladder=ladder), timeout_s=timeout_s
+            ),
             Stage(name=DELIVER, function=self._deliver, timeout_s=timeout_s),
         )
 
@@ -204,25 +209,21 @@ def _over_defaults(values: Params, changes: Mapping[str, Any]) -> Params:
     return values.replace(**free)
 
 
-def _viewfinder(
-    options: StreamOptions, clock: Clock, device: Device | None, first: Arrival | None
-) -> Viewfinder:
-    known, ladder = ways(options.settings, device), None
+def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> Viewfinder:
+    known = ways(options.settings, device)
     if options.rung is not None:
         known = tuple(way for way in known if way.name == options.rung)
         if not known:
             names = ", ".join(rung.name for rung in LADDER)
             raise RequestError(f"rung {options.rung!r} does not exist; there are: {names}")
-    elif options.budget.total_ms is not None:
-        ladder = Ladder(_rehearse(options, _first_capture(first)))
     return Viewfinder(
         ways=known,
         clock=clock,
         budget=options.budget,
-        ladder=ladder,
         costs=Costs(),
         device=device,
         meta=options.profile.meta() if options.profile else None,
+        nearest_focus_m=options.profile.lens.nearest_focus_m if options.profile else 0.0,
         distance_m=options.distance_m,
         focus_point=options.focus_point,
         force=options.force,

@@ -5,6 +5,7 @@ The state that a frame leaves for the next is a value: any frame can be shown ag
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class State(NamedTuple):
 
     memory: Memory | None = None
     advice: AdviceState = AdviceState()
+    ladder: Ladder | None = None  # None: always the best way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +82,7 @@ class Shown:
     started_s: float
     spent_ms: float
     cpu_ms: float | None  # of the whole process meanwhile; None in virtual time
-    budget_ms: float | None
+    budget: Budget
 
     @property
     def label(self) -> str:
@@ -89,8 +91,19 @@ class Shown:
 
     @property
     def late(self) -> bool:
-        """Whether the budget was missed."""
-        return self.budget_ms is not None and self.spent_ms > self.budget_ms
+        """Whether the budget, or that of a stage, was missed."""
+        return self._exceeds(0.0)
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the budgets were kept but for one step, which cannot be interrupted."""
+        return not self._exceeds(self.step_ms)
+
+    def _exceeds(self, slack_ms: float) -> bool:
+        stages_ms = self.budget.stages_ms
+        pairs = [(row.used_ms, stages_ms.get(row.name, math.inf)) for row in self.stages]
+        pairs.append((self.spent_ms, self.budget.total_ms or math.inf))
+        return any(used_ms > limit_ms + slack_ms for used_ms, limit_ms in pairs)
 
     @property
     def contended(self) -> bool:
@@ -111,16 +124,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Viewfinder:
-    """Shows frames. What it learns is the cost of things, never anything of a picture."""
+    """Shows frames. All that a frame leaves for the next is in its state, but for `costs`."""
 
     ways: tuple[Way, ...]  # the best first
     clock: Clock
     budget: Budget = Budget()
-    ladder: Ladder | None = None  # None: always the best way
     costs: Costs
     device: Device | None = None  # None: measured, not simulated
     meta: CaptureMeta | None = None  # for frames that come without metadata
     distance_m: float | None = None
+    nearest_focus_m: float = 0.0  # of the lens: nobody is sent closer
     focus_point: tuple[float, float] | None = None
     force: bool = False
 
@@ -131,13 +144,13 @@ class Viewfinder:
         megapixels = frame.megapixels
         if self.device is not None:
             self.device.begin(frame.seq, megapixels)
-        rung = 0
-        if self.ladder is not None and self.budget.total_ms is not None:
-            rung = self.ladder.choose(self.budget.total_ms, megapixels)
+        ladder, rung = replace(state.ladder) if state.ladder else None, 0
+        if ladder is not None and self.budget.total_ms is not None:
+            rung = ladder.choose(self.budget.total_ms, megapixels)
         way = self.ways[rung]
         sources = self._sources(frame.capture, state)
         looked = self._run(way.check, way, sources, deadline, megapixels)
-        findings = (*looked.values["findings"], *frame.capture.findings)
+        findings = (*self._in_reach(looked.values["findings"]), *frame.capture.findings)
         advice_state, advice = advise(
             state.advice, findings, started_s * 1000, cast(AdviceParams, way.params[AdviceParams])
         )
@@ -158,12 +171,20 @@ class Viewfinder:
             started_s=started_s,
             spent_ms=spent_ms,
             cpu_ms=(self._cpu_s() - cpu_s) * 1000 if self.device is None else None,
-            budget_ms=self.budget.total_ms,
+            budget=self.budget,
         )
-        if self.ladder is not None and not blocked:
-            cut = bool(shown.caveats & CUT)
-            self.ladder.learn(rung, spent_ms, megapixels, cut=cut)
-        return shown, State(done.values.get("next_memory"), advice_state)
+        if ladder is not None and not blocked:
+            ladder.learn(rung, spent_ms, megapixels, cut=bool(shown.caveats & CUT))
+        return shown, State(done.values.get("next_memory"), advice_state, ladder)
+
+    def _in_reach(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Findings whose distance to step nearer than is one at which the lens can focus."""
+        return tuple(
+            replace(found, limit=max(found.limit, self.nearest_focus_m))
+            if found.code == "hyperfocal" and found.limit is not None
+            else found
+            for found in findings
+        )
 
     def _cpu_s(self) -> float:
         return cpu_s() if self.device is None else 0.0

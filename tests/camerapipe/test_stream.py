@@ -17,7 +17,7 @@ from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import digest
 from camerapipe.stream.session import Stream, StreamOptions, ways
 from camerapipe.stream.sinks import App, Nowhere, Pictures, Video
-from camerapipe.stream.sources import open_source
+from camerapipe.stream.sources import app_source, open_source
 from camerapipe.stream.tracing import Tracing, run_of
 from camerapipe.synthetic import synthetic_frame
 from camerapipe.timeline.reading import read_trace
@@ -256,3 +256,15 @@ def test_a_camera_is_free_again_after_the_run(tmp_path):
     released = source.close
     Stream(replace(source, close=lambda: (released(), closed.append(True))), Nowhere(), PLAIN).run()
     assert closed == [True]
+
+
+def test_nobody_is_sent_closer_than_the_lens_can_focus():
+    profile = read_profile("large-phone")
+    near = replace(profile, lens=replace(profile.lens, nearest_focus_m=9.0))
+    options = replace(simulated(), profile=near, rung="good", frames=1)
+    flat = np.tile(np.random.default_rng(1).integers(40, 200, (34, 60, 1)), (4, 4, 3))
+    shown = []
+    sharp = cv2.resize(flat.astype(np.uint8), (480, 272), interpolation=cv2.INTER_NEAREST)
+    Stream(app_source([sharp], 30), App(shown.append), options).run()
+    assert shown[0].findings[0].code == "everything_in_focus"
+    assert shown[0].advice.text == "move closer than 9 m"
