@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.bokeh.gather import COVERED
+from stages.bokeh.gather import COVERED, shared
 from stages.kernels import inline
 
 TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer
@@ -43,7 +43,7 @@ def load_block(planes, start, rows, cols, y0, x0, high, wide, blocks, first):  #
     return True
 
 
-@inline
+@shared
 def double_row(blocks, first, cols, row, line, out, target, plane):  # type: ignore[no-untyped-def]
     """One row (counted with the margin) of a block of `cols` columns, upsampled by two.
 
