@@ -262,9 +262,11 @@ def test_nobody_is_sent_closer_than_the_lens_can_focus():
     profile = read_profile("large-phone")
     near = replace(profile, lens=replace(profile.lens, nearest_focus_m=9.0))
     options = replace(simulated(), profile=near, rung="good", frames=1)
-    flat = np.tile(np.random.default_rng(1).integers(40, 200, (34, 60, 1)), (4, 4, 3))
-    shown = []
-    sharp = cv2.resize(flat.astype(np.uint8), (480, 272), interpolation=cv2.INTER_NEAREST)
+    rng, sharp, shown = np.random.default_rng(2), np.full((480, 640, 3), 128, np.uint8), []
+    for _ in range(600):
+        centre = tuple(int(v) for v in rng.integers(0, (640, 480)))
+        colour = tuple(float(v) for v in rng.integers(20, 236, 3))
+        cv2.circle(sharp, centre, int(rng.integers(4, 30)), colour, -1, cv2.LINE_AA)
     Stream(app_source([sharp], 30), App(shown.append), options).run()
     assert shown[0].findings[0].code == "everything_in_focus"
     assert shown[0].advice.text == "move closer than 9 m"
