@@ -7,9 +7,10 @@ axis, cell centres in the middle of their pixels. Tiles are cut on cells of the 
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
-from stages.bokeh.gather import COVERED, shared
+from stages.bokeh.gather import COVERED
 from stages.kernels import inline
 
 TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer
@@ -43,7 +44,7 @@ def load_block(planes, start, rows, cols, y0, x0, high, wide, blocks, first):  #
     return True
 
 
-@shared
+@numba.njit(nogil=True, error_model="numpy")  # not inline: large, and called twice
 def double_row(blocks, first, cols, row, line, out, target, plane):  # type: ignore[no-untyped-def]
     """One row (counted with the margin) of a block of `cols` columns, upsampled by two.
 

@@ -19,10 +19,6 @@ All indices are unsigned and the arrays flat: the form that Numba turns into vec
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
 from stages.bokeh.disk import NEVER
@@ -36,11 +32,6 @@ NONE = np.float32(1e-12)  # coverage of an output that nothing reaches
 LENGTHS = 5  # of runs: 1, 2, 4, 8, 16 cells
 FEWEST = 40  # offsets of weight 1 from which on runs are worth their making
 u = np.uint64
-
-
-def shared(function: Callable[..., Any]) -> Any:
-    """Mark a large helper: compiled once, and called, where `inline` would copy it each time."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
 
 
 @inline
@@ -141,7 +132,7 @@ def make_runs(cells, plane, first, stride, rows, cols, runs):  # type: ignore[no
             runs[above + i] = runs[below + i] + runs[below + step + i]
 
 
-@shared
+@inline
 def add_runs(runs, area, base, pieces, count, width, sums):  # type: ignore[no-untyped-def]
     """Add runs to four rows of sums, for outputs from cell `base` of the part on."""
     whole = count & ~u(3)
@@ -158,7 +149,7 @@ def add_runs(runs, area, base, pieces, count, width, sums):  # type: ignore[no-u
                 sums[row + x] += runs[i0 + x]
 
 
-@shared
+@inline
 def part_row(  # type: ignore[no-untyped-def]
     cells, plane, base, steps, distances, count, length, width, sums, limits
 ):
@@ -191,7 +182,7 @@ def part_row(  # type: ignore[no-untyped-def]
     return most > zero
 
 
-@shared
+@inline
 def gather_row(  # type: ignore[no-untyped-def]
     cells, plane, base, steps, distances, begin, stop, length, width, limits, far, sums
 ):

@@ -27,7 +27,7 @@ from stages.bokeh.gather import (
 )
 from stages.kernels import f32, inline, kernel, reads, writes
 
-BLOCK_ROWS = 32  # outputs of a block share their offsets; its width is a parameter
+BLOCK_ROWS = 16  # outputs of a block share their offsets; its width is a parameter
 
 u64 = types.uint64
 u = np.uint64
