@@ -28,11 +28,11 @@ def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | UnknownOptics
 
 
 def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | UnknownOptics | None:
-    """Optics of a capture; None for an array, which has no metadata to speak of.
+    """Optics of a capture; None for an array without metadata, which nobody can blame for it.
 
     `distance_m` overrides what the metadata say of the focus distance.
     """
-    if capture.kind == "array":
+    if capture.kind == "array" and capture.meta == CaptureMeta():
         return None
     shape = (capture.linear.shape[0], capture.linear.shape[1])
     lens = lens_from(capture.meta, shape)
