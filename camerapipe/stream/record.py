@@ -60,6 +60,7 @@ def about_of(
         "budget": asdict(options.budget),
         "profile": profile.name if profile else None,
         "meta": profile.meta().to_dict() if profile else None,
+        "nearest_focus_m": options.nearest_focus_m,
         "place": options.place,
         "seed": options.seed,
         "focus_point": options.focus_point,

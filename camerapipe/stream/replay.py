@@ -49,6 +49,7 @@ class Asked(NamedTuple):
     focus_point: tuple[float, float] | None
     distance_m: float | None
     meta: CaptureMeta | None  # of the profile
+    nearest_focus_m: float  # of its lens
     max_pixels: int
 
     @classmethod
@@ -59,6 +60,7 @@ class Asked(NamedTuple):
             focus_point=None if point is None else (float(point[0]), float(point[1])),
             distance_m=None if far is None else float(far),
             meta=None if meta is None else _meta(meta),
+            nearest_focus_m=float(about["nearest_focus_m"]),
             max_pixels=int(about["max_pixels"]),
         )
 
@@ -131,6 +133,7 @@ class Recording:
             clock=VirtualClock(),
             costs=Costs(),
             meta=self.asked.meta,
+            nearest_focus_m=self.asked.nearest_focus_m,
             distance_m=self.asked.distance_m,
             focus_point=self.asked.focus_point,
             force=not line["blocked"],

@@ -64,6 +64,11 @@ class StreamOptions:
     force: bool = False
 
     @property
+    def nearest_focus_m(self) -> float:
+        """Distance at which the lens of a simulated device can still focus; 0 where unknown."""
+        return self.profile.lens.nearest_focus_m if self.profile else 0.0
+
+    @property
     def sensor_fps(self) -> float:
         """Rate of a synthetic scene."""
         return self.profile.sensor.fps if self.profile else SYNTHETIC_FPS
@@ -223,7 +228,7 @@ def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> 
         costs=Costs(),
         device=device,
         meta=options.profile.meta() if options.profile else None,
-        nearest_focus_m=options.profile.lens.nearest_focus_m if options.profile else 0.0,
+        nearest_focus_m=options.nearest_focus_m,
         distance_m=options.distance_m,
         focus_point=options.focus_point,
         force=options.force,
