@@ -42,7 +42,7 @@ VISIBLE_CODES = 2
 PAPER_CANNY = (1.0, 1.5, 2.0)
 LARGE_SIGMA_PX, LARGE_SCENES = 12.0, REAL[:4]
 STEPS_PX, NOISY_STEPS_PX = (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5), (0.3, 0.5, 0.7, 1, 1.5, 2, 3)
-KEEP = ("radius", "sparse", "constraints", "laplacian", "bounds", "encoded", "evidence")
+KEEP = ("radius", "sparse", "constraints", "laplacian", "bounds", "linear", "evidence")
 MAPS = ("sparse", "evidence")
 REPEATS = 5
 
@@ -125,14 +125,14 @@ def _psnr(one: Array, other: Array) -> float:
 def _floor(kept: dict[str, Any], truth: Array) -> float:
     """Error of our propagation where our edges have their true blur and bounds are off."""
     from stages.propagate import PropagateParams, propagate
-    from stages.upsample import UpsampleParams, guided_upsample
+    from stages.upsample import UpsampleParams, upsample_to_light
 
     grid, full = kept["constraints"].grid, Grid(truth.shape)
     small = cv2.resize(truth, grid.shape[::-1], interpolation=cv2.INTER_AREA)
     known = kept["constraints"].confidence
     exact = BlurMap(np.where(known > 0, small, 0).astype(np.float32), known, grid)
     *_, last = propagate(kept["laplacian"], exact, None, PropagateParams())
-    blur = guided_upsample(last.value, kept["encoded"], UpsampleParams())
+    blur = upsample_to_light(last.value, kept["linear"], UpsampleParams())
     assert blur.grid == full
     return _mae(blur, truth)
 
