@@ -113,9 +113,14 @@ def octave_blur(
     return BlurMap(sigma, weight, cells)
 
 
+def pooling_reach(params: BlurParams) -> int:
+    """How many cells of 2 x 2 away edges share energies."""
+    return math.ceil(2 * params.pool_px)
+
+
 def _window(params: BlurParams) -> Array:
     """Half of the pooling window over cells, from its middle on."""
-    radius = math.ceil(2 * params.pool_px)
+    radius = pooling_reach(params)
     whole = cv2.getGaussianKernel(2 * radius + 1, params.pool_px / 2, cv2.CV_32F)
     return np.ascontiguousarray(whole[radius:, 0])
 
