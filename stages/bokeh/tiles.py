@@ -50,7 +50,12 @@ TILE_WIDTH, SPAN_WIDTH = u(TILE_COLS), u(SPAN_COLS)
 
 
 def render_tiles(
-    picture: RenderInput, coarse: CoarseLayers, params: BokehParams, stack: int, out: Array
+    picture: RenderInput,
+    coarse: CoarseLayers,
+    params: BokehParams,
+    stack: int,
+    out: Array,
+    rows: range | None = None,
 ) -> None:
     """Compose the picture from layers at full resolution, coarse layers and what is in focus.
 
@@ -67,12 +72,16 @@ def render_tiles(
         else does. IN_FRONT: all is laid over what `out` holds, and what is blurrier is nearer.
     out : Array
         Linear light, HxWx3 float32, is written here. Radii < 0 are left out of a stack.
+    rows : range, optional
+        Rows to render, from a multiple of `TILE_ROWS` on; all of them by default.
     """
     fine = fine_layers(picture, params)
     height, width = picture.radius.shape
+    rows = range(height) if rows is None else rows
     image, radius, flat_out = (a.reshape(-1) for a in (*picture[:2], out))
 
-    def strip(y0: int, y1: int) -> None:
+    def strip(start: int, stop: int) -> None:
+        y0, y1 = rows.start + start, rows.start + stop
         scratch = scratch_for(fine)
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
@@ -83,7 +92,7 @@ def render_tiles(
             _stack(fine, coarse, stack, span, found, scratch, front)
             _end(front, image, radius, width, *span, stack, flat_out)
 
-    run_strips(strip, height, strip_rows=TILE_ROWS)
+    run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
 
 def _stack(
