@@ -44,12 +44,12 @@ class CoarseParams(Params):
 
     octaves: int = param(2, 0, 4, help="how often the view is halved; 0: no search")
     edge_threshold: float = param(
-        0.05, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
+        0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
     )
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.4, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.8, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -90,7 +90,7 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
     plane, clipped = _half(view, evidence.confidence, known)
-    blur, grid = BlurParams(edge_threshold=params.edge_threshold, balance=0.0), evidence.grid
+    blur, grid = BlurParams(edge_threshold=params.edge_threshold), evidence.grid
     for octave in range(1, params.octaves + 1):
         if octave > 1:
             plane = reduce_by(plane, 2)

@@ -2,7 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.blur import CoarseParams, coarse_edges, keep_detail, unclaimed, within_bounds
+from stages.blur import (
+    CoarseParams,
+    coarse_edges,
+    keep_detail,
+    protect,
+    unclaimed,
+    within_bounds,
+)
 from stages.grid import BlurMap, Grid
 from stages.scribble import Scribble
 
@@ -81,6 +88,29 @@ def test_coarse_edges_fill_only_where_nothing_is_known_and_weigh_little():
     assert added[:, 110:].sum() > 50 and not added[:, :98].any()
     assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.25)
     assert found.confidence[added].max() <= CoarseParams().weight * 4 * 4 * 4
+
+
+@pytest.mark.parametrize("rows, cols", [(400, 640), (391, 637)])
+def test_edges_of_smaller_pictures_are_left_out_where_nothing_depends_on_them(
+    rows, cols, monkeypatch
+):
+    view, sparse, _ = half_known(5.0)
+    cells, evidence = Grid.cells((rows, cols), 2), blur_map(np.zeros((rows, cols)), 0.0)
+    kept = np.ix_(*(range(size) for size in cells.shape))
+    sparse = BlurMap(sparse.sigma[kept], sparse.confidence[kept], cells)
+    found = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
+    shares, heard = [], protect._heard
+
+    def everywhere(*of):
+        shares.append(heard(*of).mean())
+        return True
+
+    monkeypatch.setattr(protect, "_heard", everywhere)
+    every = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
+    assert all(0.1 < share < 0.9 for share in shares) and len(shares) == 2
+    assert (every.confidence > 0).sum() > (sparse.confidence > 0).sum()
+    np.testing.assert_array_equal(found.sigma, every.sigma)
+    np.testing.assert_array_equal(found.confidence, every.confidence)
 
 
 def test_no_octaves_no_change():
