@@ -66,6 +66,16 @@ def test_detail_that_a_sharp_map_explains_does_not_sharpen_the_background():
     assert np.all(unknown.sigma[:, 30] < 2) and np.all(unknown.sigma[:, :20] == 6)
 
 
+def test_bounds_below_what_a_map_can_tell_make_no_specks():
+    shape, rng = (40, 60), np.random.default_rng(0)
+    trust = (rng.random(shape) > 0.7).astype(np.float32)
+    evidence = blur_map(0.3 * trust, trust, Grid(shape))
+    nearly_sharp = blur_map(np.full(shape, 1.1), 1.0)
+    np.testing.assert_array_equal(keep_detail(nearly_sharp, evidence).sigma, nearly_sharp.sigma)
+    pulled = keep_detail(blur_map(np.full(shape, 5.0), 1.0), evidence).sigma
+    assert pulled.min() == pytest.approx(0.8, rel=0.01)
+
+
 def half_known(sigma_px):
     """A picture whose right part is too blurred for edges at full size."""
     rng = np.random.default_rng(1)
