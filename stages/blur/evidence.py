@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma, reduce_by
-from stages.blur.edges import clipped_here, near_clipped
+from stages.arrays import reduce_by
+from stages.blur.edges import luma_and_clipped, near_clipped
 from stages.blur.formula import (
     ENERGY_FLOOR,
     ISOLATED,
@@ -125,13 +125,13 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
 
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
-        plane = luma(view[read])
+        plane, clipped = luma_and_clipped(view[read])
         carried[start:stop] = gradient_energy(plane, params.fine_scale_px, core)
         coarse = gradient_energy(plane, params.coarse_scale_px, core)
         target = slice(start // 2, -(-stop // 2))
         cells[0, target] = reduce_by(carried[start:stop], 2)
         cells[1, target] = reduce_by(coarse, 2)
-        broad = cv2.morphologyEx(clipped_here(view[read]), cv2.MORPH_OPEN, BROAD)
+        broad = cv2.morphologyEx(clipped, cv2.MORPH_OPEN, BROAD)
         if broad.any():
             np.copyto(carried[start:stop], 0, where=near_clipped(broad)[core])
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import reduce_by
-from stages.blur.edges import clipped_pixels
+from stages.blur.edges import luma_and_clipped, near_clipped
 from stages.blur.formula import (
     ENERGY_FLOOR,
     ISOLATED,
@@ -37,7 +37,6 @@ from stages.blur.gradients import (
     gaussian_radius,
     gradient_energy,
     noise_energy,
-    plane_of,
     smoothing_variance,
 )
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
@@ -141,10 +140,11 @@ def _edge_cells(
     scales = (params.fine_scale_px, params.coarse_scale_px)
     reach = gaussian_radius(params.coarse_scale_px) + 1  # and Scharr's operator
     read, _ = with_halo(rows.start, rows.stop, GRAIN * (reach + 1), view.shape[0])
-    plane = plane_of(view[read])
+    plane, clipped = luma_and_clipped(view[read])
     near, core = with_halo(rows.start, rows.stop, max(reach, CLIPPED_REACH_PX) + 1, view.shape[0])
-    own = np.ascontiguousarray(plane[near.start - read.start : near.stop - read.start])
-    clipped = clipped_pixels(view[near]).view(np.uint8)
+    within = slice(near.start - read.start, near.stop - read.start)
+    own = np.ascontiguousarray(plane[within])
+    clipped = near_clipped(clipped[within]).view(np.uint8)
     edges = _no_cells(-(-(rows.stop - rows.start) // 2), int(np.count_nonzero(linked[rows])))
     floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
     fine, coarse = (gradient_energy(own, scale) for scale in scales)

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import LUMA_WEIGHTS, reduce_by
-from stages.blur.edges import CLIPPED, linked_edges, near_clipped, thin_edges
+from stages.arrays import reduce_by
+from stages.blur.edges import CLIPPED, LUMA, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
 from stages.blur.formula import smoothstep
 from stages.blur.octaves import octave_blur, pooling_reach
@@ -34,7 +34,6 @@ LEAST_BOUND_PX = 0.8  # px of the view; a map cannot tell less
 Bits = npt.NDArray[np.uint8]  # 0 or 1
 EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
 EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
-LUMA = tuple(LUMA_WEIGHTS)
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -164,7 +163,7 @@ def _halve(view, confidence, start, stop, plane, clipped, known):  # type: ignor
             g = colours[3 * left + 1] + colours[3 * right + 1]
             b = colours[3 * left + 2] + colours[3 * right + 2]
             plane[y, x] = red * r + green * g + blue * b
-            clipped[y, x] = 1 if max(r, max(g, b)) >= CLIPPED else 0
+            clipped[y, x] = (r >= CLIPPED) | (g >= CLIPPED) | (b >= CLIPPED)
             known[y, x] |= 1 if sure[left] + sure[right] > PRESENT else 0
 
 
