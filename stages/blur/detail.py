@@ -60,7 +60,8 @@ def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
 
 def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
     """How far to pull to the bounds, on the grid of the evidence, and that times the bounds."""
-    known = interpolate(blur.sigma, blur.grid, evidence.grid)
+    same = blur.grid == evidence.grid
+    known = blur.sigma if same else interpolate(blur.sigma, blur.grid, evidence.grid)
     sharpest = cv2.erode(known, np.ones((2 * EXPLAINED_REACH_PX + 1,) * 2, np.uint8))
     missed, bound = np.empty_like(known), np.empty_like(known)
     least = LEAST_BOUND_PX * evidence.grid.step
@@ -69,10 +70,8 @@ def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
     _missed(sharpest, evidence.sigma, evidence.confidence, least, missed, bound, present, explained)
     _drop_specks(present, explained, missed, bound)
     bound = cv2.erode(bound, np.ones((3, 3), np.uint8))
-    trust = np.minimum(np.float32(SPREAD_GAIN) * cv2.GaussianBlur(missed, (5, 5), SPREAD_PX), 1)
-    trust[bound == np.inf] = 0
-    bound[bound == np.inf] = 0
-    bound *= trust
+    trust = cv2.GaussianBlur(missed, (5, 5), SPREAD_PX)
+    _weigh(trust, bound)
     return trust, bound
 
 
@@ -80,11 +79,10 @@ def _drop_specks(
     present: npt.NDArray[np.uint8], explained: npt.NDArray[np.uint8], missed: Array, bound: Array
 ) -> None:
     """Clear what is missed where evidence is short and nothing sharp is part of it, in place."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(present, connectivity=8)
-    sharp = np.zeros(count, np.int32)
-    _count(labels, explained, sharp)
-    width, height, area = (stats[:, k] for k in (2, 3, 4))
-    kept = 2 * np.hypot(width, height) >= HAIR_PX
+    count, labels = cv2.connectedComponents(present, connectivity=8)
+    box, area, sharp = np.zeros((4, count), np.int32), *np.zeros((2, count), np.int32)
+    _measure(labels, explained, box, area, sharp)
+    kept = 2 * np.hypot(box[2] - box[0] + 1, box[3] - box[1] + 1) >= HAIR_PX
     kept |= sharp >= PART_OF_SHARP * area
     kept[0] = False
     _clear(labels, kept.view(np.uint8), missed, bound)
@@ -114,12 +112,21 @@ def _missed(sharpest, limit, confidence, least, missed, bound, present, explaine
                         explained[y // 2, x // 2] = 1
 
 
-@kernel(reads(i32, 2), reads(u8, 2), writes(i32, 1))
-def _count(labels, marked, count):  # type: ignore[no-untyped-def]
-    """Add the marked cells of every label to its count."""
+@kernel(reads(i32, 2), reads(u8, 2), writes(i32, 2), writes(i32, 1), writes(i32, 1))
+def _measure(labels, marked, box, area, count):  # type: ignore[no-untyped-def]
+    """First and last row and column, cells, and marked cells of every label but 0; all 0 before."""
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
-            count[labels[y, x]] += marked[y, x]
+            k = labels[y, x]
+            if k == 0:
+                continue
+            if area[k] == 0:
+                box[0, k], box[1, k], box[3, k] = y, x, x
+            box[1, k] = min(box[1, k], x)
+            box[2, k] = y
+            box[3, k] = max(box[3, k], x)
+            area[k] += 1
+            count[k] += marked[y, x]
 
 
 @kernel(reads(i32, 2), reads(u8, 1), writes(f32, 2), writes(f32, 2))
@@ -129,6 +136,18 @@ def _clear(labels, kept, missed, bound):  # type: ignore[no-untyped-def]
         for x in range(missed.shape[1]):
             if not kept[labels[y // 2, x // 2]]:
                 missed[y, x], bound[y, x] = 0, np.inf
+
+
+@kernel(writes(f32, 2), writes(f32, 2))
+def _weigh(trust, bound):  # type: ignore[no-untyped-def]
+    """How far to pull, from what the Gaussian left of it, and that times the bound, in place."""
+    gain, one = np.float32(SPREAD_GAIN), np.float32(1)
+    for y in range(trust.shape[0]):
+        for x in range(trust.shape[1]):
+            known = bound[y, x] < np.inf
+            share = min(gain * trust[y, x], one) if known else np.float32(0)
+            trust[y, x] = share
+            bound[y, x] = share * bound[y, x] if known else np.float32(0)
 
 
 @kernel(
