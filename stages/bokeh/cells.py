@@ -20,14 +20,12 @@ from stages.bokeh.disk import area_table, look_up_areas
 from stages.bokeh.gather import BLOCK, COVERED, PLANES
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
-from stages.strips import run_strips
 
 EDGE_SLOPE = 1.5  # of coarse disks: upsampling softens their edge, so it is made harder
 SPREAD_VARIANCE = 1.0  # of cell box and upsampling, as 4 variance / (s^2 - 1), taken off a disk
 SMALLEST_CELL_RADIUS = 0.1  # cells; keeps the area of a corrected disk above 0
 AREA_TABLE_PX = 18  # cells; the largest disk of a layer is 16
 LEAST = np.float32(1e-20)  # divisor of an empty cell
-STRIP_PX = 64  # rows of the picture that a worker sums at a time
 SPAN = 256  # columns of the picture that are summed at a time; a multiple of the largest cell
 
 u64 = types.uint64
@@ -66,23 +64,19 @@ class Cells:
 
 
 def make_cells(
-    picture: RenderInput, stays: Array, cells: Cells, step: int, band: tuple[Fade, Fade],
+    picture: RenderInput, stays: Array, y0: int, cells: Cells, step: int, band: tuple[Fade, Fade],
     outline: Outline,
 ) -> None:  # fmt: skip
-    """Fill the cells of `step` x `step` pixels of the layer between two fades.
+    """Fill the cells of `step` x `step` pixels of the layer between two fades, in a strip.
 
-    `stays` is the part of its light that each block of 2 x 2 pixels keeps.
+    `stays` is the part of its light that each block of 2 x 2 pixels of the strip keeps; `y0` is the
+    first row of these blocks, at the top of a cell.
     """
     height, width = picture.radius.shape
-    image, radius = picture.linear.reshape(-1), picture.radius.reshape(-1)
-    areas = area_table(AREA_TABLE_PX, EDGE_SLOPE, outline)
-    run_strips(
-        lambda y0, y1: _make_cells(
-            image, radius, stays, height, width, step, *band[0], *band[1], areas, y0, y1,
-            cells.flat, cells.plane, cells.stride, cells.first, cells.cols,
-        ),
-        cells.rows,
-        strip_rows=STRIP_PX // step,
+    _make_cells(
+        picture.linear.reshape(-1), picture.radius.reshape(-1), stays, y0, height, width, step,
+        *band[0], *band[1], area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat,
+        cells.plane, cells.stride, cells.first, cells.cols,
     )  # fmt: skip
 
 
@@ -190,11 +184,11 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, f32, f32, f32, f32, reads(f32, 1),
-    u64, u64, writes(f32, 1), u64, u64, u64, u64,
+    reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64, f32, f32, f32, f32,
+    reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
 )  # fmt: skip
 def _make_cells(  # type: ignore[no-untyped-def]
-    image, radius, stays, height, width, step, start, rising, end, falling, areas, y0, y1, cells,
+    image, radius, stays, y0, height, width, step, start, rising, end, falling, areas, cells,
     plane, stride, first, cols,
 ):  # fmt: skip
     """Sum the columns of a row of cells, then those of each cell; empty cells are not written."""
@@ -204,17 +198,18 @@ def _make_cells(  # type: ignore[no-untyped-def]
         np.empty(u(2 * PLANES * SPAN), np.float32),
     )
     keep, weights = np.empty(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
-    for y in range(y0, y1):
+    top, bottom = u(2) * y0, min(u(2) * (y0 + u(stays.shape[0])), height)
+    for y in range(top // step, (bottom + step - u(1)) // step):
         for x0 in range(u(0), width, u(SPAN)):
             length, found = min(u(SPAN), width - x0), False
-            for row in range(y * step, min((y + u(1)) * step, height)):
+            for row in range(y * step, min((y + u(1)) * step, bottom)):
                 pixel = row * width + x0
                 if not _any_member(radius, pixel, length, start, beyond):
                     continue
                 if not found:
                     sums[:], found = zero, True
                 for i in range((length + u(1)) >> u(1)):
-                    part = stays[row >> u(1), (x0 >> u(1)) + i]
+                    part = stays[(row >> u(1)) - y0, (x0 >> u(1)) + i]
                     keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
                 add_pixels(
                     image, radius, pixel, length, start, rising, end, falling, keep, weights, sums

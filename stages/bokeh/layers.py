@@ -24,7 +24,14 @@ from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import lattice_offsets
 from stages.bokeh.enlarge import MARGIN
 from stages.bokeh.spread import BLOCK_COLS, BLOCK_ROWS, BOTH_HALVES, Halves, Source, Spread, gather
-from stages.bokeh.sprites import Sprites, layer_of, no_sprites, sort_by_tile, take_sprites
+from stages.bokeh.sprites import (
+    BLOCK_CELLS,
+    Sprites,
+    layer_of,
+    no_sprites,
+    sort_by_tile,
+    take_sprites,
+)
 from stages.grid import Grid
 from stages.params import Array
 from stages.strips import run_strips
@@ -60,25 +67,39 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     CoarseLayers
         At most 10.7 bytes a pixel; up to 5 more are in use while this function runs.
     """
-    radius, largest = picture[1:]
+    shape, largest = picture.radius.shape, picture.largest_px
     count = params.levels(largest)
-    shapes = [Grid.cells(radius.shape, 2 << level).shape for level in range(count)]
-    begins = [params.fade(params.coarse_boundary(level)) for level in range(count)]
+    shapes = [Grid.cells(shape, 2 << level).shape for level in range(count)]
+    cells = [_empty_cells(shapes[level], level, largest, params) for level in range(count)]
+    table = _collect(picture, params, cells)
+    layer, is_far = layer_of(table, params, count), np.ones(len(table), bool)
     planes = [np.empty(0, np.float32)] * DEEPEST_LEVEL
     halves = [np.empty((0, 0), np.uint8)] * DEEPEST_LEVEL
-    table, stays = take_sprites(picture, params) if count else no_sprites()
-    layer, is_far = layer_of(table, params, count), np.ones(len(table), bool)
-    for level, (begin, end) in enumerate(zip(begins, [*begins[1:], NO_END], strict=False)):
+    for level in range(count):
         step, own = 2 << level, layer == level
-        cells = _empty_cells(shapes[level], level, largest, params)
-        make_cells(picture, stays, cells, step, (begin, end), params.outline)
-        lens = lens_on(params.outline, params.cats_eye, radius.shape, step)
-        spread = _spread(cells, lens, params.outline)
+        lens = lens_on(params.outline, params.cats_eye, (shape[0], shape[1]), step)
+        spread = _spread(cells.pop(0), lens, params.outline)  # and its cells are freed
         planes[level], halves[level] = spread.planes, spread.halves
         is_far[own] = _lie_far(table[own], spread, step)
-    sprites = sort_by_tile(table, 2 * layer + is_far, radius.shape, params, 2 * count)
+    sprites = sort_by_tile(table, 2 * layer + is_far, (shape[0], shape[1]), params, 2 * count)
     around = np.array(shapes, np.uint64).reshape(-1, 2) + np.uint64(2 * MARGIN)
     return CoarseLayers(tuple(planes), tuple(halves), around, sprites)
+
+
+def _collect(picture: RenderInput, params: BokehParams, cells: list[Cells]) -> Array:
+    """Take the sprites out of a picture, and fill the cells of all levels with what stays."""
+    if not cells:
+        return no_sprites()
+    fades = [params.fade(params.coarse_boundary(level)) for level in range(len(cells))]
+    bands = list(zip(fades, [*fades[1:], NO_END], strict=True))
+
+    def strip(y0: int, y1: int) -> Array:
+        table, stays = take_sprites(picture, params, y0, y1)
+        for level, band in enumerate(bands):
+            make_cells(picture, stays, y0, cells[level], 2 << level, band, params.outline)
+        return table
+
+    return np.concatenate(run_strips(strip, cells[0].rows, BLOCK_CELLS))
 
 
 def _lie_far(table: Array, spread: Spread, step: int) -> npt.NDArray[np.bool_]:
