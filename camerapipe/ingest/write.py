@@ -1,4 +1,4 @@
-"""Write a picture: JPEG through Pillow, TIFF through tifffile, PNG by `png`.
+"""Write a picture: JPEG by `jpeg`, TIFF through tifffile, PNG by `png`.
 
 tifffile writes no EXIF directory; it is appended here. The whole file is built in memory and then
 written at once (`atomic`).
@@ -37,6 +37,7 @@ from camerapipe.ingest.attachments import (
     attached,
     exif_bytes,
 )
+from camerapipe.ingest.jpeg import jpeg_bytes, metadata_segments
 from camerapipe.ingest.png import exif_chunk, png_bytes, profile_chunk, xmp_chunk
 from camerapipe.ingest.quiet import quiet
 from stages.arrays import check_image
@@ -47,7 +48,6 @@ Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 ICC_TAG, XMP_TAG = 34675, 700
 STAND_IN = 1  # added to the tags of directories while tifffile, which refuses them, writes the file
 ZLIB_LEVEL = 3  # higher levels gain 5 % and take three times as long
-FULL_CHROMA_QUALITY = 90  # from this JPEG quality on, colour is not subsampled
 
 
 def write_picture(
@@ -91,19 +91,9 @@ def _codes(image: Array, capture: Capture, bits: int, *, alpha: bool) -> Codes:
 
 
 def _jpeg(codes: Codes, capture: Capture, blocks: Attached, quality: int) -> bytes:
-    options: dict[str, Any] = {"exif": exif_bytes(blocks.exif, MAX_EXIF_BYTES)}
-    if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES:
-        options["xmp"] = blocks.xmp
-    buffer = io.BytesIO()
-    Image.fromarray(codes).save(
-        buffer,
-        "JPEG",
-        quality=quality,
-        subsampling="4:4:4" if quality >= FULL_CHROMA_QUALITY else "4:2:0",
-        icc_profile=capture.profile,
-        **options,
-    )
-    return buffer.getvalue()
+    xmp = blocks.xmp if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES else None
+    exif = exif_bytes(blocks.exif, MAX_EXIF_BYTES)
+    return jpeg_bytes(np.asarray(codes, np.uint8), quality, metadata_segments(exif, xmp, capture.profile))
 
 
 def _png(codes: Codes, capture: Capture, blocks: Attached) -> bytes:
