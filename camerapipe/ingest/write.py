@@ -93,7 +93,9 @@ def _codes(image: Array, capture: Capture, bits: int, *, alpha: bool) -> Codes:
 def _jpeg(codes: Codes, capture: Capture, blocks: Attached, quality: int) -> bytes:
     xmp = blocks.xmp if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES else None
     exif = exif_bytes(blocks.exif, MAX_EXIF_BYTES)
-    return jpeg_bytes(np.asarray(codes, np.uint8), quality, metadata_segments(exif, xmp, capture.profile))
+    return jpeg_bytes(
+        np.asarray(codes, np.uint8), quality, metadata_segments(exif, xmp, capture.profile)
+    )
 
 
 def _png(codes: Codes, capture: Capture, blocks: Attached) -> bytes:
