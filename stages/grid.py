@@ -217,14 +217,32 @@ def mix(a, b, part):  # type: ignore[no-untyped-def]
 TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a kernel
 
 
+@inline
+def _across(row, left, right, across, out):  # type: ignore[no-untyped-def]
+    """Interpolate along a row."""
+    for x in range(np.uint64(out.size)):
+        out[x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
+
+
 @kernel(reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2))
 def _interpolate_rows(  # type: ignore[no-untyped-def]
     plane, above, below, down, left, right, across, start, stop, out
 ):
-    """Rows [start, stop) of a bilinear interpolation: down the columns first, then across."""
-    row = np.empty(plane.shape[1], np.float32)
+    """Rows [start, stop) of a bilinear interpolation: across the rows first, each once, then down.
+
+    The two rows around the last one are kept, since they are mostly those of the next.
+    """
+    upper, lower = np.empty(out.shape[1], np.float32), np.empty(out.shape[1], np.float32)
+    at_upper = at_lower = -1
     for y in range(start, stop):
+        if above[y] == at_lower:
+            upper, lower, at_upper, at_lower = lower, upper, at_lower, at_upper
+        if above[y] != at_upper:
+            at_upper = above[y]
+            _across(plane[at_upper], left, right, across, upper)
+        if below[y] != at_lower:
+            at_lower = below[y]
+            _across(plane[at_lower], left, right, across, lower)
+        part, row = down[y], out[y]
         for x in range(row.size):
-            row[x] = mix(plane[above[y], x], plane[below[y], x], down[y])
-        for x in range(out.shape[1]):
-            out[y, x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
+            row[x] = mix(upper[x], lower[x], part)
