@@ -61,12 +61,10 @@ def _reduce(image, width, down, across, start, stop, out):  # type: ignore[no-un
             left, right = x * across, min((x + 1) * across, np.float64(width))
             red = green = blue = np.float32(0)
             for column in range(int(left), min(math.ceil(right), width)):
-                part, k = _part(column, left, right), np.uint64(3 * column)
-                red += part * total[k]
-                green += part * total[k + np.uint64(1)]
-                blue += part * total[k + np.uint64(2)]
-            out[row, x, 0], out[row, x, 1], out[row, x, 2] = (
-                share * red,
-                share * green,
-                share * blue,
-            )
+                part = _part(column, left, right)
+                at = np.uint64(3 * column)
+                red += part * total[at]
+                green += part * total[at + np.uint64(1)]
+                blue += part * total[at + np.uint64(2)]
+            mean = out[row, x]
+            mean[0], mean[1], mean[2] = share * red, share * green, share * blue
