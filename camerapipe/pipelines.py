@@ -44,6 +44,7 @@ from stages.bokeh import (
     proven_dead_zone,
     render_bokeh,
     render_bokeh_preview,
+    render_bokeh_steps,
     resolve_transitions,
     resolve_upsampled,
 )
@@ -131,7 +132,7 @@ RENDER = (
     Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "light",
          HighlightsParams, cost=30),
     Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
-         fallback=render_bokeh_preview, fallback_cost=25),
+         fallback=render_bokeh_preview, fallback_cost=25, steps=render_bokeh_steps),
     Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams,
          cost=10),
 )

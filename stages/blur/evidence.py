@@ -25,6 +25,7 @@ from stages.arrays import luma, reduce_by
 from stages.blur.edges import clipped_here, near_clipped
 from stages.blur.formula import (
     ENERGY_FLOOR,
+    ISOLATED,
     SCHARR_VARIANCE,
     full_sigma,
     ratio_blur,
@@ -41,7 +42,7 @@ from stages.strips import run_strips, with_halo
 CODE = 1 / 255  # a step of an 8-bit picture
 HIDDEN_NOISE_CODES = 3.0  # noise that a quiet part of a picture may hide, at most
 QUIET_SHARE = 0.1  # of the picture, that counts as quiet
-SIGNIFICANCE_RAMP = 1.5  # from no confidence to full, as a ratio of gradients
+SIGNIFICANCE_RAMP = np.float32(1.5)  # from no confidence to full, as a ratio of gradients
 CARRIER_SHARE = (
     np.float32(0.15),
     np.float32(0.45),
@@ -171,11 +172,11 @@ def _bound(fine, coarse, noise, variances, least, full, largest, step, trust):  
             if energy <= least:
                 continue
             other = coarse[y, x] - noise[1]
-            bound = ratio_blur(energy, other, variances[0], variances[1], 1.0, largest)
+            bound = ratio_blur(energy, other, variances[0], variances[1], ISOLATED, largest)
             if bound == 0:
                 continue
-            stands_out = smoothstep(math.sqrt(energy / least), 1.0, SIGNIFICANCE_RAMP)
-            trust[y, x] = stands_out * (1 - smoothstep(bound, full, largest))
+            stands_out = smoothstep(math.sqrt(energy / least), np.float32(1), SIGNIFICANCE_RAMP)
+            trust[y, x] = stands_out * (np.float32(1) - smoothstep(bound, full, largest))
             coarse[y, x] = full_sigma(bound, step)
 
 

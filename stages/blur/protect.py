@@ -15,12 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import reduce_by
-from stages.blur.edges import clipped_here, linked_edges, near_clipped, thin_edges
+from stages.arrays import LUMA_WEIGHTS, reduce_by
+from stages.blur.edges import CLIPPED, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
 from stages.blur.formula import LEAST_SIGMA, smoothstep
-from stages.blur.gradients import plane_of
-from stages.blur.octaves import octave_blur
+from stages.blur.octaves import octave_blur, pooling_reach
 from stages.blur.params import BlurParams
 from stages.blur.survey import survey
 from stages.grid import TAPS, BlurMap, Grid, interpolate, linear_taps, mix
@@ -35,6 +34,7 @@ LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
 Bits = npt.NDArray[np.uint8]  # 0 or 1
 EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
 EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
+LUMA = tuple(LUMA_WEIGHTS)
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -103,7 +103,7 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
             continue
         found = survey(plane, blur)
         linked = linked_edges(thin_edges(found, blur))
-        linked &= ~near_clipped(clipped)
+        linked &= ~near_clipped(clipped) & _heard(free, factor, grid.shape, blur)
         edges = octave_blur(plane, linked, found, grid, blur)
         least = params.least_sigma_px * grid.step
         _add(
@@ -113,20 +113,59 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     return BlurMap(sigma, confidence, sparse.grid)
 
 
+def _heard(
+    free: npt.NDArray[np.bool_], factor: int, shape: tuple[int, int], params: BlurParams
+) -> npt.NDArray[np.bool_]:
+    """Pixels of a smaller picture whose edges a sample at a free place depends on."""
+    places = np.ix_(
+        *(_places(-(-n // 2), factor, size) for n, size in zip(shape, free.shape, strict=True))
+    )
+    reach = 2 * pooling_reach(params) + 1
+    cells = cv2.dilate(free[places].view(np.uint8), np.ones((reach, reach), np.uint8))
+    pixels = cells.view(np.bool_).repeat(2, axis=0).repeat(2, axis=1)
+    return np.asarray(pixels[: shape[0], : shape[1]])
+
+
+def _places(count: int, factor: int, size: int) -> npt.NDArray[np.int64]:
+    """Where cells of a coarser grid are in a finer one of that size."""
+    return np.minimum(np.arange(count) * factor + factor // 2, size - 1)
+
+
 def _half(view: Array, confidence: Array, known: Bits) -> tuple[Array, Bits]:
     """Luma of a view reduced by two, and where that is clipped; evidence becomes known, in place.
 
     Two planes instead of three channels, since strips are all that is ever held of these.
     """
     plane, clipped = np.empty(known.shape, np.float32), np.empty(known.shape, np.uint8)
-
-    def part(start: int, stop: int) -> None:
-        cells = reduce_by(view[2 * start : 2 * stop], 2)
-        plane[start:stop], clipped[start:stop] = plane_of(cells), clipped_here(cells)
-        known[start:stop] |= reduce_by(confidence[2 * start : 2 * stop], 2) > PRESENT / 4
-
-    run_strips(part, known.shape[0])
+    view, confidence = np.ascontiguousarray(view), np.ascontiguousarray(confidence)
+    run_strips(
+        lambda start, stop: _halve(view, confidence, start, stop, plane, clipped, known),
+        known.shape[0],
+    )
     return plane, clipped
+
+
+@kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(f32, 2), writes(u8, 2), writes(u8, 2))
+def _halve(view, confidence, start, stop, plane, clipped, known):  # type: ignore[no-untyped-def]
+    """Rows [start, stop) of cells of 2 x 2; a row or column alone stands for two."""
+    height, width = confidence.shape
+    quarter, (red, green, blue) = np.float32(0.25), LUMA
+    colours, sure = np.empty(3 * width, np.float32), np.empty(width, np.float32)
+    for y in range(start, stop):
+        top, bottom = 2 * y, min(2 * y + 1, height - 1)
+        above, below = view[top].reshape(colours.size), view[bottom].reshape(colours.size)
+        for i in range(colours.size):
+            colours[i] = quarter * (above[i] + below[i])
+        for x in range(width):
+            sure[x] = confidence[top, x] + confidence[bottom, x]
+        for x in range(plane.shape[1]):
+            left, right = 2 * x, min(2 * x + 1, width - 1)
+            r = colours[3 * left] + colours[3 * right]
+            g = colours[3 * left + 1] + colours[3 * right + 1]
+            b = colours[3 * left + 2] + colours[3 * right + 2]
+            plane[y, x] = red * r + green * g + blue * b
+            clipped[y, x] = 1 if max(r, max(g, b)) >= CLIPPED else 0
+            known[y, x] |= 1 if sure[left] + sure[right] > PRESENT else 0
 
 
 @kernel(
