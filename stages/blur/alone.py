@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stages.arrays import luma
 from stages.blur.edges import clipped_pixels, edge_thresholds, mark_edges
 from stages.blur.formula import ISOLATED, SCHARR_VARIANCE, SHARP_BLEND, ratio_blur, smoothstep
-from stages.blur.gradients import gradient_energy, noise_energy, smooth
+from stages.blur.gradients import gradient_energy, noise_energy, smooth, smoothing_variance
 from stages.blur.params import BlurParams
 from stages.blur.survey import EdgeSurvey, find_ridges, noise_sigma
 from stages.kernels import b1, f32, kernel, reads, u8, writes
@@ -74,7 +74,8 @@ def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCan
     _estimate_at_edges(
         _energy(plane, params.fine_scale_px, noise), _energy(plane, params.coarse_scale_px, noise),
         strength,
-        params.fine_scale_px**2 + offset, params.coarse_scale_px**2 + offset,
+        smoothing_variance(params.fine_scale_px) + offset,
+        smoothing_variance(params.coarse_scale_px) + offset,
         params.largest_sigma_px, params.exact,
         sigma,
     )  # fmt: skip

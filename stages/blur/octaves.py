@@ -33,7 +33,13 @@ from stages.blur.formula import (
     ratio_blur,
     smoothstep,
 )
-from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy, plane_of
+from stages.blur.gradients import (
+    gaussian_radius,
+    gradient_energy,
+    noise_energy,
+    plane_of,
+    smoothing_variance,
+)
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
 from stages.blur.survey import EdgeSurvey, noise_sigma
 from stages.grid import BlurMap, Grid, mix
@@ -172,9 +178,10 @@ def _pooled(edges: EdgeCells, window: Array, rows: slice, cols: int) -> Array:
 
 def _variances(params: BlurParams) -> Array:
     """Variance of smoothing, operator and reduction at two scales per octave, px^2 of the view."""
-    scales = np.array([params.fine_scale_px, params.coarse_scale_px])
+    scales = (params.fine_scale_px, params.coarse_scale_px)
+    smoothed = np.array([smoothing_variance(scale) for scale in scales])
     octaves = 4.0 ** np.arange(OCTAVES)[:, None]
-    added = octaves * (scales**2 + SCHARR_VARIANCE) + (octaves - 1) / 12
+    added = octaves * (smoothed + SCHARR_VARIANCE) + (octaves - 1) / 12
     return np.asarray(added, np.float32)
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from stages.arrays import LUMA_WEIGHTS, reduce_by
 from stages.blur.edges import CLIPPED, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
-from stages.blur.formula import LEAST_SIGMA, smoothstep
+from stages.blur.formula import smoothstep
 from stages.blur.octaves import octave_blur, pooling_reach
 from stages.blur.params import BlurParams
 from stages.blur.survey import survey
@@ -30,7 +30,7 @@ from stages.strips import run_strips
 
 SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
 SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
-LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
+LEAST_BOUND_PX = 0.8  # px of the view; a map cannot tell less
 Bits = npt.NDArray[np.uint8]  # 0 or 1
 EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
 EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
@@ -44,12 +44,12 @@ class CoarseParams(Params):
 
     octaves: int = param(2, 0, 4, help="how often the view is halved; 0: no search")
     edge_threshold: float = param(
-        0.05, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
+        0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
     )
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.4, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.8, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -90,7 +90,7 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
     plane, clipped = _half(view, evidence.confidence, known)
-    blur, grid = BlurParams(edge_threshold=params.edge_threshold, balance=0.0), evidence.grid
+    blur, grid = BlurParams(edge_threshold=params.edge_threshold), evidence.grid
     for octave in range(1, params.octaves + 1):
         if octave > 1:
             plane = reduce_by(plane, 2)
@@ -219,9 +219,9 @@ def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
     known = interpolate(blur.sigma, blur.grid, evidence.grid)
     sharpest = cv2.erode(known, np.ones((2 * EXPLAINED_REACH_PX + 1,) * 2, np.uint8))
     missed, bound = np.empty_like(known), np.empty_like(known)
-    _missed(sharpest, evidence.sigma, evidence.confidence, missed, bound)
-    least = np.float32(LEAST_BOUND_PX * evidence.grid.step)
-    bound = np.maximum(cv2.erode(bound, np.ones((3, 3), np.uint8)), least)
+    least = LEAST_BOUND_PX * evidence.grid.step
+    _missed(sharpest, evidence.sigma, evidence.confidence, least, missed, bound)
+    bound = cv2.erode(bound, np.ones((3, 3), np.uint8))
     trust = np.minimum(np.float32(SPREAD_GAIN) * cv2.GaussianBlur(missed, (5, 5), SPREAD_PX), 1)
     trust[bound == np.inf] = 0
     bound[bound == np.inf] = 0
@@ -230,17 +230,17 @@ def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), writes(f32, 2), writes(f32, 2)
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, writes(f32, 2), writes(f32, 2)
 )  # fmt: skip
-def _missed(sharpest, limit, confidence, missed, bound):  # type: ignore[no-untyped-def]
+def _missed(sharpest, limit, confidence, least, missed, bound):  # type: ignore[no-untyped-def]
     """Evidence that no sharp part of the map nearby explains, and its bounds (else infinite)."""
     for y in range(missed.shape[0]):
         for x in range(missed.shape[1]):
             missed[y, x], bound[y, x] = 0, np.inf
             if confidence[y, x] > 0:
-                ratio = sharpest[y, x] / max(limit[y, x], LEAST_SIGMA)
+                bound[y, x] = max(limit[y, x], least)
+                ratio = sharpest[y, x] / bound[y, x]
                 missed[y, x] = confidence[y, x] * smoothstep(ratio, EXPLAINED[0], EXPLAINED[1])
-                bound[y, x] = limit[y, x]
 
 
 @kernel(

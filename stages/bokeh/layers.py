@@ -18,8 +18,7 @@ from stages.bokeh.cells import (
     EDGE_SLOPE,
     SPREAD_VARIANCE,
     Cells,
-    finish,
-    sum_pixels,
+    make_cells,
 )
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import lattice_offsets
@@ -61,7 +60,7 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     CoarseLayers
         At most 10.7 bytes a pixel; up to 5 more are in use while this function runs.
     """
-    linear, radius, largest = picture
+    radius, largest = picture[1:]
     count = params.levels(largest)
     shapes = [Grid.cells(radius.shape, 2 << level).shape for level in range(count)]
     begins = [params.fade(params.coarse_boundary(level)) for level in range(count)]
@@ -72,8 +71,7 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     for level, (begin, end) in enumerate(zip(begins, [*begins[1:], NO_END], strict=False)):
         step, own = 2 << level, layer == level
         cells = _empty_cells(shapes[level], level, largest, params)
-        sum_pixels(linear, radius, stays, cells, step, begin, end)
-        finish(cells, step, params.outline)
+        make_cells(picture, stays, cells, step, (begin, end), params.outline)
         lens = lens_on(params.outline, params.cats_eye, radius.shape, step)
         spread = _spread(cells, lens, params.outline)
         planes[level], halves[level] = spread.planes, spread.halves

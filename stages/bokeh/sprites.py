@@ -17,11 +17,12 @@ import numpy.typing as npt
 from numba import types
 
 from stages.bokeh.aperture import stretch
-from stages.bokeh.bands import BokehParams
-from stages.bokeh.cells import LEAST, block_of_pixels, rise
+from stages.bokeh.bands import NO_END, BokehParams
+from stages.bokeh.cells import LEAST, SPAN, add_pixels, block_of_pixels, rise, sum_columns
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
 from stages.bokeh.enlarge import TILE_COLS, TILE_ROWS
+from stages.bokeh.gather import PLANES
 from stages.grid import Grid, mix
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
@@ -170,13 +171,30 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 )  # fmt: skip
 def _survey(image, radius, height, width, start, slope, y0, y1, bright, weights, disks):  # type: ignore[no-untyped-def]
     """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius."""
+    sums, totals = (
+        np.empty(u(PLANES * SPAN), np.float32),
+        np.empty(u(2 * PLANES * SPAN), np.float32),
+    )
+    keep, scratch = np.ones(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
+    end, falling, one = np.float32(NO_END.start_px), np.float32(NO_END.slope), np.float32(1)
     for y in range(y0, y1):
-        for x in range(u(bright.shape[1])):
-            red, green, blue, covered, disk = _mean_of_members(
-                image, radius, height, width, y, x, start, slope
-            )
-            bright[y, x] = max(max(red, green), blue) if covered > LEAST else NO_LIGHT
-            weights[y, x], disks[y, x] = covered, disk
+        for x0 in range(u(0), width, u(SPAN)):
+            length = min(u(SPAN), width - x0)
+            sums[:] = np.float32(0)
+            for row in range(u(2) * y, min(u(2) * y + u(2), height)):
+                add_pixels(
+                    image, radius, row * width + x0, length, start, slope, end, falling, keep,
+                    scratch, sums,
+                )  # fmt: skip
+            k, first = sum_columns(sums, u(2), totals), x0 >> u(1)
+            for x in range((length + u(1)) >> u(1)):
+                light = max(
+                    max(totals[k + x], totals[k + u(SPAN) + x]), totals[k + u(2 * SPAN) + x]
+                )
+                covered, size = totals[k + u(3 * SPAN) + x], totals[k + u(4 * SPAN) + x]
+                share = one / max(covered, LEAST)
+                bright[y, first + x] = share * light if covered > LEAST else NO_LIGHT
+                weights[y, first + x], disks[y, first + x] = covered, share * size
 
 
 @kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, writes(f32, 2))

@@ -2,7 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.blur import CoarseParams, coarse_edges, keep_detail, unclaimed, within_bounds
+from stages.blur import (
+    CoarseParams,
+    coarse_edges,
+    keep_detail,
+    protect,
+    unclaimed,
+    within_bounds,
+)
 from stages.grid import BlurMap, Grid
 from stages.scribble import Scribble
 
@@ -59,6 +66,16 @@ def test_detail_that_a_sharp_map_explains_does_not_sharpen_the_background():
     assert np.all(unknown.sigma[:, 30] < 2) and np.all(unknown.sigma[:, :20] == 6)
 
 
+def test_bounds_below_what_a_map_can_tell_make_no_specks():
+    shape, rng = (40, 60), np.random.default_rng(0)
+    trust = (rng.random(shape) > 0.7).astype(np.float32)
+    evidence = blur_map(0.3 * trust, trust, Grid(shape))
+    nearly_sharp = blur_map(np.full(shape, 1.1), 1.0)
+    np.testing.assert_array_equal(keep_detail(nearly_sharp, evidence).sigma, nearly_sharp.sigma)
+    pulled = keep_detail(blur_map(np.full(shape, 5.0), 1.0), evidence).sigma
+    assert pulled.min() == pytest.approx(0.8, rel=0.01)
+
+
 def half_known(sigma_px):
     """A picture whose right part is too blurred for edges at full size."""
     rng = np.random.default_rng(1)
@@ -81,6 +98,29 @@ def test_coarse_edges_fill_only_where_nothing_is_known_and_weigh_little():
     assert added[:, 110:].sum() > 50 and not added[:, :98].any()
     assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.25)
     assert found.confidence[added].max() <= CoarseParams().weight * 4 * 4 * 4
+
+
+@pytest.mark.parametrize("rows, cols", [(400, 640), (391, 637)])
+def test_edges_of_smaller_pictures_are_left_out_where_nothing_depends_on_them(
+    rows, cols, monkeypatch
+):
+    view, sparse, _ = half_known(5.0)
+    cells, evidence = Grid.cells((rows, cols), 2), blur_map(np.zeros((rows, cols)), 0.0)
+    kept = np.ix_(*(range(size) for size in cells.shape))
+    sparse = BlurMap(sparse.sigma[kept], sparse.confidence[kept], cells)
+    found = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
+    shares, heard = [], protect._heard
+
+    def everywhere(*of):
+        shares.append(heard(*of).mean())
+        return True
+
+    monkeypatch.setattr(protect, "_heard", everywhere)
+    every = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
+    assert all(0.1 < share < 0.9 for share in shares) and len(shares) == 2
+    assert (every.confidence > 0).sum() > (sparse.confidence > 0).sum()
+    np.testing.assert_array_equal(found.sigma, every.sigma)
+    np.testing.assert_array_equal(found.confidence, every.confidence)
 
 
 def test_no_octaves_no_change():
