@@ -218,7 +218,7 @@ TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a
 
 
 @inline
-def _across(row, left, right, across, out):  # type: ignore[no-untyped-def]
+def mix_along(row, left, right, across, out):  # type: ignore[no-untyped-def]
     """Interpolate along a row."""
     for x in range(np.uint64(out.size)):
         out[x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
@@ -230,19 +230,14 @@ def _interpolate_rows(  # type: ignore[no-untyped-def]
 ):
     """Rows [start, stop) of a bilinear interpolation: across the rows first, each once, then down.
 
-    The two rows around the last one are kept, since they are mostly those of the next.
+    Of two neighbouring rows one is even and one odd: each has a place where it is kept.
     """
-    upper, lower = np.empty(out.shape[1], np.float32), np.empty(out.shape[1], np.float32)
-    at_upper = at_lower = -1
+    rows, kept = np.empty((2, out.shape[1]), np.float32), np.full(2, -1)
     for y in range(start, stop):
-        if above[y] == at_lower:
-            upper, lower, at_upper, at_lower = lower, upper, at_lower, at_upper
-        if above[y] != at_upper:
-            at_upper = above[y]
-            _across(plane[at_upper], left, right, across, upper)
-        if below[y] != at_lower:
-            at_lower = below[y]
-            _across(plane[at_lower], left, right, across, lower)
-        part, row = down[y], out[y]
+        for source in (above[y], below[y]):
+            if kept[source % 2] != source:
+                kept[source % 2] = source
+                mix_along(plane[source], left, right, across, rows[source % 2])
+        upper, lower, part, row = rows[above[y] % 2], rows[below[y] % 2], down[y], out[y]
         for x in range(row.size):
             row[x] = mix(upper[x], lower[x], part)

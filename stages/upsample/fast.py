@@ -208,21 +208,16 @@ def _apply(  # type: ignore[no-untyped-def]
     """Rows [start, stop) of max(a . I + b, 0), with a and b interpolated from the small grid."""
     width = out.shape[1]
     colours = np.empty(3 * width, np.float32)
-    upper, lower = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
-    at_upper = at_lower = -1
+    rows, kept = np.empty((2, 4, width), np.float32), np.full(2, -1)  # an even row and an odd one
     for y in range(start, stop):
-        if above[y] == at_lower:
-            upper, lower, at_upper, at_lower = lower, upper, at_lower, at_upper
-        if above[y] != at_upper:
-            at_upper = above[y]
-            stretch(model, at_upper, left, right, across, upper)
-        if below[y] != at_lower:
-            at_lower = below[y]
-            stretch(model, at_lower, left, right, across, lower)
+        for source in (above[y], below[y]):
+            if kept[source % 2] != source:
+                kept[source % 2] = source
+                stretch(model, source, left, right, across, rows[source % 2])
         line = guide[3 * width * y : 3 * width * (y + 1)]
         if linear:
             for k in range(line.size):
                 colours[k] = srgb_of(line[k])
         else:
             colours[:] = line
-        explain(upper, lower, down[y], colours, out[y])
+        explain(rows[above[y] % 2], rows[below[y] % 2], down[y], colours, out[y])
