@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from stages.blur.evidence import PRESENT
 from stages.blur.formula import smoothstep
-from stages.grid import TAPS, BlurMap, interpolate, linear_taps, mix
+from stages.grid import TAPS, BlurMap, interpolate, linear_taps, mix, mix_along
 from stages.kernels import f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -157,14 +157,18 @@ def _pull(  # type: ignore[no-untyped-def]
     sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
 ):
     """Rows [start, stop); `reduced` is trust times bound, interpolated as a product."""
-    weights, bounds = np.empty(trust.shape[1], np.float32), np.empty(trust.shape[1], np.float32)
+    weights = np.empty((2, out.shape[1]), np.float32)
+    bounds = np.empty_like(weights)
+    kept = np.full(2, -1)  # rows of the evidence, even and odd, that are there in full width
     for y in range(start, stop):
-        for x in range(weights.size):
-            weights[x] = mix(trust[above[y], x], trust[below[y], x], down[y])
-        for x in range(bounds.size):
-            bounds[x] = mix(reduced[above[y], x], reduced[below[y], x], down[y])
-        blur, pulled = sigma[y], out[y]
+        for row in (above[y], below[y]):
+            if kept[row % 2] != row:
+                kept[row % 2] = row
+                mix_along(trust[row], left, right, across, weights[row % 2])
+                mix_along(reduced[row], left, right, across, bounds[row % 2])
+        weight0, weight1 = weights[above[y] % 2], weights[below[y] % 2]
+        bound0, bound1 = bounds[above[y] % 2], bounds[below[y] % 2]
+        part, blur, pulled = down[y], sigma[y], out[y]
         for x in range(blur.size):
-            i, j, part = np.uint64(left[x]), np.uint64(right[x]), across[x]
-            weight, bound = mix(weights[i], weights[j], part), mix(bounds[i], bounds[j], part)
+            weight, bound = mix(weight0[x], weight1[x], part), mix(bound0[x], bound1[x], part)
             pulled[x] = blur[x] - max(weight * blur[x] - bound, np.float32(0))

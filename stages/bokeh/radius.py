@@ -19,7 +19,7 @@ import numpy as np
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
 from stages.grid import BlurMap
-from stages.kernels import f32, f64, i64, kernel, reads, writes
+from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
@@ -249,19 +249,34 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), f64, f64, f64, reads(f32, 1), f64, i64, i64, writes(f32, 1))
+@kernel(reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
 def _radii(sigma, dead_zone, ramp, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
-    """Magnify, look up; beyond the table the difference of its last entry is kept."""
-    last, one = table.size - 1, np.uint64(1)
-    positions = np.empty(LINE)
+    """Magnify, look up; beyond the table the difference of its last entry is kept.
+
+    Lines that the table changes nowhere, or in which all is in focus, need no look-up.
+    """
+    last, one = np.uint64(table.size - 1), np.uint64(1)
+    zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
+    positions = np.empty(LINE, np.float32)
     for first in range(start, stop, LINE):
         values, radii = sigma[first : min(first + LINE, stop)], out[first:]
+        inside = blurred = 0
         for k in range(values.size):
-            beyond = max(np.float64(values[k]) * values[k] - dead_zone * dead_zone, 0.0)
-            positions[k] = factor * np.sqrt(beyond) * min(beyond / ramp, 1.0) * TABLE_STEPS
+            beyond = max((values[k] - dead_zone) * (values[k] + dead_zone), zero)
+            position = factor * np.sqrt(beyond) * min(beyond / ramp, np.float32(1)) * steps
+            positions[k] = position
+            inside += position < end
+            blurred += position > zero
+        if blurred == 0:
+            radii[: values.size] = zero
+            continue
+        for k in range(values.size):
+            radii[k] = min(table[last] + (positions[k] - end) / steps, cap)
+        if inside == 0:
+            continue
         for k in range(values.size):
             position = positions[k]
-            lower = np.uint64(min(position, last - 1.0))
-            inside = table[lower] + (position - lower) * (table[lower + one] - table[lower])
-            outside = table[last] + (position - last) / TABLE_STEPS
-            radii[k] = min(outside if position >= last else inside, cap)
+            if position < end:
+                lower = np.uint64(position)
+                part = position - np.float32(lower)
+                radii[k] = min(table[lower] + part * (table[lower + one] - table[lower]), cap)
