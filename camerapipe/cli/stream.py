@@ -213,15 +213,17 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     from camerapipe.runtime import versions
     from camerapipe.settings import resolve
     from camerapipe.stream.replay import Recording
-    from camerapipe.stream.session import ways
+    from camerapipe.stream.session import looks, ways
 
     recording = Recording.open(folder)
     prepare(quiet=options["quiet"])
-    settings = resolve(values=recording.about["params"])
+    settings, sink = (
+        resolve(values=recording.about["params"]),
+        _sink(options, recording.about["fps"]),
+    )
     found = recording.replay(
-        ways(settings), _sink(options, recording.about["fps"]), versions=versions(),
-        only=options["only"] or None,
-    )  # fmt: skip
+        ways(settings), looks(settings), sink, versions=versions(), only=options["only"] or None
+    )
     if options["as_json"]:
         click.echo(json.dumps(asdict(found)))
     for package, (before, now) in found.other_versions.items():
@@ -313,8 +315,9 @@ def _tell(report: Any) -> None:
         contended = f"; {report.contended:.0%} judged apart: others had the machine"
         within = f"{report.within_budget:.1%} within {report.budget_ms:g} ms and one step"
         say(within + (contended if report.contended else ""))
-    if report.rungs:
-        say("rungs: " + ", ".join(f"{name} {count}" for name, count in report.rungs.items()))
+    for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
+        if counts:
+            say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     if report.ended not in ("complete", "stopped"):
         say(f"ended early: {report.ended}")
 

@@ -4,7 +4,8 @@ Rungs go from the best picture to the quickest. What each costs is measured when
 from then on one number, the load, follows how much slower or quicker things go now (throttling, a
 busy machine), so that the costs of rungs that were not used for long stay known as well. A frame
 takes the best rung whose expected time, with a margin for how much the load varies, is within the
-budget. Down is at once; up is only after a while, or the picture would pump.
+budget. Down is at once; up is only after a while, or the picture would pump. The capture check has
+a small ladder of its own (`looks`) under the same load.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Ladder:
     """Costs of the rungs in ms per megapixel, best rung first, and the load on them."""
 
     costs: tuple[float, ...]
+    looks: tuple[float, ...] = ()  # costs of the ways to check, best first
     load: float = 1.0
     deviation: float = LEAST_DEVIATION
     rung: int | None = None  # of the last frame
@@ -30,7 +32,16 @@ class Ladder:
 
     def expected_ms(self, rung: int, megapixels: float) -> float:
         """Time that a frame on a rung takes, all but rarely."""
-        return self.costs[rung] * megapixels * (self.load + MARGIN * self.deviation)
+        return self._expected(self.costs[rung], megapixels)
+
+    def look_ms(self, look: int, megapixels: float) -> float:
+        """Time that a check takes, all but rarely."""
+        return self._expected(self.looks[look], megapixels)
+
+    def look_within(self, budget_ms: float, megapixels: float) -> int | None:
+        """The best way to check that fits, if one does."""
+        looks = range(len(self.looks))
+        return next((k for k in looks if self.look_ms(k, megapixels) <= budget_ms), None)
 
     def choose(self, budget_ms: float, megapixels: float) -> int:
         """The rung of the next frame."""
@@ -52,6 +63,9 @@ class Ladder:
         self.deviation += LOAD_RATE * (abs(load - self.load) - self.deviation)
         self.deviation = max(self.deviation, LEAST_DEVIATION)
         self.load += LOAD_RATE * (load - self.load)
+
+    def _expected(self, cost: float, megapixels: float) -> float:
+        return cost * megapixels * (self.load + MARGIN * self.deviation)
 
     def _best_within(self, budget_ms: float, megapixels: float) -> int:
         """The best rung that fits, or the quickest where none does."""
