@@ -159,7 +159,7 @@ class Recorder(ExitStack):
             self._error = error
 
     def _keep(self, shown: Shown) -> None:
-        seq, capture, origin = shown.frame
+        seq, capture, origin, _ = shown.frame
         stem = self._folder / PIXELS / str(seq)
         if origin is not None:
             stem.with_suffix(origin.suffix or NAMELESS).write_bytes(origin.read_bytes())
@@ -235,6 +235,7 @@ def _decisions(shown: Shown) -> dict[str, Any]:
         "advised": asdict(shown.before.advice),
         "checked": None if checked is None else _plain(checked),
         "check": shown.check._asdict(),
+        "at_s": shown.frame.at_s,
         "started_s": shown.started_s,
         "rung": shown.rung,
         "blocked": shown.blocked,

@@ -36,8 +36,8 @@ from stages.steady import Memory
 from stages.tone import SRGB, ToneCurve
 
 NEEDED = {  # of a frame shown
-    "name", "pixels", "memory", "advised", "checked", "check", "started_s", "rung", "blocked",
-    "stages", "advice", "digest",
+    "name", "pixels", "memory", "advised", "checked", "check", "at_s", "started_s", "rung",
+    "blocked", "stages", "advice", "digest",
 }  # fmt: skip
 T = TypeVar("T")
 
@@ -122,6 +122,8 @@ class Recording:
             for seq in wanted:
                 line = self.shown[seq]
                 again = self._show(line, ways, looks)
+                if only is not None:  # some frames are no film
+                    again = replace(again, frame=again.frame._replace(at_s=None))
                 if (digest(again), again.advice.text) != (line["digest"], line["advice"]):
                     differing.append(seq)
                 sink.deliver(again)
@@ -154,7 +156,7 @@ class Recording:
             focus_point=self.asked.focus_point,
             force=not line["blocked"],
         )
-        return viewfinder.show(Frame(seq, self._capture(seq, line)), state)[0]
+        return viewfinder.show(Frame(seq, self._capture(seq, line), at_s=line["at_s"]), state)[0]
 
     def _memory(self, seq: int, line: Mapping[str, Any]) -> Memory | None:
         if not line["memory"]:

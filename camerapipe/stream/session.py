@@ -127,8 +127,8 @@ class Stream:
 
         readout_s = profile.sensor.readout_ms / 1000 if profile else 0.0
         numbered = (
-            replace(arrival, value=(seq, arrival.value), readout_s=readout_s)
-            for seq, arrival in enumerate(arrivals)
+            replace(arrival, value=(seq, arrival), readout_s=readout_s)
+            for seq, arrival in enumerate(self._timed(arrivals))
         )
         rules = options.rules
         if source.kind == "folder":  # files that cannot be read do not say that the rest cannot
@@ -155,9 +155,20 @@ class Stream:
         """End after the frames that came in, or at once; from any thread."""
         self._line.stop(drain=drain, within_s=within_s)
 
-    def _develop(self, numbered: tuple[int, Exposure], state: None) -> tuple[Frame, None]:
-        seq, exposure = numbered
-        frame = Frame(seq, exposure.develop(), exposure.origin)
+    def _timed(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
+        """Frames of a live source are captured when they come."""
+        first_s: float | None = None
+        for arrival in arrivals:
+            if self.source.kind == "camera" and arrival.captured_s is None:
+                now_s = self.clock()
+                first_s = now_s if first_s is None else first_s
+                arrival = replace(arrival, captured_s=now_s - first_s)
+            yield arrival
+
+    def _develop(self, numbered: tuple[int, Arrival], state: None) -> tuple[Frame, None]:
+        seq, arrival = numbered
+        exposure: Exposure = arrival.value
+        frame = Frame(seq, exposure.develop(), exposure.origin, arrival.captured_s)
         self._spend(frame, DECODE)
         return frame, state
 

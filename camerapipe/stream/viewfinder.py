@@ -41,11 +41,15 @@ LONGEST_CARRY = 100  # and as long where there is not: one frame in a hundred ma
 
 
 class Frame(NamedTuple):
-    """A developed frame and its number; `origin` is the file it came from, if one."""
+    """A developed frame and its number; `origin` is the file it came from, if one.
+
+    `at_s` is when it was captured, counted from the first frame; None where nobody knows.
+    """
 
     seq: int
     capture: Capture
     origin: Path | None = None
+    at_s: float | None = None
 
     @property
     def megapixels(self) -> float:

@@ -124,6 +124,25 @@ def test_a_recording_replays_to_the_bit_all_or_one_alone(tmp_path):
     assert {json.loads(line)["fate"] for line in lines} == {"done", "dropped"}
 
 
+def test_a_frame_alone_has_the_advice_and_the_findings_it_had(tmp_path):
+    options = replace(
+        PLAIN, profile=read_profile("large-phone"), budget=Budget(stages_ms={"check": 0.01}),
+        frames=12,
+    )  # fmt: skip
+    recording, before = recorded(tmp_path / "kept", scene(), options)
+    assert before[7].check.age_frames == 7
+    found, (again,) = replayed(recording, only=[7])
+    assert not found.differing and again.advice == before[7].advice
+    assert again.findings == before[7].findings and again.check.age_frames == 7
+    assert again.before.advice == before[7].before.advice
+    path = tmp_path / "kept"
+    other = ["refocus", "nothing is sharp: refocus", "blocking"]
+    changed = rewritten(path, lambda line: line["advised"].update(shown=other))
+    assert replayed(changed)[0].differing == tuple(range(12))
+    with pytest.raises(CaptureError, match="frame 0 is damaged"):
+        replayed(rewritten(path, lambda line: line["advised"].update(shown=["?"])))
+
+
 def test_a_replay_notices_another_result(tmp_path):
     recording, _ = recorded(tmp_path / "kept", scene())
     path = tmp_path / "kept" / "frames" / "1.png"
