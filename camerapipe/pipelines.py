@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from camerapipe.graph import Graph, Node
-from camerapipe.live import LIVE, LIVE_CHECK, LIVE_FULL
+from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
 from stages.advice import AdviceParams
 from stages.arrays import reduce_bicubic
 from stages.blur import (
@@ -239,9 +239,11 @@ GRAPHS = {
         CHECK,
         PASS_THROUGH,
         FROM_MAP,
+        LIVE_SEE,
         LIVE_CHECK,
         LIVE,
         LIVE_FULL,
+        LIVE_CARRY,
         *(graph for p in PRESETS.values() for graph in (p.map_graph, p.picture_graph)),
     )
 }
