@@ -120,7 +120,7 @@ def octave_blur(
 
 def pooling_reach(params: BlurParams) -> int:
     """How many cells of 2 x 2 away edges share energies."""
-    return math.ceil(2 * params.pool_px)
+    return gaussian_radius(params.pool_px / 2)
 
 
 def _window(params: BlurParams) -> Array:
@@ -265,7 +265,7 @@ def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignor
 
     `sums` holds a row of cells with the window's reach at both ends, zero before.
     """
-    radius = window.size - 1
+    radius, none = window.size - 1, np.float32(0)
     for j in range(first, last):
         for v in range(max(j - radius, 0), min(j + radius + 1, begin.size - 1)):
             weight = window[abs(v - j)]
@@ -274,12 +274,14 @@ def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignor
                 for n in range(ENERGIES):
                     below[n] += weight * one[n]
         for k in range(begin[j], begin[j + 1]):
+            a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
+            for u in range(2 * radius + 1):  # all eight at once, in registers
+                w, s = window[abs(u - radius)], sums[column[k] + u]
+                a, b, c, d = a + w * s[0], b + w * s[1], c + w * s[2], d + w * s[3]
+                e, f, g, h = e + w * s[4], f + w * s[5], g + w * s[6], h + w * s[7]
             total = out[k - begin[first]]
-            total[:] = 0
-            for u in range(2 * radius + 1):
-                weight, beside = window[abs(u - radius)], sums[column[k] + u]
-                for n in range(ENERGIES):
-                    total[n] += weight * beside[n]
+            total[0], total[1], total[2], total[3] = a, b, c, d
+            total[4], total[5], total[6], total[7] = e, f, g, h
         sums[:] = 0
 
 

@@ -114,8 +114,8 @@ def _heard(
     )
     reach = 2 * pooling_reach(params) + 1
     cells = cv2.dilate(free[places].view(np.uint8), np.ones((reach, reach), np.uint8))
-    pixels = cells.view(np.bool_).repeat(2, axis=0).repeat(2, axis=1)
-    return np.asarray(pixels[: shape[0], : shape[1]])
+    pixels = cv2.resize(cells, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(pixels[: shape[0], : shape[1]].view(np.bool_))
 
 
 def _places(count: int, factor: int, size: int) -> npt.NDArray[np.int64]:
