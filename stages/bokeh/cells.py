@@ -17,7 +17,7 @@ from stages.bokeh.aperture import Outline
 from stages.bokeh.bands import Fade
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import area_table, look_up_areas
-from stages.bokeh.gather import BLOCK, COVERED, PLANES
+from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 
@@ -44,7 +44,7 @@ class Cells:
     @classmethod
     def empty(cls, rows: int, cols: int, pad: int) -> Cells:
         """Zeros; rows are long enough for whole blocks to be gathered."""
-        stride = -(-(cols + 2 * pad) // BLOCK) * BLOCK + 2 * pad
+        stride = -(-(cols + 2 * pad) // BLOCK_COLS) * BLOCK_COLS + 2 * pad
         return cls(np.zeros(PLANES * stride * (rows + 2 * pad), np.float32), rows, cols, pad)
 
     @property

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from stages.bokeh.gather import COVERED
-from stages.bokeh.spread import BLOCK_COLS, BLOCK_ROWS, BOTH_HALVES
+from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
+from stages.bokeh.spread import BOTH_HALVES
 from stages.kernels import inline
 
 TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer

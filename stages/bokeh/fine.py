@@ -16,7 +16,7 @@ from stages.bokeh.cells import membership
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import FOCUS_PX, Offsets, area_table, lattice_offsets, look_up_areas
 from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
-from stages.bokeh.gather import BLOCK, PLANES
+from stages.bokeh.gather import PLANES
 from stages.bokeh.spread import Source, Spread, gather
 from stages.kernels import f32, kernel, reads, writes
 from stages.params import Array
@@ -58,7 +58,7 @@ def scratch_for(layers: FineLayers) -> Scratch:
     """Room for one span."""
     rows, cols = TILE_ROWS + 2 * layers.halo, SPAN_COLS + 2 * layers.halo
     cells = np.empty(PLANES * rows * cols, np.float32)
-    return Scratch(cells, Spread.empty(TILE_ROWS, SPAN_COLS, BLOCK))
+    return Scratch(cells, Spread.empty(TILE_ROWS, SPAN_COLS))
 
 
 def gather_fine(
@@ -83,7 +83,7 @@ def gather_fine(
     source = Source(
         scratch.cells, rows * stride, stride, halo * (stride + 1), halo, layers.offsets, 1.0, lens
     )
-    gather(source, TILE_PIECE, BLOCK, TILE_ROWS, x1 - x0, 0, y1 - y0, scratch.spread)
+    gather(source, TILE_PIECE, TILE_ROWS, x1 - x0, 0, y1 - y0, scratch.spread)
     return True
 
 

@@ -20,13 +20,14 @@ import numpy as np
 from stages.bokeh.disk import NEVER
 from stages.kernels import inline
 
-BLOCK = 128  # rows of cells have room for whole blocks of up to this width
+BLOCK_ROWS, BLOCK_COLS = 16, 64  # outputs of a block share their offsets
 COVERED = 4  # planes that are summed: R, G, B, coverage
 PLANES = 5  # and q
 EVEN = np.float32(0.03)  # relative deviation of q up to which a layer is one surface
 LENGTHS = 5  # of runs: 1, 2, 4, 8, 16 cells
 FEWEST = 40  # offsets of weight 1 from which on runs are worth their making
 u = np.uint64
+WIDTH = u(BLOCK_COLS)  # a loop of known length leaves no remainder to compile
 
 
 @inline
@@ -128,27 +129,27 @@ def make_runs(cells, plane, first, stride, rows, cols, runs):  # type: ignore[no
 
 
 @inline
-def add_runs(runs, area, base, pieces, count, width, sums):  # type: ignore[no-untyped-def]
+def add_runs(runs, area, base, pieces, count, sums):  # type: ignore[no-untyped-def]
     """Add runs to four rows of sums, for outputs from cell `base` of the part on."""
     whole = count & ~u(3)
     for p in range(u(COVERED)):
-        at, row = p * area + base, p * width
+        at, row = p * area + base, p * WIDTH
         for k in range(u(0), whole, u(4)):
             i0, i1 = at + pieces[k], at + pieces[k + u(1)]
             i2, i3 = at + pieces[k + u(2)], at + pieces[k + u(3)]
-            for x in range(width):
+            for x in range(WIDTH):
                 sums[row + x] += (runs[i0 + x] + runs[i1 + x]) + (runs[i2 + x] + runs[i3 + x])
         for k in range(whole, count):
             i0 = at + pieces[k]
-            for x in range(width):
+            for x in range(WIDTH):
                 sums[row + x] += runs[i0 + x]
 
 
 @inline
 def gather_row(  # type: ignore[no-untyped-def]
-    cells, plane, base, steps, distances, begin, stop, length, sums
+    cells, plane, base, steps, distances, begin, stop, sums
 ):
-    """Add offsets [begin, stop) to four rows of sums, for `length` outputs from index `base` on.
+    """Add offsets [begin, stop) to four rows of sums, for WIDTH outputs from index `base` on.
 
     `plane` is the size of a plane of cells.
     """
@@ -159,7 +160,7 @@ def gather_row(  # type: ignore[no-untyped-def]
         i2, i3 = base + steps[k + u(2)], base + steps[k + u(3)]
         d0, d1 = distances[k], distances[k + u(1)]
         d2, d3 = distances[k + u(2)], distances[k + u(3)]
-        for x in range(length):
+        for x in range(WIDTH):
             a0 = min(max(cells[q + i0 + x] - d0, zero), one)
             a1 = min(max(cells[q + i1 + x] - d1, zero), one)
             a2 = min(max(cells[q + i2 + x] - d2, zero), one)
@@ -167,19 +168,19 @@ def gather_row(  # type: ignore[no-untyped-def]
             sums[x] += (
                 a0 * cells[i0 + x] + a1 * cells[i1 + x] + a2 * cells[i2 + x] + a3 * cells[i3 + x]
             )
-            sums[length + x] += (
+            sums[WIDTH + x] += (
                 a0 * cells[g + i0 + x]
                 + a1 * cells[g + i1 + x]
                 + a2 * cells[g + i2 + x]
                 + a3 * cells[g + i3 + x]
             )
-            sums[u(2) * length + x] += (
+            sums[u(2) * WIDTH + x] += (
                 a0 * cells[b + i0 + x]
                 + a1 * cells[b + i1 + x]
                 + a2 * cells[b + i2 + x]
                 + a3 * cells[b + i3 + x]
             )
-            sums[u(3) * length + x] += (
+            sums[u(3) * WIDTH + x] += (
                 a0 * cells[w + i0 + x]
                 + a1 * cells[w + i1 + x]
                 + a2 * cells[w + i2 + x]

@@ -23,7 +23,8 @@ from stages.bokeh.cells import (
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import lattice_offsets
 from stages.bokeh.enlarge import MARGIN
-from stages.bokeh.spread import BLOCK_COLS, BLOCK_ROWS, BOTH_HALVES, Halves, Source, Spread, gather
+from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS
+from stages.bokeh.spread import BOTH_HALVES, Halves, Source, Spread, gather
 from stages.bokeh.sprites import (
     BLOCK_CELLS,
     Sprites,
@@ -127,9 +128,9 @@ def _spread(cells: Cells, lens: Lens, outline: Outline) -> Spread:
     lens = lens._replace(facts=lens.facts + np.array([0, 0, MARGIN, MARGIN, 0], np.float32))
     first = cells.first - MARGIN * (cells.stride + 1)
     source = Source(cells.flat, cells.plane, cells.stride, first, halo, offsets, EDGE_SLOPE, lens)
-    out = Spread.empty(rows, cols, BLOCK_COLS)
+    out = Spread.empty(rows, cols)
     run_strips(
-        lambda y0, y1: gather(source, PIECE, BLOCK_COLS, rows, cols, y0, y1, out),
+        lambda y0, y1: gather(source, PIECE, rows, cols, y0, y1, out),
         rows,
         strip_rows=BLOCK_ROWS,
     )

@@ -19,7 +19,6 @@ from stages.bokeh.gather import EVEN, PLANES
 from stages.kernels import inline
 
 LANES = 32  # outputs in a row that a source is added to at a time
-CHUNK_ROWS = 16  # rows of outputs that share a list, at most
 NONE = np.float32(1e-12)  # coverage of an output that nothing reaches
 u = np.uint64
 ALL = u(LANES)

@@ -18,10 +18,13 @@ from numba import types
 from stages.bokeh.aperture import Lens, aim
 from stages.bokeh.disk import Offsets
 from stages.bokeh.gather import (
+    BLOCK_COLS,
+    BLOCK_ROWS,
     COVERED,
     FEWEST,
     LENGTHS,
     PLANES,
+    WIDTH,
     add_runs,
     cut_rows,
     extremes,
@@ -32,7 +35,6 @@ from stages.bokeh.gather import (
     part_offsets,
 )
 from stages.bokeh.listed import (
-    CHUNK_ROWS,
     LANES,
     add_listed,
     list_cells,
@@ -43,8 +45,6 @@ from stages.bokeh.listed import (
 from stages.kernels import f32, inline, kernel, reads, u8, writes
 from stages.params import Array
 
-BLOCK_ROWS = CHUNK_ROWS  # outputs of a block share their offsets; its width is a parameter
-BLOCK_COLS = 64  # width of blocks of coarse layers, in cells
 NO_HALF, FAR_HALF, BOTH_HALVES, MIXED = range(4)  # what a block gives; MIXED: not yet known
 
 u64 = types.uint64
@@ -82,32 +82,30 @@ class Spread(NamedTuple):
     limits: Array
 
     @classmethod
-    def empty(cls, rows: int, cols: int, width: int) -> Spread:
-        """Room for a layer with blocks of some width."""
+    def empty(cls, rows: int, cols: int) -> Spread:
+        """Room for a layer."""
         return cls(
             np.empty(2 * COVERED * rows * cols, np.float32),
-            np.empty((-(-rows // BLOCK_ROWS), -(-cols // width)), np.uint8),
+            np.empty((-(-rows // BLOCK_ROWS), -(-cols // BLOCK_COLS)), np.uint8),
             np.empty((rows, cols), np.float32),
         )
 
 
-def gather(
-    source: Source, piece: int, width: int, rows: int, cols: int, y0: int, y1: int, out: Spread
-) -> None:
-    """Gather rows [y0, y1) of a layer of rows x cols outputs in blocks of some width.
+def gather(source: Source, piece: int, rows: int, cols: int, y0: int, y1: int, out: Spread) -> None:
+    """Gather rows [y0, y1) of a layer of rows x cols outputs.
 
     A cat's eye is the same for `piece` x `piece` outputs.
     """
     given = source[:5]
     steps, distances, places = source.offsets
     _gather_alike(
-        *given, steps, distances, places, source.lens.facts, width, rows, cols, y0, y1,
+        *given, steps, distances, places, source.lens.facts, rows, cols, y0, y1,
         out.halves, out.planes,
     )  # fmt: skip
     if np.any(out.halves[y0 // BLOCK_ROWS : -(-y1 // BLOCK_ROWS)] == MIXED):
         _gather_mixed(
             *given, distances, places, source.slope, source.lens.facts, source.lens.areas, piece,
-            width, rows, cols, y0, y1, out.halves, out.limits, out.planes,
+            rows, cols, y0, y1, out.halves, out.limits, out.planes,
         )  # fmt: skip
 
 
@@ -141,34 +139,34 @@ def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
 
 @kernel(
     reads(f32, 1), u64, u64, u64, u64, reads(u64, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1),
-    u64, u64, u64, u64, u64, writes(u8, 2), writes(f32, 1),
+    u64, u64, u64, u64, writes(u8, 2), writes(f32, 1),
 )  # fmt: skip
 def _gather_alike(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, halo, steps, distances, places, facts, width, rows, cols, y0, y1,
+    cells, plane, stride, first, halo, steps, distances, places, facts, rows, cols, y0, y1,
     halves, out,
 ):  # fmt: skip
     """Gather the blocks that only disks of about one size reach, as one half; mark the others."""
     own_steps, own_distances = _copy_offsets(steps, distances)
     firsts = np.empty(u(2) * halo + u(1), np.int64)
     lasts, pieces = np.empty(firsts.size, np.int64), np.empty(distances.size, u)
-    lows = np.empty(width + u(2) * halo, np.float32)
+    lows = np.empty(WIDTH + u(2) * halo, np.float32)
     highs = np.empty(lows.size, np.float32)
-    largest = (u(BLOCK_ROWS) + u(2) * halo) * (width + u(2) * halo)
+    largest = (u(BLOCK_ROWS) + u(2) * halo) * (WIDTH + u(2) * halo)
     runs = np.empty(u(LENGTHS * COVERED) * largest, np.float32)
-    sums = np.empty(u(COVERED) * width, np.float32)
+    sums = np.empty(u(COVERED) * WIDTH, np.float32)
     for top in range(y0, y1, u(BLOCK_ROWS)):
         high = min(u(BLOCK_ROWS), y1 - top)
-        for x0 in range(u(0), cols, width):
-            corner, wanted = first + top * stride + x0, min(width, cols - x0)
+        for x0 in range(u(0), cols, WIDTH):
+            corner, wanted = first + top * stride + x0, min(WIDTH, cols - x0)
             least, most = extremes(
                 cells, u(4) * plane + corner - halo * (stride + u(1)), stride,
-                high + u(2) * halo, width + u(2) * halo, lows, highs,
+                high + u(2) * halo, WIDTH + u(2) * halo, lows, highs,
             )  # fmt: skip
             kept = u(NO_HALF)
             if most > np.float32(0):
                 alike = is_even(least, most) and facts[4] == np.float32(0)
                 kept = u(FAR_HALF) if alike else u(MIXED)
-            halves[top // u(BLOCK_ROWS), x0 // width] = kept
+            halves[top // u(BLOCK_ROWS), x0 // WIDTH] = kept
             if kept != u(FAR_HALF):
                 continue
             begin, stop = u(0), offsets_within(distances, most)
@@ -176,22 +174,22 @@ def _gather_alike(  # type: ignore[no-untyped-def]
             inner = least - np.float32(1)  # up to here all weights are 1
             if offsets_within(distances, inner) > u(FEWEST):
                 deep, wide, number, rest = _choose(
-                    cells, plane, stride, corner, high, width, places, stop, inner, own_steps,
+                    cells, plane, stride, corner, high, WIDTH, places, stop, inner, own_steps,
                     own_distances, firsts, lasts, pieces, runs,
                 )  # fmt: skip
                 begin = u(own_steps.size) >> u(1)
                 stop = begin + rest
             for y in range(high):
                 sums[:] = np.float32(0)
-                add_runs(runs, deep * wide, y * wide, pieces, number, width, sums)
+                add_runs(runs, deep * wide, y * wide, pieces, number, sums)
                 gather_row(
                     cells, plane, corner + y * stride, own_steps, own_distances, begin, stop,
-                    width, sums,
+                    sums,
                 )  # fmt: skip
                 for p in range(u(COVERED)):
                     target = ((u(COVERED) + p) * rows + top + y) * cols + x0
                     for x in range(wanted):
-                        out[target + x] = sums[p * width + x]
+                        out[target + x] = sums[p * WIDTH + x]
 
 
 @inline
@@ -214,29 +212,29 @@ def _spread_row(  # type: ignore[no-untyped-def]
 
 @kernel(
     reads(f32, 1), u64, u64, u64, u64, reads(f32, 1), reads(f32, 2), f32, reads(f32, 1),
-    reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(u8, 2), writes(f32, 2), writes(f32, 1),
+    reads(f32, 1), u64, u64, u64, u64, u64, writes(u8, 2), writes(f32, 2), writes(f32, 1),
 )  # fmt: skip
 def _gather_mixed(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, halo, distances, places, slope, facts, areas, piece, width, rows,
+    cells, plane, stride, first, halo, distances, places, slope, facts, areas, piece, rows,
     cols, y0, y1, halves, limits, out,
 ):  # fmt: skip
     """Gather both halves of the blocks that are marked, in chunks."""
-    tall, wide = u(CHUNK_ROWS) + u(2) * halo, table_width(halo)
+    tall, wide = u(BLOCK_ROWS) + u(2) * halo, table_width(halo)
     room = tall * (u(LANES) + u(2) * halo) + u(4)
     table, listed = np.empty(tall * wide, np.float32), np.empty(u(PLANES) * room, np.float32)
     starts, windows = np.empty(tall + u(1), u), np.empty(room, u)
     sums, line = np.empty(u(COVERED * LANES), np.float32), np.empty(u(LANES), np.float32)
     own, scale = distances.copy(), np.float32(1)
     cutting = facts[4] > np.float32(0)
-    across, down = (piece, piece) if cutting else (u(LANES), u(CHUNK_ROWS))
+    across, down = (piece, piece) if cutting else (u(LANES), u(BLOCK_ROWS))
     tabulate(places, distances, halo, table)
     for top in range(y0, y1, u(BLOCK_ROWS)):
-        for x0 in range(u(0), cols, width):
-            if halves[top // u(BLOCK_ROWS), x0 // width] != u(MIXED):
+        for x0 in range(u(0), cols, WIDTH):
+            if halves[top // u(BLOCK_ROWS), x0 // WIDTH] != u(MIXED):
                 continue
             both = False
             for y in range(top, min(top + u(BLOCK_ROWS), y1), down):
-                for x in range(x0, min(x0 + width, cols), across):
+                for x in range(x0, min(x0 + WIDTH, cols), across):
                     if cutting:
                         half = piece >> u(1)
                         scale = aim(places, distances, slope, facts, areas, y + half, x + half, own)
@@ -256,4 +254,4 @@ def _gather_mixed(  # type: ignore[no-untyped-def]
                         both = both or parted
                         for i in range(wanted):
                             limits[y + row, x + i] = line[i]
-            halves[top // u(BLOCK_ROWS), x0 // width] = u(BOTH_HALVES) if both else u(FAR_HALF)
+            halves[top // u(BLOCK_ROWS), x0 // WIDTH] = u(BOTH_HALVES) if both else u(FAR_HALF)

@@ -36,9 +36,9 @@ from stages.bokeh.enlarge import (
     load_block,
 )
 from stages.bokeh.fine import FineLayers, Scratch, fine_layers, gather_fine, scratch_for
-from stages.bokeh.gather import BLOCK, COVERED
+from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.layers import CoarseLayers
-from stages.bokeh.spread import BLOCK_ROWS, BOTH_HALVES
+from stages.bokeh.spread import BOTH_HALVES
 from stages.kernels import f32, inline, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -158,11 +158,11 @@ def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-un
     """Lay the halves of a layer at full resolution under what is there."""
     plane = u(TILE_ROWS) * cols
     for y in range(rows):
-        for x in range(u(0), cols, u(BLOCK)):
-            length = min(u(BLOCK), cols - x)
+        for x in range(u(0), cols, u(BLOCK_COLS)):
+            length = min(u(BLOCK_COLS), cols - x)
             for turn in range(u(2)):
                 half = turn ^ order
-                if halves[y // u(BLOCK_ROWS), x // u(BLOCK)] + half >= u(BOTH_HALVES):
+                if halves[y // u(BLOCK_ROWS), x // u(BLOCK_COLS)] + half >= u(BOTH_HALVES):
                     first = half * u(COVERED) * plane + y * cols + x
                     lay_under(front, y * SPAN_WIDTH + x, planes, plane, first, length)
 
