@@ -7,8 +7,7 @@ What a frame leaves for the next (`next_memory`) is an output like any other and
 source `memory` (None at the first frame), so that any frame can be computed again alone. `picture`
 is HxWx3 uint8, `blur` the dense map on the rung's own grid. The rungs of `LADDER` are the same
 camera at falling cost; memory carries over from one to another. The last one measures no blur: it
-carries the map in memory along the motion, protects what is sharp, and leaves memory as it is.
-Costs are first guesses.
+carries the map in memory along the motion, and protects what is sharp. Costs are first guesses.
 """
 
 from __future__ import annotations
@@ -56,6 +55,7 @@ from stages.steady import (
     carried_dead_zone,
     carried_map,
     first_map,
+    keep_measured,
     recall,
     remember,
     steady_dead_zone,
@@ -140,6 +140,7 @@ CARRY = (
     Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "free_evidence",
          EvidenceParams, cost=6),
     Node("focus", carried_dead_zone, ("motion",), "dead_zone"),
+    Node("keep", keep_measured, ("motion",), "next_memory"),
 )
 SHOW = (
     Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
@@ -189,7 +190,7 @@ LIVE_CARRY = Graph(
     "live-carry",
     ("linear", "grid", "view", "motion", "curve", *SHOWN),
     (*CARRY, *SHOW),
-    ("picture", "blur"),
+    PICTURE_OUTPUTS,
 )
 
 

@@ -200,7 +200,7 @@ class Viewfinder:
             ladder.learn(self.ways.index(way), used_ms, megapixels, cut=cut)
         carries = way.instead is not None and not blocked
         return shown, State(
-            memory=state.memory if carries else done.values.get("next_memory"),
+            memory=done.values.get("next_memory"),
             advice=advice_state,
             ladder=ladder,
             carried=state.carried + 1 if carries else 0,

@@ -19,7 +19,7 @@ from stages.steady.blend import (
     steady_edges,
     steady_evidence,
 )
-from stages.steady.carry import carried_dead_zone, carried_map
+from stages.steady.carry import carried_dead_zone, carried_map, keep_measured
 from stages.steady.memory import Memory
 from stages.steady.recall import History, recall
 from stages.steady.track import Motion, SteadyParams, track
@@ -32,6 +32,7 @@ __all__ = [
     "carried_dead_zone",
     "carried_map",
     "first_map",
+    "keep_measured",
     "recall",
     "remember",
     "steady_dead_zone",

@@ -1,11 +1,13 @@
 """The map of an earlier frame in place of a new one: carried along the motion, nothing measured.
 
-What was measured stays as it was, and every frame carries it anew from there: errors of motion do
-not add up, and no interpolation softens what was interpolated before. What a frame shows that was
-not seen then is left as it is: blur 0.
+What was measured stays as it was, and every frame carries it anew from there: motion adds up from
+frame to frame, but nothing is interpolated twice. What a frame shows that was not seen then is left
+as it is: blur 0.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -48,6 +50,12 @@ def carried_map(motion: Motion, to: Grid) -> BlurMap:
     seen = np.minimum(ENOUGH_TRUST * motion.trust, 1)
     seen = cv2.resize(seen, (cols, rows), interpolation=cv2.INTER_AREA)
     return BlurMap(np.ascontiguousarray(sigma * seen, np.float32), dense.confidence, to)
+
+
+def keep_measured(motion: Motion) -> Memory:
+    """Memory after a frame that was not measured: what was known, and where that is now."""
+    memory, flow = _known(motion)
+    return replace(memory, look=motion.look, flow=flow, trust=motion.trust)
 
 
 def carried_dead_zone(motion: Motion) -> float:

@@ -17,7 +17,7 @@ NAMES = [rung.name for rung in LADDER]
 
 
 def play(pictures, rung=DEFAULT_RUNG.name, memory=None, **values):
-    """Values of every frame; what carries a map leaves memory as it was."""
+    """Values of every frame."""
     way, look = way_of(rung, **values), looks(resolve())[0]
     frames = []
     for picture in pictures:
@@ -28,7 +28,7 @@ def play(pictures, rung=DEFAULT_RUNG.name, memory=None, **values):
         seen = sources | run_one(LIVE_SEE, sources, way)
         now = way.instead if way.instead and seen["motion"].memory is None else way
         frames.append(seen | run_one(LIVE_CHECK, seen, look) | run_one(now.picture, seen, now))
-        memory = frames[-1].setdefault("next_memory", memory)
+        memory = frames[-1]["next_memory"]
     return frames
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stages.grid import BlurMap, Grid, lift
-from stages.steady import Memory, SteadyParams, carried_dead_zone, carried_map, track
+from stages.steady import Memory, SteadyParams, carried_dead_zone, carried_map, keep_measured, track
 
 FULL = (240, 400)
 VIEW = Grid(FULL)
@@ -61,14 +61,42 @@ def test_the_map_goes_where_the_picture_goes(shift):
     assert np.abs(found - lift(memory.dense, LOW).sigma)[inner].mean() > 0.1
 
 
-def test_it_is_carried_from_where_it_was_measured_and_not_from_frame_to_frame():
-    wide = textured(wider=80)
-    frames = [np.ascontiguousarray(wide[:, 40 - x : 440 - x]) for x in range(0, 25, 6)]
-    memory = memory_of(frames[0], step(200))
-    for frame in frames[1:]:
-        last = carried(frame, memory).sigma
-    alone = carried(frames[-1], memory).sigma
-    assert np.array_equal(last, alone)
+def film(shift, frames):
+    """Views of a wide picture that moves."""
+    wide = textured(wider=200)
+    starts = [20 + shift * k for k in range(frames)]
+    return [np.ascontiguousarray(wide[:, x : x + FULL[1]]) for x in starts]
+
+
+def test_motion_adds_up_but_nothing_is_interpolated_twice():
+    views = film(6, 21)  # 120 px: too far to be found at once
+    memory = first = memory_of(views[0], step(300))
+    for view in views[1:]:
+        motion = track(view, VIEW, memory, SteadyParams())
+        found, memory = carried_map(motion, LOW).sigma, keep_measured(motion)
+        assert memory.dense is first.dense and memory.dead_zone == first.dead_zone
+    x = LOW.positions(1)
+    inner = (x > 40) & (x < 240)  # the rest was not seen at the start
+    assert np.median(found[:, inner & (x < 164)]) == pytest.approx(1, abs=0.05)
+    assert np.median(found[:, inner & (x > 196)]) == pytest.approx(4, abs=0.05)
+    assert np.abs(np.diff(found, axis=1)).max(axis=1).mean() > 1.5  # a step still
+    assert found[:, x > 350].mean() < 2  # new, and left as it is
+
+
+def test_memory_that_has_moved_survives_a_file_and_another_grid(tmp_path):
+    views = film(6, 2)
+    motion = track(views[1], VIEW, memory_of(views[0], step(300)), SteadyParams())
+    memory = keep_measured(motion)
+    np.savez(tmp_path / "memory.npz", **memory.to_arrays())
+    with np.load(tmp_path / "memory.npz") as arrays:
+        again = Memory.from_arrays(arrays)
+    assert np.array_equal(again.flow, memory.flow) and np.array_equal(again.trust, memory.trust)
+    coarse, cells = Grid.cells(FULL, 2), Grid.cells(FULL, 4)
+    other = again.on(cells, coarse)
+    assert other.flow.shape == (*cells.shape, 2) and other.trust.shape == cells.shape
+    moved = [np.median(each.flow[..., 0]) for each in (memory, other)]
+    assert abs(moved[0]) > 2 and moved[1] == pytest.approx(0.5 * moved[0], rel=0.01)
+    assert memory_of(views[0], step(300)).on(cells, coarse).flow is None
 
 
 def test_what_was_not_seen_before_is_left_as_it_is():
