@@ -88,6 +88,8 @@ class FrameArgs(TypedDict, total=False):
     lateness_ms: float | None  # of what was dropped
     findings: Sequence[str]  # codes
     advice: str | None  # delivered with the frame
+    check: str | None  # how it was checked
+    check_age_frames: int | None  # of findings that were carried
 
 
 class Tracer:

@@ -35,6 +35,13 @@ class ViewParams(Params):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowParams(Params):
+    """Where the blur of a preview is rendered."""
+
+    coarser: int = param(1, 1, 16, help="on a grid so many times coarser than the view")
+
+
 def working_grid(linear: Array, params: ViewParams) -> Grid:
     """Grid of the blur estimation: the finest power-of-two step within `working_side_px`."""
     side, step = max(linear.shape[:2]), 1
@@ -73,9 +80,10 @@ def guide_from(linear: Array, view: Array, grid: Grid, to: Grid) -> Array:
     return view if to == grid else view_at(linear, to)
 
 
-def show_grid(linear: Array, grid: Grid) -> Grid:
-    """Grid that a preview is blurred on: that of the view, but no finer than `SHOW_STEP`."""
-    return grid if grid.step >= SHOW_STEP else Grid.cells(linear.shape[:2], SHOW_STEP)
+def show_grid(linear: Array, grid: Grid, params: ShowParams) -> Grid:
+    """Grid that a preview is blurred on: by the view, but no finer than `SHOW_STEP`."""
+    step = params.coarser * max(grid.step, SHOW_STEP)
+    return grid if step == grid.step else Grid.cells(linear.shape[:2], step)
 
 
 def view_of(linear: Array, light: Array, shown: Grid, grid: Grid) -> Array:

@@ -26,9 +26,10 @@ from camerapipe.ingest import capture_from_array
 from camerapipe.runner import Costs
 from camerapipe.runtime import available_cores, set_threads, warm_up
 from camerapipe.settings import resolve
+from camerapipe.stream.checking import Look
 from camerapipe.stream.device import KIND_OF, SETUP, STEP, reference_costs
 from camerapipe.stream.profile import KINDS
-from camerapipe.stream.session import DECODE, ENCODE, IO, ways
+from camerapipe.stream.session import DECODE, ENCODE, IO, looks, ways
 from camerapipe.stream.viewfinder import Frame, State, Viewfinder, Way
 from camerapipe.synthetic import SIZE, synthetic_frame
 
@@ -48,7 +49,17 @@ def main() -> None:
     set_threads(available_cores())
     warm_up()
     pictures = [synthetic_frame(SCENE, k, SIZE, 1).picture for k in range(FRAMES)]
-    found = {IO: _io(pictures)} | {way.name: _stages(way, pictures) for way in ways(resolve())}
+    known, checks = ways(resolve()), looks(resolve())
+    found = {IO: _io(pictures)}
+    for look in checks:
+        every = _stages(known[-1], look, pictures)
+        found[look.name] = {node.name: every[node.name] for node in look.graph.nodes}
+    for way in known:
+        every = _stages(way, checks[0], pictures)
+        nodes = [node.name for node in (*way.see.nodes, *way.picture.nodes)]
+        found[way.name] = {
+            stage: cost for stage, cost in every.items() if stage.partition(".")[0] in nodes
+        }
     if given.scale:
         _print_scale(found)
         return
@@ -60,13 +71,14 @@ def main() -> None:
             print(f'"{stage}" = {cost:.3g}' if "." in stage else f"{stage} = {cost:.3g}")
 
 
-def _stages(way: Way, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
-    viewfinder, state = Viewfinder(ways=(way,), clock=wall_s, costs=Costs(), force=True), State()
+def _stages(way: Way, look: Look, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
+    viewfinder = Viewfinder(ways=(way,), looks=(look,), clock=wall_s, costs=Costs(), force=True)
+    state = State()
     found: dict[str, list[float]] = defaultdict(list)
     for seq, picture in enumerate(pictures):
         frame = Frame(seq, capture_from_array(picture, "srgb"))
         shown, state = viewfinder.show(frame, state)
-        for row in shown.stages if seq >= SKIPPED else ():
+        for row in shown.stages if seq >= SKIPPED and shown.rung == way.name else ():
             if row.steps:
                 step_ms = (row.used_ms - row.setup_ms) / max(row.steps - 1, 1)
                 found[f"{row.name}.{SETUP}"].append(row.setup_ms / frame.megapixels)

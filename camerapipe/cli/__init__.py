@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all well, 1 some inputs failed, 2 usage, 3 input unreadable, 4 a limit "
     "was hit, 5 output not written, 6 budget missed (--strict-budget), 7 check negative "
-    "(--strict-check), 130 interrupted.",
+    "(--strict-check), 130 interrupted, 143 told to end.",
 )
 @click.version_option(__version__, prog_name="camerapipe")
 def cli() -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from camerapipe.cli.common import (
-    LATE,
     OK,
     SOME_FAILED,
-    UNREADABLE,
     USAGE,
     Failure,
     common_options,
@@ -29,8 +26,8 @@ from camerapipe.cli.common import (
     request_errors,
     say,
 )
+from camerapipe.cli.telling import Teller, code_of, interrupts, tell
 
-INTERRUPTED = 130
 REPLAY = "replay:"
 PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
 
@@ -122,8 +119,8 @@ def stream_command(source: str, **options: Any) -> None:
     """Stream frames through the camera: check, blur map, lens blur, advice.
 
     SRC is a folder of RAW or JPEG files, a video, the index of a camera, synthetic:SCENE (static,
-    pull, step, pan, cut) or replay:DIR. Ctrl-C ends after the frames that came in; a second one
-    ends at once.
+    pull, step, pan, cut) or replay:DIR. Ctrl-C (or SIGTERM) ends after the frames that came in; a
+    second one ends at once. Outputs are whole either way.
     """
     from camerapipe.capture import CaptureError, OutputError
 
@@ -146,6 +143,8 @@ def _stream(text: str, options: dict[str, Any]) -> int:
     from camerapipe.stream.tracing import Tracing, run_of
     from camerapipe.trace import Tracer
 
+    if options["only"]:
+        raise Failure(f"--only: frames of a recording are meant: {REPLAY}DIR", USAGE)
     taking = _options(text, options)
     source = open_source(
         text, fps=options["fps"], paced=taking.policy == "latest" or options["fps"] is not None,
@@ -154,7 +153,7 @@ def _stream(text: str, options: dict[str, Any]) -> int:
     )  # fmt: skip
     prepare(quiet=options["quiet"])
     sink = _sink(options, source.fps, text)
-    noting: list[Callable[[Any, Any], None]] = [_Teller(quiet=options["quiet"]).note]
+    noting: list[Callable[[Any, Any], None]] = [Teller(quiet=options["quiet"]).note]
     tracers: list[Tracer] = []
     with ExitStack() as opened:
         if options["trace"]:
@@ -172,15 +171,15 @@ def _stream(text: str, options: dict[str, Any]) -> int:
                 note(stream, event)
 
         stream = Stream(source, sink, taking, note_all)
-        with _interrupts(stream) as interrupted:
+        with interrupts(stream) as interrupted:
             report = stream.run()
         for tracer in tracers:
             tracer.close(ended=report.ended)
     if options["as_json"]:
         click.echo(json.dumps(report.to_dict()))
     if not options["quiet"]:
-        _tell(report)
-    return _code(report, options, interrupted=bool(interrupted))
+        tell(report)
+    return code_of(report, interrupted, strict=options["strict_budget"])
 
 
 def _options(text: str, options: dict[str, Any]) -> Any:
@@ -209,19 +208,43 @@ def _options(text: str, options: dict[str, Any]) -> Any:
     )
 
 
+REPLAYABLE = {  # what is asked of a replay; all else was decided when it was recorded
+    "source", "output", "view", "fps", "only", "overwrite", "as_json", "quiet", "verbose",
+}  # fmt: skip
+
+
+def _refuse_others(context: click.Context) -> None:
+    """Say which options a replay would have to ignore."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in REPLAYABLE
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise Failure(
+            f"replay: {', '.join(given)}: what a picture depends on was decided when it was "
+            "recorded; a replay takes --output, --view, --fps, --only and --overwrite",
+            USAGE,
+        )
+
+
 def _replay(folder: Path, options: dict[str, Any]) -> int:
+    _refuse_others(click.get_current_context())
     from camerapipe.runtime import versions
     from camerapipe.settings import resolve
     from camerapipe.stream.replay import Recording
-    from camerapipe.stream.session import ways
+    from camerapipe.stream.session import looks, ways
 
     recording = Recording.open(folder)
     prepare(quiet=options["quiet"])
-    settings = resolve(values=recording.about["params"])
+    settings, sink = (
+        resolve(values=recording.about["params"]),
+        _sink(options, recording.about["fps"]),
+    )
     found = recording.replay(
-        ways(settings), _sink(options, recording.about["fps"]), versions=versions(),
-        only=options["only"] or None,
-    )  # fmt: skip
+        ways(settings), looks(settings), sink, versions=versions(), only=options["only"] or None
+    )
     if options["as_json"]:
         click.echo(json.dumps(asdict(found)))
     for package, (before, now) in found.other_versions.items():
@@ -251,80 +274,3 @@ def _size(text: str) -> tuple[int, int]:
     except ValueError:
         raise Failure(f"--size: expected WIDTHxHEIGHT; got {text!r}", USAGE) from None
     return width, height
-
-
-class _Teller:
-    """Says what a person should know while the stream runs: new advice, frames that failed."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._advice = quiet, ""
-
-    def note(self, stream: Any, event: Any) -> None:
-        """Look at one event."""
-        from camerapipe.stream.frames import Fate, Outcome
-        from camerapipe.stream.viewfinder import Shown
-
-        if not isinstance(event, Outcome):
-            return
-        if event.fate is Fate.FAILED:
-            say(f"frame {event.seq}: {event.stage}: {event.reason}")
-        shown = event.value
-        if isinstance(shown, Shown) and shown.advice.text != self._advice:
-            self._advice = shown.advice.text
-            if not self._quiet:
-                say(f"frame {event.seq}: {shown.advice.text}")
-
-
-@contextmanager
-def _interrupts(stream: Any) -> Iterator[list[int]]:
-    """Ctrl-C drains, a second one aborts."""
-    seen: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        seen.append(number)
-        stream.stop(drain=len(seen) == 1)
-        say("ending after the frames that came in" if len(seen) == 1 else "ending now")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _tell(report: Any) -> None:
-    """Sum up a stream in a few lines; what is simulated says so first."""
-    how = "measured"
-    if report.mode == "simulated":
-        known = "calibrated" if report.calibrated else "not calibrated"
-        how = f"simulated on {report.profile} ({known})"
-    ends = f"{report.done} done, {report.dropped} dropped, {report.failed} failed"
-    rate = f", {report.frames_per_second:.1f} a second" if report.frames_per_second else ""
-    say(f"{how}: {report.submitted} frames: {ends}, {report.cancelled} cancelled{rate}")
-    for reason, count in report.drops.items():
-        say(f"dropped at the door: {count}: {reason}")
-    if report.done:
-        half, most = report.latency_ms["p50"], report.latency_ms["p95"]
-        say(f"latency {half:.0f} ms (95 %: {most:.0f} ms)")
-    if report.within_budget is not None:
-        contended = f"; {report.contended:.0%} judged apart: others had the machine"
-        within = f"{report.within_budget:.1%} within {report.budget_ms:g} ms and one step"
-        say(within + (contended if report.contended else ""))
-    if report.rungs:
-        say("rungs: " + ", ".join(f"{name} {count}" for name, count in report.rungs.items()))
-    if report.ended not in ("complete", "stopped"):
-        say(f"ended early: {report.ended}")
-
-
-def _code(report: Any, options: dict[str, Any], *, interrupted: bool) -> int:
-    if interrupted:
-        return INTERRUPTED
-    if report.ended not in ("complete", "stopped"):
-        return SOME_FAILED if report.done else UNREADABLE
-    if report.failed:
-        return SOME_FAILED
-    missed = report.within_budget is not None and report.within_budget < 1
-    return LATE if options["strict_budget"] and missed else OK

@@ -63,6 +63,7 @@ class StreamReport:
     latency_ms: dict[str, float | None]  # from capture to delivery: p50, p95, p99
     spent_ms: dict[str, float | None]  # of the budget
     rungs: dict[str, int]
+    checks: dict[str, int]  # by how they were done
     most_in_flight: int
     ended: str  # "complete", or why not
 
@@ -81,6 +82,7 @@ class Account:
     def __init__(self) -> None:
         self._latency, self._spent = Spread(), Spread()
         self._rungs: Counter[str] = Counter()
+        self._checks: Counter[str] = Counter()
         self._failures: list[str] = []
         self._within = self._judged = self._contended = 0
         self._first_s, self._last_s = math.inf, -math.inf
@@ -101,6 +103,7 @@ class Account:
     def _add_shown(self, shown: Shown) -> None:
         self._spent.add(shown.spent_ms)
         self._rungs[shown.label] += 1
+        self._checks[shown.check.look] += 1
         if shown.budget == Budget():
             return
         if shown.contended:
@@ -137,6 +140,7 @@ class Account:
             latency_ms={f"p{p}": self._latency.percentile(p) for p in PERCENTS},
             spent_ms={f"p{p}": self._spent.percentile(p) for p in PERCENTS},
             rungs=dict(self._rungs),
+            checks=dict(self._checks),
             most_in_flight=tally.most_in_flight,
             ended=ended,
         )

@@ -5,8 +5,9 @@ What it promises, at any fault, stop or delay:
 - every frame submitted ends in exactly one of done, failed, dropped, cancelled;
 - frames leave in the order in which they came;
 - frames and bytes in flight are bounded, at one place: the door before the first stage;
-- `block` loses nothing; `latest` drops at the door only, because work already spent on a frame
-  would be thrown away further in, and the newest frame wins there;
+- `block` loses nothing, and takes a frame from the source only when it has a place for it; `latest`
+  drops at the door only, because work already spent on a frame would be thrown away further in, and
+  the newest frame wins there;
 - a frame that fails, or takes a stage longer than its timeout, ends alone;
 - `stop` ends the line in bounded time.
 """
@@ -48,7 +49,7 @@ class Rules:
     """What the line allows."""
 
     policy: Policy = "block"
-    max_in_flight: int = 3  # frames beyond the door; one may wait at it, and one before it
+    max_in_flight: int = 3  # frames; with `latest`, one more may wait at the door
     max_bytes: float = math.inf  # of the frames beyond the door
     source_timeout_s: float = math.inf  # a source that is silent for longer has ended
     give_up_after: int = 30  # failures in a row
@@ -132,6 +133,9 @@ class Line:
         """Bring the frames of the source to the door, each at its time."""
         begin_s, seq = None, 0
         while not self.stopped:
+            yield When(lambda: self.stopped or self._has_place())
+            if self.stopped:
+                break
             try:
                 arrival = yield Call(next, (self._source, None), self._rules.source_timeout_s)
             except CallTimeoutError:
@@ -154,6 +158,11 @@ class Line:
             yield from self._submit(job)
         self._ended += 1
 
+    def _has_place(self) -> bool:
+        """Whether one more frame may be held; where the newest wins, it takes that of another."""
+        rules = self._rules
+        return rules.policy == "latest" or self.tally.in_flight < rules.max_in_flight
+
     def _submit(self, job: _Job) -> Process:
         """Take a frame to the door, which has one place."""
         door, rules = self._queues[0], self._rules
@@ -165,6 +174,7 @@ class Line:
             self._close(door.popleft(), Fate.DROPPED, DOOR, "a newer frame came")
         yield When(lambda: not door or self._aborting)
         door.append(job)
+        self.tally.most_in_flight = max(self.tally.most_in_flight, self.tally.in_flight)
 
     def _serve(self, place: int) -> Process:
         """Work at one place, frame by frame, until nothing can come any more."""
@@ -242,7 +252,6 @@ class Line:
         job.inside = True
         self._inside += 1
         self._bytes += job.size_bytes
-        self.tally.most_in_flight = max(self.tally.most_in_flight, self._inside)
         self.tally.most_bytes = max(self.tally.most_bytes, self._bytes)
 
     def _close_unanswered(self, job: _Job, stage: Stage) -> None:

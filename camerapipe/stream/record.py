@@ -2,7 +2,8 @@
 
     DIR/run.json        what ran: settings, budget, profile, lens, focus, versions
     DIR/frames.jsonl    a line for every frame: its fate; where it was shown, how: rung, steps and
-                        fallbacks of its stages, advice, and a digest of the picture
+                        fallbacks of its stages, check, advice, and a digest of the picture; and
+                        what was advised and found before it
     DIR/frames/N.*      the frame as it came: the file itself; else its pixels, as PNG where 8 bits
                         hold them exactly, or as the arrays of its capture
     DIR/memory/N.npz    what the frames before it had left for it
@@ -29,6 +30,7 @@ import numpy as np
 from camerapipe.capture import Capture, OutputError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, write_text
 from camerapipe.report import Caveat
+from camerapipe.stream.checking import Checked
 from camerapipe.stream.frames import Fate, Outcome, Service
 from camerapipe.stream.sinks import Sink, codes_of
 from camerapipe.stream.viewfinder import Frame, Shown
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from camerapipe.stream.session import StreamOptions
     from camerapipe.stream.sources import Source
 
-FORMAT = "camerapipe-recording/2"
+FORMAT = "camerapipe-recording/3"
 RUN, FRAMES = "run.json", "frames.jsonl"
 PIXELS, MEMORY = "frames", "memory"
 NAMELESS = ".bin"  # suffix of a file that has none: it is opened by its content
@@ -157,7 +159,7 @@ class Recorder(ExitStack):
             self._error = error
 
     def _keep(self, shown: Shown) -> None:
-        seq, capture, origin = shown.frame
+        seq, capture, origin, _ = shown.frame
         stem = self._folder / PIXELS / str(seq)
         if origin is not None:
             stem.with_suffix(origin.suffix or NAMELESS).write_bytes(origin.read_bytes())
@@ -225,10 +227,16 @@ def _pixels_of(frame: Frame) -> dict[str, Any] | None:
 
 
 def _decisions(shown: Shown) -> dict[str, Any]:
+    checked = shown.before.checked
     return {
         "name": shown.frame.capture.name,
         "pixels": _pixels_of(shown.frame),
         "memory": shown.before.memory is not None,
+        "advised": asdict(shown.before.advice),
+        "checked": None if checked is None else _plain(checked),
+        "check": shown.check._asdict(),
+        "at_s": shown.frame.at_s,
+        "started_s": shown.started_s,
         "rung": shown.rung,
         "blocked": shown.blocked,
         "stages": [
@@ -244,6 +252,11 @@ def _decisions(shown: Shown) -> dict[str, Any]:
         "spent_ms": shown.spent_ms,
         "advice": shown.advice.text,
     }
+
+
+def _plain(checked: Checked) -> dict[str, Any]:
+    findings = [asdict(finding) for finding in checked.findings]
+    return {"findings": findings, "age_frames": checked.age_frames}
 
 
 def digest(shown: Shown) -> str:

@@ -2,7 +2,8 @@
 
 Each frame starts from its recorded memory and follows its recorded decisions, whatever time it
 takes: no clock is read, no ladder is asked, nothing is learned. What a recording lacks is a
-`CaptureError` that names the file; only a picture that came out otherwise counts as differing.
+`CaptureError` that names the file; only a picture or an advice that came out otherwise counts as
+differing.
 """
 
 from __future__ import annotations
@@ -21,16 +22,23 @@ from camerapipe.capture import Capture, CaptureError, CaptureMeta, RequestError,
 from camerapipe.graph import Graph, Node
 from camerapipe.ingest import open_capture
 from camerapipe.runner import Costs
+from camerapipe.stream.checking import Checked, Look
 from camerapipe.stream.frames import Fate
 from camerapipe.stream.record import FORMAT, FRAMES, MEMORY, PIXELS, RUN, digest
 from camerapipe.stream.sinks import Sink
 from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
 from camerapipe.stream.worlds import VirtualClock
+from stages import advice
+from stages.advice import Advice, AdviceState
+from stages.findings import Finding, Severity
 from stages.params import Array
 from stages.steady import Memory
 from stages.tone import SRGB, ToneCurve
 
-NEEDED = {"name", "pixels", "memory", "rung", "blocked", "stages", "digest"}  # of a frame shown
+NEEDED = {  # of a frame shown
+    "name", "pixels", "memory", "advised", "checked", "check", "at_s", "started_s", "rung",
+    "blocked", "stages", "advice", "digest",
+}  # fmt: skip
 T = TypeVar("T")
 
 
@@ -98,6 +106,7 @@ class Recording:
     def replay(
         self,
         ways: Sequence[Way],
+        looks: Sequence[Look],
         sink: Sink,
         *,
         versions: Mapping[str, str],
@@ -111,8 +120,11 @@ class Recording:
         differing = []
         with sink:
             for seq in wanted:
-                again = self._show(self.shown[seq], ways)
-                if digest(again) != self.shown[seq]["digest"]:
+                line = self.shown[seq]
+                again = self._show(line, ways, looks)
+                if only is not None:  # some frames are no film
+                    again = replace(again, frame=again.frame._replace(at_s=None))
+                if (digest(again), again.advice.text) != (line["digest"], line["advice"]):
                     differing.append(seq)
                 sink.deliver(again)
         before = self.about["versions"]
@@ -123,14 +135,20 @@ class Recording:
         }
         return Replayed(frames=len(wanted), differing=tuple(differing), other_versions=changed)
 
-    def _show(self, line: Mapping[str, Any], ways: Sequence[Way]) -> Shown:
+    def _show(self, line: Mapping[str, Any], ways: Sequence[Way], looks: Sequence[Look]) -> Shown:
         seq = int(line["seq"])
-        memory = None
-        if line["memory"]:
-            memory = _loaded(self.folder / MEMORY / f"{seq}.npz", Memory.from_arrays)
+        clock = VirtualClock()
+        try:
+            clock.now_s = float(line["started_s"])
+            state = State(
+                self._memory(seq, line), _advised(line["advised"]), checked=_checked(line)
+            )
+        except (ValueError, LookupError, TypeError) as error:
+            raise CaptureError(f"{self.folder}: frame {seq} is damaged ({error})") from error
         viewfinder = Viewfinder(
             ways=(_decided(self._way(line, ways), line["stages"]),),
-            clock=VirtualClock(),
+            looks=tuple(look for look in looks if look.name == line["check"]["look"]),
+            clock=clock,
             costs=Costs(),
             meta=self.asked.meta,
             nearest_focus_m=self.asked.nearest_focus_m,
@@ -138,7 +156,12 @@ class Recording:
             focus_point=self.asked.focus_point,
             force=not line["blocked"],
         )
-        return viewfinder.show(Frame(seq, self._capture(seq, line)), State(memory))[0]
+        return viewfinder.show(Frame(seq, self._capture(seq, line), at_s=line["at_s"]), state)[0]
+
+    def _memory(self, seq: int, line: Mapping[str, Any]) -> Memory | None:
+        if not line["memory"]:
+            return None
+        return _loaded(self.folder / MEMORY / f"{seq}.npz", Memory.from_arrays)
 
     def _way(self, line: Mapping[str, Any], ways: Sequence[Way]) -> Way:
         for way in ways:
@@ -193,6 +216,27 @@ def _capture_from(arrays: Mapping[str, Array]) -> Capture:
     return Capture(name="", linear=arrays["linear"], kind="array", curve=curve, alpha=alpha)
 
 
+def _advised(plain: Mapping[str, Any]) -> AdviceState:
+    """Read what was advised before a frame."""
+    shown, votes = plain["shown"], plain["frames"]
+    frames = tuple(advice.Frame(float(at_ms), _advice(told)) for at_ms, told in votes)
+    return AdviceState(_advice(shown) if shown else None, float(plain["since_ms"]), frames)
+
+
+def _advice(plain: Sequence[str]) -> Advice:
+    code, text, severity = plain
+    return Advice(code, text, Severity(severity))
+
+
+def _checked(line: Mapping[str, Any]) -> Checked | None:
+    """Read what was found before a frame."""
+    plain = line["checked"]
+    if plain is None:
+        return None
+    findings = (found | {"severity": Severity(found["severity"])} for found in plain["findings"])
+    return Checked(tuple(Finding(**found) for found in findings), int(plain["age_frames"]))
+
+
 def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
     """A way whose stages do what was decided when it was recorded."""
     decisions = {stage["name"]: stage for stage in stages}
@@ -211,7 +255,7 @@ def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
         nodes = tuple(map(node_as_decided, graph.nodes))
         return Graph(graph.name, graph.sources, nodes, graph.outputs)
 
-    return replace(way, check=graph_as_decided(way.check), picture=graph_as_decided(way.picture))
+    return replace(way, see=graph_as_decided(way.see), picture=graph_as_decided(way.picture))
 
 
 def _first_steps(function: Any, steps: int) -> Any:

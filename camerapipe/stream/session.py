@@ -21,11 +21,12 @@ import numpy as np
 from camerapipe.budget import Budget, BudgetError, Clock
 from camerapipe.capture import Capture, OutputError, RequestError
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER, LIVE, LIVE_CHECK, LIVE_FULL
+from camerapipe.live import LADDER, LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE, LOOKS
 from camerapipe.runner import Costs
 from camerapipe.runtime import keep_freed_memory, warm_up
 from camerapipe.settings import Settings
 from camerapipe.stream.account import Account, StreamReport
+from camerapipe.stream.checking import CHECK, Look
 from camerapipe.stream.device import Device
 from camerapipe.stream.frames import Arrival, Outcome, Service
 from camerapipe.stream.ladder import Ladder
@@ -109,8 +110,8 @@ class Stream:
         keep_freed_memory()
         viewfinder = _viewfinder(options, world.clock, self._device)
         ladder = None
-        if options.budget.total_ms is not None and options.rung is None:
-            ladder = Ladder(_rehearse(options, _first_capture(first)))
+        if options.budget.total_ms is not None or CHECK in options.budget.stages_ms:
+            ladder = _rehearsed(options, _first_capture(first))
         timeout_s = options.stuck_s
         stages = (
             Stage(name=DEVELOP, function=self._develop, timeout_s=timeout_s),
@@ -126,8 +127,8 @@ class Stream:
 
         readout_s = profile.sensor.readout_ms / 1000 if profile else 0.0
         numbered = (
-            replace(arrival, value=(seq, arrival.value), readout_s=readout_s)
-            for seq, arrival in enumerate(arrivals)
+            replace(arrival, value=(seq, arrival), readout_s=readout_s)
+            for seq, arrival in enumerate(self._timed(arrivals))
         )
         rules = options.rules
         if source.kind == "folder":  # files that cannot be read do not say that the rest cannot
@@ -154,9 +155,20 @@ class Stream:
         """End after the frames that came in, or at once; from any thread."""
         self._line.stop(drain=drain, within_s=within_s)
 
-    def _develop(self, numbered: tuple[int, Exposure], state: None) -> tuple[Frame, None]:
-        seq, exposure = numbered
-        frame = Frame(seq, exposure.develop(), exposure.origin)
+    def _timed(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
+        """Frames of a live source are captured when they come."""
+        first_s: float | None = None
+        for arrival in arrivals:
+            if self.source.kind == "camera" and arrival.captured_s is None:
+                now_s = self.clock()
+                first_s = now_s if first_s is None else first_s
+                arrival = replace(arrival, captured_s=now_s - first_s)
+            yield arrival
+
+    def _develop(self, numbered: tuple[int, Arrival], state: None) -> tuple[Frame, None]:
+        seq, arrival = numbered
+        exposure: Exposure = arrival.value
+        frame = Frame(seq, exposure.develop(), exposure.origin, arrival.captured_s)
         self._spend(frame, DECODE)
         return frame, state
 
@@ -193,18 +205,34 @@ def _device(options: StreamOptions, clock: Clock) -> Device | None:
 def ways(settings: Settings, device: Device | None = None) -> tuple[Way, ...]:
     """The rungs of the ladder with their parameters; what a person has set is left as it is."""
     simulated = device.simulate if device else lambda graph, rung: graph
-    return tuple(
-        Way(
+    known: dict[str, Way] = {}
+    for rung in LADDER:
+        known[rung.name] = Way(
             rung.name,
-            simulated(LIVE_CHECK, rung.name),
+            simulated(LIVE_SEE, rung.name),
             simulated(rung.graph, rung.name),
-            {
-                kind: _over_defaults(values, rung.params.get(kind.stage(), {}))
-                for kind, values in settings.params.items()
-            },
+            _params(settings, rung.params),
+            known[rung.instead] if rung.instead else None,
         )
-        for rung in LADDER
+    return tuple(known.values())
+
+
+def looks(settings: Settings, device: Device | None = None) -> tuple[Look, ...]:
+    """The ways to check a frame; what a person has set is left as it is."""
+    simulated = device.simulate if device else lambda graph, rung: graph
+    return tuple(
+        Look(look.name, simulated(LIVE_CHECK, look.name), _params(settings, look.params))
+        for look in LOOKS
     )
+
+
+def _params(
+    settings: Settings, changes: Mapping[str, Mapping[str, Any]]
+) -> dict[type[Params], Params]:
+    return {
+        kind: _over_defaults(values, changes.get(kind.stage(), {}))
+        for kind, values in settings.params.items()
+    }
 
 
 def _over_defaults(values: Params, changes: Mapping[str, Any]) -> Params:
@@ -214,15 +242,21 @@ def _over_defaults(values: Params, changes: Mapping[str, Any]) -> Params:
     return values.replace(**free)
 
 
-def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> Viewfinder:
+def _wanted(options: StreamOptions, device: Device | None) -> tuple[Way, ...]:
+    """The ways that a stream may take."""
     known = ways(options.settings, device)
-    if options.rung is not None:
-        known = tuple(way for way in known if way.name == options.rung)
-        if not known:
-            names = ", ".join(rung.name for rung in LADDER)
-            raise RequestError(f"rung {options.rung!r} does not exist; there are: {names}")
+    if options.rung is None:
+        return known
+    if found := tuple(way for way in known if way.name == options.rung):
+        return found
+    names = ", ".join(way.name for way in known)
+    raise RequestError(f"rung {options.rung!r} does not exist; there are: {names}")
+
+
+def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> Viewfinder:
     return Viewfinder(
-        ways=known,
+        ways=_wanted(options, device),
+        looks=looks(options.settings, device),
         clock=clock,
         budget=options.budget,
         costs=Costs(),
@@ -236,7 +270,8 @@ def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> 
 
 
 def _check_stages(budget: Budget) -> None:
-    known = {node.name for graph in (LIVE_CHECK, LIVE, LIVE_FULL) for node in graph.nodes}
+    graphs = (LIVE_SEE, LIVE_CHECK, LIVE, LIVE_CARRY, LIVE_FULL)
+    known = {CHECK} | {node.name for graph in graphs for node in graph.nodes}
     for name in budget.stages_ms:
         if name not in known:
             raise BudgetError(f"budget: a stream has no stage {name!r}; {', '.join(sorted(known))}")
@@ -254,18 +289,26 @@ def _first_capture(first: Arrival | None) -> Capture:
     return capture_from_array(grey, "srgb")
 
 
-def _rehearse(options: StreamOptions, capture: Capture) -> tuple[float, ...]:
-    """Cost of each rung in ms per megapixel, with a memory as in the middle of a stream."""
+def _rehearsed(options: StreamOptions, capture: Capture) -> Ladder:
+    """A ladder that knows its costs, with a memory as in the middle of a stream."""
     clock: Clock = VirtualClock() if options.profile else ThreadWorld.clock
     device = _device(options, clock)
-    found = []
-    for way in ways(options.settings, device):
+    ready, checks = _wanted(options, device), looks(options.settings, device)
+
+    def cost(way: Way, look: Look) -> tuple[float, float]:
+        """Of the map and of the check, in ms per megapixel."""
         viewfinder = Viewfinder(
-            ways=(way,), clock=clock, costs=Costs(), device=device, force=True
-        )  # fmt: skip
-        state, spent_ms = State(), []
+            ways=(way,), looks=(look,), clock=clock, costs=Costs(), device=device, force=True
+        )
+        state, spent_ms, check_ms = State(), [], []
         for seq in range(REHEARSALS):
             shown, state = viewfinder.show(Frame(seq, capture), state)
-            spent_ms.append(shown.spent_ms)
-        found.append(min(spent_ms[1:]) / Frame(0, capture).megapixels)
-    return tuple(found)
+            check_ms.append(shown.check.used_ms)
+            spent_ms.append(shown.spent_ms - shown.check.used_ms)
+        megapixels = Frame(0, capture).megapixels
+        return min(spent_ms[1:]) / megapixels, min(check_ms[1:]) / megapixels
+
+    return Ladder(
+        tuple(cost(way, checks[-1])[0] for way in ready),
+        tuple(cost(ready[-1], look)[1] for look in checks),
+    )

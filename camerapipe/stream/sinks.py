@@ -94,14 +94,15 @@ class Pictures(nullcontext[Any]):
         path = self._folder / f"{stem}{number}{self._suffix}"
         inputs = [shown.frame.origin] if shown.frame.origin else []
         check_output(path, inputs, overwrite=self._overwrite, suffixes=PICTURES)
-        image = np.float32(1 / 255) * view_of(shown, self._view)
-        write_picture(path, image, capture, overwrite=self._overwrite)
+        write_picture(path, view_of(shown, self._view), capture, overwrite=self._overwrite)
 
 
 class Video(ExitStack):
     """Writes all frames to one video, which appears when the stream ends.
 
-    Sizes are even: an odd row or column is repeated.
+    Frames that know when they were captured are seen at that time, the one before until then: it
+    lasts as long as what was filmed, whatever was dropped. Others follow one another. Sizes are
+    even: an odd row or column is repeated.
     """
 
     encodes = True
@@ -112,6 +113,8 @@ class Video(ExitStack):
         self._path, self._view, self._fps, self._overwrite = path, view, fps, overwrite
         self._writer: cv2.VideoWriter | None = None  # opened by the first frame, of its size
         self._size = (0, 0)
+        self._first_s: float | None = None  # time of the first frame that knows it
+        self._last: npt.NDArray[np.uint8] | None = None
         self._written = 0
 
     def deliver(self, shown: Shown) -> None:
@@ -124,7 +127,23 @@ class Video(ExitStack):
             self._writer, self._size = self._opened(size), size
         if size != self._size:
             raise RequestError(f"a video has one size: expected {self._size}; got {size}")
-        self._writer.write(np.ascontiguousarray(codes[..., ::-1]))
+        due = self._due(shown.frame.at_s)
+        while self._last is not None and self._written < due:
+            self._write(self._last)
+        if due >= self._written - 1:  # else it came too soon after the last to be seen
+            self._last = np.ascontiguousarray(codes[..., ::-1])
+            self._write(self._last)
+
+    def _due(self, at_s: float | None) -> int:
+        """Place of a frame in the video."""
+        if at_s is None:
+            return self._written
+        self._first_s = at_s if self._first_s is None else self._first_s
+        return round((at_s - self._first_s) * self._fps)
+
+    def _write(self, codes: npt.NDArray[np.uint8]) -> None:
+        assert self._writer is not None
+        self._writer.write(codes)
         self._written += 1
 
     def _opened(self, size: tuple[int, int]) -> cv2.VideoWriter:
@@ -143,7 +162,7 @@ class Video(ExitStack):
         """OpenCV says nothing of a disk that is full: count the frames that are there."""
         with muted():
             video = cv2.VideoCapture(str(path))
-            found = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+            found = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 0)  # -1: it cannot be read
             video.release()
         if found != self._written:
             raise OutputError(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from camerapipe.live import LIVE_CHECK
+from camerapipe.report import Caveat
+from camerapipe.stream.checking import CHECK
 from camerapipe.stream.frames import Fate, Outcome, Service
 from camerapipe.stream.session import Stream, StreamOptions
 from camerapipe.stream.sources import Source
 from camerapipe.stream.viewfinder import Shown
 from camerapipe.trace import GRAPH, Run, Tracer
 
-ADVICE, LADDER = "advice", "ladder"  # tracks of what changes
+ADVICE, LADDER = "advice", "ladder"  # tracks of what changes, with `CHECK`
+CHECK_FIRST = LIVE_CHECK.order[0].name
+CHECK_STAGES = {node.name for node in LIVE_CHECK.order}
 
 
 def run_of(source: Source, options: StreamOptions, versions: dict[str, str]) -> Run:
@@ -37,7 +42,7 @@ class Tracing:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._advice, self._rung = "", ""
+        self._advice, self._rung, self._look = "", "", ""
         self._way: dict[int, list[tuple[str, float]]] = {}  # of frames in flight: where, when
 
     def note(self, stream: Stream, event: Service | Outcome) -> None:
@@ -77,17 +82,24 @@ class Tracing:
             step_ms=told.step_ms or None, late=told.late, contended=told.contended,
             rung=told.label, caveats=told.caveats.names(),
             findings=[finding.code for finding in told.findings], advice=told.advice.text,
+            check=told.check.look, check_age_frames=told.check.age_frames or None,
         )  # fmt: skip
         if told.advice.text != self._advice:
             self._tracer.instant(ADVICE, told.advice.text, told.started_s, frame=event.seq)
         if told.label != self._rung:
             self._tracer.instant(LADDER, told.label, told.started_s, frame=event.seq)
-        self._advice, self._rung = told.advice.text, told.label
+        if told.check.look != self._look:
+            self._tracer.instant(CHECK, told.check.look, told.started_s, frame=event.seq)
+        self._advice, self._rung, self._look = told.advice.text, told.label, told.check.look
 
     def _note_stages(self, told: Shown) -> None:
         """Stages run one after the other, so where each began follows from what they took."""
         at_s = told.started_s
         for row in told.stages:
+            if row.name == CHECK_FIRST:
+                at_s = self._note_check(told, at_s)
+            if row.name in CHECK_STAGES:
+                continue
             ended_s = at_s + row.used_ms / 1000
             self._tracer.span(
                 GRAPH, row.name, at_s, ended_s, frame=told.frame.seq,
@@ -95,3 +107,14 @@ class Tracing:
                 residual=row.residual, caveats=row.caveats.names(), rung=told.label,
             )  # fmt: skip
             at_s = ended_s
+
+    def _note_check(self, told: Shown, at_s: float) -> float:
+        """The check is one slice, with the time that it had."""
+        check = told.check
+        late = check.granted_ms is not None and check.used_ms > check.granted_ms
+        ended_s = at_s + check.used_ms / 1000
+        self._tracer.span(
+            GRAPH, CHECK, at_s, ended_s, frame=told.frame.seq, granted_ms=check.granted_ms,
+            caveats=(Caveat.OVERRUN if late else Caveat.NONE).names(), rung=check.look,
+        )  # fmt: skip
+        return ended_s

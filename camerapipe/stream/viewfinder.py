@@ -1,4 +1,7 @@
-"""One frame of a stream: check it, choose a rung for it, run that within the budget.
+"""One frame of a stream: choose a rung for it, look at it, check it, run the rung in the budget.
+
+Where a rung carries the map of an earlier frame and there is none, or it is too old, the rung that
+measures at the least cost takes its place.
 
 The state that a frame leaves for the next is a value: any frame can be shown again alone.
 """
@@ -21,6 +24,7 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.runner import Costs, Run, run
+from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, plan
 from camerapipe.stream.device import Device
 from camerapipe.stream.ladder import Ladder
 from stages.advice import Advice, AdviceParams, AdviceState, advise
@@ -32,14 +36,20 @@ from stages.steady import Memory
 MEGA = 1e6
 CONTENDED = 1.2  # wall time over CPU time, from which on a frame says nothing of the stream
 CUT = Caveat.UNFINISHED | Caveat.FALLBACK  # less was done than the rung has
+CARRY_FRAMES = 8  # as long is a map carried where there is time to measure,
+LONGEST_CARRY = 100  # and as long where there is not: one frame in a hundred may be late
 
 
 class Frame(NamedTuple):
-    """A developed frame and its number; `origin` is the file it came from, if one."""
+    """A developed frame and its number; `origin` is the file it came from, if one.
+
+    `at_s` is when it was captured, counted from the first frame; None where nobody knows.
+    """
 
     seq: int
     capture: Capture
     origin: Path | None = None
+    at_s: float | None = None
 
     @property
     def megapixels(self) -> float:
@@ -54,16 +64,19 @@ class State(NamedTuple):
     memory: Memory | None = None
     advice: AdviceState = AdviceState()
     ladder: Ladder | None = None  # None: always the best way
+    carried: int = 0  # frames in a row that had the map of an earlier one
+    checked: Checked | None = None  # of the last frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:
-    """A rung of the ladder, ready to run."""
+    """A rung of the ladder, ready to run; `instead` measures where this one only carries a map."""
 
     name: str
-    check: Graph
+    see: Graph
     picture: Graph
     params: Mapping[type[Params], Params]
+    instead: Way | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,8 +87,9 @@ class Shown:
     image: Array | npt.NDArray[np.uint8]  # display-encoded, HxWx3 uint8, or float32 in [0, 1]
     blur_map: BlurMap | None  # on the grid of the rung; None after pass-through
     findings: tuple[Finding, ...]
+    check: Check  # where these are from
     advice: Advice
-    rung: str  # the way that checked it, and made its picture unless that was blocked
+    rung: str  # the way that looked at it, and made its picture unless that was blocked
     blocked: bool  # shown as it came
     before: State  # with it, the frame can be shown again
     stages: tuple[StageReport, ...]
@@ -102,6 +116,7 @@ class Shown:
     def _exceeds(self, slack_ms: float) -> bool:
         stages_ms = self.budget.stages_ms
         pairs = [(row.used_ms, stages_ms.get(row.name, math.inf)) for row in self.stages]
+        pairs.append((self.check.used_ms, stages_ms.get(CHECK, math.inf)))
         pairs.append((self.spent_ms, self.budget.total_ms or math.inf))
         return any(used_ms > limit_ms + slack_ms for used_ms, limit_ms in pairs)
 
@@ -127,6 +142,7 @@ class Viewfinder:
     """Shows frames. All that a frame leaves for the next is in its state, but for `costs`."""
 
     ways: tuple[Way, ...]  # the best first
+    looks: tuple[Look, ...]  # the best first; none: findings are carried
     clock: Clock
     budget: Budget = Budget()
     costs: Costs
@@ -144,38 +160,92 @@ class Viewfinder:
         megapixels = frame.megapixels
         if self.device is not None:
             self.device.begin(frame.seq, megapixels)
-        ladder, rung = replace(state.ladder) if state.ladder else None, 0
-        if ladder is not None and self.budget.total_ms is not None:
-            rung = ladder.choose(self.budget.total_ms, megapixels)
-        way = self.ways[rung]
+        ladder = replace(state.ladder) if state.ladder else None
+        planned = plan(self.budget, ladder, megapixels)
+        way = self.ways[planned.rung]
         sources = self._sources(frame.capture, state)
-        looked = self._run(way.check, way, sources, deadline, megapixels)
-        findings = (*self._in_reach(looked.values["findings"]), *frame.capture.findings)
-        advice_state, advice = advise(
-            state.advice, findings, started_s * 1000, cast(AdviceParams, way.params[AdviceParams])
-        )
+        seen = self._run(way.see, way.params, sources, deadline, megapixels)
+        sources |= seen.values
+        lost = sources["motion"].memory is None
+        way = self._measuring(way, state.carried, lost=lost)
+        look = self._look(planned.check_ms, ladder, state, megapixels, lost=lost)
+        checked, rows = self._check(look, state.checked, sources, deadline, megapixels)
+        findings = (*checked.findings, *frame.capture.findings)
+        advice_state, advice = _advise(state.advice, checked, findings, started_s, way)
         blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
         graph = PASS_THROUGH if blocked else way.picture
-        done = self._run(graph, way, sources | looked.values, deadline, megapixels)
+        done = self._run(graph, way.params, sources, deadline, megapixels)
         spent_ms = (self.clock() - started_s) * 1000
         shown = Shown(
             frame=frame,
             image=done.values["picture"],
             blur_map=done.values.get("blur"),
             findings=findings,
+            check=Check(
+                look.name if look else CARRIED, checked.age_frames,
+                sum(row.used_ms for row in rows), planned.check_ms,
+            ),
             advice=advice,
             rung=way.name,
             blocked=blocked,
             before=state,
-            stages=(*looked.stages, *done.stages),
+            stages=(*seen.stages, *rows, *done.stages),
             started_s=started_s,
             spent_ms=spent_ms,
             cpu_ms=(self._cpu_s() - cpu_s) * 1000 if self.device is None else None,
             budget=self.budget,
+        )  # fmt: skip
+        if ladder is not None and not blocked and way in self.ways:
+            used_ms, cut = spent_ms - shown.check.used_ms, bool(shown.caveats & CUT)
+            ladder.learn(self.ways.index(way), used_ms, megapixels, cut=cut)
+        carries = way.instead is not None and not blocked
+        return shown, State(
+            memory=done.values.get("next_memory"),
+            advice=advice_state,
+            ladder=ladder,
+            carried=state.carried + 1 if carries else 0,
+            checked=checked,
         )
-        if ladder is not None and not blocked:
-            ladder.learn(rung, spent_ms, megapixels, cut=bool(shown.caveats & CUT))
-        return shown, State(done.values.get("next_memory"), advice_state, ladder)
+
+    def _measuring(self, way: Way, carried: int, *, lost: bool) -> Way:
+        """The way itself, or what measures in its place."""
+        longest = CARRY_FRAMES if self.budget.total_ms is None else LONGEST_CARRY
+        measures = way.instead is not None and (lost or carried >= longest)
+        return way.instead if measures and way.instead else way
+
+    def _look(
+        self,
+        allowed_ms: float | None,
+        ladder: Ladder | None,
+        state: State,
+        megapixels: float,
+        *,
+        lost: bool,
+    ) -> Look | None:
+        """How to check: the best that fits; without findings of this scene, the least at least."""
+        if not self.looks:
+            return None
+        if ladder is None or allowed_ms is None:
+            return self.looks[0]
+        found = ladder.look_within(allowed_ms, megapixels)
+        if found is None:
+            return self.looks[-1] if lost or state.checked is None else None
+        return self.looks[found]
+
+    def _check(
+        self,
+        look: Look | None,
+        before: Checked | None,
+        sources: Mapping[str, Any],
+        deadline: Deadline,
+        megapixels: float,
+    ) -> tuple[Checked, list[StageReport]]:
+        """Check a frame, or carry the findings of an earlier one."""
+        if look is None:
+            assert before is not None
+            return before._replace(age_frames=before.age_frames + 1), []
+        done = self._run(look.graph, look.params, sources, deadline, megapixels)
+        return Checked(self._in_reach(done.values["findings"])), done.stages
 
     def _in_reach(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """Findings whose distance to step nearer than is one at which the lens can focus."""
@@ -205,12 +275,25 @@ class Viewfinder:
     def _run(
         self,
         graph: Graph,
-        way: Way,
+        params: Mapping[type[Params], Params],
         sources: Mapping[str, Any],
         deadline: Deadline,
         megapixels: float,
     ) -> Run:
         return run(
-            graph, sources, way.params, megapixels=megapixels, costs=self.costs,
+            graph, sources, params, megapixels=megapixels, costs=self.costs,
             budget=self.budget, deadline=deadline,
         )  # fmt: skip
+
+
+def _advise(
+    state: AdviceState,
+    checked: Checked,
+    findings: tuple[Finding, ...],
+    now_s: float,
+    way: Way,
+) -> tuple[AdviceState, Advice]:
+    """Advice of a frame; what was found before and is only carried advises nothing anew."""
+    if checked.age_frames and state.shown is not None:
+        return state, state.shown
+    return advise(state, findings, now_s * 1000, cast(AdviceParams, way.params[AdviceParams]))

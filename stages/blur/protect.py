@@ -1,9 +1,8 @@
 """Keep the subject sharp, and the far background blurred: bounds and coarse edges at work.
 
-`within_bounds` holds data to the evidence of sharpness, `keep_detail` does so with the finished map
-at full resolution, where hairs are that the solve is too coarse for. `coarse_edges` looks for blur
-too strong to leave edges at the working scale, on smaller pictures, and only where nothing else is
-known: a region without edges is flat, or very blurred.
+`within_bounds` holds data to the evidence of sharpness (`keep_detail` does so with the finished
+map). `coarse_edges` looks for blur too strong to leave edges at the working scale, on smaller
+pictures, and only where nothing else is known: a region without edges is flat, or very blurred.
 """
 
 from __future__ import annotations
@@ -18,22 +17,16 @@ import numpy.typing as npt
 from stages.arrays import reduce_by
 from stages.blur.edges import CLIPPED, LUMA, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
-from stages.blur.formula import LEAST_SIGMA, smoothstep
 from stages.blur.octaves import octave_blur, pooling_reach
 from stages.blur.params import BlurParams
 from stages.blur.survey import survey
-from stages.grid import TAPS, BlurMap, Grid, interpolate, linear_taps, mix
+from stages.grid import BlurMap, Grid
 from stages.kernels import b1, f32, i64, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
 
-SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
-SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
-LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
 Bits = npt.NDArray[np.uint8]  # 0 or 1
-EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
-EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -48,7 +41,7 @@ class CoarseParams(Params):
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.8, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -182,81 +175,3 @@ def _add(sigma, confidence, least, weight, factor, free, known, all_sigma, all_c
                 all_sigma[j, i] = sigma[y, x]
                 all_confidence[j, i] = weight * confidence[y, x]
                 known[j, i] = 1
-
-
-def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
-    """Pull a dense full-resolution map down to the bounds, on the pixels that carry the detail.
-
-    Parameters
-    ----------
-    blur : BlurMap
-        Dense, at full resolution.
-    evidence : BlurMap
-        Bounds on the grid of the view.
-
-    Returns
-    -------
-    BlurMap
-        sigma - c max(0, sigma - u), where c and u are the evidence around; c is 0 where the map is
-        about as sharp as u nearby: then the detail is the edge of what the map knows already, and
-        pulling would sharpen the background beside it.
-    """
-    if not evidence.confidence.any():
-        return blur
-    trust, reduced = _protection(blur, evidence)
-    out = np.empty_like(blur.sigma)
-    rows, cols = (linear_taps(evidence.grid, blur.grid, axis) for axis in (0, 1))
-    run_strips(
-        lambda start, stop: _pull(blur.sigma, trust, reduced, *rows, *cols, start, stop, out),
-        out.shape[0],
-    )
-    return BlurMap(out, blur.confidence, blur.grid)
-
-
-def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
-    """How far to pull to the bounds, on the grid of the evidence, and that times the bounds."""
-    known = interpolate(blur.sigma, blur.grid, evidence.grid)
-    sharpest = cv2.erode(known, np.ones((2 * EXPLAINED_REACH_PX + 1,) * 2, np.uint8))
-    missed, bound = np.empty_like(known), np.empty_like(known)
-    _missed(sharpest, evidence.sigma, evidence.confidence, missed, bound)
-    least = np.float32(LEAST_BOUND_PX * evidence.grid.step)
-    bound = np.maximum(cv2.erode(bound, np.ones((3, 3), np.uint8)), least)
-    trust = np.minimum(np.float32(SPREAD_GAIN) * cv2.GaussianBlur(missed, (5, 5), SPREAD_PX), 1)
-    trust[bound == np.inf] = 0
-    bound[bound == np.inf] = 0
-    bound *= trust
-    return trust, bound
-
-
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), writes(f32, 2), writes(f32, 2)
-)  # fmt: skip
-def _missed(sharpest, limit, confidence, missed, bound):  # type: ignore[no-untyped-def]
-    """Evidence that no sharp part of the map nearby explains, and its bounds (else infinite)."""
-    for y in range(missed.shape[0]):
-        for x in range(missed.shape[1]):
-            missed[y, x], bound[y, x] = 0, np.inf
-            if confidence[y, x] > 0:
-                ratio = sharpest[y, x] / max(limit[y, x], LEAST_SIGMA)
-                missed[y, x] = confidence[y, x] * smoothstep(ratio, EXPLAINED[0], EXPLAINED[1])
-                bound[y, x] = limit[y, x]
-
-
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2)
-)  # fmt: skip
-def _pull(  # type: ignore[no-untyped-def]
-    sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
-):
-    """Rows [start, stop); `reduced` is trust times bound, interpolated as a product."""
-    weights, bounds = np.empty(trust.shape[1], np.float32), np.empty(trust.shape[1], np.float32)
-    for y in range(start, stop):
-        for x in range(weights.size):
-            weights[x] = mix(trust[above[y], x], trust[below[y], x], down[y])
-        for x in range(bounds.size):
-            bounds[x] = mix(reduced[above[y], x], reduced[below[y], x], down[y])
-        blur, pulled = sigma[y], out[y]
-        for x in range(blur.size):
-            i, j, part = np.uint64(left[x]), np.uint64(right[x]), across[x]
-            weight, bound = mix(weights[i], weights[j], part), mix(bounds[i], bounds[j], part)
-            pulled[x] = blur[x] - max(weight * blur[x] - bound, np.float32(0))

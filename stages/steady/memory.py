@@ -27,7 +27,9 @@ class Memory:
     `look` is the luma of the frame on the cells of `edges`, HxW uint8. `edges` and `evidence` are
     sparse maps gathered over time. `age` says for how many frames a cell of `edges` counts, HxW
     float32 >= 0. `dense` is the map of the frame. `dead_zone` is the blur that was left alone, in
-    full-resolution px.
+    full-resolution px. Where frames since then were not measured, `look` is that of the last of
+    them, `flow` (x, y) says how many cells away everything was when it was, HxWx2, and `trust` how
+    far to believe that, HxW in [0, 1].
     """
 
     look: npt.NDArray[np.uint8]
@@ -36,6 +38,8 @@ class Memory:
     age: Array
     dense: BlurMap
     dead_zone: float
+    flow: Array | None = None
+    trust: Array | None = None
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Named arrays, as `numpy.savez` takes them."""
@@ -44,6 +48,8 @@ class Memory:
             "age": self.age,
             "dead_zone": np.array([self.dead_zone]),
         }
+        if self.flow is not None and self.trust is not None:
+            arrays |= {"flow": self.flow, "trust": self.trust}
         for name in ("edges", "evidence", "dense"):
             blur: BlurMap = getattr(self, name)
             arrays[f"{name}_sigma"], arrays[f"{name}_confidence"] = blur.sigma, blur.confidence
@@ -66,6 +72,8 @@ class Memory:
             age=arrays["age"],
             dense=blur("dense"),
             dead_zone=float(arrays["dead_zone"][0]),
+            flow=arrays.get("flow"),
+            trust=arrays.get("trust"),
         )
 
     def on(self, cells: Grid, view: Grid) -> Memory:
@@ -75,6 +83,7 @@ class Memory:
         rows, cols = cells.shape
         light = cv2.resize(linearise(self.look), (cols, rows), interpolation=cv2.INTER_AREA)
         look = to_codes(encode(np.asarray(light, np.float32)), 8)
+        factor = np.float32(self.edges.grid.step / cells.step)
         age = cv2.resize(np.minimum(self.age, CARRIED_FRAMES), (cols, rows))
         return Memory(
             look=np.asarray(look, np.uint8),
@@ -83,7 +92,14 @@ class Memory:
             age=np.asarray(age, np.float32),
             dense=self.dense,
             dead_zone=self.dead_zone,
+            flow=None if self.flow is None else _resized(self.flow * factor, cells),
+            trust=None if self.trust is None else _resized(self.trust, cells),
         )
+
+
+def _resized(planes: Array, cells: Grid) -> Array:
+    size = (cells.shape[1], cells.shape[0])
+    return np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _lift_shares(evidence: BlurMap, to: Grid) -> BlurMap:

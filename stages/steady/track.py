@@ -1,9 +1,10 @@
-"""Where every place of a frame was in the frame before, and how far to believe it.
+"""Where every place of a frame was in the last frame that was measured, and how far to believe it.
 
 Dense inverse search (Kroeger, Timofte, Dai and Van Gool 2016) on the luma of the cells. Nothing
 moves unless motion explains the difference between the frames better than standing still does:
 noise must not stir the memory. What neither explains was not seen before. Where that is most of
-the picture, the scene has changed.
+the picture, the scene has changed. Frames between the two are followed one by one, since small
+motion is easier to find.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class SteadyParams(Params):
 class Motion(NamedTuple):
     """Luma of a frame on its cells, uint8; where each cell was, and trust in that, in [0, 1].
 
-    `flow` is HxWx2 (x, y) in cells, from the frame to the one before; `memory` is on the grids of
-    the frame. Without memory, and after a change of scene, both are None and trust is 0.
-    `coarsest_step` is that of the views of both frames.
+    `flow` is HxWx2 (x, y) in cells, from the frame to the last one that was measured; `memory` is
+    on the grids of the frame. Without memory, and after a change of scene, both are None and trust
+    is 0. `coarsest_step` is that of the views of both frames.
     """
 
     look: npt.NDArray[np.uint8]
@@ -88,9 +89,13 @@ def track(view: Array, grid: Grid, memory: Memory | None, params: SteadyParams) 
     still, moved = _difference(now, before), _difference(now, warp(before, flow))
     moves = moved < BETTER * still - NOISE_CODES
     trust = 1 - _smoothstep(np.where(moves, moved, still), *ALIKE_CODES)
+    flow *= moves[..., None]
+    if memory.flow is not None and memory.trust is not None:  # on to the frame that was measured
+        trust = trust * np.asarray(warp(memory.trust, flow), np.float32)
+        flow = flow + np.asarray(warp(memory.flow, flow), np.float32)
     if float(trust.mean()) < 1 - params.cut_share:
         return unknown
-    return Motion(look, cells, flow * moves[..., None], trust, memory, coarsest)
+    return Motion(look, cells, flow, trust, memory, coarsest)
 
 
 def warp(planes: npt.NDArray[np.generic], flow: Array) -> npt.NDArray[np.generic]:

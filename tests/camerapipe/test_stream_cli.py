@@ -85,6 +85,11 @@ def test_a_missed_budget_matters_only_where_it_is_strict(stream):
         (["synthetic:pan", "--rung", "luxury"], 2, "preview"),
         (["synthetic:pan", "--fps", "0"], 2, "fps"),
         (["replay:nowhere"], 3, "not a recording"),
+        (["replay:nowhere", "--focus", "3,4", "--force"], 2, "--focus, --force"),
+        (["replay:nowhere", "--distance", "2"], 2, "--distance"),
+        (["replay:nowhere", "--max-pixels", "9"], 2, "--max-pixels"),
+        (["replay:nowhere", "--set", "radius.strength=3"], 2, "--set"),
+        (["synthetic:pan", "--only", "3"], 2, "replay:DIR"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(stream, args, code, told):
@@ -93,8 +98,11 @@ def test_what_is_wrong_is_said_in_one_line(stream, args, code, told):
     assert told in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals as on POSIX")
-def test_ctrl_c_ends_after_what_came_in_and_leaves_whole_outputs(tmp_path):
+@pytest.fixture
+def filming(tmp_path):
+    """A stream that writes a video without end, as a process of its own."""
+    if not hasattr(os, "fork"):
+        pytest.skip("signals as on POSIX")
     film = tmp_path / "film.mp4"
     job = subprocess.Popen(
         [sys.executable, "-m", "camerapipe", "stream", "synthetic:pan", *SMALL, "-o", str(film)],
@@ -104,13 +112,50 @@ def test_ctrl_c_ends_after_what_came_in_and_leaves_whole_outputs(tmp_path):
         while not [p for p in tmp_path.iterdir() if p.suffix == ".mp4"]:  # it has begun to write
             assert job.poll() is None
             time.sleep(0.05)
-        job.send_signal(signal.SIGINT)
-        _, told = job.communicate(timeout=120)
+        yield job, film
     finally:
         job.kill()
-    assert job.returncode == 130, told
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_after_what_came_in_and_leaves_whole_outputs(filming, number, code):
+    job, film = filming
+    job.send_signal(number)
+    _, told = job.communicate(timeout=120)
+    assert job.returncode == code, told
     assert "ending after the frames that came in" in told and "Traceback" not in told
-    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+    assert [p.name for p in film.parent.iterdir()] == ["film.mp4"]
+    video = cv2.VideoCapture(str(film))
+    frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    assert frames > 0 and all(video.read()[0] for _ in range(frames))
+    video.release()
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once_and_leaves_whole_outputs(filming, second):
+    job, film = filming
+    job.send_signal(signal.SIGSTOP)  # so that both signals wait for it, in this order
+    job.send_signal(signal.SIGTERM)
+    job.send_signal(signal.SIGCONT)
+    while "ending after" not in (line := job.stderr.readline()):
+        assert line, "it ended before it was told to"
+    job.send_signal(second)
+    _, told = job.communicate(timeout=120)
+    assert job.returncode == 143 and "Traceback" not in told
+    assert [p.name for p in film.parent.iterdir()] == ["film.mp4"]
     video = cv2.VideoCapture(str(film))
     assert video.read()[0]
+    video.release()
+
+
+def test_a_video_lasts_as_long_as_what_was_filmed(stream, tmp_path):
+    film = tmp_path / "film.mp4"
+    phone = ("--profile", "budget-phone", "--policy", "latest", "--fps", "60", "--rung", "full")
+    done = stream("synthetic:static", *SMALL, *phone, "--frames", 60, "-o", film, "--json")
+    assert done.exit_code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert 0 < report["done"] < 40
+    video = cv2.VideoCapture(str(film))
+    assert video.get(cv2.CAP_PROP_FPS) == 60
+    assert 50 <= video.get(cv2.CAP_PROP_FRAME_COUNT) <= 60
     video.release()

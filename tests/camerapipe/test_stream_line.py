@@ -105,7 +105,8 @@ def test_order_bounds_and_reasons(schedule):
     line, events, _ = run_schedule(schedule)
     rules = schedule["rules"]
     assert seqs(events, Fate.DONE) == sorted(seqs(events, Fate.DONE))
-    assert line.tally.most_in_flight <= rules.max_in_flight
+    at_the_door = rules.policy == "latest"
+    assert line.tally.most_in_flight <= rules.max_in_flight + at_the_door
     assert line.tally.most_bytes <= rules.max_bytes
     for event in outcomes(events):
         if event.fate is Fate.DONE:
@@ -185,6 +186,27 @@ def test_waiting_and_service_times_are_told():
     first, second = (e for e in events if isinstance(e, Service))
     assert (first.queued_s, first.started_s, first.ended_s) == (0.0, 0.0, 0.1)
     assert (second.queued_s, second.started_s, second.ended_s) == pytest.approx((0.0, 0.1, 0.2))
+
+
+@pytest.mark.parametrize(("policy", "held"), [("block", 2), ("latest", 3)])
+def test_no_frame_is_taken_from_the_source_that_has_no_place(policy, held):
+    world, taken, ended, most = VirtualWorld(), [0], [0], []
+
+    def source():
+        for k in range(30):
+            taken[0] += 1
+            most.append(taken[0] - ended[0])
+            yield Arrival(value=k, captured_s=0.01 * k)
+
+    def note(event):
+        ended[0] += isinstance(event, Outcome)
+
+    rules = Rules(policy=policy, max_in_flight=2)
+    stages = [costly(world, "quick", [1.0]), costly(world, "slow", [35.0])]
+    line = Line(source(), stages, world, rules, note)
+    line.run()
+    in_hand = policy == "latest"  # that one takes the place at the door
+    assert max(most) == held + in_hand and line.tally.most_in_flight == held
 
 
 def test_a_call_given_up_leaves_the_state_as_it_was():

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from camerapipe.graph import Graph, Node
-from camerapipe.live import LADDER
+from camerapipe.live import LADDER, LIVE_CHECK, LIVE_SEE, LOOKS
 from camerapipe.runner import Costs, run
 from camerapipe.stream.device import SETUP, STEP, Device, reference_costs
 from camerapipe.stream.profile import (
@@ -88,9 +88,11 @@ def test_throttling_has_hysteresis():
 def test_every_stage_of_every_rung_has_a_reference_cost():
     for rung in LADDER:
         known = reference_costs()[rung.name]
-        for node in rung.graph.nodes:
+        for node in (*LIVE_SEE.nodes, *rung.graph.nodes):
             names = [f"{node.name}.{SETUP}", f"{node.name}.{STEP}"] if node.anytime else [node.name]
             assert set(names) <= set(known), f"run tools/reference_costs.py: {rung.name} {names}"
+    for look in LOOKS:
+        assert {node.name for node in LIVE_CHECK.nodes} == set(reference_costs()[look.name])
     assert {DECODE, ENCODE} <= set(reference_costs()[IO])
 
 
@@ -101,7 +103,7 @@ def test_costs_depend_on_seed_and_frame_and_not_on_the_order():
         for seq in order:
             device.begin(seq, 1.0)
             before = device.clock()
-            device.spend("least", "edges")
+            device.spend("draft", "edges")
             found[seq] = pytest.approx(device.clock() - before)
         return found
 
@@ -125,11 +127,11 @@ def test_a_simulated_graph_gives_the_same_values_and_costs_the_model():
     from camerapipe.budget import Deadline
 
     done = run(
-        device.simulate(graph, "least"), {"x": 1}, {}, megapixels=2.0, costs=Costs(),
+        device.simulate(graph, "draft"), {"x": 1}, {}, megapixels=2.0, costs=Costs(),
         deadline=Deadline(None, device.clock),
     )  # fmt: skip
     assert done.values["z"] == 5
-    costs = reference_costs()["least"]
+    costs = reference_costs()["draft"]
     plain, anytime = done.stages
     low = profile.scale["stencil"][0]
     assert plain.used_ms == pytest.approx(2 * costs["edges"] * low, rel=0.3)  # jitter of 5 %

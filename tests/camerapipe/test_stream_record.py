@@ -20,7 +20,7 @@ from camerapipe.stream.frames import Arrival
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import Recorder, about_of
 from camerapipe.stream.replay import Recording
-from camerapipe.stream.session import Stream, StreamOptions, ways
+from camerapipe.stream.session import Stream, StreamOptions, looks, ways
 from camerapipe.stream.sinks import App, Nowhere, Pictures
 from camerapipe.stream.sources import Exposure, Source, open_source
 from camerapipe.synthetic import synthetic_frame
@@ -80,7 +80,8 @@ def recorded(path, source, options=PLAIN, sink=None):
 def replayed(recording, **kwargs):
     """Replay a recording; give what was found and what was shown."""
     shown = []
-    found = recording.replay(ways(resolve()), App(shown.append), versions=versions(), **kwargs)
+    ready = ways(resolve()), looks(resolve())
+    found = recording.replay(*ready, App(shown.append), versions=versions(), **kwargs)
     return found, shown
 
 
@@ -91,7 +92,8 @@ def check_same(recording, before):
     for one, other in zip(before, again, strict=True):
         assert np.array_equal(one.image, other.image) and one.image.dtype == other.image.dtype
         assert np.array_equal(one.frame.capture.linear, other.frame.capture.linear)
-        assert one.findings == other.findings
+        assert one.findings == other.findings and one.advice == other.advice
+        assert one.check.age_frames == other.check.age_frames
         assert (one.rung, one.label) == (other.rung, other.label)
     return again
 
@@ -122,6 +124,25 @@ def test_a_recording_replays_to_the_bit_all_or_one_alone(tmp_path):
     assert {json.loads(line)["fate"] for line in lines} == {"done", "dropped"}
 
 
+def test_a_frame_alone_has_the_advice_and_the_findings_it_had(tmp_path):
+    options = replace(
+        PLAIN, profile=read_profile("large-phone"), budget=Budget(stages_ms={"check": 0.01}),
+        frames=12,
+    )  # fmt: skip
+    recording, before = recorded(tmp_path / "kept", scene(), options)
+    assert before[7].check.age_frames == 7
+    found, (again,) = replayed(recording, only=[7])
+    assert not found.differing and again.advice == before[7].advice
+    assert again.findings == before[7].findings and again.check.age_frames == 7
+    assert again.before.advice == before[7].before.advice
+    path = tmp_path / "kept"
+    other = ["refocus", "nothing is sharp: refocus", "blocking"]
+    changed = rewritten(path, lambda line: line["advised"].update(shown=other))
+    assert replayed(changed)[0].differing == tuple(range(12))
+    with pytest.raises(CaptureError, match="frame 0 is damaged"):
+        replayed(rewritten(path, lambda line: line["advised"].update(shown=["?"])))
+
+
 def test_a_replay_notices_another_result(tmp_path):
     recording, _ = recorded(tmp_path / "kept", scene())
     path = tmp_path / "kept" / "frames" / "1.png"
@@ -130,8 +151,9 @@ def test_a_replay_notices_another_result(tmp_path):
 
 
 def test_the_focus_point_is_part_of_a_recording(tmp_path):
-    options = replace(PLAIN, focus_point=(30.0, 40.0))
-    recording, before = recorded(tmp_path / "kept", scene(), options)
+    options = replace(PLAIN, focus_point=(60.0, 80.0))
+    source = open_source("synthetic:pan", size=(480, 272), fps=300)  # blurred enough to tell
+    recording, before = recorded(tmp_path / "kept", source, options)
     check_same(recording, before)
     without = replace(recording, asked=recording.asked._replace(focus_point=None))
     assert replayed(without)[0].differing
@@ -183,7 +205,7 @@ def test_blocked_frames_pass_through_again_by_the_check_of_their_rung(tmp_path):
     for k in range(2):
         cv2.imwrite(str(tmp_path / "in" / f"{k}.png"), np.full((136, 240, 3), 40 + k, np.uint8))
     source = open_source(str(tmp_path / "in"), paced=False)
-    rung = ways(resolve())[-1].name
+    rung = "draft"
     options = replace(PLAIN, force=False, rung=rung)
     recording, before = recorded(tmp_path / "kept", source, options)
     assert {(one.rung, one.blocked, one.label) for one in before} == {(rung, True, "pass-through")}

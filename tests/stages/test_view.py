@@ -3,6 +3,7 @@ import pytest
 
 from stages.grid import BlurMap, Grid, lift
 from stages.view import (
+    ShowParams,
     ViewParams,
     gather_cells,
     guide_at,
@@ -47,11 +48,13 @@ def test_solve_counts_pixels_of_the_view():
     assert guide_at(light_at(linear, grid), grid, to).shape[:2] == to.shape
 
 
-@pytest.mark.parametrize("step, shown_step", [(1, 2), (2, 2), (4, 4)])
-def test_a_preview_is_shown_no_finer_than_every_second_pixel(step, shown_step):
+@pytest.mark.parametrize(
+    ("step", "coarser", "shown_step"), [(1, 1, 2), (2, 1, 2), (4, 1, 4), (1, 2, 4), (2, 2, 4)]
+)
+def test_a_preview_is_shown_no_finer_than_every_second_pixel(step, coarser, shown_step):
     linear = np.random.default_rng(0).random((91, 163, 3), np.float32)
     grid = Grid.cells((91, 163), step)
-    shown = show_grid(linear, grid)
+    shown = show_grid(linear, grid, ShowParams(coarser=coarser))
     assert shown == Grid.cells((91, 163), shown_step)
     view = view_of(linear, light_at(linear, shown), shown, grid)
     assert np.array_equal(view, view_at(linear, grid))

@@ -15,14 +15,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.live import DEFAULT_RUNG, LADDER, LIVE_CHECK, Rung
-from camerapipe.runner import Costs, run
+from camerapipe.budget import wall_s
+from camerapipe.ingest import capture_from_array
+from camerapipe.live import DEFAULT_RUNG, LADDER
+from camerapipe.runner import Costs
 from camerapipe.settings import resolve
+from camerapipe.stream.session import looks, ways
+from camerapipe.stream.sinks import codes_of
+from camerapipe.stream.viewfinder import Frame, State, Viewfinder
 from camerapipe.synthetic import EPISODE, SIZE, synthetic_frame
 from stages.grid import Grid, lift
-from stages.params import Params
-from stages.steady import Memory, SteadyParams
-from stages.tone import SRGB, linearise
+from stages.steady import SteadyParams
 
 Picture = npt.NDArray[np.uint8]
 WARM_UP = 10  # frames until memory is full
@@ -36,62 +39,55 @@ PAIRS = 9
 
 
 class LiveFrame(NamedTuple):
-    """A picture, its dense map at full resolution (px), what the next frame needs, and the time."""
+    """A picture, its dense map at full resolution (px), and the time from decoded to shown."""
 
     picture: Picture
     sigma: npt.NDArray[np.float32]
-    memory: Memory
     ms: float
+    rung: str  # that of the frame: where there is no map to carry, another takes its place
 
 
 def live_frames(
     pictures: Iterable[Picture],
-    rung: Rung = DEFAULT_RUNG,
-    memory: Memory | None = None,
+    rung: str = DEFAULT_RUNG.name,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[LiveFrame]:
-    """Run a live graph over decoded pictures, each with the memory of the one before."""
-    params = rung.over(resolve(values=settings).params)
-    for picture in pictures:
-        frame = live_frame(picture, rung, memory, params)
-        memory = frame.memory
-        yield frame
+    """Show decoded pictures by one rung, each with the memory of the one before."""
+    resolved, state = resolve(values=settings), State()
+    viewfinder = Viewfinder(
+        ways=tuple(way for way in ways(resolved) if way.name == rung),
+        looks=looks(resolved),
+        clock=wall_s,
+        costs=Costs(),
+        force=True,
+    )
+    for seq, picture in enumerate(pictures):
+        started = time.perf_counter()
+        frame = Frame(seq, capture_from_array(picture, "srgb"))
+        shown, state = viewfinder.show(frame, state)
+        ms = (time.perf_counter() - started) * 1000
+        assert shown.blur_map is not None
+        full = Grid((picture.shape[0], picture.shape[1]))
+        yield LiveFrame(codes_of(shown.image), lift(shown.blur_map, full).sigma, ms, shown.rung)
 
 
-def live_frame(
-    picture: Picture, rung: Rung, memory: Memory | None, params: Mapping[type[Params], Params]
-) -> LiveFrame:
-    """One frame, from the decoded picture to the picture to show."""
-    started = time.perf_counter()
-    sources = {
-        "linear": linearise(picture), "curve": SRGB, "focus_point": None, "scribbles": (),
-        "memory": memory, "optics": None, "headroom": False,
-    }  # fmt: skip
-    megapixels = picture.shape[0] * picture.shape[1] / 1e6
-    for graph in (LIVE_CHECK, rung.graph):
-        done = run(graph, sources, params, megapixels=megapixels, costs=Costs())
-        sources |= done.values
-    values = done.values
-    ms = (time.perf_counter() - started) * 1000
-    full = Grid((picture.shape[0], picture.shape[1]))
-    return LiveFrame(values["picture"], lift(values["blur"], full).sigma, values["next_memory"], ms)
-
-
-def flicker_px(size: tuple[int, int], history_frames: float, rung: Rung = DEFAULT_RUNG) -> float:
+def flicker_px(
+    size: tuple[int, int], history_frames: float, rung: str = DEFAULT_RUNG.name
+) -> float:
     """95th percentile of the change of sigma from frame to frame where nothing moves but noise."""
     count = WARM_UP + FLICKER_FRAMES
     pictures = (synthetic_frame("static", k, size).picture for k in range(count))
     settings = {SteadyParams.stage(): {"history_frames": history_frames}}
-    maps = [frame.sigma for frame in live_frames(pictures, rung, settings=settings)]
+    maps = [frame.sigma for frame in live_frames(pictures, rung, settings)]
     return float(np.percentile(np.abs(np.diff(maps[WARM_UP - 1 :], axis=0)), PERCENTILE))
 
 
-def flicker_ratio(size: tuple[int, int] = SIZE, rung: Rung = DEFAULT_RUNG) -> float:
+def flicker_ratio(size: tuple[int, int] = SIZE, rung: str = DEFAULT_RUNG.name) -> float:
     """Flicker with memory over flicker without."""
     return flicker_px(size, SteadyParams().history_frames, rung) / flicker_px(size, 0.0, rung)
 
 
-def focus_errors(size: tuple[int, int] = SIZE, rung: Rung = DEFAULT_RUNG) -> list[float]:
+def focus_errors(size: tuple[int, int] = SIZE, rung: str = DEFAULT_RUNG.name) -> list[float]:
     """Mean absolute error of sigma (px) of the frames from a step of the focus on."""
     known = [
         synthetic_frame("step", k, size) for k in range(EPISODE - WARM_UP, EPISODE + FOLLOW_FRAMES)
@@ -102,7 +98,7 @@ def focus_errors(size: tuple[int, int] = SIZE, rung: Rung = DEFAULT_RUNG) -> lis
     return errors[WARM_UP:]
 
 
-def focus_lag_frames(size: tuple[int, int] = SIZE, rung: Rung = DEFAULT_RUNG) -> int:
+def focus_lag_frames(size: tuple[int, int] = SIZE, rung: str = DEFAULT_RUNG.name) -> int:
     """Frames after a step of the focus until the error stays within 1.2 of its settled value.
 
     0: the first frame after the step is right already. The settled value is the median of the last
@@ -115,7 +111,7 @@ def focus_lag_frames(size: tuple[int, int] = SIZE, rung: Rung = DEFAULT_RUNG) ->
 
 
 def preview_over_bilateral(
-    pictures: Iterable[Picture], rung: Rung = DEFAULT_RUNG, pairs: int = PAIRS
+    pictures: Iterable[Picture], rung: str = DEFAULT_RUNG.name, pairs: int = PAIRS
 ) -> float:
     """One preview frame over one `cv2.bilateralFilter` of it: median of pairs, one by one."""
     ratios = []
@@ -140,13 +136,11 @@ class RungFigures(NamedTuple):
     psnr_db: float
 
 
-def rung_table(
-    pictures: list[Picture], reference: list[Picture], ladder: tuple[Rung, ...] = LADDER
-) -> list[RungFigures]:
+def rung_table(pictures: list[Picture], reference: list[Picture]) -> list[RungFigures]:
     """Cost and quality of every rung over the same pictures."""
     rows = []
-    for rung in ladder:
-        frames = list(live_frames(pictures, rung))
+    for rung in LADDER:
+        frames = list(live_frames(pictures, rung.name))
         ms = statistics.median(frame.ms for frame in frames[1:])
         rows.append(RungFigures(rung.name, ms, psnr_db([f.picture for f in frames], reference)))
     return rows

@@ -193,13 +193,13 @@ def preview(context: Any, video: Path, pairs: int) -> dict[str, float]:
     pictures = [cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB) for _ in range(12)]
     ratio = steadiness.preview_over_bilateral(pictures, pairs=pairs)
     settings = resolve()
-    rung = steadiness.DEFAULT_RUNG
-    options = StreamOptions(settings=settings, force=True, frames=100, rung=rung.name)
+    rung = steadiness.DEFAULT_RUNG.name
+    options = StreamOptions(settings=settings, force=True, frames=100, rung=rung)
     source = open_source(str(video), paced=False)
     report = Stream(source, Nowhere(), options).run()
     row = [report.frames_per_second, *report.latency_ms.values(), *report.spent_ms.values()]
     names = [f"{what} {p}" for what in ("latency", "spent") for p in ("p50", "p95", "p99")]
-    context.table(f"{video.name}, rung {rung.name}", ["frames a second", *names], [row])
+    context.table(f"{video.name}, rung {rung}", ["frames a second", *names], [row])
     fps = report.frames_per_second or 0.0
     return {
         "stream.preview_over_bilateral": ratio,

@@ -1,0 +1,70 @@
+"""The capture check of a stream, on a small budget of its own.
+
+How it is done is decided before the frame from measured costs: with the best look that fits, or not
+at all. Then the findings of an earlier frame are delivered again, with their age, and advise
+nothing anew. The map has been given its time before, so the check never eats it: its share of the
+budget is small, and beyond that it has only what the map leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from camerapipe.budget import Budget
+from camerapipe.graph import Graph
+from camerapipe.stream.ladder import Ladder
+from stages.findings import Finding
+from stages.params import Params
+
+CHECK = "check"  # its name in a budget: `check=4ms`
+CHECK_SHARE = 0.1  # of the budget of a frame, where nothing else is said
+CARRIED = "carried"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A way to check, ready to run."""
+
+    name: str
+    graph: Graph
+    params: Mapping[type[Params], Params]
+
+
+class Checked(NamedTuple):
+    """What a frame was found to be, and how many frames ago that frame was."""
+
+    findings: tuple[Finding, ...]
+    age_frames: int = 0
+
+
+class Check(NamedTuple):
+    """How the check of a frame was done: its look, or that older findings were carried."""
+
+    look: str
+    age_frames: int
+    used_ms: float
+    granted_ms: float | None  # None: no limit
+
+
+class Plan(NamedTuple):
+    """The rung of a frame, and the time of its check."""
+
+    rung: int
+    check_ms: float | None
+
+
+def plan(budget: Budget, ladder: Ladder | None, megapixels: float) -> Plan:
+    """Divide the budget of a frame: the map has what a small check leaves, and the check the rest.
+
+    A budget for the check itself is a limit.
+    """
+    own_ms, total_ms = budget.stages_ms.get(CHECK), budget.total_ms
+    if ladder is None or total_ms is None:
+        return Plan(0, own_ms)
+    share_ms = CHECK_SHARE * total_ms if own_ms is None else own_ms
+    rung = ladder.choose(total_ms - min(share_ms, ladder.look_ms(0, megapixels)), megapixels)
+    if own_ms is not None:
+        return Plan(rung, own_ms)
+    return Plan(rung, max(share_ms, total_ms - ladder.expected_ms(rung, megapixels)))

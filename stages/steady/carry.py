@@ -1,0 +1,69 @@
+"""The map of an earlier frame in place of a new one: carried along the motion, nothing measured.
+
+What was measured stays as it was, and every frame carries it anew from there: motion adds up from
+frame to frame, but nothing is interpolated twice. What a frame shows that was not seen then is left
+as it is: blur 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from stages.grid import BlurMap, Grid, lift
+from stages.params import Array
+from stages.steady.memory import Memory
+from stages.steady.track import Motion, warp
+
+ENOUGH_TRUST = np.float32(8)  # 1 / the trust from which on a place counts as seen before
+
+
+def carried_map(motion: Motion, to: Grid) -> BlurMap:
+    """Dense map that was measured, at where things are in this frame; 0 where that is not known.
+
+    Parameters
+    ----------
+    motion : Motion
+        Of `track`, with memory.
+    to : Grid
+        Grid of the result, of cells.
+
+    Returns
+    -------
+    BlurMap
+        Dense; sigma in full-resolution px.
+
+    Raises
+    ------
+    ValueError
+        If there is no memory to carry.
+    """
+    memory, flow = _known(motion)
+    dense, (rows, cols) = lift(memory.dense, to), to.shape
+    sigma = dense.sigma
+    if flow.any():
+        moves = cv2.resize(flow, (cols, rows), interpolation=cv2.INTER_AREA)
+        moves *= np.float32(motion.cells.step / to.step)
+        sigma = np.asarray(warp(sigma, moves), np.float32)
+    seen = np.minimum(ENOUGH_TRUST * motion.trust, 1)
+    seen = cv2.resize(seen, (cols, rows), interpolation=cv2.INTER_AREA)
+    return BlurMap(np.ascontiguousarray(sigma * seen, np.float32), dense.confidence, to)
+
+
+def keep_measured(motion: Motion) -> Memory:
+    """Memory after a frame that was not measured: what was known, and where that is now."""
+    memory, flow = _known(motion)
+    return replace(memory, look=motion.look, flow=flow, trust=motion.trust)
+
+
+def carried_dead_zone(motion: Motion) -> float:
+    """Blur that was left alone, px; see `carried_map`."""
+    return _known(motion)[0].dead_zone
+
+
+def _known(motion: Motion) -> tuple[Memory, Array]:
+    if motion.memory is None or motion.flow is None:
+        raise ValueError("carry: there is no memory of what this frame shows; measure it")
+    return motion.memory, motion.flow

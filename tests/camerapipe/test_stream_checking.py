@@ -1,0 +1,144 @@
+"""The check of a stream on its own small budget, and rungs that carry a map; in virtual time."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camerapipe.budget import Budget
+from camerapipe.runtime import versions
+from camerapipe.settings import resolve
+from camerapipe.stream.checking import CHECK, CHECK_SHARE, plan
+from camerapipe.stream.ladder import Ladder
+from camerapipe.stream.profile import read_profile
+from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.sinks import App
+from camerapipe.stream.sources import open_source
+from camerapipe.stream.tracing import Tracing, run_of
+from camerapipe.stream.viewfinder import CARRY_FRAMES, LONGEST_CARRY
+from camerapipe.synthetic import EPISODE
+from camerapipe.timeline.reading import read_trace
+from camerapipe.trace import Tracer
+
+SIZE = (240, 136)
+LADDER = Ladder((100.0, 50.0, 20.0), looks=(8.0, 2.0))
+SIMULATED = StreamOptions(
+    settings=resolve(), force=True, frames=40, profile=read_profile("large-phone")
+)
+
+
+def shown_by(options, scene="pan"):
+    shown = []
+    source = open_source(f"synthetic:{scene}", size=SIZE, fps=30, paced=False)
+    report = Stream(source, App(shown.append), options).run()
+    return report, shown
+
+
+def budgeted(total_ms=None, **stages_ms):
+    return replace(SIMULATED, budget=Budget(total_ms, stages_ms))
+
+
+@given(st.floats(1, 500), st.one_of(st.none(), st.floats(0.1, 50)), st.floats(0.3, 3))
+def test_the_map_keeps_its_rung_whatever_the_check_takes(total_ms, own_ms, megapixels):
+    stages = {} if own_ms is None else {CHECK: own_ms}
+    planned = plan(Budget(total_ms, stages), replace(LADDER), megapixels)
+    share_ms = CHECK_SHARE * total_ms if own_ms is None else own_ms
+    assert planned.rung == replace(LADDER).choose(
+        total_ms - min(share_ms, LADDER.look_ms(0, megapixels)), megapixels
+    )
+    if own_ms is not None:
+        assert planned.check_ms == own_ms
+    else:
+        left_ms = total_ms - LADDER.expected_ms(planned.rung, megapixels)
+        assert planned.check_ms == max(share_ms, left_ms)
+
+
+def test_without_a_budget_nothing_is_limited():
+    assert plan(Budget(), None, 1.0).check_ms is None
+    assert plan(Budget(stages_ms={CHECK: 3.0}), replace(LADDER), 1.0) == (0, 3.0)
+
+
+@pytest.mark.parametrize(("budget_ms", "look"), [(10, 0), (8, 1), (2.5, 1), (2, None), (0.1, None)])
+def test_the_best_look_that_fits_with_its_margin(budget_ms, look):
+    assert LADDER.look_within(budget_ms, 1.0) == look
+
+
+def test_every_frame_is_checked_in_full_where_there_is_time():
+    report, shown = shown_by(replace(SIMULATED, frames=4))
+    assert report.checks == {"check": 4}
+    assert all(one.check.age_frames == 0 and one.check.granted_ms is None for one in shown)
+
+
+def test_less_time_is_a_smaller_look_and_then_older_findings():
+    plain, _ = shown_by(replace(SIMULATED, frames=4, rung="preview"))
+    cost_ms = {}
+    for look in ("check", "glance"):  # what they cost on this device
+        options = replace(budgeted(None, check=1e6), frames=3)
+        if look == "glance":
+            options = replace(options, budget=Budget(None, {CHECK: 0.5 * cost_ms["check"]}))
+        report, shown = shown_by(options)
+        assert report.checks == {look: 3}
+        cost_ms[look] = max(one.check.used_ms for one in shown)
+    assert cost_ms["glance"] < 0.5 * cost_ms["check"] and plain.checks == {"check": 4}
+    report, shown = shown_by(budgeted(None, check=0.3 * cost_ms["glance"]))
+    assert report.checks == {"glance": 1, "carried": 39}  # the first frame must be judged
+    assert [one.check.age_frames for one in shown] == list(range(40))
+    assert all(one.check.used_ms == 0 for one in shown[1:])
+    assert all(one.findings == shown[0].findings for one in shown)
+    assert all(one.advice == shown[0].advice for one in shown)
+
+
+def test_findings_are_not_carried_to_another_scene():
+    _, shown = shown_by(budgeted(None, check=0.01), "cut")
+    checked = [one.frame.seq for one in shown if one.check.age_frames == 0]
+    assert checked == [0, EPISODE]
+
+
+def test_the_check_leaves_a_budget_to_the_map_and_is_within_its_own():
+    _, shown = shown_by(replace(SIMULATED, frames=2, rung="draft"))
+    draft_ms = shown[1].spent_ms - shown[1].check.used_ms
+    options = budgeted(1.2 * draft_ms)
+    report, shown = shown_by(options)
+    without, plain = shown_by(budgeted(1.2 * draft_ms, check=1e-3))
+    assert [one.rung for one in shown[1:]] == [one.rung for one in plain[1:]]
+    assert report.within_budget == 1.0 and without.checks["carried"] == 39
+    assert all(one.check.used_ms <= one.check.granted_ms for one in shown[1:])
+
+
+def test_the_trace_shows_the_check_as_a_slice_with_its_budget(tmp_path):
+    path, options = tmp_path / "trace.json", replace(budgeted(None, check=0.01), frames=5)
+    source = open_source("synthetic:pan", size=SIZE, fps=30, paced=False)
+    with Tracer(path, run_of(source, options, versions())) as tracer:
+        Stream(source, App(lambda shown: None), options, Tracing(tracer).note).run()
+    trace = read_trace(path)
+    spans = trace.spans.where(trace.spans.kind == trace.kinds.index(("graph", CHECK)))
+    assert spans.frame.tolist() == [0] and spans.granted_ms.tolist() == [0.01]
+    told = [(moment.name, moment.args) for moment in trace.moments if moment.track == CHECK]
+    assert told == [("glance", {"frame": 0}), ("carried", {"frame": 1})]
+    assert not any(stage == "look" for _, stage in trace.kinds)
+    text = path.read_text()
+    assert '"check_age_frames":4' in text
+
+
+def test_a_map_is_carried_for_some_frames_and_then_measured_anew():
+    report, shown = shown_by(replace(SIMULATED, rung="carry", frames=2 * CARRY_FRAMES + 2))
+    measured = [one.frame.seq for one in shown if one.rung == "draft"]
+    assert measured == [0, CARRY_FRAMES + 1] and report.rungs["carry"] == 2 * CARRY_FRAMES
+    memories = [one.before.memory for one in shown[1 : CARRY_FRAMES + 2]]
+    assert all(memory.dense is memories[0].dense for memory in memories)
+
+
+def test_after_a_cut_the_map_is_measured():
+    _, shown = shown_by(budgeted(0.01), "cut")
+    assert [one.frame.seq for one in shown if one.rung != "carry"] == [0, EPISODE]
+    assert all(one.frame.seq in (1, EPISODE + 1) or one.before.carried for one in shown[1:])
+
+
+def test_without_time_to_measure_one_frame_in_a_hundred_is_late_at_most():
+    options = replace(budgeted(0.01), frames=LONGEST_CARRY + 4)
+    _, shown = shown_by(options, "static")
+    measured = [one.frame.seq for one in shown if one.rung == "draft"]
+    assert measured == [0, LONGEST_CARRY + 1]
+    assert np.diff(measured) > LONGEST_CARRY
