@@ -16,10 +16,7 @@ An isolated edge has p = 1 and is read exactly; p is the same for all edges of a
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
-import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -41,9 +38,17 @@ from stages.blur.gradients import (
     smoothing_variance,
 )
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
+from stages.blur.pool import (
+    EdgeCells,
+    gather_edges,
+    gather_octave,
+    no_cells,
+    pooled_energies,
+    window_of,
+)
 from stages.blur.survey import EdgeSurvey, noise_sigma
-from stages.grid import BlurMap, Grid, mix
-from stages.kernels import f32, i32, i64, inline, kernel, reads, u8, writes
+from stages.grid import BlurMap, Grid
+from stages.kernels import f32, i32, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
@@ -56,19 +61,6 @@ STRONG_BLUR = (
 )  # px of the view: below, the first octave is read; above, the second
 BALANCED_PX = np.float32(0.5), np.float32(4)  # px of the view: range of the balance
 BALANCED_PX_AT_ONE = np.float32(1.5)  # and its unit
-ENERGIES = 8  # per cell: two of edge pixels, their 3 x 3 maxima, two on each higher octave
-
-
-class EdgeCells(NamedTuple):
-    """Cells with edges, row by row: those of row j are begin[j] .. begin[j + 1].
-
-    Their column, how many edge pixels they hold, and the sums of the energies of these.
-    """
-
-    begin: npt.NDArray[np.int32]
-    column: npt.NDArray[np.int32]
-    pixels: Array
-    energy: Array
 
 
 def octave_blur(
@@ -99,7 +91,7 @@ def octave_blur(
     rows, cols = (-(-n // 2) for n in grid.shape)
     cells = Grid((rows, cols), 2 * grid.step, grid.phase + grid.step / 2)
     sigma, weight = np.zeros(cells.shape, np.float32), np.zeros(cells.shape, np.float32)
-    noise, height, window = noise_sigma(found), view.shape[0], _window(params)
+    noise, height, window = noise_sigma(found), view.shape[0], window_of(params)
     rows_around = -(-2 * (window.size - 1) // GRAIN) * GRAIN  # whose edges share energies
     variances, largest = _variances(params), params.largest_sigma_px
 
@@ -109,7 +101,7 @@ def octave_blur(
         read, core = with_halo(start, stop, rows_around, height)
         edges = _edge_cells(view, linked, read, noise, params)
         target, first = slice(start // 2, -(-stop // 2)), core.start // 2
-        pooled = _pooled(edges, window, slice(first, -(-core.stop // 2)), cols)
+        pooled = pooled_energies(edges, window, slice(first, -(-core.stop // 2)), cols)
         _blur_of_energies(
             edges.begin[first:], edges.column, edges.pixels, pooled, variances, largest,
             grid.step, params.balance, weight[target], sigma[target],
@@ -117,18 +109,6 @@ def octave_blur(
 
     run_strips(part, height, -(-params.strip_rows // GRAIN) * GRAIN)
     return BlurMap(sigma, weight, cells)
-
-
-def pooling_reach(params: BlurParams) -> int:
-    """How many cells of 2 x 2 away edges share energies."""
-    return gaussian_radius(params.pool_px / 2)
-
-
-def _window(params: BlurParams) -> Array:
-    """Half of the pooling window over cells, from its middle on."""
-    radius = pooling_reach(params)
-    whole = cv2.getGaussianKernel(2 * radius + 1, params.pool_px / 2, cv2.CV_32F)
-    return np.ascontiguousarray(whole[radius:, 0])
 
 
 def _edge_cells(
@@ -146,35 +126,19 @@ def _edge_cells(
     within = slice(near.start - read.start, near.stop - read.start)
     own = np.ascontiguousarray(plane[within])
     clipped = near_clipped(clipped[within]).view(np.uint8)
-    edges = _no_cells(-(-(rows.stop - rows.start) // 2), int(np.count_nonzero(linked[rows])))
+    edges = no_cells(-(-(rows.stop - rows.start) // 2), int(np.count_nonzero(linked[rows])))
     floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
     fine, coarse = (gradient_energy(own, scale) for scale in scales)
     among = linked[near].view(np.uint8)
-    _gather_edges(fine, coarse, among, clipped, floor, core.start, core.stop, *edges)
+    gather_edges(fine, coarse, among, clipped, floor, core.start, core.stop, *edges)
     for octave in range(1, OCTAVES):
         plane, noise = reduce_by(plane, 2), noise / 2
         first, last = (row - read.start for row in (rows.start, rows.stop))
         cut, inner = with_halo(first >> octave, -(-last >> octave), reach + 1, plane.shape[0])
         floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
         fine, coarse = (gradient_energy(plane[cut], scale) for scale in scales)
-        _gather_octave(fine, coarse, floor, octave, inner.start, *edges)
+        gather_octave(fine, coarse, floor, octave, inner.start, *edges)
     return edges
-
-
-def _no_cells(rows: int, most: int) -> EdgeCells:
-    """Room for the cells of some rows."""
-    return EdgeCells(
-        np.zeros(rows + 1, np.int32), np.empty(most, np.int32), np.empty(most, np.float32),
-        np.empty((most, ENERGIES), np.float32),
-    )  # fmt: skip
-
-
-def _pooled(edges: EdgeCells, window: Array, rows: slice, cols: int) -> Array:
-    """Energies of the cells of some rows, summed over the edges around: only ratios are used."""
-    pooled = np.empty((edges.begin[rows.stop] - edges.begin[rows.start], ENERGIES), np.float32)
-    sums = np.zeros((cols + 2 * (window.size - 1), ENERGIES), np.float32)
-    _pool(edges.begin, edges.column, edges.energy, window, rows.start, rows.stop, sums, pooled)
-    return pooled
 
 
 def _variances(params: BlurParams) -> Array:
@@ -184,125 +148,6 @@ def _variances(params: BlurParams) -> Array:
     octaves = 4.0 ** np.arange(OCTAVES)[:, None]
     added = octaves * (smoothed + SCHARR_VARIANCE) + (octaves - 1) / 12
     return np.asarray(added, np.float32)
-
-
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(u8, 2), reads(u8, 2), reads(f32, 1), i64, i64,
-    writes(i32, 1), writes(i32, 1), writes(f32, 1), writes(f32, 2),
-)  # fmt: skip
-def _gather_edges(  # type: ignore[no-untyped-def]
-    fine, coarse, linked, clipped, floor, first, last, begin, column, pixels, energy
-):
-    """Cells of 2 x 2 with edges in rows [first, last): these, their energies, 3 x 3 maxima."""
-    width = linked.shape[1]
-    here = np.zeros((2, width + width % 2), np.uint8)  # edges of a row of cells
-    tops = np.empty((2, 2, width), np.float32)  # energies there, the largest of three below another
-    found = 0
-    for j in range(begin.size - 1):
-        top = first + 2 * j
-        for y in range(top, min(top + 2, last)):
-            _edge_row(linked[y], clipped[y], here[y - top])
-            _tallest(fine, y, tops[0, y - top])
-            _tallest(coarse, y, tops[1, y - top])
-        if top + 1 == last:
-            here[1] = 0
-        for i in range(here.shape[1] // 2):
-            edges = (here[0, 2 * i] + here[0, 2 * i + 1]) + (here[1, 2 * i] + here[1, 2 * i + 1])
-            if edges == 0:
-                continue
-            column[found], pixels[found], own = i, edges, energy[found]
-            own[:] = 0
-            for v in range(2):
-                for x in range(2 * i, 2 * i + 2):
-                    if here[v, x]:
-                        own[0] += fine[top + v, x] - floor[0]
-                        own[1] += coarse[top + v, x] - floor[1]
-                        own[2] += _widest(tops[0, v], x) - floor[0]
-                        own[3] += _widest(tops[1, v], x) - floor[1]
-            found += 1
-        begin[j + 1] = found
-
-
-@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
-def _edge_row(linked, clipped, out):  # type: ignore[no-untyped-def]
-    """1 at edges that are not clipped."""
-    for x in range(linked.size):
-        out[x] = linked[x] & ~clipped[x]
-
-
-@inline
-def _larger(a, b):  # type: ignore[no-untyped-def]
-    return a if a > b else b
-
-
-@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
-def _tallest(plane, y, out):  # type: ignore[no-untyped-def]
-    """Largest of a row and those above and below."""
-    above, here, below = plane[max(y - 1, 0)], plane[y], plane[min(y + 1, plane.shape[0] - 1)]
-    for x in range(out.size):
-        out[x] = _larger(_larger(above[x], below[x]), here[x])
-
-
-@inline
-def _widest(row, x):  # type: ignore[no-untyped-def]
-    """Largest of three beside another; no edge is at a border."""
-    return _larger(_larger(row[x - 1], row[x + 1]), row[x])
-
-
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 1), i64, i64,
-    reads(i32, 1), reads(i32, 1), reads(f32, 1), writes(f32, 2),
-)  # fmt: skip
-def _gather_octave(fine, coarse, floor, octave, first, begin, column, pixels, energy):  # type: ignore[no-untyped-def]
-    """Energies of a higher octave at cells with edges, bilinear; `first` is the row of cell 0."""
-    rows, cols = fine.shape
-    scale = 2.0 ** (1 - octave)
-    for j in range(begin.size - 1):
-        y = min(max(first + (j + 0.5) * scale - 0.5, 0.0), rows - 1.0)
-        for k in range(begin[j], begin[j + 1]):
-            x = min(max((column[k] + 0.5) * scale - 0.5, 0.0), cols - 1.0)
-            share = pixels[k] * np.float32(scale * scale / 4)
-            energy[k, 2 + 2 * octave] = share * (_at(fine, y, x) - floor[0])
-            energy[k, 3 + 2 * octave] = share * (_at(coarse, y, x) - floor[1])
-
-
-@inline
-def _at(plane, y, x):  # type: ignore[no-untyped-def]
-    """Bilinear interpolation between samples."""
-    above, left = int(y), int(x)
-    below, right = min(above + 1, plane.shape[0] - 1), min(left + 1, plane.shape[1] - 1)
-    down, across = np.float32(y - above), np.float32(x - left)
-    top = mix(plane[above, left], plane[above, right], across)
-    return mix(top, mix(plane[below, left], plane[below, right], across), down)
-
-
-@kernel(
-    reads(i32, 1), reads(i32, 1), reads(f32, 2), reads(f32, 1), i64, i64,
-    writes(f32, 2), writes(f32, 2),
-)  # fmt: skip
-def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignore[no-untyped-def]
-    """Down the columns, then along the row, of rows [first, last): only where edges are.
-
-    `sums` holds a row of cells with the window's reach at both ends, zero before.
-    """
-    radius, none = window.size - 1, np.float32(0)
-    for j in range(first, last):
-        for v in range(max(j - radius, 0), min(j + radius + 1, begin.size - 1)):
-            weight = window[abs(v - j)]
-            for k in range(begin[v], begin[v + 1]):
-                below, one = sums[radius + column[k]], energy[k]
-                for n in range(ENERGIES):
-                    below[n] += weight * one[n]
-        for k in range(begin[j], begin[j + 1]):
-            a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
-            for u in range(2 * radius + 1):  # all eight at once, in registers
-                w, s = window[abs(u - radius)], sums[column[k] + u]
-                a, b, c, d = a + w * s[0], b + w * s[1], c + w * s[2], d + w * s[3]
-                e, f, g, h = e + w * s[4], f + w * s[5], g + w * s[6], h + w * s[7]
-            total = out[k - begin[first]]
-            total[0], total[1], total[2], total[3] = a, b, c, d
-            total[4], total[5], total[6], total[7] = e, f, g, h
-        sums[:] = 0
 
 
 @kernel(

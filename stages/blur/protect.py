@@ -17,8 +17,9 @@ import numpy.typing as npt
 from stages.arrays import reduce_by
 from stages.blur.edges import CLIPPED, LUMA, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
-from stages.blur.octaves import octave_blur, pooling_reach
+from stages.blur.octaves import octave_blur
 from stages.blur.params import BlurParams
+from stages.blur.pool import pooling_reach
 from stages.blur.survey import survey
 from stages.grid import BlurMap, Grid
 from stages.kernels import b1, f32, i64, kernel, reads, u8, writes

@@ -10,6 +10,7 @@ from stages.blur import (
     linked_edges,
     octave_blur,
     octaves,
+    pool,
     survey,
     thin_edges,
 )
@@ -80,11 +81,11 @@ def test_pooling_is_a_gaussian_of_the_planes_of_energies():
     rows = np.repeat(np.arange(45), np.diff(edges.begin))
     column, energy = edges.column[: rows.size], edges.energy[: rows.size]
     assert edges.pixels[: rows.size].sum() == linked.sum()
-    planes = np.zeros((45, 59, octaves.ENERGIES), np.float32)
+    planes = np.zeros((45, 59, pool.ENERGIES), np.float32)
     planes[rows, column] = energy
-    size = (2 * octaves.pooling_reach(PARAMS) + 1,) * 2
+    size = (2 * pool.pooling_reach(PARAMS) + 1,) * 2
     expected = cv2.GaussianBlur(planes, size, PARAMS.pool_px / 2, borderType=cv2.BORDER_CONSTANT)
-    pooled = octaves._pooled(edges, octaves._window(PARAMS), slice(0, 45), 59)
+    pooled = pool.pooled_energies(edges, pool.window_of(PARAMS), slice(0, 45), 59)
     assert rows.size > 200
     np.testing.assert_allclose(pooled, expected[rows, column], rtol=1e-4, atol=1e-7)
 
