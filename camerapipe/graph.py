@@ -22,7 +22,8 @@ class Node:
 
     The function is called with the inputs in order, and then the parameters of type `params` where
     there are any. An `anytime` function returns an iterator of `Estimate`. `fallback` is a cheaper
-    function of the same shape. `cost` and `fallback_cost` are first guesses of their time, in ms
+    function of the same shape; `steps` is an iterator of `Estimate` that begins with its value and
+    ends with that of `function`. `cost` and `fallback_cost` are first guesses of their time, in ms
     per megapixel, until they have been measured in this process.
     """
 
@@ -33,6 +34,7 @@ class Node:
     params: type[Params] | None = None
     anytime: bool = False
     fallback: Callable[..., Any] | None = None
+    steps: Callable[..., Any] | None = None
     cost: float = 0.0
     fallback_cost: float = 0.0
 
@@ -79,6 +81,7 @@ class Graph:
         for node in self.order:
             marks = ["anytime"] * node.anytime
             marks += [f"fallback {node.fallback.__name__}"] if node.fallback else []
+            marks += [f"steps {node.steps.__name__}"] if node.steps else []
             note = f"   [{', '.join(marks)}]" if marks else ""
             reads = ", ".join(node.inputs)
             lines.append(f"  {node.name:<{width}}  {reads} -> {node.output}{note}")
@@ -117,7 +120,7 @@ def _check_names(graph: Graph) -> None:
 
 def _check_call(graph: Graph, node: Node) -> None:
     given = len(node.inputs) + (node.params is not None)
-    for function in filter(None, (node.function, node.fallback)):
+    for function in filter(None, (node.function, node.fallback, node.steps)):
         try:
             inspect.signature(function).bind(*range(given))
         except TypeError as error:

@@ -44,6 +44,7 @@ from stages.bokeh import (
     proven_dead_zone,
     render_bokeh,
     render_bokeh_preview,
+    render_bokeh_steps,
     resolve_transitions,
     resolve_upsampled,
 )
@@ -67,7 +68,7 @@ from stages.view import ViewParams, even_grid, guide_from, solve_grid, view_at, 
 # fmt: off
 LOOK = (
     Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
-    Node("view", view_at, ("linear", "grid"), "view", cost=6),
+    Node("view", view_at, ("linear", "grid"), "view", cost=4),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=3),
 )
 ESTIMATE = (
@@ -94,9 +95,9 @@ PROPAGATE = (
          cost=10),
     Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "previous"), "blur_low",
          PropagateParams, anytime=True),
-    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=20,
-         fallback=bilinear_upsample, fallback_cost=3),
-    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=7),
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=10,
+         fallback=bilinear_upsample, fallback_cost=2),
+    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=5),
 )
 PAPER_ESTIMATE = (
     *LOOK,
@@ -122,16 +123,16 @@ DIRECT_PROPAGATE = (
     Node("propagate", propagate, ("laplacian", "held", "previous"), "blur", PropagateParams,
          anytime=True),
 )
-RADIUS = Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=6)
+RADIUS = Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=2)
 RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6)
 RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
                          ResolveParams, cost=6)
 RENDER = (
-    Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius", cost=2),
+    Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius", cost=1),
     Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "light",
-         HighlightsParams, cost=30),
+         HighlightsParams, cost=4),
     Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
-         fallback=render_bokeh_preview, fallback_cost=25),
+         fallback=render_bokeh_preview, fallback_cost=25, steps=render_bokeh_steps),
     Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams,
          cost=10),
 )
@@ -141,12 +142,12 @@ PAPER_FOCUS = Node("focus", dead_zone, ("sparse", "blur", "focus_point"), "dead_
 FOCUS_OF_MAP = Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", RadiusParams)
 
 CHECK = Graph("check", ("linear", "optics"), (
-    Node("look", gather_evidence, ("linear",), "evidence", CheckParams, cost=40),
+    Node("look", gather_evidence, ("linear",), "evidence", CheckParams, cost=30),
     Node("judge", judge, ("evidence", "optics"), "findings", CheckParams),
 ), ("findings",))
 
 PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
-    Node("encode", encode, ("linear", "curve"), "picture", cost=8),
+    Node("encode", encode, ("linear", "curve"), "picture", cost=3),
 ), ("picture",))
 # fmt: on
 

@@ -2,15 +2,16 @@
 
 Plain nodes are paid first: what an anytime node is granted is the time left less what the plain
 nodes after it are expected to take. A node with a fallback runs it where its full form is not
-expected to fit. Expectations start from the costs declared in the graph and follow what was
-measured in this process.
+expected to fit; one that also has steps goes from the one to the other where that is likely but not
+sure to fit. Expectations start from the costs declared in the graph and follow what was measured in
+this process.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from camerapipe.report import Caveat, StageReport
 from stages.params import Params
 
 LEARNING_RATE = 0.5  # share of the newest measurement in the expected cost
+SURE = 2.0  # times its expected cost: what is granted as much is sure to fit
 FORGETTING_RATE = 0.1  # share of the declared cost, for each time that only the fallback ran
 
 
@@ -148,6 +150,15 @@ def _grant(own_ms: float | None, left_ms: float | None, reserve_ms: float) -> fl
     return left_ms if own_ms is None else min(own_ms, left_ms)
 
 
+def _form(node: Node, expected_ms: float, grant: float | None) -> Callable[..., Any]:
+    """Which form of a node runs, by what its full form is expected to take."""
+    if grant is None or expected_ms * (SURE if node.steps else 1.0) <= grant:
+        return node.function
+    if node.steps and expected_ms <= grant:
+        return node.steps
+    return node.fallback or node.function
+
+
 def _run_node(
     node: Node,
     inputs: list[Any],
@@ -157,24 +168,24 @@ def _run_node(
     costs: Costs,
     megapixels: float,
 ) -> tuple[Any, StageReport]:
-    function = node.function
-    too_long = grant is not None and costs.full(node, section, megapixels) > grant
-    if too_long and node.fallback is not None:
-        function = node.fallback
-    fallback = function is not node.function
+    function = _form(node, costs.full(node, section, megapixels), grant)
+    fallback = function is node.fallback
     caveats = Caveat.FALLBACK if fallback else Caveat.NONE
     started = deadline.clock()
     value = function(*inputs, *([section] if section else []))
     setup_ms, steps, residual = 0.0, 0, None
-    if node.anytime:
+    if node.anytime or function is node.steps:
         outcome = run_until(value, Deadline.after(grant, deadline.clock))
         value, residual, steps, setup_ms = (
             outcome.value, outcome.residual, outcome.steps, outcome.setup_ms,
         )  # fmt: skip
         caveats |= Caveat.NONE if outcome.done else Caveat.UNFINISHED
     used_ms = (deadline.clock() - started) * 1000
-    if not node.anytime:
-        costs.learn(node, section, megapixels, fallback=fallback, ms=used_ms)
+    if function is node.steps:
+        costs.learn(node, section, megapixels, fallback=True, ms=setup_ms)
+    if not node.anytime:  # what was given up would have taken longer: twice as long, say
+        full_ms = (used_ms - setup_ms) * (SURE if Caveat.UNFINISHED in caveats else 1.0)
+        costs.learn(node, section, megapixels, fallback=fallback, ms=full_ms)
     if grant and used_ms > grant:  # with no time left at its start, it is not to blame
         caveats |= Caveat.OVERRUN
     row = StageReport(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,11 +179,15 @@ def _helper() -> Iterator[None]:
 
 def peak_mb() -> float | None:
     """Highest resident memory of this process so far; None where the system does not say."""
+    with suppress(OSError):  # not Linux
+        status = Path("/proc/self/status").read_text()
+        if found := re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE):
+            return int(found[1]) / 1024
     try:
         import resource
     except ImportError:
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux: or that of what started it
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 

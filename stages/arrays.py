@@ -59,15 +59,17 @@ def reduce_by(image: Array, step: int) -> Array:
     if step == 1:
         return image
     rows, cols = (-(-n // step) for n in image.shape[:2])
+    # Halfway between two samples, interpolation is their mean, and for colours the faster one.
+    method = cv2.INTER_LINEAR if step == 2 and image.ndim == 3 else cv2.INTER_AREA
     whole = image.shape[0] // step, image.shape[1] // step
     pad_y, pad_x = rows * step - image.shape[0], cols * step - image.shape[1]
     if not (pad_y or pad_x):
-        means = cv2.resize(image, (cols, rows), interpolation=cv2.INTER_AREA)
+        means = cv2.resize(image, (cols, rows), interpolation=method)
         return np.asarray(means, np.float32).reshape(rows, cols, *image.shape[2:])
     small = np.empty((rows, cols, *image.shape[2:]), np.float32)
 
     def reduce(cells: Array, out: Array) -> None:
-        means = cv2.resize(cells, out.shape[1::-1], interpolation=cv2.INTER_AREA)
+        means = cv2.resize(cells, out.shape[1::-1], interpolation=method)
         out[...] = np.reshape(means, out.shape)
 
     if whole[0] and whole[1]:

@@ -19,7 +19,7 @@ from stages.arrays import check_image
 from stages.kernels import b1, f32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
-from stages.tone import ToneCurve, encode, look_up
+from stages.tone import ToneCurve, encode, encode_line
 
 CODE = 1 / 255
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
@@ -116,7 +116,7 @@ def finish(
     if params.grain:
         grain = np.float32(params.grain) * measure_grain(linear, radius)
     out = np.empty(light.shape, np.float32)
-    disks, table = np.ascontiguousarray(radius), curve.encode
+    disks, table = np.ascontiguousarray(radius), curve.encoder
     flat_in, flat_out = np.ascontiguousarray(light).reshape(-1), out.reshape(-1)
     run_strips(
         lambda a, b: _finish_rows(flat_in, table, disks, grain, params.dither, a, b, flat_out),
@@ -181,7 +181,7 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
     with_grain = grain.max() > zero
     for y in range(start, stop):
         line = out[3 * width * y : 3 * width * (y + 1)]
-        look_up(light[3 * width * y : 3 * width * (y + 1)], table, True, places, parts, line)
+        encode_line(light[3 * width * y : 3 * width * (y + 1)], table, places, parts, line)
         if _blurred(radius[y], part) == zero:
             continue
         for channel in range(3):

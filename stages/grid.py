@@ -227,14 +227,27 @@ def mix(a, b, part):  # type: ignore[no-untyped-def]
 TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a kernel
 
 
+@inline
+def mix_along(row, left, right, across, out):  # type: ignore[no-untyped-def]
+    """Interpolate along a row."""
+    for x in range(np.uint64(out.size)):
+        out[x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
+
+
 @kernel(reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2))
 def _interpolate_rows(  # type: ignore[no-untyped-def]
     plane, above, below, down, left, right, across, start, stop, out
 ):
-    """Rows [start, stop) of a bilinear interpolation: down the columns first, then across."""
-    row = np.empty(plane.shape[1], np.float32)
+    """Rows [start, stop) of a bilinear interpolation: across the rows first, each once, then down.
+
+    Of two neighbouring rows one is even and one odd: each has a place where it is kept.
+    """
+    rows, kept = np.empty((2, out.shape[1]), np.float32), np.full(2, -1)
     for y in range(start, stop):
+        for source in (above[y], below[y]):
+            if kept[source % 2] != source:
+                kept[source % 2] = source
+                mix_along(plane[source], left, right, across, rows[source % 2])
+        upper, lower, part, row = rows[above[y] % 2], rows[below[y] % 2], down[y], out[y]
         for x in range(row.size):
-            row[x] = mix(plane[above[y], x], plane[below[y], x], down[y])
-        for x in range(out.shape[1]):
-            out[y, x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
+            row[x] = mix(upper[x], lower[x], part)

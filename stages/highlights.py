@@ -10,15 +10,16 @@ and any picture that exceeds 1) is returned as it came. Linear light.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import check_image
-from stages.kernels import f32, i32, i64, inline, kernel, reads, u8, writes
+from stages.kernels import f32, f64, i32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
-from stages.strips import run_strips
+from stages.runs import Runs, add_runs, join_runs
+from stages.strips import STRIP_ROWS, run_strips
 
 HEADROOM = 1.05  # a picture that reaches this kept more light than a display shows
 CLIPPED = 0.9  # of white, from which on light is added, fully at white
@@ -73,34 +74,49 @@ def recover_highlights(
     if headroom or params.boost == 1:
         return linear
     image, disks = np.ascontiguousarray(linear), np.ascontiguousarray(radius)
-    clipped = np.empty(radius.shape, np.uint8)
-    brightest = max(run_strips(lambda y0, y1: _clip(image, disks, y0, y1, clipped), len(image)))
-    if not CLIPPED < brightest <= HEADROOM or not clipped.any():
+    clipped = _clipped_runs(image, disks)
+    if not CLIPPED < clipped.brightest <= HEADROOM:
         return linear
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(clipped, connectivity=8)
-    small = _small_regions(boxes, disks, labels)
-    if not small.any():
+    runs, boxes = _small_regions(clipped)
+    light = np.zeros((len(boxes), 3), np.float32)
+    _measure(image, disks, boxes, params.boost - 1, light)
+    if not light.any():
         return linear
-    out = image.copy()
-    regions = np.ascontiguousarray(boxes[small][:, :4].astype(np.int64))
-    numbers = np.flatnonzero(small).astype(np.int64)
-    _recover(image, np.asarray(labels, np.int32), regions, numbers, params.boost - 1, out)
+    out = np.empty_like(image)
+    run_strips(lambda start, stop: np.copyto(out[start:stop], image[start:stop]), len(image))
+    _add(runs, light, out)
     return out
 
 
-def _small_regions(
-    boxes: npt.NDArray[np.generic], disks: Array, labels: npt.NDArray[np.generic]
-) -> npt.NDArray[np.bool_]:
-    """Which regions are smaller than their disk makes them; region 0 is what is not clipped."""
-    small = np.zeros(len(boxes), bool)
-    most = (LARGEST_SIDE * max(float(disks.max()), -float(disks.min()))) ** 2
-    areas = np.asarray(boxes[1:, cv2.CC_STAT_AREA], np.int64)
-    for k in 1 + np.flatnonzero(areas <= max(most, 1.0)):
-        left, top, width, height, area = (int(v) for v in boxes[k])
-        box = np.s_[top : top + height, left : left + width]
-        largest = LARGEST_SIDE * float(np.abs(disks[box][labels[box] == k]).mean())
-        small[k] = area <= max(largest * largest, 1.0)
-    return small
+class Clipped(NamedTuple):
+    """Runs of clipped pixels that will be blurred, sums of their radii; the brightest value."""
+
+    runs: Runs
+    radii: npt.NDArray[np.float64]
+    brightest: float
+
+
+def _clipped_runs(image: Array, radius: Array) -> Clipped:
+    most = STRIP_ROWS * (radius.shape[1] // 2 + 1)
+
+    def strip(start: int, stop: int) -> Clipped:
+        runs, radii = np.empty((most, 3), np.int32), np.empty(most)
+        count, brightest = _find(image, radius, start, stop, runs, radii)
+        return Clipped(runs[:count].copy(), radii[:count].copy(), brightest)
+
+    runs, radii, brightest = zip(*run_strips(strip, len(image)), strict=True)
+    return Clipped(np.concatenate(runs), np.concatenate(radii), max(brightest))
+
+
+def _small_regions(clipped: Clipped) -> tuple[Runs, npt.NDArray[np.int32]]:
+    """Regions smaller than their disk makes them: runs with their region's number, and boxes."""
+    number, boxes = join_runs(clipped.runs)
+    areas = np.bincount(number, clipped.runs[:, 2] - clipped.runs[:, 1], len(boxes))
+    disks = np.bincount(number, clipped.radii, len(boxes)) / areas
+    small = areas <= np.maximum((LARGEST_SIDE * disks) ** 2, 1)
+    kept = small[number]
+    renumbered = (np.cumsum(small) - 1)[number[kept]]
+    return np.column_stack([clipped.runs[kept], renumbered]).astype(np.int32), boxes[small]
 
 
 @inline
@@ -108,35 +124,48 @@ def _brightest(image, y, x):  # type: ignore[no-untyped-def]
     return max(max(image[y, x, 0], image[y, x, 1]), image[y, x, 2])
 
 
-@kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(u8, 2))
-def _clip(image, radius, start, stop, clipped):  # type: ignore[no-untyped-def]
-    """Mark clipped pixels that will be blurred; give the brightest value of all."""
-    brightest, white = np.float32(0), np.float32(CLIPPED)
+@inline
+def _is_clipped(value, radius):  # type: ignore[no-untyped-def]
+    """Whether a value is clipped and will be blurred."""
+    return (value > np.float32(CLIPPED)) & (abs(radius) > np.float32(LEAST_RADIUS_PX))
+
+
+@kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(i32, 2), writes(f64, 1))
+def _find(image, radius, start, stop, runs, radii):  # type: ignore[no-untyped-def]
+    """Runs of clipped pixels in rows [start, stop): their number, and the brightest value."""
+    brightest, count = np.float32(0), 0
+    marks = np.empty(radius.shape[1], np.bool_)
     for y in range(start, stop):
-        for x in range(clipped.shape[1]):
+        top = np.float32(0)
+        for x in range(marks.size):
             value = _brightest(image, y, x)
-            brightest = max(brightest, value)
-            clipped[y, x] = (value > white) & (abs(radius[y, x]) > np.float32(LEAST_RADIUS_PX))
-    return brightest
+            top = max(top, value)
+            marks[x] = _is_clipped(value, radius[y, x])
+        brightest = max(brightest, top)
+        if top <= np.float32(CLIPPED):
+            continue
+        first, count = count, add_runs(marks, y, runs, count)
+        for k in range(first, count):
+            radii[k] = 0.0
+            for x in range(runs[k, 1], runs[k, 2]):
+                radii[k] += abs(radius[y, x])
+    return count, brightest
 
 
-@kernel(reads(f32, 3), reads(i32, 2), reads(i64, 2), reads(i64, 1), f32, writes(f32, 3))
-def _recover(image, labels, boxes, numbers, gain, out):  # type: ignore[no-untyped-def]
-    """Add light in the colour of its ring to each region."""
-    zero, one, white = np.float32(0), np.float32(1), np.float32(CLIPPED)
+@kernel(reads(f32, 3), reads(f32, 2), reads(i32, 2), f32, writes(f32, 2))
+def _measure(image, radius, boxes, gain, light):  # type: ignore[no-untyped-def]
+    """Light that each region gets, in the colour of its ring; `light` is zero before."""
+    zero, one = np.float32(0), np.float32(1)
     ring = np.empty(3, np.float32)
-    for n in range(len(numbers)):
-        left, top, width, height = boxes[n]
-        rows = range(max(top - RING_PX, 0), min(top + height + RING_PX, labels.shape[0]))
-        start, stop = max(left - RING_PX, 0), min(left + width + RING_PX, labels.shape[1])
+    for n in range(len(boxes)):
+        top, left, bottom, right = boxes[n]
         ring[:] = zero
-        total = around = count = zero
-        for y in rows:
-            for x in range(start, stop):
-                if labels[y, x] == 0:
-                    value = _brightest(image, y, x)
+        around = count = zero
+        for y in range(max(top - RING_PX, 0), min(bottom + RING_PX, image.shape[0])):
+            for x in range(max(left - RING_PX, 0), min(right + RING_PX, image.shape[1])):
+                value = _brightest(image, y, x)
+                if not _is_clipped(value, radius[y, x]):
                     weight = value * value  # the glow rather than the dark
-                    total += weight
                     around += value
                     count += one
                     for p in range(3):
@@ -145,11 +174,18 @@ def _recover(image, labels, boxes, numbers, gain, out):  # type: ignore[no-untyp
             continue
         most = max(max(ring[0], ring[1]), ring[2])
         lamp = min(np.float32(2) - np.float32(2) * around / (BRIGHT_AROUND * count), one)
-        for y in rows:
-            for x in range(start, stop):
-                if labels[y, x] == numbers[n]:
-                    t = min((_brightest(image, y, x) - white) / (one - white), one)
-                    part = t * t * (np.float32(3) - np.float32(2) * t)
-                    for p in range(3):
-                        colour = ring[p] / most if most > zero else one
-                        out[y, x, p] += gain * lamp * part * part * colour
+        for p in range(3):
+            light[n, p] = gain * lamp * (ring[p] / most if most > zero else one)
+
+
+@kernel(reads(i32, 2), reads(f32, 2), writes(f32, 3))
+def _add(runs, light, out):  # type: ignore[no-untyped-def]
+    """Add their light to the regions, more where a pixel is nearer to white."""
+    one, white = np.float32(1), np.float32(CLIPPED)
+    for k in range(len(runs)):
+        y, begin, end, n = runs[k]
+        for x in range(begin, end):
+            t = min((_brightest(out, y, x) - white) / (one - white), one)
+            part = t * t * (np.float32(3) - np.float32(2) * t)
+            for p in range(3):
+                out[y, x, p] += part * part * light[n, p]

@@ -21,6 +21,7 @@ def stage_table() -> str:
     for node in (*CHECK.order, *PRESETS["default"].picture_graph.order):
         short = "stops at its best so far" if node.anytime else ""
         short = f"`{node.fallback.__name__}`" if node.fallback else short
+        short += ", from there on full detail" if node.steps else ""
         section = f"`{node.params.stage()}`" if node.params else ""
         reads = ", ".join(f"`{value}`" for value in node.inputs)
         lines.append(f"| {node.name} | {reads} | `{node.output}` | {section} | {short} |")

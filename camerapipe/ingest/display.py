@@ -138,7 +138,7 @@ def _samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, tuple[
         )
     if "transparency" in image.info:
         mode = WITH_ALPHA.get(image.mode, mode)
-    return np.asarray(image.convert(mode)), ()
+    return np.asarray(image if image.mode == mode else image.convert(mode)), ()
 
 
 def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Finding]:

@@ -1,11 +1,12 @@
-"""Write a picture: JPEG through Pillow, TIFF through tifffile, PNG by `png`.
+"""Write a picture: JPEG by `jpeg`, TIFF through tifffile, PNG by `png`.
 
 tifffile writes no EXIF directory; it is appended here. The whole file is built in memory and then
 written at once (`atomic`).
 
-Values are display-encoded in [0, 1]. PNG and TIFF have 16 bits per sample when the capture had more
-than 8. Grey stays grey; alpha is kept where the format has it. The profile of the capture is
-embedded; a file that came without one leaves without one, and means sRGB as before.
+Values are display-encoded, in [0, 1] or as codes of 8 bits. PNG and TIFF have 16 bits per sample
+when the capture had more than 8. Grey stays grey; alpha is kept where the format has it. The
+profile of the capture is embedded; a file that came without one leaves without one, and means sRGB
+as before.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from camerapipe.ingest.attachments import (
     attached,
     exif_bytes,
 )
+from camerapipe.ingest.jpeg import jpeg_bytes, metadata_segments
+from camerapipe.ingest.pixels import as_unit
 from camerapipe.ingest.png import exif_chunk, png_bytes, profile_chunk, xmp_chunk
 from camerapipe.ingest.quiet import quiet
 from stages.arrays import check_image
@@ -44,15 +47,15 @@ from stages.params import Array
 from stages.tone import to_codes
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Pixels = Array | npt.NDArray[np.uint8]
 ICC_TAG, XMP_TAG = 34675, 700
 STAND_IN = 1  # added to the tags of directories while tifffile, which refuses them, writes the file
 ZLIB_LEVEL = 3  # higher levels gain 5 % and take three times as long
-FULL_CHROMA_QUALITY = 90  # from this JPEG quality on, colour is not subsampled
 
 
 def write_picture(
     path: str | os.PathLike[str],
-    image: Array,
+    image: Pixels,
     capture: Capture,
     *,
     overwrite: bool = False,
@@ -60,11 +63,13 @@ def write_picture(
 ) -> None:
     """Write a display-encoded HxWx3 picture with the metadata and profile of its capture.
 
-    The format follows the suffix; `quality` (1..100) is that of JPEG. Raises `OutputError`.
+    It comes in [0, 1], or as codes of 8 bits. The format follows the suffix; `quality` (1..100) is
+    that of JPEG. Raises `OutputError`.
     """
     path = Path(path)
     check_output(path, overwrite=overwrite, suffixes=PICTURES)
-    check_image("write_picture", "image", image)
+    if image.dtype != np.uint8:
+        check_image("write_picture", "image", image)
     try:
         with quiet():
             blocks = attached(capture, image.shape[1], image.shape[0])
@@ -74,7 +79,7 @@ def write_picture(
     write_bytes(path, data, overwrite=overwrite)
 
 
-def _encoded(suffix: str, image: Array, capture: Capture, blocks: Attached, quality: int) -> bytes:
+def _encoded(suffix: str, image: Pixels, capture: Capture, blocks: Attached, quality: int) -> bytes:
     if suffix in (".jpg", ".jpeg"):
         return _jpeg(_codes(image, capture, 8, alpha=False), capture, blocks, quality)
     codes = _codes(image, capture, 16 if capture.bit_depth > 8 else 8, alpha=True)
@@ -82,28 +87,22 @@ def _encoded(suffix: str, image: Array, capture: Capture, blocks: Attached, qual
     return encode(codes, capture, blocks)
 
 
-def _codes(image: Array, capture: Capture, bits: int, *, alpha: bool) -> Codes:
+def _codes(image: Pixels, capture: Capture, bits: int, *, alpha: bool) -> Codes:
     """Codes as they are stored: HxW, or HxWxC with C = 2 (grey + alpha), 3 or 4."""
+    extra = capture.alpha if alpha else None
     planes = image[..., 1] if capture.grey else image
-    if alpha and capture.alpha is not None:
-        planes = np.dstack([planes, capture.alpha])
-    return to_codes(planes, bits)
+    if planes.dtype == np.uint8 and bits == 8 and extra is None:
+        return np.ascontiguousarray(planes, np.uint8)
+    unit = as_unit(planes) if planes.dtype == np.uint8 else np.asarray(planes, np.float32)
+    return to_codes(unit if extra is None else np.dstack([unit, extra]), bits)
 
 
 def _jpeg(codes: Codes, capture: Capture, blocks: Attached, quality: int) -> bytes:
-    options: dict[str, Any] = {"exif": exif_bytes(blocks.exif, MAX_EXIF_BYTES)}
-    if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES:
-        options["xmp"] = blocks.xmp
-    buffer = io.BytesIO()
-    Image.fromarray(codes).save(
-        buffer,
-        "JPEG",
-        quality=quality,
-        subsampling="4:4:4" if quality >= FULL_CHROMA_QUALITY else "4:2:0",
-        icc_profile=capture.profile,
-        **options,
+    xmp = blocks.xmp if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES else None
+    exif = exif_bytes(blocks.exif, MAX_EXIF_BYTES)
+    return jpeg_bytes(
+        np.asarray(codes, np.uint8), quality, metadata_segments(exif, xmp, capture.profile)
     )
-    return buffer.getvalue()
 
 
 def _png(codes: Codes, capture: Capture, blocks: Attached) -> bytes:

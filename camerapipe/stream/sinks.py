@@ -94,8 +94,7 @@ class Pictures(nullcontext[Any]):
         path = self._folder / f"{stem}{number}{self._suffix}"
         inputs = [shown.frame.origin] if shown.frame.origin else []
         check_output(path, inputs, overwrite=self._overwrite, suffixes=PICTURES)
-        image = np.float32(1 / 255) * view_of(shown, self._view)
-        write_picture(path, image, capture, overwrite=self._overwrite)
+        write_picture(path, view_of(shown, self._view), capture, overwrite=self._overwrite)
 
 
 class Video(ExitStack):

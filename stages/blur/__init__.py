@@ -19,6 +19,7 @@ global and cheap. Temporaries are those of the strips in flight.
 """
 
 from stages.blur.alone import EdgeCandidates, edge_blur
+from stages.blur.detail import keep_detail
 from stages.blur.edges import linked_edges, thin_edges
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
 from stages.blur.gradients import gradient
@@ -27,7 +28,6 @@ from stages.blur.params import BlurParams
 from stages.blur.protect import (
     CoarseParams,
     coarse_edges,
-    keep_detail,
     unclaimed,
     within_bounds,
 )

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from stages.arrays import luma
 from stages.blur.edges import clipped_pixels, edge_thresholds, mark_edges
-from stages.blur.formula import SCHARR_VARIANCE, SHARP_BLEND, ratio_blur, smoothstep
-from stages.blur.gradients import gradient_energy, noise_energy, smooth
+from stages.blur.formula import ISOLATED, SCHARR_VARIANCE, SHARP_BLEND, ratio_blur, smoothstep
+from stages.blur.gradients import gradient_energy, noise_energy, smooth, smoothing_variance
 from stages.blur.params import BlurParams
 from stages.blur.survey import EdgeSurvey, find_ridges, noise_sigma
 from stages.kernels import b1, f32, kernel, reads, u8, writes
@@ -74,7 +74,8 @@ def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCan
     _estimate_at_edges(
         _energy(plane, params.fine_scale_px, noise), _energy(plane, params.coarse_scale_px, noise),
         strength,
-        params.fine_scale_px**2 + offset, params.coarse_scale_px**2 + offset,
+        smoothing_variance(params.fine_scale_px) + offset,
+        smoothing_variance(params.coarse_scale_px) + offset,
         params.largest_sigma_px, params.exact,
         sigma,
     )  # fmt: skip
@@ -101,7 +102,9 @@ def _estimate_at_edges(  # type: ignore[no-untyped-def]
         for x in range(1, fine.shape[1] - 1):
             if strength[y, x] == 0:
                 continue
-            own = ratio_blur(fine[y, x], coarse[y, x], fine_variance, coarse_variance, 1.0, largest)
+            own = ratio_blur(
+                fine[y, x], coarse[y, x], fine_variance, coarse_variance, ISOLATED, largest
+            )
             if not exact:
                 sigma[y, x] = own
                 continue
@@ -110,6 +113,8 @@ def _estimate_at_edges(  # type: ignore[no-untyped-def]
             for v in range(y - 1, y + 2):
                 for u in range(x - 1, x + 2):
                     top_fine, top_coarse = max(top_fine, fine[v, u]), max(top_coarse, coarse[v, u])
-            near = ratio_blur(top_fine, top_coarse, fine_variance, coarse_variance, 1.0, largest)
+            near = ratio_blur(
+                top_fine, top_coarse, fine_variance, coarse_variance, ISOLATED, largest
+            )
             if near > 0 and (own > 0 or near < sharp):
                 sigma[y, x] = near + smoothstep(near, sharp, soft) * (own - near)

@@ -7,9 +7,11 @@ the survey; thresholds are those of the whole picture; linking is global, and to
 from __future__ import annotations
 
 import cv2
+import numba
 import numpy as np
 import numpy.typing as npt
 
+from stages.arrays import LUMA_WEIGHTS
 from stages.blur.gradients import noise_gain
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
 from stages.blur.survey import LOW_OVER_HIGH, EdgeSurvey, Ridges, noise_sigma
@@ -19,6 +21,7 @@ from stages.strips import run_strips
 
 NOISE_SIGNIFICANCE = 6.0  # an edge stands this many noise deviations out
 CLIPPED = np.float32(250 / 255)  # encoded; a clipped edge looks sharper than it is
+LUMA = tuple(LUMA_WEIGHTS)
 STRONG = np.uint8(2)
 
 
@@ -70,7 +73,7 @@ def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 def clipped_pixels(view: Array) -> npt.NDArray[np.bool_]:
     """Where a channel is clipped, or nearly so, within `CLIPPED_REACH_PX`."""
-    return near_clipped(clipped_here(view))
+    return near_clipped(luma_and_clipped(view)[1])
 
 
 def near_clipped(clipped: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -79,22 +82,27 @@ def near_clipped(clipped: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return np.asarray(cv2.dilate(clipped, reach).view(np.bool_))
 
 
-def clipped_here(view: Array) -> npt.NDArray[np.uint8]:
-    """1 where a channel is clipped, or nearly so, else 0."""
+def luma_and_clipped(view: Array) -> tuple[Array, npt.NDArray[np.uint8]]:
+    """Luma of a view, and 1 where a channel is clipped, or nearly so, else 0, in one pass.
+
+    A view of one channel is luma already.
+    """
     if view.ndim == 2:
-        return (view >= CLIPPED).view(np.uint8)
-    clipped = np.empty(view.shape[:2], np.uint8)
-    _clipped(np.ascontiguousarray(view), clipped)
-    return clipped
+        return view, (view >= CLIPPED).view(np.uint8)
+    plane, clipped = np.empty(view.shape[:2], np.float32), np.empty(view.shape[:2], np.uint8)
+    _look(np.ascontiguousarray(view), plane, clipped)
+    return plane, clipped
 
 
-@kernel(reads(f32, 3), writes(u8, 2))
-def _clipped(view, out):  # type: ignore[no-untyped-def]
-    for y in range(out.shape[0]):
-        row, marked = view[y], out[y]
-        for x in range(marked.size):
-            brightest = max(row[x, 0], row[x, 1], row[x, 2])
-            marked[x] = 1 if brightest >= CLIPPED else 0
+@kernel(reads(f32, 3), writes(f32, 2), writes(u8, 2))
+def _look(view, plane, clipped):  # type: ignore[no-untyped-def]
+    red, green, blue = LUMA
+    for y in range(plane.shape[0]):
+        row, light, full = view[y].reshape(3 * plane.shape[1]), plane[y], clipped[y]
+        for x in range(light.size):
+            r, g, b = row[3 * x], row[3 * x + 1], row[3 * x + 2]
+            light[x] = red * r + green * g + blue * b
+            full[x] = (r >= CLIPPED) | (g >= CLIPPED) | (b >= CLIPPED)
 
 
 @kernel(reads(i32, 1), reads(f32, 1), f32, f32, writes(u8, 1))
@@ -105,27 +113,45 @@ def _mark(place, gradient, low, high, strength):  # type: ignore[no-untyped-def]
             strength[place[k]] = STRONG if gradient[k] > high else 1
 
 
+@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
+def _weak_beside_strong(strength, y, out):  # type: ignore[no-untyped-def]
+    """1 at weak edges of a row that touch a strong one."""
+    height, width = strength.shape
+    above, here, below = strength[max(y - 1, 0)], strength[y], strength[min(y + 1, height - 1)]
+    for x in range(1, width - 1):
+        sides = (above[x - 1] | above[x] | above[x + 1]) | (below[x - 1] | below[x] | below[x + 1])
+        out[x] = here[x] & ((sides | here[x - 1] | here[x + 1]) >> 1)
+    for x in (0, width - 1):
+        left, right = max(x - 1, 0), min(x + 1, width - 1)
+        sides = (above[left] | above[x] | above[right]) | (below[left] | below[x] | below[right])
+        out[x] = here[x] & ((sides | here[left] | here[right]) >> 1)
+
+
 @kernel(reads(u8, 2), i64, writes(u8, 2))
 def _link(strength, count, linked):  # type: ignore[no-untyped-def]
-    """Flood from strong edges over weak ones; `count` is how many edges there are.
+    """Strong edges, and weak ones in a flood from beside them; `count` is how many edges there are.
 
     Rows and columns wait in one number each pair: to divide would cost more than to look around.
     """
     height, width = strength.shape
-    pending, waiting = np.empty(count, np.int64), 0
+    pending, seeds = np.empty(count, np.int64), np.zeros(width, np.uint8)
     for y in range(height):
         row, done = strength[y], linked[y]
         for x in range(width):
-            if row[x] != STRONG or done[x]:
+            done[x] |= row[x] >> 1
+    for y in range(height):
+        _weak_beside_strong(strength, y, seeds)
+        for x in range(width):
+            if seeds[x] == 0 or linked[y, x]:
                 continue
-            done[x] = 1
+            linked[y, x] = 1
             pending[0], waiting = y << 32 | x, 1
             while waiting > 0:
                 waiting -= 1
                 j, i = pending[waiting] >> 32, pending[waiting] & 0xFFFFFFFF
                 for v in range(max(j - 1, 0), min(j + 2, height)):
                     for u in range(max(i - 1, 0), min(i + 2, width)):
-                        if strength[v, u] and not linked[v, u]:
+                        if strength[v, u] & ~linked[v, u] & 1:
                             linked[v, u] = 1
                             pending[waiting] = v << 32 | u
                             waiting += 1

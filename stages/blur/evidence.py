@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.arrays import luma, reduce_by
-from stages.blur.edges import clipped_here, near_clipped
+from stages.arrays import reduce_by
+from stages.blur.edges import luma_and_clipped, near_clipped
 from stages.blur.formula import (
     ENERGY_FLOOR,
+    ISOLATED,
     SCHARR_VARIANCE,
     full_sigma,
     ratio_blur,
@@ -41,7 +42,7 @@ from stages.strips import run_strips, with_halo
 CODE = 1 / 255  # a step of an 8-bit picture
 HIDDEN_NOISE_CODES = 3.0  # noise that a quiet part of a picture may hide, at most
 QUIET_SHARE = 0.1  # of the picture, that counts as quiet
-SIGNIFICANCE_RAMP = 1.5  # from no confidence to full, as a ratio of gradients
+SIGNIFICANCE_RAMP = np.float32(1.5)  # from no confidence to full, as a ratio of gradients
 CARRIER_SHARE = (
     np.float32(0.15),
     np.float32(0.45),
@@ -124,13 +125,13 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
 
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
-        plane = luma(view[read])
+        plane, clipped = luma_and_clipped(view[read])
         carried[start:stop] = gradient_energy(plane, params.fine_scale_px, core)
         coarse = gradient_energy(plane, params.coarse_scale_px, core)
         target = slice(start // 2, -(-stop // 2))
         cells[0, target] = reduce_by(carried[start:stop], 2)
         cells[1, target] = reduce_by(coarse, 2)
-        broad = cv2.morphologyEx(clipped_here(view[read]), cv2.MORPH_OPEN, BROAD)
+        broad = cv2.morphologyEx(clipped, cv2.MORPH_OPEN, BROAD)
         if broad.any():
             np.copyto(carried[start:stop], 0, where=near_clipped(broad)[core])
 
@@ -171,11 +172,11 @@ def _bound(fine, coarse, noise, variances, least, full, largest, step, trust):  
             if energy <= least:
                 continue
             other = coarse[y, x] - noise[1]
-            bound = ratio_blur(energy, other, variances[0], variances[1], 1.0, largest)
+            bound = ratio_blur(energy, other, variances[0], variances[1], ISOLATED, largest)
             if bound == 0:
                 continue
-            stands_out = smoothstep(math.sqrt(energy / least), 1.0, SIGNIFICANCE_RAMP)
-            trust[y, x] = stands_out * (1 - smoothstep(bound, full, largest))
+            stands_out = smoothstep(math.sqrt(energy / least), np.float32(1), SIGNIFICANCE_RAMP)
+            trust[y, x] = stands_out * (np.float32(1) - smoothstep(bound, full, largest))
             coarse[y, x] = full_sigma(bound, step)
 
 

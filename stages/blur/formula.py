@@ -19,20 +19,27 @@ from stages.kernels import inline
 SCHARR_VARIANCE = 0.345  # px^2, added by the Scharr operator: between 1/3 (central difference) and
 # 3/8 (its cross smoothing)
 ENERGY_FLOOR = np.float32(1e-12)  # luma^2 / px^2, guards ratios of energies
-LEAST_RATIO = 1.02  # below, energies do not differ beyond noise: no data, never "very blurred"
-LEAST_SIGMA = 0.2  # px of the view: sharper cannot be told apart
-SHARP_BLEND = (0.6, 1.6)  # px: below, the 3x3 maximum is trusted; above, the pixel itself
+LEAST_EXCESS = np.float32(
+    0.02
+)  # of a ratio over 1: below, energies do not differ beyond noise: no data, never "very blurred"
+LEAST_SIGMA = np.float32(0.2)  # px of the view: sharper cannot be told apart
+SHARP_BLEND = (
+    np.float32(0.6),
+    np.float32(1.6),
+)  # px: below, the 3x3 maximum is trusted; above, the pixel itself
+ISOLATED = np.float32(1)  # power of an edge without neighbours
 
 
 @inline
 def ratio_blur(fine, coarse, fine_variance, coarse_variance, power, largest):  # type: ignore[no-untyped-def]
     """Blur from two energies that fall with a power of the variance; 0 where they do not fall."""
     ratio = max(fine, ENERGY_FLOOR) / max(coarse, ENERGY_FLOOR)
-    if power > 1:
-        ratio = ratio ** (1 / power)
-    if ratio <= 1 + (LEAST_RATIO - 1) / power:
-        return 0.0
-    square = (coarse_variance - ratio * fine_variance) / (ratio - 1)
+    if power > ISOLATED:
+        ratio = ratio ** (ISOLATED / power)
+    excess = ratio - ISOLATED
+    if excess <= LEAST_EXCESS / power:
+        return np.float32(0)
+    square = (coarse_variance - ratio * fine_variance) / excess
     return min(math.sqrt(max(square, LEAST_SIGMA * LEAST_SIGMA)), largest)
 
 
@@ -46,4 +53,5 @@ def smoothstep(value, low, high):  # type: ignore[no-untyped-def]
 @inline
 def full_sigma(blur, step):  # type: ignore[no-untyped-def]
     """Full-resolution sigma of a blur in px of a view: averaging k x k pixels adds (k^2 - 1)/12."""
-    return math.sqrt(max((step * blur) ** 2 - (step * step - 1) / 12, 0.0))
+    added = (step * step - np.float32(1)) / np.float32(12)
+    return math.sqrt(max(step * step * (blur * blur) - added, np.float32(0)))

@@ -29,7 +29,7 @@ def plane_of(view: Array) -> Array:
 
 def gaussian_radius(scale_px: float) -> int:
     """Radius of the kernel of a Gaussian."""
-    return math.ceil(4 * scale_px)
+    return math.ceil(3 * scale_px)
 
 
 def smooth(plane: Array, scale_px: float) -> Array:
@@ -40,6 +40,16 @@ def smooth(plane: Array, scale_px: float) -> Array:
     return np.asarray(
         cv2.GaussianBlur(plane, size, scale_px, borderType=cv2.BORDER_REFLECT_101), np.float32
     )
+
+
+@cache
+def smoothing_variance(scale_px: float) -> float:
+    """Variance that smoothing adds, px^2: of the Gaussian as it is sampled and cut."""
+    if scale_px == 0:
+        return 0.0
+    radius = gaussian_radius(scale_px)
+    weights = cv2.getGaussianKernel(2 * radius + 1, scale_px, cv2.CV_64F)[:, 0]
+    return float(np.sum(weights * np.arange(-radius, radius + 1) ** 2))
 
 
 def gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:

@@ -16,34 +16,58 @@ An isolated edge has p = 1 and is read exactly; p is the same for all edges of a
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import reduce_by
-from stages.blur.edges import clipped_pixels
+from stages.blur.edges import luma_and_clipped, near_clipped
 from stages.blur.formula import (
     ENERGY_FLOOR,
+    ISOLATED,
     SCHARR_VARIANCE,
     SHARP_BLEND,
     full_sigma,
     ratio_blur,
     smoothstep,
 )
-from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy, plane_of
+from stages.blur.gradients import (
+    gaussian_radius,
+    gradient_energy,
+    noise_energy,
+    smoothing_variance,
+)
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
 from stages.blur.survey import EdgeSurvey, noise_sigma
 from stages.grid import BlurMap, Grid, mix
-from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
+from stages.kernels import f32, i32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
 OCTAVES = 3
 GRAIN = 1 << (OCTAVES - 1)  # rows; strips start at multiples, so that they reduce alike
-STRONG_BLUR = (1.5, 3.0)  # px of the view: below, the first octave is read; above, the second
-BALANCED_PX, BALANCED_PX_AT_ONE = (0.5, 4.0), 1.5  # px of the view: range and unit of the balance
+CROWDED = np.float32(2)  # power where neighbours are close: lines, fine texture
+STRONG_BLUR = (
+    np.float32(1.5),
+    np.float32(3),
+)  # px of the view: below, the first octave is read; above, the second
+BALANCED_PX = np.float32(0.5), np.float32(4)  # px of the view: range of the balance
+BALANCED_PX_AT_ONE = np.float32(1.5)  # and its unit
 ENERGIES = 8  # per cell: two of edge pixels, their 3 x 3 maxima, two on each higher octave
+
+
+class EdgeCells(NamedTuple):
+    """Cells with edges, row by row: those of row j are begin[j] .. begin[j + 1].
+
+    Their column, how many edge pixels they hold, and the sums of the energies of these.
+    """
+
+    begin: npt.NDArray[np.int32]
+    column: npt.NDArray[np.int32]
+    pixels: Array
+    energy: Array
 
 
 def octave_blur(
@@ -73,117 +97,153 @@ def octave_blur(
     """
     rows, cols = (-(-n // 2) for n in grid.shape)
     cells = Grid((rows, cols), 2 * grid.step, grid.phase + grid.step / 2)
-    sigma, count = np.zeros(cells.shape, np.float32), np.zeros(cells.shape, np.float32)
-    noise, step, height = noise_sigma(found), np.float32(grid.step), view.shape[0]
-    variances = _variances(params)
+    sigma, weight = np.zeros(cells.shape, np.float32), np.zeros(cells.shape, np.float32)
+    noise, height, window = noise_sigma(found), view.shape[0], _window(params)
+    rows_around = -(-2 * (window.size - 1) // GRAIN) * GRAIN  # whose edges share energies
+    variances, largest = _variances(params), params.largest_sigma_px
 
     def part(start: int, stop: int) -> None:
-        target = slice(start // 2, -(-stop // 2))
-        read, core = with_halo(start, stop, _pooled_rows(params), height)
-        if not linked[read].any():
+        if not linked[start:stop].any():
             return
-        edges, pooled = _pooled_energies(view, linked, read, noise, params)
-        inner = slice(core.start // 2, -(-core.stop // 2))
-        count[target] = edges[inner]
+        read, core = with_halo(start, stop, rows_around, height)
+        edges = _edge_cells(view, linked, read, noise, params)
+        target, first = slice(start // 2, -(-stop // 2)), core.start // 2
+        pooled = _pooled(edges, window, slice(first, -(-core.stop // 2)), cols)
         _blur_of_energies(
-            pooled, inner.start, variances, params.largest_sigma_px, step, params.balance,
-            count[target], sigma[target],
+            edges.begin[first:], edges.column, edges.pixels, pooled, variances, largest,
+            grid.step, params.balance, weight[target], sigma[target],
         )  # fmt: skip
 
     run_strips(part, height, -(-params.strip_rows // GRAIN) * GRAIN)
-    return BlurMap(sigma, count, cells)
+    return BlurMap(sigma, weight, cells)
 
 
-def _window_radius(params: BlurParams) -> int:
-    """Radius of the pooling window in cells."""
-    return math.ceil(2 * params.pool_px)
+def pooling_reach(params: BlurParams) -> int:
+    """How many cells of 2 x 2 away edges share energies."""
+    return gaussian_radius(params.pool_px / 2)
 
 
-def _pooled_rows(params: BlurParams) -> int:
-    """Rows around a strip whose edges share energies with it, a multiple of the grain."""
-    return -(-2 * _window_radius(params) // GRAIN) * GRAIN
+def _window(params: BlurParams) -> Array:
+    """Half of the pooling window over cells, from its middle on."""
+    radius = pooling_reach(params)
+    whole = cv2.getGaussianKernel(2 * radius + 1, params.pool_px / 2, cv2.CV_32F)
+    return np.ascontiguousarray(whole[radius:, 0])
 
 
-def _pooled_energies(
+def _edge_cells(
     view: Array, linked: npt.NDArray[np.bool_], rows: slice, noise: float, params: BlurParams
-) -> tuple[Array, Array]:
-    """Edge pixels of the cells in some rows of a view, and their energies, pooled.
+) -> EdgeCells:
+    """Cells with edges in some rows of a view, and their energies.
 
     Each octave is read as far around these rows as its own operators reach.
     """
     scales = (params.fine_scale_px, params.coarse_scale_px)
     reach = gaussian_radius(params.coarse_scale_px) + 1  # and Scharr's operator
     read, _ = with_halo(rows.start, rows.stop, GRAIN * (reach + 1), view.shape[0])
-    plane = plane_of(view[read])
+    plane, clipped = luma_and_clipped(view[read])
     near, core = with_halo(rows.start, rows.stop, max(reach, CLIPPED_REACH_PX) + 1, view.shape[0])
-    own = np.ascontiguousarray(plane[near.start - read.start : near.stop - read.start])
-    edges = (linked[near] & ~clipped_pixels(view[near])).view(np.uint8)
-    shape = (-(-(rows.stop - rows.start) // 2), -(-view.shape[1] // 2))
-    count, planes = np.zeros(shape, np.float32), np.zeros((ENERGIES, *shape), np.float32)
+    within = slice(near.start - read.start, near.stop - read.start)
+    own = np.ascontiguousarray(plane[within])
+    clipped = near_clipped(clipped[within]).view(np.uint8)
+    edges = _no_cells(-(-(rows.stop - rows.start) // 2), int(np.count_nonzero(linked[rows])))
     floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
     fine, coarse = (gradient_energy(own, scale) for scale in scales)
-    _gather_edges(fine, coarse, edges, floor, core.start, core.stop, count, planes)
+    among = linked[near].view(np.uint8)
+    _gather_edges(fine, coarse, among, clipped, floor, core.start, core.stop, *edges)
     for octave in range(1, OCTAVES):
         plane, noise = reduce_by(plane, 2), noise / 2
         first, last = (row - read.start for row in (rows.start, rows.stop))
         cut, inner = with_halo(first >> octave, -(-last >> octave), reach + 1, plane.shape[0])
         floor = np.array([noise_energy(scale, noise) for scale in scales], np.float32)
         fine, coarse = (gradient_energy(plane[cut], scale) for scale in scales)
-        _gather_octave(fine, coarse, count, floor, octave, inner.start, planes)
-    size = (2 * _window_radius(params) + 1,) * 2
-    for energy in planes:  # sums over the edges around: only their ratios are used
-        cv2.GaussianBlur(energy, size, params.pool_px / 2, energy, borderType=cv2.BORDER_CONSTANT)
-    return count, planes
+        _gather_octave(fine, coarse, floor, octave, inner.start, *edges)
+    return edges
+
+
+def _no_cells(rows: int, most: int) -> EdgeCells:
+    """Room for the cells of some rows."""
+    return EdgeCells(
+        np.zeros(rows + 1, np.int32), np.empty(most, np.int32), np.empty(most, np.float32),
+        np.empty((most, ENERGIES), np.float32),
+    )  # fmt: skip
+
+
+def _pooled(edges: EdgeCells, window: Array, rows: slice, cols: int) -> Array:
+    """Energies of the cells of some rows, summed over the edges around: only ratios are used."""
+    pooled = np.empty((edges.begin[rows.stop] - edges.begin[rows.start], ENERGIES), np.float32)
+    sums = np.zeros((cols + 2 * (window.size - 1), ENERGIES), np.float32)
+    _pool(edges.begin, edges.column, edges.energy, window, rows.start, rows.stop, sums, pooled)
+    return pooled
 
 
 def _variances(params: BlurParams) -> Array:
     """Variance of smoothing, operator and reduction at two scales per octave, px^2 of the view."""
-    scales = np.array([params.fine_scale_px, params.coarse_scale_px])
+    scales = (params.fine_scale_px, params.coarse_scale_px)
+    smoothed = np.array([smoothing_variance(scale) for scale in scales])
     octaves = 4.0 ** np.arange(OCTAVES)[:, None]
-    added = octaves * (scales**2 + SCHARR_VARIANCE) + (octaves - 1) / 12
+    added = octaves * (smoothed + SCHARR_VARIANCE) + (octaves - 1) / 12
     return np.asarray(added, np.float32)
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(u8, 2), reads(f32, 1), i64, i64,
-    writes(f32, 2), writes(f32, 3),
+    reads(f32, 2), reads(f32, 2), reads(u8, 2), reads(u8, 2), reads(f32, 1), i64, i64,
+    writes(i32, 1), writes(i32, 1), writes(f32, 1), writes(f32, 2),
 )  # fmt: skip
-def _gather_edges(fine, coarse, edges, floor, first, last, count, out):  # type: ignore[no-untyped-def]
-    """Per cell of 2 x 2 in rows [first, last): edges, their energies, and 3 x 3 maxima of these."""
-    height, width = edges.shape
-    for y in range(max(first, 1), min(last, height - 1)):  # no edge is at a border
-        for x in range(1, width - 1):
-            if edges[y, x] == 0:
+def _gather_edges(  # type: ignore[no-untyped-def]
+    fine, coarse, linked, clipped, floor, first, last, begin, column, pixels, energy
+):
+    """Cells of 2 x 2 with edges in rows [first, last): these, their energies, 3 x 3 maxima."""
+    height, width = linked.shape
+    here = np.zeros(width + width % 2, np.uint8)  # edges of a cell, at its left pixel
+    found = 0
+    for row in range(begin.size - 1):
+        top, bottom = first + 2 * row, min(first + 2 * row + 2, last)
+        here[:] = 0
+        for y in range(top, bottom):
+            for x in range(width):
+                here[x] += linked[y, x] & ~clipped[y, x]
+        for i in range(here.size // 2):
+            edges = here[2 * i] + here[2 * i + 1]
+            if edges == 0:
                 continue
-            top_fine, top_coarse = fine[y, x], coarse[y, x]
-            for v in range(-1, 2):
-                for u in range(-1, 2):
-                    top_fine = max(top_fine, fine[y + v, x + u])
-                    top_coarse = max(top_coarse, coarse[y + v, x + u])
-            j, i = (y - first) // 2, x // 2
-            count[j, i] += np.float32(1)
-            out[0, j, i] += fine[y, x] - floor[0]
-            out[1, j, i] += coarse[y, x] - floor[1]
-            out[2, j, i] += top_fine - floor[0]
-            out[3, j, i] += top_coarse - floor[1]
+            column[found], pixels[found], own = i, edges, energy[found]
+            own[:] = 0
+            for y in range(top, bottom):
+                for x in range(2 * i, min(2 * i + 2, width)):
+                    if linked[y, x] & ~clipped[y, x]:
+                        own[0] += fine[y, x] - floor[0]
+                        own[1] += coarse[y, x] - floor[1]
+                        own[2] += _top(fine, y, x) - floor[0]
+                        own[3] += _top(coarse, y, x) - floor[1]
+            found += 1
+        begin[row + 1] = found
+
+
+@inline
+def _top(plane, y, x):  # type: ignore[no-untyped-def]
+    """Largest of 3 x 3."""
+    top = plane[y, x]
+    for v in range(y - 1, y + 2):
+        for u in range(x - 1, x + 2):
+            top = plane[v, u] if plane[v, u] > top else top
+    return top
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 1), i64, i64, writes(f32, 3)
+    reads(f32, 2), reads(f32, 2), reads(f32, 1), i64, i64,
+    reads(i32, 1), reads(i32, 1), reads(f32, 1), writes(f32, 2),
 )  # fmt: skip
-def _gather_octave(fine, coarse, count, floor, octave, first, out):  # type: ignore[no-untyped-def]
+def _gather_octave(fine, coarse, floor, octave, first, begin, column, pixels, energy):  # type: ignore[no-untyped-def]
     """Energies of a higher octave at cells with edges, bilinear; `first` is the row of cell 0."""
     rows, cols = fine.shape
     scale = 2.0 ** (1 - octave)
-    for j in range(count.shape[0]):
-        for i in range(count.shape[1]):
-            if count[j, i] == 0:
-                continue
-            y = min(max(first + (j + 0.5) * scale - 0.5, 0.0), rows - 1.0)
-            x = min(max((i + 0.5) * scale - 0.5, 0.0), cols - 1.0)
-            share = count[j, i] * np.float32(scale * scale / 4)
-            out[2 + 2 * octave, j, i] = share * (_at(fine, y, x) - floor[0])
-            out[3 + 2 * octave, j, i] = share * (_at(coarse, y, x) - floor[1])
+    for j in range(begin.size - 1):
+        y = min(max(first + (j + 0.5) * scale - 0.5, 0.0), rows - 1.0)
+        for k in range(begin[j], begin[j + 1]):
+            x = min(max((column[k] + 0.5) * scale - 0.5, 0.0), cols - 1.0)
+            share = pixels[k] * np.float32(scale * scale / 4)
+            energy[k, 2 + 2 * octave] = share * (_at(fine, y, x) - floor[0])
+            energy[k, 3 + 2 * octave] = share * (_at(coarse, y, x) - floor[1])
 
 
 @inline
@@ -196,34 +256,64 @@ def _at(plane, y, x):  # type: ignore[no-untyped-def]
     return mix(top, mix(plane[below, left], plane[below, right], across), down)
 
 
-@kernel(reads(f32, 3), i64, reads(f32, 2), f32, f32, f32, writes(f32, 2), writes(f32, 2))
-def _blur_of_energies(e, first, variances, largest, step, balance, count, sigma):  # type: ignore[no-untyped-def]
-    """Blur of the cells with edges in full-resolution px; `first` is their first row in `e`.
+@kernel(
+    reads(i32, 1), reads(i32, 1), reads(f32, 2), reads(f32, 1), i64, i64,
+    writes(f32, 2), writes(f32, 2),
+)  # fmt: skip
+def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignore[no-untyped-def]
+    """Down the columns, then along the row, of rows [first, last): only where edges are.
+
+    `sums` holds a row of cells with the window's reach at both ends, zero before.
+    """
+    radius, none = window.size - 1, np.float32(0)
+    for j in range(first, last):
+        for v in range(max(j - radius, 0), min(j + radius + 1, begin.size - 1)):
+            weight = window[abs(v - j)]
+            for k in range(begin[v], begin[v + 1]):
+                below, one = sums[radius + column[k]], energy[k]
+                for n in range(ENERGIES):
+                    below[n] += weight * one[n]
+        for k in range(begin[j], begin[j + 1]):
+            a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
+            for u in range(2 * radius + 1):  # all eight at once, in registers
+                w, s = window[abs(u - radius)], sums[column[k] + u]
+                a, b, c, d = a + w * s[0], b + w * s[1], c + w * s[2], d + w * s[3]
+                e, f, g, h = e + w * s[4], f + w * s[5], g + w * s[6], h + w * s[7]
+            total = out[k - begin[first]]
+            total[0], total[1], total[2], total[3] = a, b, c, d
+            total[4], total[5], total[6], total[7] = e, f, g, h
+        sums[:] = 0
+
+
+@kernel(
+    reads(i32, 1), reads(i32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 2), f32, f32, f32,
+    writes(f32, 2), writes(f32, 2),
+)  # fmt: skip
+def _blur_of_energies(  # type: ignore[no-untyped-def]
+    begin, column, pixels, pooled, variances, largest, step, balance, weight, sigma
+):
+    """Blur of the cells with edges in full-resolution px; `begin` starts with their first row.
 
     Sharp edges take the 3 x 3 maxima, as each by itself; an octave's blur is capped in its pixels.
     """
-    v = variances
-    for y in range(count.shape[0]):
-        j = first + y
-        for x in range(count.shape[1]):
-            if count[y, x] == 0:
-                continue
-            own = ratio_blur(e[0, j, x], e[1, j, x], v[0, 0], v[0, 1], 1.0, largest)
-            near = ratio_blur(e[2, j, x], e[3, j, x], v[0, 0], v[0, 1], 1.0, largest)
-            strong = ratio_blur(e[4, j, x], e[5, j, x], v[1, 0], v[1, 1], 1.0, 2 * largest)
-            square = (strong if strong > 0 else 2 * largest) ** 2
-            falls = np.log(max(e[6, j, x], ENERGY_FLOOR) / max(e[7, j, x], ENERGY_FLOOR))
-            power = falls / np.log((square + v[2, 1]) / (square + v[2, 0]))
-            power = min(max(power, 1.0), 2.0)
-            strong = ratio_blur(e[4, j, x], e[5, j, x], v[1, 0], v[1, 1], power, 2 * largest)
-            if own == 0:
-                own = strong
+    v, cap = variances, largest + largest
+    for y in range(sigma.shape[0]):
+        for k in range(begin[y], begin[y + 1]):
+            e = pooled[k - begin[0]]
+            own = ratio_blur(e[0], e[1], v[0, 0], v[0, 1], ISOLATED, largest)
+            near = ratio_blur(e[2], e[3], v[0, 0], v[0, 1], ISOLATED, largest)
+            strong = ratio_blur(e[4], e[5], v[1, 0], v[1, 1], ISOLATED, cap)
+            strong = strong if strong > 0 else cap
+            falls = math.log(max(e[6], ENERGY_FLOOR) / max(e[7], ENERGY_FLOOR))
+            alone = math.log((strong**2 + v[2, 1]) / (strong**2 + v[2, 0]))
+            power = min(max(falls / alone, ISOLATED), CROWDED)
+            strong = ratio_blur(e[4], e[5], v[1, 0], v[1, 1], power, cap)
+            own = own if own > 0 else strong
             blur = near + smoothstep(near, SHARP_BLEND[0], SHARP_BLEND[1]) * (own - near)
-            t = smoothstep((blur + strong) / 2, STRONG_BLUR[0], STRONG_BLUR[1])
-            blur = blur + t * (strong - blur)
+            level = (blur + strong) / np.float32(2)
+            blur += smoothstep(level, STRONG_BLUR[0], STRONG_BLUR[1]) * (strong - blur)
             if blur == 0:
-                count[y, x] = 0
                 continue
             usual = min(max(blur, BALANCED_PX[0]), BALANCED_PX[1]) / BALANCED_PX_AT_ONE
-            count[y, x] *= step * usual**balance
-            sigma[y, x] = full_sigma(blur, step)
+            weight[y, column[k]] = pixels[k] * step * usual**balance
+            sigma[y, column[k]] = full_sigma(blur, step)

@@ -1,9 +1,8 @@
 """Keep the subject sharp, and the far background blurred: bounds and coarse edges at work.
 
-`within_bounds` holds data to the evidence of sharpness, `keep_detail` does so with the finished map
-at full resolution, where hairs are that the solve is too coarse for. `coarse_edges` looks for blur
-too strong to leave edges at the working scale, on smaller pictures, and only where nothing else is
-known: a region without edges is flat, or very blurred.
+`within_bounds` holds data to the evidence of sharpness (`keep_detail` does so with the finished
+map). `coarse_edges` looks for blur too strong to leave edges at the working scale, on smaller
+pictures, and only where nothing else is known: a region without edges is flat, or very blurred.
 """
 
 from __future__ import annotations
@@ -16,25 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.arrays import reduce_by
-from stages.blur.edges import clipped_here, linked_edges, near_clipped, thin_edges
+from stages.blur.edges import CLIPPED, LUMA, linked_edges, near_clipped, thin_edges
 from stages.blur.evidence import PRESENT
-from stages.blur.formula import LEAST_SIGMA, smoothstep
-from stages.blur.gradients import plane_of
-from stages.blur.octaves import octave_blur
+from stages.blur.octaves import octave_blur, pooling_reach
 from stages.blur.params import BlurParams
 from stages.blur.survey import survey
-from stages.grid import TAPS, BlurMap, Grid, interpolate, linear_taps, mix
+from stages.grid import BlurMap, Grid
 from stages.kernels import b1, f32, i64, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
 
-SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
-SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
-LEAST_BOUND_PX = 0.3  # px of the view; a map cannot tell less
 Bits = npt.NDArray[np.uint8]  # 0 or 1
-EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
-EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -44,12 +36,12 @@ class CoarseParams(Params):
 
     octaves: int = param(2, 0, 4, help="how often the view is halved; 0: no search")
     edge_threshold: float = param(
-        0.05, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
+        0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
     )
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.4, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -90,7 +82,7 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
     plane, clipped = _half(view, evidence.confidence, known)
-    blur, grid = BlurParams(edge_threshold=params.edge_threshold, balance=0.0), evidence.grid
+    blur, grid = BlurParams(edge_threshold=params.edge_threshold), evidence.grid
     for octave in range(1, params.octaves + 1):
         if octave > 1:
             plane = reduce_by(plane, 2)
@@ -103,7 +95,7 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
             continue
         found = survey(plane, blur)
         linked = linked_edges(thin_edges(found, blur))
-        linked &= ~near_clipped(clipped)
+        linked &= ~near_clipped(clipped) & _heard(free, factor, grid.shape, blur)
         edges = octave_blur(plane, linked, found, grid, blur)
         least = params.least_sigma_px * grid.step
         _add(
@@ -113,20 +105,59 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     return BlurMap(sigma, confidence, sparse.grid)
 
 
+def _heard(
+    free: npt.NDArray[np.bool_], factor: int, shape: tuple[int, int], params: BlurParams
+) -> npt.NDArray[np.bool_]:
+    """Pixels of a smaller picture whose edges a sample at a free place depends on."""
+    places = np.ix_(
+        *(_places(-(-n // 2), factor, size) for n, size in zip(shape, free.shape, strict=True))
+    )
+    reach = 2 * pooling_reach(params) + 1
+    cells = cv2.dilate(free[places].view(np.uint8), np.ones((reach, reach), np.uint8))
+    pixels = cv2.resize(cells, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(pixels[: shape[0], : shape[1]].view(np.bool_))
+
+
+def _places(count: int, factor: int, size: int) -> npt.NDArray[np.int64]:
+    """Where cells of a coarser grid are in a finer one of that size."""
+    return np.minimum(np.arange(count) * factor + factor // 2, size - 1)
+
+
 def _half(view: Array, confidence: Array, known: Bits) -> tuple[Array, Bits]:
     """Luma of a view reduced by two, and where that is clipped; evidence becomes known, in place.
 
     Two planes instead of three channels, since strips are all that is ever held of these.
     """
     plane, clipped = np.empty(known.shape, np.float32), np.empty(known.shape, np.uint8)
-
-    def part(start: int, stop: int) -> None:
-        cells = reduce_by(view[2 * start : 2 * stop], 2)
-        plane[start:stop], clipped[start:stop] = plane_of(cells), clipped_here(cells)
-        known[start:stop] |= reduce_by(confidence[2 * start : 2 * stop], 2) > PRESENT / 4
-
-    run_strips(part, known.shape[0])
+    view, confidence = np.ascontiguousarray(view), np.ascontiguousarray(confidence)
+    run_strips(
+        lambda start, stop: _halve(view, confidence, start, stop, plane, clipped, known),
+        known.shape[0],
+    )
     return plane, clipped
+
+
+@kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(f32, 2), writes(u8, 2), writes(u8, 2))
+def _halve(view, confidence, start, stop, plane, clipped, known):  # type: ignore[no-untyped-def]
+    """Rows [start, stop) of cells of 2 x 2; a row or column alone stands for two."""
+    height, width = confidence.shape
+    quarter, (red, green, blue) = np.float32(0.25), LUMA
+    colours, sure = np.empty(3 * width, np.float32), np.empty(width, np.float32)
+    for y in range(start, stop):
+        top, bottom = 2 * y, min(2 * y + 1, height - 1)
+        above, below = view[top].reshape(colours.size), view[bottom].reshape(colours.size)
+        for i in range(colours.size):
+            colours[i] = quarter * (above[i] + below[i])
+        for x in range(width):
+            sure[x] = confidence[top, x] + confidence[bottom, x]
+        for x in range(plane.shape[1]):
+            left, right = 2 * x, min(2 * x + 1, width - 1)
+            r = colours[3 * left] + colours[3 * right]
+            g = colours[3 * left + 1] + colours[3 * right + 1]
+            b = colours[3 * left + 2] + colours[3 * right + 2]
+            plane[y, x] = red * r + green * g + blue * b
+            clipped[y, x] = (r >= CLIPPED) | (g >= CLIPPED) | (b >= CLIPPED)
+            known[y, x] |= 1 if sure[left] + sure[right] > PRESENT else 0
 
 
 @kernel(
@@ -144,81 +175,3 @@ def _add(sigma, confidence, least, weight, factor, free, known, all_sigma, all_c
                 all_sigma[j, i] = sigma[y, x]
                 all_confidence[j, i] = weight * confidence[y, x]
                 known[j, i] = 1
-
-
-def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
-    """Pull a dense full-resolution map down to the bounds, on the pixels that carry the detail.
-
-    Parameters
-    ----------
-    blur : BlurMap
-        Dense, at full resolution.
-    evidence : BlurMap
-        Bounds on the grid of the view.
-
-    Returns
-    -------
-    BlurMap
-        sigma - c max(0, sigma - u), where c and u are the evidence around; c is 0 where the map is
-        about as sharp as u nearby: then the detail is the edge of what the map knows already, and
-        pulling would sharpen the background beside it.
-    """
-    if not evidence.confidence.any():
-        return blur
-    trust, reduced = _protection(blur, evidence)
-    out = np.empty_like(blur.sigma)
-    rows, cols = (linear_taps(evidence.grid, blur.grid, axis) for axis in (0, 1))
-    run_strips(
-        lambda start, stop: _pull(blur.sigma, trust, reduced, *rows, *cols, start, stop, out),
-        out.shape[0],
-    )
-    return BlurMap(out, blur.confidence, blur.grid)
-
-
-def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
-    """How far to pull to the bounds, on the grid of the evidence, and that times the bounds."""
-    known = interpolate(blur.sigma, blur.grid, evidence.grid)
-    sharpest = cv2.erode(known, np.ones((2 * EXPLAINED_REACH_PX + 1,) * 2, np.uint8))
-    missed, bound = np.empty_like(known), np.empty_like(known)
-    _missed(sharpest, evidence.sigma, evidence.confidence, missed, bound)
-    least = np.float32(LEAST_BOUND_PX * evidence.grid.step)
-    bound = np.maximum(cv2.erode(bound, np.ones((3, 3), np.uint8)), least)
-    trust = np.minimum(np.float32(SPREAD_GAIN) * cv2.GaussianBlur(missed, (5, 5), SPREAD_PX), 1)
-    trust[bound == np.inf] = 0
-    bound[bound == np.inf] = 0
-    bound *= trust
-    return trust, bound
-
-
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), writes(f32, 2), writes(f32, 2)
-)  # fmt: skip
-def _missed(sharpest, limit, confidence, missed, bound):  # type: ignore[no-untyped-def]
-    """Evidence that no sharp part of the map nearby explains, and its bounds (else infinite)."""
-    for y in range(missed.shape[0]):
-        for x in range(missed.shape[1]):
-            missed[y, x], bound[y, x] = 0, np.inf
-            if confidence[y, x] > 0:
-                ratio = sharpest[y, x] / max(limit[y, x], LEAST_SIGMA)
-                missed[y, x] = confidence[y, x] * smoothstep(ratio, EXPLAINED[0], EXPLAINED[1])
-                bound[y, x] = limit[y, x]
-
-
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2)
-)  # fmt: skip
-def _pull(  # type: ignore[no-untyped-def]
-    sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
-):
-    """Rows [start, stop); `reduced` is trust times bound, interpolated as a product."""
-    weights, bounds = np.empty(trust.shape[1], np.float32), np.empty(trust.shape[1], np.float32)
-    for y in range(start, stop):
-        for x in range(weights.size):
-            weights[x] = mix(trust[above[y], x], trust[below[y], x], down[y])
-        for x in range(bounds.size):
-            bounds[x] = mix(reduced[above[y], x], reduced[below[y], x], down[y])
-        blur, pulled = sigma[y], out[y]
-        for x in range(blur.size):
-            i, j, part = np.uint64(left[x]), np.uint64(right[x]), across[x]
-            weight, bound = mix(weights[i], weights[j], part), mix(bounds[i], bounds[j], part)
-            pulled[x] = blur[x] - max(weight * blur[x] - bound, np.float32(0))

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from stages.arrays import reduce_by
 from stages.blur.formula import smoothstep
-from stages.blur.gradients import gaussian_radius, mirrored, scharr_x, scharr_y, smooth
+from stages.blur.gradients import mirrored, scharr_x, scharr_y
 from stages.grid import BlurMap
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips, with_halo
 
-SMOOTHING_CELLS = 1.25  # Gaussian before gradients, as at edges, in cells of 2 px
+MEAN_PX = 4  # square whose means are compared: as coarse as the edges when they are found
 PROPORTIONAL = (0.02, 0.1)  # share of colour change out of proportion: shading .. another colour
 WIDE_PX = (3.0, 6.0)  # px of the view: blur from which on an edge may be shading
 FLOOR = 1e-12  # squared encoded values, guards quotients
@@ -51,35 +51,38 @@ def doubt_shading(sparse: BlurMap, view: Array, params: ShadingParams) -> BlurMa
         The same samples with confidence times 1 - doubt * (how well shading explains them).
     """
     confidence = sparse.confidence.copy()
-    halo, cols = gaussian_radius(SMOOTHING_CELLS) + 1, view.shape[1]
+    rows, cols = confidence.shape
+    grain = MEAN_PX // 2  # cells of the map that share a mean
 
     def part(start: int, stop: int) -> None:
-        read, core = with_halo(start, stop, halo, confidence.shape[0])
-        cells = smooth(reduce_by(view[2 * read.start : 2 * read.stop], 2), SMOOTHING_CELLS)
+        read, core = with_halo(start, stop, grain, rows)
+        means = reduce_by(reduce_by(view[2 * read.start : 2 * read.stop], 2), 2)
         _doubt(
-            cells, core.start, sparse.sigma[start:stop], sparse.grid.step / 2, params.doubt,
+            means, core.start, sparse.sigma[start:stop], sparse.grid.step / 2, params.doubt,
             confidence[start:stop],
         )  # fmt: skip
 
-    run_strips(part, confidence.shape[0], max(STRIP_PX // cols, halo))
+    run_strips(part, rows, -(-STRIP_PX // (2 * cols * grain)) * grain)
     return BlurMap(sparse.sigma, confidence, sparse.grid)
 
 
 @kernel(reads(f32, 3), i64, reads(f32, 2), f32, f32, writes(f32, 2))
-def _doubt(cells, first, sigma, step, doubt, confidence):  # type: ignore[no-untyped-def]
-    """Confidence of samples less the doubt about them; `first` is the row of `cells` they begin."""
-    rows, cols = cells.shape[:2]
+def _doubt(means, first, sigma, step, doubt, confidence):  # type: ignore[no-untyped-def]
+    """Confidence of samples less the doubt about them; `first` is their first row over `means`."""
+    height, width = means.shape[:2]
     for y in range(sigma.shape[0]):
-        for x in range(cols):
+        j = (first + y) // 2
+        above, below = mirrored(j - 1, height), mirrored(j + 1, height)
+        for x in range(sigma.shape[1]):
             if confidence[y, x] == 0 or sigma[y, x] <= WIDE_PX[0] * step:
                 continue
-            above, below = mirrored(first + y - 1, rows), mirrored(first + y + 1, rows)
-            left, right = mirrored(x - 1, cols), mirrored(x + 1, cols)
+            i = x // 2
+            left, right = mirrored(i - 1, width), mirrored(i + 1, width)
             size, change, along_x, along_y = FLOOR, FLOOR, 0.0, 0.0
             for k in range(3):
-                here = cells[first + y, x, k]
-                p, q, r = cells[above, :, k], cells[first + y, :, k], cells[below, :, k]
-                gx, gy = scharr_x(p, q, r, left, right), scharr_y(p, r, left, x, right)
+                here = means[j, i, k]
+                p, q, r = means[above, :, k], means[j, :, k], means[below, :, k]
+                gx, gy = scharr_x(p, q, r, left, right), scharr_y(p, r, left, i, right)
                 size += here * here
                 change += gx * gx + gy * gy
                 along_x += gx * here

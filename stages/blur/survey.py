@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +25,7 @@ LOW_OVER_HIGH = 0.4  # hysteresis: weak threshold as a share of the strong one
 SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 NOISE_FLOOR = 0.3 / 255  # luma; quantisation alone is 0.29 of a code
 NOISE_BINS, NOISE_RANGE = 8192, 1.0  # of the second difference
+ZERO, ONE = np.float32(0), np.float32(1)
 NOISE_EVERY = 4  # rows; a median of a quarter of the picture is as good
 
 
@@ -95,16 +97,19 @@ def noise_sigma(found: EdgeSurvey) -> float:
 def _count_second_differences(plane, first, last, counts):  # type: ignore[no-untyped-def]
     """Absolute second differences along both axes, of every fourth row in [first, last)."""
     height, width = plane.shape
-    scale = np.float32(NOISE_BINS / NOISE_RANGE)
-    down = np.empty(width, np.float32)
+    scale, most = np.float32(NOISE_BINS / NOISE_RANGE), np.int32(NOISE_BINS - 1)
+    down, codes = np.empty(width + 2, np.float32), np.empty(width, np.int32)
     for y in range(first, last, NOISE_EVERY):
         above, below = plane[mirrored(y - 1, height)], plane[mirrored(y + 1, height)]
+        here = plane[y]
         for x in range(width):
-            down[x] = (above[x] + below[x]) - 2 * plane[y, x]
+            down[x + 1] = (above[x] + below[x]) - (here[x] + here[x])
+        down[0], down[width + 1] = down[1 + mirrored(-1, width)], down[1 + mirrored(width, width)]
         for x in range(width):
-            sides = down[mirrored(x - 1, width)] + down[mirrored(x + 1, width)]
-            code = int(abs(sides - 2 * down[x]) * scale)
-            counts[min(code, NOISE_BINS - 1)] += 1
+            across = (down[x] + down[x + 2]) - (down[x + 1] + down[x + 1])
+            codes[x] = min(np.int32(abs(across) * scale), most)
+        for x in range(width):
+            counts[codes[x]] += 1
 
 
 @kernel(reads(f32, 2), i64, i64)
@@ -131,22 +136,29 @@ def _largest_energy(plane, first, last):  # type: ignore[no-untyped-def]
 def _ridge(gx, gy, above, here, below, x):  # type: ignore[no-untyped-def]
     """Gradient at x if it is largest along its own direction, else 0.
 
-    Neighbours by linear interpolation. Without branches, so that a row of this is vector code.
+    Neighbours by linear interpolation: of the four pairs around, those off the direction weigh 0.
+    Without branches on what is read, so that a row of this is vector code.
     """
-    before, level, after = here[x - 1], here[x], here[x + 1]
-    up_left, up, up_right = above[x - 1], above[x], above[x + 1]
-    down_left, down, down_right = below[x - 1], below[x], below[x + 1]
-    ax, ay, falling = abs(gx[x]), abs(gy[x]), gx[x] * gy[x] >= 0
-    corner_ahead, corner_behind = (
-        (down_right if falling else up_right),
-        (up_left if falling else down_left),
-    )
-    ahead, behind = (down if falling else up), (up if falling else down)
-    ahead, behind = (after if ax >= ay else ahead), (before if ax >= ay else behind)
+    ax, ay = abs(gx[x]), abs(gy[x])
+    flat, falling = ONE if ax >= ay else ZERO, ONE if gx[x] * gy[x] >= ZERO else ZERO
     main, cross = max(ax, ay), min(ax, ay)
-    ahead = (main - cross) * ahead + cross * corner_ahead
-    behind = (main - cross) * behind + cross * corner_behind
-    return level if (level * main > ahead) & (level * main >= behind) else np.float32(0)
+    beside = (main - cross) * flat
+    steep = (main - cross) - beside
+    down, corner_down = steep * falling, cross * falling
+    up, corner_up = steep - down, cross - corner_down
+    level = main * here[x]
+    ahead = beside * here[x + 1] + (down * below[x] + up * above[x])
+    ahead += corner_down * below[x + 1] + corner_up * above[x + 1]
+    behind = beside * here[x - 1] + (down * above[x] + up * below[x])
+    behind += corner_down * above[x - 1] + corner_up * below[x - 1]
+    return here[x] if (level > ahead) & (level >= behind) else ZERO
+
+
+@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, this loop is vector code
+def _ridge_row(gx, gy, above, here, below, ridge):  # type: ignore[no-untyped-def]
+    """Non-maximum suppression along a row."""
+    for x in range(1, ridge.size - 1):
+        ridge[x] = _ridge(gx, gy, above, here, below, x)
 
 
 @inline
@@ -181,8 +193,7 @@ def _find_ridges(plane, low, first, last, place, gradient):  # type: ignore[no-u
             continue
         above, here, below = level[(row - 1) % 3], level[row % 3], level[y % 3]
         along, down = gx[row % 3], gy[row % 3]
-        for x in range(1, width - 1):
-            ridge[x] = _ridge(along, down, above, here, below, x)
+        _ridge_row(along, down, above, here, below, ridge)
         for x in range(1, width - 1):
             if ridge[x] > low:
                 place[count], gradient[count] = (row - first) * width + x, ridge[x]

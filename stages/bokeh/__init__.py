@@ -3,16 +3,16 @@
 `radius.py` magnifies, `resolve.py` sharpens outlines, `foreground.py` marks what lies in front of
 the focus, `render.py` renders.
 
-`preview.py` is the cheaper form, `reference.py` the exact one by brute force. The others are rooms
-of the renderer: `disk.py` the kernel, `aperture.py` its shape, `bands.py` which layer renders
-what, `gather.py` and `spread.py` the inner loops, `cells.py` and `layers.py` large disks at lower
-resolution, `fine.py` small ones, `sprites.py` highlights, `tiles.py`, `enlarge.py` and `compose.py`
-the final pass.
+`preview.py` is the cheaper form, and the steps from it to full detail; `reference.py` is the exact
+one by brute force. The others are rooms of the renderer: `disk.py` the kernel, `aperture.py` its
+shape, `bands.py` which layer renders what, `gather.py`, `listed.py` and `spread.py` the inner
+loops, `cells.py` and `layers.py` large disks at lower resolution, `fine.py` small ones,
+`sprites.py` highlights, `tiles.py`, `enlarge.py` and `compose.py` the final pass.
 """
 
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.foreground import mark_foreground
-from stages.bokeh.preview import render_bokeh_preview
+from stages.bokeh.preview import render_bokeh_preview, render_bokeh_steps
 from stages.bokeh.radius import (
     RadiusParams,
     dead_zone,
@@ -34,6 +34,7 @@ __all__ = [
     "mark_foreground",
     "render_bokeh",
     "render_bokeh_preview",
+    "render_bokeh_steps",
     "resolve_transitions",
     "resolve_upsampled",
 ]

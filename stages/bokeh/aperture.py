@@ -150,10 +150,10 @@ def area_left(facts, areas, down, across):  # type: ignore[no-untyped-def]
 
 
 @inline
-def aim(places, distances, count, slope, facts, areas, y, x, own):  # type: ignore[no-untyped-def]
+def aim(places, distances, slope, facts, areas, y, x, own):  # type: ignore[no-untyped-def]
     """Cut the distances (px * slope) of offsets as at a place of the grid; returns 1 / area."""
     down, across = np.float32(y) - facts[2], np.float32(x) - facts[3]
-    for k in range(count):
+    for k in range(distances.size):
         cutting = slope * cut(places[k, 0], places[k, 1], facts, down, across)
         own[k] = max(distances[k], cutting)
     return np.float32(1) / area_left(facts, areas, down, across)

@@ -15,18 +15,18 @@ from numba import types
 
 from stages.bokeh.aperture import Outline
 from stages.bokeh.bands import Fade
+from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import area_table, look_up_areas
-from stages.bokeh.gather import BLOCK, PLANES
+from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
-from stages.strips import run_strips
 
 EDGE_SLOPE = 1.5  # of coarse disks: upsampling softens their edge, so it is made harder
 SPREAD_VARIANCE = 1.0  # of cell box and upsampling, as 4 variance / (s^2 - 1), taken off a disk
 SMALLEST_CELL_RADIUS = 0.1  # cells; keeps the area of a corrected disk above 0
 AREA_TABLE_PX = 18  # cells; the largest disk of a layer is 16
 LEAST = np.float32(1e-20)  # divisor of an empty cell
-STRIP_PX = 64  # rows of the picture that a worker sums at a time
+SPAN = 256  # columns of the picture that are summed at a time; a multiple of the largest cell
 
 u64 = types.uint64
 u = np.uint64
@@ -44,7 +44,7 @@ class Cells:
     @classmethod
     def empty(cls, rows: int, cols: int, pad: int) -> Cells:
         """Zeros; rows are long enough for whole blocks to be gathered."""
-        stride = -(-(cols + 2 * pad) // BLOCK) * BLOCK + 2 * pad
+        stride = -(-(cols + 2 * pad) // BLOCK_COLS) * BLOCK_COLS + 2 * pad
         return cls(np.zeros(PLANES * stride * (rows + 2 * pad), np.float32), rows, cols, pad)
 
     @property
@@ -63,34 +63,21 @@ class Cells:
         return self.pad * (self.stride + 1)
 
 
-def sum_pixels(
-    linear: Array, radius: Array, stays: Array, cells: Cells, step: int, begin: Fade, end: Fade
-) -> None:
-    """Sum the members of the layer between two fades over `step` x `step` pixels.
+def make_cells(
+    picture: RenderInput, stays: Array, y0: int, cells: Cells, step: int, band: tuple[Fade, Fade],
+    outline: Outline,
+) -> None:  # fmt: skip
+    """Fill the cells of `step` x `step` pixels of the layer between two fades, in a strip.
 
-    `stays` is the part of its light that each block of 2 x 2 pixels keeps.
+    `stays` is the part of its light that each block of 2 x 2 pixels of the strip keeps; `y0` is the
+    first row of these blocks, at the top of a cell.
     """
-    height, width = radius.shape
-    flat_image, flat_radius = linear.reshape(-1), radius.reshape(-1)
-    run_strips(
-        lambda y0, y1: _sum_pixels(
-            flat_image, flat_radius, stays, height, width, step, *begin, *end, y0, y1,
-            cells.flat, cells.plane, cells.stride, cells.first, cells.cols,
-        ),
-        cells.rows,
-        strip_rows=STRIP_PX // step,
+    height, width = picture.radius.shape
+    _make_cells(
+        picture.linear.reshape(-1), picture.radius.reshape(-1), stays, y0, height, width, step,
+        *band[0], *band[1], area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat,
+        cells.plane, cells.stride, cells.first, cells.cols,
     )  # fmt: skip
-
-
-def finish(cells: Cells, step: int, outline: Outline) -> None:
-    """Turn sums over `step` x `step` pixels into shares and disks."""
-    areas = area_table(AREA_TABLE_PX, EDGE_SLOPE, outline)
-    run_strips(
-        lambda y0, y1: _finish_cells(
-            cells.flat, cells.plane, cells.stride, cells.first, cells.cols, step, areas, y0, y1
-        ),
-        cells.rows,
-    )
 
 
 @inline
@@ -117,65 +104,6 @@ def block_of_pixels(y, x, height, width):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _any_member(radius, row, x0, x1, width, start, beyond):  # type: ignore[no-untyped-def]
-    """Whether a pixel of a block row lies between two radii."""
-    found = np.int32(0)
-    for x in range(u(2) * x0, min(u(2) * x1, width)):
-        r = radius[row + x]
-        found += np.int32((r > start) & (r < beyond))
-    return found > 0
-
-
-@kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, f32, f32, f32, f32, u64, u64,
-    writes(f32, 1), u64, u64, u64, u64,
-)  # fmt: skip
-def _sum_pixels(  # type: ignore[no-untyped-def]
-    image, radius, stays, height, width, step, start, rising, end, falling, y0, y1,
-    cells, plane, stride, first, cols,
-):  # fmt: skip
-    """Sums over 2 x 2 pixels are collected in `line`, from which those of a cell are made."""
-    halves, blocks, beyond = step >> u(1), (width + u(1)) >> u(1), end + np.float32(1) / falling
-    room = cols * halves
-    line = np.empty(u(PLANES) * room, np.float32)
-    for y in range(y0, y1):
-        line[:] = np.float32(0)
-        for j in range(y * halves, min((y + u(1)) * halves, (height + u(1)) >> u(1))):
-            below = min(u(2) * j + u(1), height - u(1)) * width
-            for x0 in range(u(0), blocks, u(BLOCK)):
-                x1 = min(x0 + u(BLOCK), blocks)
-                if not (
-                    _any_member(radius, u(2) * j * width, x0, x1, width, start, beyond)
-                    or _any_member(radius, below, x0, x1, width, start, beyond)
-                ):
-                    continue
-                for x in range(x0, x1):
-                    a, b, c, d, down, beside = block_of_pixels(j, x, height, width)
-                    wa = membership(radius[a], start, rising, end, falling)
-                    wb = membership(radius[b], start, rising, end, falling) * beside
-                    wc = membership(radius[c], start, rising, end, falling) * down
-                    wd = membership(radius[d], start, rising, end, falling) * beside * down
-                    keep = stays[j, x]
-                    for p in range(u(3)):
-                        line[p * room + x] += keep * (
-                            wa * image[u(3) * a + p]
-                            + wb * image[u(3) * b + p]
-                            + wc * image[u(3) * c + p]
-                            + wd * image[u(3) * d + p]
-                        )
-                    line[u(3) * room + x] += wa + wb + wc + wd
-                    line[u(4) * room + x] += (
-                        wa * radius[a] + wb * radius[b] + wc * radius[c] + wd * radius[d]
-                    )
-        for p in range(u(PLANES)):
-            for x in range(cols):
-                total = np.float32(0)
-                for k in range(p * room + x * halves, p * room + (x + u(1)) * halves):
-                    total += line[k]
-                cells[p * plane + first + y * stride + x] = total
-
-
-@inline
 def disk_in_cells(radius, scale):  # type: ignore[no-untyped-def]
     """Radius to draw at a layer's scale, where box and upsampling add variance of their own."""
     added = np.float32(SPREAD_VARIANCE) * (scale * scale - np.float32(1))
@@ -183,22 +111,112 @@ def disk_in_cells(radius, scale):  # type: ignore[no-untyped-def]
     return np.sqrt(max(radius * radius - added, least * least)) / scale
 
 
-@kernel(writes(f32, 1), u64, u64, u64, u64, u64, reads(f32, 1), u64, u64)
-def _finish_cells(cells, plane, stride, first, cols, step, areas, y0, y1):  # type: ignore[no-untyped-def]
-    """Share and disk of each cell of one strip."""
+@inline
+def _any_member(radius, pixel, length, start, beyond):  # type: ignore[no-untyped-def]
+    """Whether a pixel of a part of a row lies between two radii."""
+    found = np.int32(0)
+    for x in range(length):
+        r = radius[pixel + x]
+        found += np.int32((r > start) & (r < beyond))
+    return found > 0
+
+
+@inline
+def add_pixels(  # type: ignore[no-untyped-def]
+    image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
+):
+    """Add the members among a part of a row to sums of SPAN columns: colours, number, radius.
+
+    Colours count as much as `keep` says; they come in threes. `weights` is scratch.
+    """
+    number, size = u(3 * SPAN), u(4 * SPAN)
+    for x in range(length):
+        r = radius[pixel + x]
+        member = membership(r, start, rising, end, falling)
+        sums[number + x] += member
+        sums[size + x] += member * r
+        member *= keep[x]
+        weights[u(3) * x] = member
+        weights[u(3) * x + u(1)] = member
+        weights[u(3) * x + u(2)] = member
+    for k in range(u(3) * length):
+        sums[k] += weights[k] * image[u(3) * pixel + k]
+
+
+@inline
+def sum_columns(sums, step, totals):  # type: ignore[no-untyped-def]
+    """Sum SPAN columns of five values over `step` neighbours; they end up `SPAN` apart.
+
+    Returns where the first value begins in `totals`, of which the rest is scratch.
+    """
+    for x in range(u(SPAN)):
+        for p in range(u(3)):
+            totals[p * u(SPAN) + x] = sums[u(3) * x + p]
+        totals[u(3 * SPAN) + x], totals[u(4 * SPAN) + x] = (
+            sums[u(3 * SPAN) + x],
+            sums[u(4 * SPAN) + x],
+        )
+    here, there = u(0), u(PLANES * SPAN)
+    while step > u(1):
+        for p in range(u(PLANES)):
+            for x in range((u(SPAN) + u(1)) >> u(1)):
+                source = here + p * u(SPAN) + u(2) * x
+                totals[there + p * u(SPAN) + x] = totals[source] + totals[source + u(1)]
+        here, there, step = there, here, step >> u(1)
+    return here
+
+
+@inline
+def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # type: ignore[no-untyped-def]
+    """Turn sums into cells: shares of colour and coverage, and the reach of a disk."""
     zero, half, scale = np.float32(0), np.float32(0.5), np.float32(step)
-    covered, reach = u(3) * plane, u(4) * plane
-    line = np.empty(cols, np.float32)
-    for y in range(y0, y1):
-        row = first + y * stride
-        for x in range(cols):
-            radius = cells[reach + row + x] / max(cells[covered + row + x], LEAST)
-            disk = disk_in_cells(radius, scale)
-            line[x] = disk
-            q = np.float32(EDGE_SLOPE) * disk + half
-            cells[reach + row + x] = q if cells[covered + row + x] > zero else zero
-        look_up_areas(areas, line, cols)
-        for x in range(cols):
+    covered, size = begin + u(3 * SPAN), begin + u(4 * SPAN)
+    for x in range(count):
+        disk = disk_in_cells(totals[size + x] / max(totals[covered + x], LEAST), scale)
+        line[x] = disk
+        q = np.float32(EDGE_SLOPE) * disk + half
+        cells[u(4) * plane + target + x] = q if totals[covered + x] > zero else zero
+    look_up_areas(areas, line, count)
+    for p in range(u(COVERED)):
+        for x in range(count):
             share = np.float32(1) / (scale * scale * line[x])
-            for p in range(u(4)):
-                cells[p * plane + row + x] *= share
+            cells[p * plane + target + x] = share * totals[begin + p * u(SPAN) + x]
+
+
+@kernel(
+    reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64, f32, f32, f32, f32,
+    reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
+)  # fmt: skip
+def _make_cells(  # type: ignore[no-untyped-def]
+    image, radius, stays, y0, height, width, step, start, rising, end, falling, areas, cells,
+    plane, stride, first, cols,
+):  # fmt: skip
+    """Sum the columns of a row of cells, then those of each cell; empty cells are not written."""
+    zero, beyond = np.float32(0), end + np.float32(1) / falling
+    sums, totals = (
+        np.empty(u(PLANES * SPAN), np.float32),
+        np.empty(u(2 * PLANES * SPAN), np.float32),
+    )
+    keep, weights = np.empty(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
+    top, bottom = u(2) * y0, min(u(2) * (y0 + u(stays.shape[0])), height)
+    for y in range(top // step, (bottom + step - u(1)) // step):
+        for x0 in range(u(0), width, u(SPAN)):
+            length, found = min(u(SPAN), width - x0), False
+            for row in range(y * step, min((y + u(1)) * step, bottom)):
+                pixel = row * width + x0
+                if not _any_member(radius, pixel, length, start, beyond):
+                    continue
+                if not found:
+                    sums[:], found = zero, True
+                for i in range((length + u(1)) >> u(1)):
+                    part = stays[(row >> u(1)) - y0, (x0 >> u(1)) + i]
+                    keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
+                add_pixels(
+                    image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
+                )
+            if found:
+                count = min(u(SPAN) // step, cols - x0 // step)
+                _finish(
+                    totals, sum_columns(sums, step, totals), step, count, areas, keep, cells,
+                    first + y * stride + x0 // step, plane,
+                )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 
 from stages.arrays import check_image
 from stages.params import Array
+from stages.strips import run_strips
 
 LARGEST_RADIUS_PX = 400.0  # the tables and the deepest layer are made for this
 
@@ -49,7 +50,8 @@ def check_radius(stage: str, radius: Array, *, signed: bool = False) -> float:
     """
     if radius.ndim != 2 or radius.dtype != np.float32 or radius.size == 0:
         raise ValueError(f"{stage}: radius must be HxW float32; got {radius.shape} {radius.dtype}")
-    low, high = float(radius.min()), float(radius.max())
+    ends = run_strips(lambda a, b: (radius[a:b].min(), radius[a:b].max()), len(radius))
+    low, high = float(np.min(ends)), float(np.max(ends))  # of NumPy: NaN stays
     least = -LARGEST_RADIUS_PX if signed else 0.0
     if not (low >= least and high <= LARGEST_RADIUS_PX):  # NaN fails both
         legal = f"[{least:g}, {LARGEST_RADIUS_PX:g}]"

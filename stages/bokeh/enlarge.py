@@ -10,7 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from stages.bokeh.gather import COVERED
+from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
+from stages.bokeh.spread import BOTH_HALVES
 from stages.kernels import inline
 
 TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer
@@ -23,8 +24,8 @@ u = np.uint64
 
 
 @inline
-def load_block(planes, start, rows, cols, y0, x0, high, wide, blocks, first):  # type: ignore[no-untyped-def]
-    """Copy a tile's cells of a coarse layer with their margin; returns whether any is covered.
+def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, blocks, first):  # type: ignore[no-untyped-def]
+    """Copy a tile's cells of half a coarse layer with their margin; returns whether any is covered.
 
     The planes have that margin, too. Coverage comes first: an empty block is left there. Further
     beyond the picture, cells are repeated.
@@ -33,12 +34,18 @@ def load_block(planes, start, rows, cols, y0, x0, high, wide, blocks, first):  #
     for k in range(u(COVERED)):
         p = (k + u(3)) & u(3)
         for j in range(high + u(2 * MARGIN)):
-            source = start + (p * rows + min(y0 + j, rows - u(1))) * cols
+            row, begin = min(y0 + j, rows - u(1)), u(0)
+            source = ((side * u(COVERED) + p) * rows + row) * cols
             target = first + p * u(BLOCK_SIZE) + j * width
-            for i in range(width):
-                value = planes[source + min(x0 + i, cols - u(1))]
-                blocks[target + i] = value
-                covered += np.int32(value > np.float32(0))
+            while begin < width:
+                block = min(x0 + begin, cols - u(1)) // u(BLOCK_COLS)
+                stop = min(width, max((block + u(1)) * u(BLOCK_COLS), x0 + begin + u(1)) - x0)
+                there = halves[row // u(BLOCK_ROWS), block] + side >= u(BOTH_HALVES)
+                for i in range(begin, stop):
+                    value = planes[source + min(x0 + i, cols - u(1))] if there else np.float32(0)
+                    blocks[target + i] = value
+                    covered += np.int32(value > np.float32(0))
+                begin = stop
         if covered == 0:
             return False
     return True

@@ -16,8 +16,8 @@ from stages.bokeh.cells import membership
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import FOCUS_PX, Offsets, area_table, lattice_offsets, look_up_areas
 from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
-from stages.bokeh.gather import BLOCK, COVERED, PLANES
-from stages.bokeh.spread import gather
+from stages.bokeh.gather import PLANES
+from stages.bokeh.spread import Source, Spread, gather
 from stages.kernels import f32, kernel, reads, writes
 from stages.params import Array
 
@@ -37,11 +37,10 @@ class FineLayers(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Cells of a span and its halo; both halves of what they give; and where these part."""
+    """Cells of a span and its halo, and what they give."""
 
     cells: Array
-    halves: Array
-    limits: Array
+    spread: Spread
 
 
 def fine_layers(picture: RenderInput, params: BokehParams) -> FineLayers:
@@ -58,11 +57,8 @@ def fine_layers(picture: RenderInput, params: BokehParams) -> FineLayers:
 def scratch_for(layers: FineLayers) -> Scratch:
     """Room for one span."""
     rows, cols = TILE_ROWS + 2 * layers.halo, SPAN_COLS + 2 * layers.halo
-    return Scratch(
-        np.empty(PLANES * rows * cols, np.float32),
-        np.empty(2 * COVERED * TILE_ROWS * SPAN_COLS, np.float32),
-        np.empty((TILE_ROWS, SPAN_COLS), np.float32),
-    )
+    cells = np.empty(PLANES * rows * cols, np.float32)
+    return Scratch(cells, Spread.empty(TILE_ROWS, SPAN_COLS))
 
 
 def gather_fine(
@@ -83,11 +79,11 @@ def gather_fine(
         start, rising, end, falling, layers.areas, stride, scratch.cells,
     )  # fmt: skip
     place = np.array([0, 0, y0, x0, 0], np.float32)
-    gather(
-        scratch.cells, rows * stride, stride, halo * (stride + 1), halo, *layers.offsets, 1.0,
-        layers.lens.facts - place, layers.lens.areas, TILE_PIECE, BLOCK, TILE_ROWS, x1 - x0,
-        0, y1 - y0, scratch.limits, scratch.halves,
-    )  # fmt: skip
+    lens = layers.lens._replace(facts=layers.lens.facts - place)
+    source = Source(
+        scratch.cells, rows * stride, stride, halo * (stride + 1), halo, layers.offsets, 1.0, lens
+    )
+    gather(source, TILE_PIECE, TILE_ROWS, x1 - x0, 0, y1 - y0, scratch.spread)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Scatter as gather: the inner loops of the renderer.
+"""Scatter as gather: the inner loops of the renderer where the disks that meet are alike.
 
 Every source cell spreads its colour over its own disk. Seen from an output cell, that is a sum
 over lattice offsets of clamp(q - slope d, 0, 1) times the cell at that offset, where
@@ -10,10 +10,6 @@ Offsets so near that every disk around contains them whole have weight 1, or mee
 make up rows, and a row is a few sums over 1, 2, 4, ... neighbours (`runs`), which all outputs
 share: only the rim of the disks is visited cell by cell.
 
-Within a layer, too, what is sharper covers what is blurrier. So where the disks that meet in an
-output differ in size, the layer is gathered in two halves, parted at the mean q of what meets
-there: two surfaces always lie on either side of it. Halves are visited cell by cell throughout.
-
 All indices are unsigned and the arrays flat: the form that Numba turns into vector code.
 """
 
@@ -24,14 +20,14 @@ import numpy as np
 from stages.bokeh.disk import NEVER
 from stages.kernels import inline
 
-BLOCK = 128  # rows of cells have room for whole blocks of up to this width
+BLOCK_ROWS, BLOCK_COLS = 16, 64  # outputs of a block share their offsets
 COVERED = 4  # planes that are summed: R, G, B, coverage
 PLANES = 5  # and q
 EVEN = np.float32(0.03)  # relative deviation of q up to which a layer is one surface
-NONE = np.float32(1e-12)  # coverage of an output that nothing reaches
 LENGTHS = 5  # of runs: 1, 2, 4, 8, 16 cells
 FEWEST = 40  # offsets of weight 1 from which on runs are worth their making
 u = np.uint64
+WIDTH = u(BLOCK_COLS)  # a loop of known length leaves no remainder to compile
 
 
 @inline
@@ -45,7 +41,7 @@ def offsets_within(distances, reach):  # type: ignore[no-untyped-def]
 
 @inline
 def is_even(low, high):  # type: ignore[no-untyped-def]
-    """Whether no output among cells of q from `low` to `high` is parted by `part_row`.
+    """Whether no output among cells of q from `low` to `high` is parted by `listed.py`.
 
     A deviation is at most half the range; the rest is room for rounding.
     """
@@ -133,63 +129,29 @@ def make_runs(cells, plane, first, stride, rows, cols, runs):  # type: ignore[no
 
 
 @inline
-def add_runs(runs, area, base, pieces, count, width, sums):  # type: ignore[no-untyped-def]
+def add_runs(runs, area, base, pieces, count, sums):  # type: ignore[no-untyped-def]
     """Add runs to four rows of sums, for outputs from cell `base` of the part on."""
     whole = count & ~u(3)
     for p in range(u(COVERED)):
-        at, row = p * area + base, p * width
+        at, row = p * area + base, p * WIDTH
         for k in range(u(0), whole, u(4)):
             i0, i1 = at + pieces[k], at + pieces[k + u(1)]
             i2, i3 = at + pieces[k + u(2)], at + pieces[k + u(3)]
-            for x in range(width):
+            for x in range(WIDTH):
                 sums[row + x] += (runs[i0 + x] + runs[i1 + x]) + (runs[i2 + x] + runs[i3 + x])
         for k in range(whole, count):
             i0 = at + pieces[k]
-            for x in range(width):
+            for x in range(WIDTH):
                 sums[row + x] += runs[i0 + x]
 
 
 @inline
-def part_row(  # type: ignore[no-untyped-def]
-    cells, plane, base, steps, distances, count, length, width, sums, limits
-):
-    """Where to part each output: at the mean q of what meets there, 0 where it is even.
-
-    Arguments are those of `gather_row`. Returns whether any output is parted.
-    """
-    zero, one = np.float32(0), np.float32(1)
-    for x in range(u(3) * width):
-        sums[x] = zero
-    w, q = u(3) * plane, u(4) * plane
-    for k in range(u(0), count, u(2)):
-        i0, i1 = base + steps[k], base + steps[k + u(1)]
-        d0, d1 = distances[k], distances[k + u(1)]
-        for x in range(length):
-            q0, q1 = cells[q + i0 + x], cells[q + i1 + x]
-            a0 = min(max(q0 - d0, zero), one) * cells[w + i0 + x]
-            a1 = min(max(q1 - d1, zero), one) * cells[w + i1 + x]
-            sums[x] += a0 + a1
-            sums[width + x] += a0 * q0 + a1 * q1
-            sums[u(2) * width + x] += a0 * q0 * q0 + a1 * q1 * q1
-    most = zero
-    for x in range(length):
-        share = one / max(sums[x], NONE)
-        mean, square = share * sums[width + x], share * sums[u(2) * width + x]
-        uneven = square - mean * mean > EVEN * EVEN * mean * mean
-        limits[x] = mean if uneven else zero
-    for x in range(length):
-        most = max(most, limits[x])
-    return most > zero
-
-
-@inline
 def gather_row(  # type: ignore[no-untyped-def]
-    cells, plane, base, steps, distances, begin, stop, length, width, limits, far, sums
+    cells, plane, base, steps, distances, begin, stop, sums
 ):
-    """Add offsets [begin, stop) to four rows of sums, for `length` outputs from index `base` on.
+    """Add offsets [begin, stop) to four rows of sums, for WIDTH outputs from index `base` on.
 
-    `plane` is the size of a plane of cells, `width` that of a row of sums. Only cells whose q is
-    at least the limit of an output count, or below it where not `far`.
+    `plane` is the size of a plane of cells.
     """
     zero, one = np.float32(0), np.float32(1)
     g, b, w, q = plane, u(2) * plane, u(3) * plane, u(4) * plane
@@ -198,29 +160,27 @@ def gather_row(  # type: ignore[no-untyped-def]
         i2, i3 = base + steps[k + u(2)], base + steps[k + u(3)]
         d0, d1 = distances[k], distances[k + u(1)]
         d2, d3 = distances[k + u(2)], distances[k + u(3)]
-        for x in range(length):
-            q0, q1, limit = cells[q + i0 + x], cells[q + i1 + x], limits[x]
-            q2, q3 = cells[q + i2 + x], cells[q + i3 + x]
-            a0 = min(max(q0 - d0, zero), one) if (q0 >= limit) == far else zero
-            a1 = min(max(q1 - d1, zero), one) if (q1 >= limit) == far else zero
-            a2 = min(max(q2 - d2, zero), one) if (q2 >= limit) == far else zero
-            a3 = min(max(q3 - d3, zero), one) if (q3 >= limit) == far else zero
+        for x in range(WIDTH):
+            a0 = min(max(cells[q + i0 + x] - d0, zero), one)
+            a1 = min(max(cells[q + i1 + x] - d1, zero), one)
+            a2 = min(max(cells[q + i2 + x] - d2, zero), one)
+            a3 = min(max(cells[q + i3 + x] - d3, zero), one)
             sums[x] += (
                 a0 * cells[i0 + x] + a1 * cells[i1 + x] + a2 * cells[i2 + x] + a3 * cells[i3 + x]
             )
-            sums[width + x] += (
+            sums[WIDTH + x] += (
                 a0 * cells[g + i0 + x]
                 + a1 * cells[g + i1 + x]
                 + a2 * cells[g + i2 + x]
                 + a3 * cells[g + i3 + x]
             )
-            sums[u(2) * width + x] += (
+            sums[u(2) * WIDTH + x] += (
                 a0 * cells[b + i0 + x]
                 + a1 * cells[b + i1 + x]
                 + a2 * cells[b + i2 + x]
                 + a3 * cells[b + i3 + x]
             )
-            sums[u(3) * width + x] += (
+            sums[u(3) * WIDTH + x] += (
                 a0 * cells[w + i0 + x]
                 + a1 * cells[w + i1 + x]
                 + a2 * cells[w + i2 + x]

@@ -18,31 +18,37 @@ from stages.bokeh.cells import (
     EDGE_SLOPE,
     SPREAD_VARIANCE,
     Cells,
-    finish,
-    sum_pixels,
+    make_cells,
 )
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import lattice_offsets
 from stages.bokeh.enlarge import MARGIN
-from stages.bokeh.gather import COVERED
-from stages.bokeh.spread import BLOCK_ROWS, gather
-from stages.bokeh.sprites import Sprites, layer_of, no_sprites, sort_by_tile, take_sprites
+from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS
+from stages.bokeh.spread import BOTH_HALVES, Halves, Source, Spread, gather
+from stages.bokeh.sprites import (
+    BLOCK_CELLS,
+    Sprites,
+    layer_of,
+    no_sprites,
+    sort_by_tile,
+    take_sprites,
+)
 from stages.grid import Grid
 from stages.params import Array
 from stages.strips import run_strips
-
-BLOCK_COLS = 64  # width of blocks, in cells
 
 
 class CoarseLayers(NamedTuple):
     """Spread layers of all levels.
 
     Each level has eight planes in one flat array: R, G, B multiplied by coverage, and coverage, of
-    its nearer and then of its further half, with MARGIN cells around the picture. `shapes` are rows
-    and columns with these. `sprites` are drawn into the layers at full resolution.
+    its nearer and then of its further half, with MARGIN cells around the picture. `halves` say
+    which of them there are in each block of `spread.py`; what is missing is not written. `shapes`
+    are rows and columns with these. `sprites` are drawn into the layers at full resolution.
     """
 
     planes: tuple[Array, ...]
+    halves: tuple[Halves, ...]
     shapes: npt.NDArray[np.uint64]
     sprites: Sprites
 
@@ -62,31 +68,47 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     CoarseLayers
         At most 10.7 bytes a pixel; up to 5 more are in use while this function runs.
     """
-    linear, radius, largest = picture
+    shape, largest = picture.radius.shape, picture.largest_px
     count = params.levels(largest)
-    shapes = [Grid.cells(radius.shape, 2 << level).shape for level in range(count)]
-    begins = [params.fade(params.coarse_boundary(level)) for level in range(count)]
-    planes = [np.empty(0, np.float32)] * DEEPEST_LEVEL
-    table, stays = take_sprites(picture, params) if count else no_sprites()
+    shapes = [Grid.cells(shape, 2 << level).shape for level in range(count)]
+    cells = [_empty_cells(shapes[level], level, largest, params) for level in range(count)]
+    table = _collect(picture, params, cells)
     layer, is_far = layer_of(table, params, count), np.ones(len(table), bool)
-    for level, (begin, end) in enumerate(zip(begins, [*begins[1:], NO_END], strict=False)):
+    planes = [np.empty(0, np.float32)] * DEEPEST_LEVEL
+    halves = [np.empty((0, 0), np.uint8)] * DEEPEST_LEVEL
+    for level in range(count):
         step, own = 2 << level, layer == level
-        cells = _empty_cells(shapes[level], level, largest, params)
-        sum_pixels(linear, radius, stays, cells, step, begin, end)
-        finish(cells, step, params.outline)
-        lens = lens_on(params.outline, params.cats_eye, radius.shape, step)
-        planes[level], limits = _spread(cells, lens, params.outline)
-        is_far[own] = _lie_far(table[own], limits, step)
-    sprites = sort_by_tile(table, 2 * layer + is_far, radius.shape, params, 2 * count)
+        lens = lens_on(params.outline, params.cats_eye, (shape[0], shape[1]), step)
+        spread = _spread(cells.pop(0), lens, params.outline)  # and its cells are freed
+        planes[level], halves[level] = spread.planes, spread.halves
+        is_far[own] = _lie_far(table[own], spread, step)
+    sprites = sort_by_tile(table, 2 * layer + is_far, (shape[0], shape[1]), params, 2 * count)
     around = np.array(shapes, np.uint64).reshape(-1, 2) + np.uint64(2 * MARGIN)
-    return CoarseLayers(tuple(planes), around, sprites)
+    return CoarseLayers(tuple(planes), tuple(halves), around, sprites)
 
 
-def _lie_far(table: Array, limits: Array, step: int) -> npt.NDArray[np.bool_]:
+def _collect(picture: RenderInput, params: BokehParams, cells: list[Cells]) -> Array:
+    """Take the sprites out of a picture, and fill the cells of all levels with what stays."""
+    if not cells:
+        return no_sprites()
+    fades = [params.fade(params.coarse_boundary(level)) for level in range(len(cells))]
+    bands = list(zip(fades, [*fades[1:], NO_END], strict=True))
+
+    def strip(y0: int, y1: int) -> Array:
+        table, stays = take_sprites(picture, params, y0, y1)
+        for level, band in enumerate(bands):
+            make_cells(picture, stays, y0, cells[level], 2 << level, band, params.outline)
+        return table
+
+    return np.concatenate(run_strips(strip, cells[0].rows, BLOCK_CELLS))
+
+
+def _lie_far(table: Array, spread: Spread, step: int) -> npt.NDArray[np.bool_]:
     """Whether sprites belong to the further half of their layer, by where it is parted."""
     rows, cols = (table[:, :2] / step).astype(np.int64).T + MARGIN
     disks = np.sqrt(np.maximum(table[:, 2] ** 2 - SPREAD_VARIANCE * (step * step - 1), 0)) / step
-    return np.asarray(EDGE_SLOPE * disks + 0.5 >= limits[rows, cols], bool)
+    parted = spread.halves[rows // BLOCK_ROWS, cols // BLOCK_COLS] == BOTH_HALVES
+    return np.asarray(~parted | (EDGE_SLOPE * disks + 0.5 >= spread.limits[rows, cols]), bool)
 
 
 def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: BokehParams) -> Cells:
@@ -97,25 +119,19 @@ def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: Bok
     return Cells.empty(*shape, int(np.ceil(reach)) + 1 + MARGIN)
 
 
-def _spread(cells: Cells, lens: Lens, outline: Outline) -> tuple[Array, Array]:
-    """Spread finished cells over their disks; returns eight planes, and where halves part."""
+def _spread(cells: Cells, lens: Lens, outline: Outline) -> Spread:
+    """Spread finished cells over their disks."""
     rows, cols = cells.rows + 2 * MARGIN, cells.cols + 2 * MARGIN
     halo = cells.pad - MARGIN
-    offsets = lattice_offsets(
-        EDGE_SLOPE * halo / stretch(outline), cells.stride, EDGE_SLOPE, outline
-    )
-    out = np.empty(2 * COVERED * rows * cols, np.float32)
-    limits = np.empty((rows, cols), np.float32)
-    shift = np.array([0, 0, MARGIN, MARGIN, 0], np.float32)
-    lens = lens._replace(facts=lens.facts + shift)
+    reach = EDGE_SLOPE * halo / stretch(outline)
+    offsets = lattice_offsets(reach, cells.stride, EDGE_SLOPE, outline)
+    lens = lens._replace(facts=lens.facts + np.array([0, 0, MARGIN, MARGIN, 0], np.float32))
     first = cells.first - MARGIN * (cells.stride + 1)
-    source = cells.flat, cells.plane, cells.stride, first, halo
+    source = Source(cells.flat, cells.plane, cells.stride, first, halo, offsets, EDGE_SLOPE, lens)
+    out = Spread.empty(rows, cols)
     run_strips(
-        lambda y0, y1: gather(
-            *source, *offsets, EDGE_SLOPE, lens.facts, lens.areas, PIECE, BLOCK_COLS, rows, cols,
-            y0, y1, limits, out,
-        ),
+        lambda y0, y1: gather(source, PIECE, rows, cols, y0, y1, out),
         rows,
         strip_rows=BLOCK_ROWS,
-    )  # fmt: skip
-    return out, limits
+    )
+    return out

@@ -3,7 +3,9 @@
 Blurs add in variance. To make a blur of sigma m times as large, a disk of variance
 (m^2 - 1) sigma^2 is needed, and a disk of radius r has the variance r^2 / 4 along each axis:
 r = 2 sqrt(m^2 - 1) sigma. Even in focus a lens has some sigma; it and the noise of the map around
-it (the dead zone) are taken off in variance first. All sigmas and radii are in full-resolution px.
+it (the dead zone) are taken off in variance first. The root of what is left begins vertically, and
+would make much of little errors just beyond the dead zone, on a subject: magnification begins
+gradually instead. All sigmas and radii are in full-resolution px.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
 from stages.grid import BlurMap
-from stages.kernels import f32, f64, i64, kernel, reads, writes
+from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
@@ -26,6 +28,7 @@ TABLE_END_PX = 16.0  # from here on a lattice disk is as large as its name says
 TABLE_STEPS = 64  # entries per px
 ENOUGH_SAMPLES = 4_000_000  # a percentile of a larger map needs no more
 LARGEST_PERCENTILE = 95.0  # of what is blurred; what is blurrier is an outlier and is capped
+LEAST_RAMP_PX2 = 1e-9  # nothing is left alone, or all else is magnified in full
 SURE = 0.5  # confidence from which on detail proves focus
 CHUNK = 1 << 16  # samples that one worker converts at a time
 LINE = 1 << 10  # samples whose places in the table are found before they are looked up
@@ -56,6 +59,9 @@ class RadiusParams(Params):
     )
     focus_ceiling_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="Blur left alone at most where detail proves the focus."
+    )
+    focus_ramp: float = param(
+        1.8, 1.0, 8.0, help="Blur is magnified in full from this multiple of what is left alone on."
     )
     proven_percentile: float = param(
         90.0, 50.0, 100.0, unit="%", help="Percentile of the blur where detail proves the focus."
@@ -183,13 +189,21 @@ def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
     if not (np.isfinite(dead_zone) and dead_zone >= 0):
         raise ValueError(f"radius: dead_zone must be finite and >= 0; got {dead_zone}")
     factor, cap = _magnification(blur, dead_zone, params)
+    ramp = _ramp(dead_zone, params)
     out = np.empty(blur.sigma.shape, np.float32)
     sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
     table = _radius_table()
     run_strips(
-        lambda a, b: _radii(sigma, dead_zone, factor, table, cap, a, b, flat), sigma.size, CHUNK
+        lambda a, b: _radii(sigma, dead_zone, ramp, factor, table, cap, a, b, flat),
+        sigma.size,
+        CHUNK,
     )
     return out
+
+
+def _ramp(dead_zone: float, params: RadiusParams) -> float:
+    """Variance beyond the dead zone, px^2, from which on blur is magnified in full."""
+    return max((params.focus_ramp**2 - 1) * dead_zone**2, LEAST_RAMP_PX2)
 
 
 class Magnification(NamedTuple):
@@ -213,7 +227,9 @@ def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Mag
     if not blurred.size:
         return Magnification(0.0, largest)
     far = float(np.percentile(blurred, LARGEST_PERCENTILE))
-    return Magnification(largest / float(np.sqrt(far**2 - dead_zone**2)), largest)
+    beyond = far**2 - dead_zone**2
+    share = min(beyond / _ramp(dead_zone, params), 1.0)
+    return Magnification(largest / (float(np.sqrt(beyond)) * share), largest)
 
 
 @lru_cache(maxsize=1)
@@ -233,19 +249,34 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), f64, f64, reads(f32, 1), f64, i64, i64, writes(f32, 1))
-def _radii(sigma, dead_zone, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
-    """Magnify, look up; beyond the table the difference of its last entry is kept."""
-    last, one = table.size - 1, np.uint64(1)
-    positions = np.empty(LINE)
+@kernel(reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
+def _radii(sigma, dead_zone, ramp, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
+    """Magnify, look up; beyond the table the difference of its last entry is kept.
+
+    Lines that the table changes nowhere, or in which all is in focus, need no look-up.
+    """
+    last, one = np.uint64(table.size - 1), np.uint64(1)
+    zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
+    positions = np.empty(LINE, np.float32)
     for first in range(start, stop, LINE):
         values, radii = sigma[first : min(first + LINE, stop)], out[first:]
+        inside = blurred = 0
         for k in range(values.size):
-            beyond = max(np.float64(values[k]) * values[k] - dead_zone * dead_zone, 0.0)
-            positions[k] = factor * np.sqrt(beyond) * TABLE_STEPS
+            beyond = max((values[k] - dead_zone) * (values[k] + dead_zone), zero)
+            position = factor * np.sqrt(beyond) * min(beyond / ramp, np.float32(1)) * steps
+            positions[k] = position
+            inside += position < end
+            blurred += position > zero
+        if blurred == 0:
+            radii[: values.size] = zero
+            continue
+        for k in range(values.size):
+            radii[k] = min(table[last] + (positions[k] - end) / steps, cap)
+        if inside == 0:
+            continue
         for k in range(values.size):
             position = positions[k]
-            lower = np.uint64(min(position, last - 1.0))
-            inside = table[lower] + (position - lower) * (table[lower + one] - table[lower])
-            outside = table[last] + (position - last) / TABLE_STEPS
-            radii[k] = min(outside if position >= last else inside, cap)
+            if position < end:
+                lower = np.uint64(position)
+                part = position - np.float32(lower)
+                radii[k] = min(table[lower] + part * (table[lower + one] - table[lower]), cap)

@@ -10,6 +10,8 @@ Results do not depend on the number of workers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from stages.bokeh.bands import BokehParams
@@ -19,7 +21,7 @@ from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.foreground import fill_unseen
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.tiles import render_tiles
-from stages.params import Array
+from stages.params import Array, Estimate
 
 
 def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
@@ -46,14 +48,27 @@ def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
     ValueError
         If an input has the wrong shape, type or range.
     """
+    *_, full = detail_steps(linear, radius, params, linear, step_rows=len(linear))
+    return full.value
+
+
+def detail_steps(
+    linear: Array, radius: Array, params: BokehParams, meanwhile: Array, step_rows: int
+) -> Iterator[Estimate[Array]]:
+    """`render_bokeh` in steps: `meanwhile` after each, and the picture after the last."""
     picture = check_render("bokeh", linear, radius, signed=True)
+    unfinished = Estimate(meanwhile, 1.0, done=False)
     coarse = spread_coarse_layers(picture, params)
+    yield unfinished
     out = np.empty_like(picture.linear)  # after the cells of the layers are freed
-    render_tiles(picture, coarse, params, WITH_FOCUS, out)
+    for start in range(0, len(out), step_rows):
+        rows = range(start, min(start + step_rows, len(out)))
+        render_tiles(picture, coarse, params, WITH_FOCUS, out, rows)
+        yield unfinished
     del coarse
     nearest = -float(picture.radius.min())
     if nearest > FOCUS_PX:
         fill_unseen(out, picture.linear)
         front = picture._replace(radius=-picture.radius, largest_px=nearest)
         render_tiles(front, spread_coarse_layers(front, params), params, IN_FRONT, out)
-    return out
+    yield Estimate(out, 0.0, done=True)

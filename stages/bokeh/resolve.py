@@ -2,8 +2,11 @@
 
 Guided filters and matting blend the radii of subject and background over a few pixels. Rendered as
 they are, the pixels in between spread subject colour as a glow. Where the radius changes by more
-within a window than a slanted surface would, each pixel takes the window's smallest or largest
-radius, whichever is nearer. Slants, steps and constants stay as they are.
+within a window than a slanted surface would, each pixel goes towards the window's smallest or
+largest radius, whichever is nearer. How far it goes depends on how sure that is: near either end,
+or where the radius changes within less than the window. A slope that goes on beyond the window has
+no outline in it; to choose an end in its middle would draw one, and a ragged one. Slants, steps and
+constants stay as they are.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ import numpy as np
 
 from stages.bokeh.checks import check_radius
 from stages.grid import BlurMap
-from stages.kernels import f32, kernel, reads, writes
+from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import STRIP_ROWS, run_strips, with_halo
 
+ENDS = (0.4, 0.7)  # 0 in the middle of a window's radii, 1 at their ends: unsure .. sure
+STEEPER = (1.1, 1.4)  # slope, as a multiple of one that takes the window: unsure .. sure
 HALF = 2  # the step for which the window is given
 
 
@@ -85,18 +90,39 @@ def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
     def strip(start: int, stop: int) -> None:
         rows, own = with_halo(start, stop, reach, len(out))
         low, high = (extreme(disks[rows], window)[own] for extreme in (cv2.erode, cv2.dilate))
-        _snap(disks[start:stop], low, high, surface, contrast, out[start:stop])
+        _snap(disks, low, high, surface, contrast, 2 * reach, start, out[start:stop])
 
     run_strips(strip, len(out), 2 * STRIP_ROWS)
     return out
 
 
-@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, writes(f32, 2))
-def _snap(radius, low, high, surface, contrast, out):  # type: ignore[no-untyped-def]
-    """Take the nearer of the window's extremes wherever they differ too much for a surface."""
-    for y in range(radius.shape[0]):
-        for x in range(radius.shape[1]):
-            r, near, far = radius[y, x], low[y, x], high[y, x]
-            outline = far - near > max(surface, contrast * far)
-            snapped = near if r - near <= far - r else far
-            out[y, x] = snapped if outline else r
+@inline
+def _slope(plane, y, x):  # type: ignore[no-untyped-def]
+    """Change per pixel, from central differences."""
+    rows, cols = plane.shape
+    dy = plane[min(y + 1, rows - 1), x] - plane[max(y - 1, 0), x]
+    dx = plane[y, min(x + 1, cols - 1)] - plane[y, max(x - 1, 0)]
+    return np.float32(0.5) * np.sqrt(dx * dx + dy * dy)
+
+
+@inline
+def _ramp(value, limits):  # type: ignore[no-untyped-def]
+    """From 0 at the first limit to 1 at the second, not cut off."""
+    return (value - np.float32(limits[0])) / np.float32(limits[1] - limits[0])
+
+
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, i64, writes(f32, 2))
+def _snap(radius, low, high, surface, contrast, across, start, out):  # type: ignore[no-untyped-def]
+    """Go to the nearer of the window's extremes as far as it is sure that there is an outline."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            r, near, far = radius[start + y, x], low[y, x], high[y, x]
+            span, least = far - near, max(surface, contrast * far)
+            out[y, x] = r
+            if span > least:
+                ends = abs(2 * (r - near) / span - 1)
+                steeper = _slope(radius, start + y, x) * across / span
+                sure = min(max(_ramp(ends, ENDS), _ramp(steeper, STEEPER), np.float32(0)), 1)
+                sure *= min((span - least) / least, 1)
+                snapped = near if r - near <= far - r else far
+                out[y, x] = r + sure * (snapped - r)

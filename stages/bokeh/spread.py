@@ -1,20 +1,30 @@
 """Spreading a layer: all its outputs gathered, block by block.
 
-The one kernel in which light moves; layers of any resolution pass through it. Every block finds
-out which offsets matter to it, and which of them have weight 1. That decides in which order an
-output is summed: blocks lie at fixed places of a layer, so that no cut into strips changes a bit.
+The kernels in which light moves; layers of any resolution pass through them. A block finds out what
+disks reach it. Where they are all alike they are summed by runs and offsets (`gather.py`), else
+one by one (`listed.py`), and where there are none nothing is written. The content of a block
+decides in which order an output is summed: blocks lie at fixed places of a layer, so that no cut
+into strips changes a bit.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 from numba import types
 
-from stages.bokeh.aperture import aim
+from stages.bokeh.aperture import Lens, aim
+from stages.bokeh.disk import Offsets
 from stages.bokeh.gather import (
+    BLOCK_COLS,
+    BLOCK_ROWS,
     COVERED,
     FEWEST,
     LENGTHS,
+    PLANES,
+    WIDTH,
     add_runs,
     cut_rows,
     extremes,
@@ -23,14 +33,80 @@ from stages.bokeh.gather import (
     make_runs,
     offsets_within,
     part_offsets,
-    part_row,
 )
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.bokeh.listed import (
+    LANES,
+    add_listed,
+    list_cells,
+    part_listed,
+    table_width,
+    tabulate,
+)
+from stages.kernels import f32, inline, kernel, reads, u8, writes
+from stages.params import Array
 
-BLOCK_ROWS = 16  # outputs of a block share their offsets; its width is a parameter
+NO_HALF, FAR_HALF, BOTH_HALVES, MIXED = range(4)  # what a block gives; MIXED: not yet known
 
 u64 = types.uint64
 u = np.uint64
+Halves = npt.NDArray[np.uint8]
+
+
+class Source(NamedTuple):
+    """Planes of cells as `gather.py` wants them, and the disks that they spread over.
+
+    `first` is the cell of the first output, `halo` how many cells around are within reach.
+    """
+
+    cells: Array
+    plane: int
+    stride: int
+    first: int
+    halo: int
+    offsets: Offsets
+    slope: float
+    lens: Lens
+
+
+class Spread(NamedTuple):
+    """What a layer of some rows and columns gives.
+
+    `planes` are R, G, B times coverage, and coverage, of its nearer half and then of the further
+    one. `halves` of each block are NO_HALF, FAR_HALF or BOTH_HALVES: of what is missing nothing is
+    written, and where not both are there no `limits`: the q from which on cells belong to the
+    further half.
+    """
+
+    planes: Array
+    halves: Halves
+    limits: Array
+
+    @classmethod
+    def empty(cls, rows: int, cols: int) -> Spread:
+        """Room for a layer."""
+        return cls(
+            np.empty(2 * COVERED * rows * cols, np.float32),
+            np.empty((-(-rows // BLOCK_ROWS), -(-cols // BLOCK_COLS)), np.uint8),
+            np.empty((rows, cols), np.float32),
+        )
+
+
+def gather(source: Source, piece: int, rows: int, cols: int, y0: int, y1: int, out: Spread) -> None:
+    """Gather rows [y0, y1) of a layer of rows x cols outputs.
+
+    A cat's eye is the same for `piece` x `piece` outputs.
+    """
+    given = source[:5]
+    steps, distances, places = source.offsets
+    _gather_alike(
+        *given, steps, distances, places, source.lens.facts, rows, cols, y0, y1,
+        out.halves, out.planes,
+    )  # fmt: skip
+    if np.any(out.halves[y0 // BLOCK_ROWS : -(-y1 // BLOCK_ROWS)] == MIXED):
+        _gather_mixed(
+            *given, distances, places, source.slope, source.lens.facts, source.lens.areas, piece,
+            rows, cols, y0, y1, out.halves, out.limits, out.planes,
+        )  # fmt: skip
 
 
 @inline
@@ -52,39 +128,6 @@ def _choose(  # type: ignore[no-untyped-def]
 
 
 @inline
-def _spread_row(  # type: ignore[no-untyped-def]
-    cells, plane, base, steps, distances, count, even, runs, area, place, pieces, number, rest,
-    across, width, wanted, scale, sums, line, target, target_plane, out,
-):  # fmt: skip
-    """Gather the halves of one row of a block; `line` gets where they part.
-
-    With `number` runs, `rest` offsets from the middle of `steps` on remain to be visited.
-    """
-    for x in range(across):
-        line[x] = np.float32(0)
-    parted = not even and part_row(
-        cells, plane, base, steps, distances, count, across, width, sums, line
-    )
-    begin, stop = u(0), count
-    if number > u(0) and not parted:
-        begin = u(steps.size) >> u(1)
-        stop = begin + rest
-    for far in range(u(2)):
-        sums[:] = np.float32(0)
-        if far == u(1) or parted:
-            if begin > u(0):
-                add_runs(runs, area, place, pieces, number, width, sums)
-            gather_row(
-                cells, plane, base, steps, distances, begin, stop, across, width, line,
-                far == u(1), sums,
-            )  # fmt: skip
-        for p in range(u(COVERED)):
-            first = target + (far * u(COVERED) + p) * target_plane
-            for x in range(wanted):
-                out[first + x] = scale * sums[p * width + x]
-
-
-@inline
 def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
     """Copies of a layer's offsets, with room for those that a block chooses."""
     room = u(distances.size)
@@ -95,59 +138,120 @@ def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 1), u64, u64, u64, u64, reads(u64, 1), reads(f32, 1), reads(f32, 2), f32,
-    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 2), writes(f32, 1),
+    reads(f32, 1), u64, u64, u64, u64, reads(u64, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1),
+    u64, u64, u64, u64, writes(u8, 2), writes(f32, 1),
 )  # fmt: skip
-def gather(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, halo, steps, distances, places, slope,
-    facts, areas, piece, width, rows, cols, y0, y1, limits, out,
+def _gather_alike(  # type: ignore[no-untyped-def]
+    cells, plane, stride, first, halo, steps, distances, places, facts, rows, cols, y0, y1,
+    halves, out,
 ):  # fmt: skip
-    """Rows [y0, y1) of both halves of a layer, four planes each, and where these are parted.
-
-    Cells are those of `gather.py`, the first output is cell `first`, and `halo` cells around are
-    within reach. Blocks are `width` outputs wide; a cat's eye is the same for `piece` x `piece`.
-    """
+    """Gather the blocks that only disks of about one size reach, as one half; mark the others."""
     own_steps, own_distances = _copy_offsets(steps, distances)
     firsts = np.empty(u(2) * halo + u(1), np.int64)
     lasts, pieces = np.empty(firsts.size, np.int64), np.empty(distances.size, u)
-    lows = np.empty(width + u(2) * halo, np.float32)
+    lows = np.empty(WIDTH + u(2) * halo, np.float32)
     highs = np.empty(lows.size, np.float32)
-    sums, line = np.empty(u(COVERED) * width, np.float32), np.empty(width, np.float32)
-    largest = (u(BLOCK_ROWS) + u(2) * halo) * (width + u(2) * halo)
+    largest = (u(BLOCK_ROWS) + u(2) * halo) * (WIDTH + u(2) * halo)
     runs = np.empty(u(LENGTHS * COVERED) * largest, np.float32)
-    cutting, scale = facts[4] > np.float32(0), np.float32(1)
+    sums = np.empty(u(COVERED) * WIDTH, np.float32)
     for top in range(y0, y1, u(BLOCK_ROWS)):
         high = min(u(BLOCK_ROWS), y1 - top)
-        for x0 in range(u(0), cols, width):
-            corner = first + top * stride + x0
+        for x0 in range(u(0), cols, WIDTH):
+            corner, wanted = first + top * stride + x0, min(WIDTH, cols - x0)
             least, most = extremes(
                 cells, u(4) * plane + corner - halo * (stride + u(1)), stride,
-                high + u(2) * halo, width + u(2) * halo, lows, highs,
+                high + u(2) * halo, WIDTH + u(2) * halo, lows, highs,
             )  # fmt: skip
-            count, even = offsets_within(distances, most), is_even(least, most)
-            inner = least - np.float32(1)  # up to here all weights are 1
-            whole = not cutting and offsets_within(distances, inner) > u(FEWEST)
+            kept = u(NO_HALF)
+            if most > np.float32(0):
+                alike = is_even(least, most) and facts[4] == np.float32(0)
+                kept = u(FAR_HALF) if alike else u(MIXED)
+            halves[top // u(BLOCK_ROWS), x0 // WIDTH] = kept
+            if kept != u(FAR_HALF):
+                continue
+            begin, stop = u(0), offsets_within(distances, most)
             deep, wide, number, rest = u(0), u(0), u(0), u(0)
-            if whole:
+            inner = least - np.float32(1)  # up to here all weights are 1
+            if offsets_within(distances, inner) > u(FEWEST):
                 deep, wide, number, rest = _choose(
-                    cells, plane, stride, corner, high, width, places, count, inner, own_steps,
+                    cells, plane, stride, corner, high, WIDTH, places, stop, inner, own_steps,
                     own_distances, firsts, lasts, pieces, runs,
                 )  # fmt: skip
-            across = piece if cutting else width
-            for left in range(u(0), width, across):
-                wanted = min(across, cols - min(cols, x0 + left))
-                for y in range(top, top + high):
-                    if cutting and (y - top) % piece == u(0):
-                        half = piece >> u(1)
-                        scale = aim(
-                            places, distances, count, slope, facts, areas, y + half,
-                            x0 + left + half, own_distances,
-                        )  # fmt: skip
-                    _spread_row(
-                        cells, plane, first + y * stride + x0 + left, own_steps, own_distances,
-                        count, even, runs, deep * wide, (y - top) * wide, pieces, number, rest,
-                        across, width, wanted, scale, sums, line, y * cols + x0 + left,
-                        rows * cols, out,
-                    )  # fmt: skip
+                begin = u(own_steps.size) >> u(1)
+                stop = begin + rest
+            for y in range(high):
+                sums[:] = np.float32(0)
+                add_runs(runs, deep * wide, y * wide, pieces, number, sums)
+                gather_row(
+                    cells, plane, corner + y * stride, own_steps, own_distances, begin, stop,
+                    sums,
+                )  # fmt: skip
+                for p in range(u(COVERED)):
+                    target = ((u(COVERED) + p) * rows + top + y) * cols + x0
                     for x in range(wanted):
-                        limits[y, x0 + left + x] = line[x]
+                        out[target + x] = sums[p * WIDTH + x]
+
+
+@inline
+def _spread_row(  # type: ignore[no-untyped-def]
+    table, windows, listed, begin, stop, above, wanted, scale, sums, line, target, plane, out
+):
+    """Gather both halves of a row of a chunk; returns whether any output is parted."""
+    parted = part_listed(table, windows, listed, begin, stop, above, sums, line)
+    for far in range(u(2)):
+        for x in range(u(COVERED * LANES)):
+            sums[x] = np.float32(0)
+        if far == u(1) or parted:
+            add_listed(table, windows, listed, begin, stop, above, line, far == u(1), sums)
+        for p in range(u(COVERED)):
+            first = target + (far * u(COVERED) + p) * plane
+            for x in range(wanted):
+                out[first + x] = scale * sums[p * u(LANES) + x]
+    return parted
+
+
+@kernel(
+    reads(f32, 1), u64, u64, u64, u64, reads(f32, 1), reads(f32, 2), f32, reads(f32, 1),
+    reads(f32, 1), u64, u64, u64, u64, u64, writes(u8, 2), writes(f32, 2), writes(f32, 1),
+)  # fmt: skip
+def _gather_mixed(  # type: ignore[no-untyped-def]
+    cells, plane, stride, first, halo, distances, places, slope, facts, areas, piece, rows,
+    cols, y0, y1, halves, limits, out,
+):  # fmt: skip
+    """Gather both halves of the blocks that are marked, in chunks."""
+    tall, wide = u(BLOCK_ROWS) + u(2) * halo, table_width(halo)
+    room = tall * (u(LANES) + u(2) * halo) + u(4)
+    table, listed = np.empty(tall * wide, np.float32), np.empty(u(PLANES) * room, np.float32)
+    starts, windows = np.empty(tall + u(1), u), np.empty(room, u)
+    sums, line = np.empty(u(COVERED * LANES), np.float32), np.empty(u(LANES), np.float32)
+    own, scale = distances.copy(), np.float32(1)
+    cutting = facts[4] > np.float32(0)
+    across, down = (piece, piece) if cutting else (u(LANES), u(BLOCK_ROWS))
+    tabulate(places, distances, halo, table)
+    for top in range(y0, y1, u(BLOCK_ROWS)):
+        for x0 in range(u(0), cols, WIDTH):
+            if halves[top // u(BLOCK_ROWS), x0 // WIDTH] != u(MIXED):
+                continue
+            both = False
+            for y in range(top, min(top + u(BLOCK_ROWS), y1), down):
+                for x in range(x0, min(x0 + WIDTH, cols), across):
+                    if cutting:
+                        half = piece >> u(1)
+                        scale = aim(places, distances, slope, facts, areas, y + half, x + half, own)
+                        tabulate(places, own, halo, table)
+                    high, wanted = min(down, y1 - y), min(across, cols - x)
+                    most = list_cells(
+                        cells, plane, first + y * stride + x, stride, high, halo, table, starts,
+                        windows, listed,
+                    )  # fmt: skip
+                    near = min(halo, u(np.ceil(most * facts[1] / slope)))
+                    for row in range(high):
+                        begin, stop = starts[row + halo - near], starts[row + halo + near + u(1)]
+                        parted = _spread_row(
+                            table, windows, listed, begin, stop, row * wide, wanted, scale, sums,
+                            line, (y + row) * cols + x, rows * cols, out,
+                        )  # fmt: skip
+                        both = both or parted
+                        for i in range(wanted):
+                            limits[y + row, x + i] = line[i]
+            halves[top // u(BLOCK_ROWS), x0 // WIDTH] = u(BOTH_HALVES) if both else u(FAR_HALF)

@@ -17,15 +17,16 @@ import numpy.typing as npt
 from numba import types
 
 from stages.bokeh.aperture import stretch
-from stages.bokeh.bands import BokehParams
-from stages.bokeh.cells import LEAST, block_of_pixels, rise
+from stages.bokeh.bands import NO_END, BokehParams
+from stages.bokeh.cells import LEAST, SPAN, add_pixels, block_of_pixels, rise, sum_columns
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
 from stages.bokeh.enlarge import TILE_COLS, TILE_ROWS
+from stages.bokeh.gather import PLANES
 from stages.grid import Grid, mix
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
-from stages.strips import run_strips
+from stages.strips import with_halo
 
 LATTICE_PX = 32  # radius from which on the lattice adds nothing to a disk's area
 OPENING = 5  # cells; what is narrower can be a sprite
@@ -58,13 +59,15 @@ class Sprites(NamedTuple):
     members: npt.NDArray[np.uint64]
 
 
-def no_sprites() -> tuple[Array, Array]:
-    """What `take_sprites` returns for a picture without coarse layers."""
-    return np.zeros((0, FIELDS), np.float32), np.ones((0, 0), np.float32)
+def no_sprites() -> Array:
+    """An empty table."""
+    return np.zeros((0, FIELDS), np.float32)
 
 
-def take_sprites(picture: RenderInput, params: BokehParams) -> tuple[Array, Array]:
-    """Find what stands out among the members of coarse layers.
+def take_sprites(
+    picture: RenderInput, params: BokehParams, y0: int, y1: int
+) -> tuple[Array, Array]:
+    """Find what stands out among the members of coarse layers, in a strip.
 
     Parameters
     ----------
@@ -72,36 +75,36 @@ def take_sprites(picture: RenderInput, params: BokehParams) -> tuple[Array, Arra
         Linear light and radius.
     params : BokehParams
         `highlight_contrast` is used, and where the first coarse layer begins.
+    y0, y1 : int
+        The strip, in blocks of 2 x 2 pixels; y0 is a multiple of BLOCK_CELLS.
 
     Returns
     -------
     table : Array
         n x FIELDS float32, in order of rows.
     stays : Array
-        Part of its light that each block of 2 x 2 pixels keeps for the cells, float32.
+        Part of its light that each block of 2 x 2 pixels of the strip keeps for the cells, float32.
     """
     linear, radius, _ = picture
-    height, width = radius.shape
-    shape = Grid.cells(radius.shape, 2).shape
+    rows, cols = Grid.cells(radius.shape, 2).shape
     begin = params.fade(params.coarse_boundary(0))
+    read, inner = with_halo(y0, y1, OPENING, rows)
+    shape = read.stop - read.start, cols
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
-    flat = linear.reshape(-1), radius.reshape(-1), height, width
-    run_strips(lambda y0, y1: _survey(*flat, *begin, y0, y1, bright, covered, disks), len(bright))
+    flat = linear.reshape(-1), radius.reshape(-1), *radius.shape
+    _survey(*flat, *begin, read.start, bright, covered, disks)
     base, excess = _opening(bright), np.empty(shape, np.float32)
-    run_strips(lambda y0, y1: _sum_around(bright, base, covered, y0, y1, excess), len(bright))
-    blocks, budget = -(-shape[1] // BLOCK_CELLS), COST_PER_PX * 4 * BLOCK_CELLS**2
-    areas, stays = area_table(LATTICE_PX), np.ones(shape, np.float32)
-
-    def strip(y0: int, y1: int) -> Array:
-        counts, limits = np.zeros(blocks, u), np.empty((blocks, 2), np.float32)
-        found = bright, base, excess, disks
-        _count(*found, y0, y1, params.highlight_contrast, budget, counts, limits)
-        table = np.empty((int(counts.sum()), FIELDS), np.float32)
-        if len(table):
-            _take(*flat, *begin, *found, y0, y1, limits, areas, table, stays)
-        return table
-
-    return np.concatenate(run_strips(strip, len(bright), BLOCK_CELLS)), stays
+    _sum_around(bright, base, covered, inner.start, inner.stop, excess)
+    found = bright[inner], base[inner], excess[inner], disks[inner]
+    blocks = -(-cols // BLOCK_CELLS)
+    counts, limits = np.zeros(blocks, u), np.empty((blocks, 2), np.float32)
+    budget = COST_PER_PX * 4 * BLOCK_CELLS**2
+    _count(*found, params.highlight_contrast, budget, counts, limits)
+    table = np.empty((int(counts.sum()), FIELDS), np.float32)
+    stays = np.ones((y1 - y0, cols), np.float32)
+    if len(table):
+        _take(*flat, *begin, *found, y0, limits, area_table(LATTICE_PX), table, stays)
+    return table, stays
 
 
 def _opening(bright: Array) -> Array:
@@ -165,18 +168,38 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64, u64, writes(f32, 2), writes(f32, 2),
+    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64, writes(f32, 2), writes(f32, 2),
     writes(f32, 2),
 )  # fmt: skip
-def _survey(image, radius, height, width, start, slope, y0, y1, bright, weights, disks):  # type: ignore[no-untyped-def]
-    """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius."""
-    for y in range(y0, y1):
-        for x in range(u(bright.shape[1])):
-            red, green, blue, covered, disk = _mean_of_members(
-                image, radius, height, width, y, x, start, slope
-            )
-            bright[y, x] = max(max(red, green), blue) if covered > LEAST else NO_LIGHT
-            weights[y, x], disks[y, x] = covered, disk
+def _survey(image, radius, height, width, start, slope, y0, bright, weights, disks):  # type: ignore[no-untyped-def]
+    """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius.
+
+    Cells from row `y0` on.
+    """
+    sums, totals = (
+        np.empty(u(PLANES * SPAN), np.float32),
+        np.empty(u(2 * PLANES * SPAN), np.float32),
+    )
+    keep, scratch = np.ones(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
+    end, falling, one = np.float32(NO_END.start_px), np.float32(NO_END.slope), np.float32(1)
+    for y in range(u(bright.shape[0])):
+        for x0 in range(u(0), width, u(SPAN)):
+            length, above = min(u(SPAN), width - x0), u(2) * (y0 + y)
+            sums[:] = np.float32(0)
+            for row in range(above, min(above + u(2), height)):
+                add_pixels(
+                    image, radius, row * width + x0, length, start, slope, end, falling, keep,
+                    scratch, sums,
+                )  # fmt: skip
+            k, first = sum_columns(sums, u(2), totals), x0 >> u(1)
+            for x in range((length + u(1)) >> u(1)):
+                light = max(
+                    max(totals[k + x], totals[k + u(SPAN) + x]), totals[k + u(2 * SPAN) + x]
+                )
+                covered, size = totals[k + u(3 * SPAN) + x], totals[k + u(4 * SPAN) + x]
+                share = one / max(covered, LEAST)
+                bright[y, first + x] = share * light if covered > LEAST else NO_LIGHT
+                weights[y, first + x], disks[y, first + x] = covered, share * size
 
 
 @kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, writes(f32, 2))
@@ -210,10 +233,10 @@ def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ig
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, f32, f32, writes(u64, 1),
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, writes(u64, 1),
     writes(f32, 2),
 )  # fmt: skip
-def _count(bright, base, excess, disks, y0, y1, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
+def _count(bright, base, excess, disks, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
     """Number of sprites of each block of a strip, and its limits (contrast, split) for them.
 
     A block beyond its budget first draws one disk a cell, and then none for the fainter cells.
@@ -224,7 +247,7 @@ def _count(bright, base, excess, disks, y0, y1, contrast, budget, counts, limits
         asked, split, cost, count = contrast, SPLIT, budget + np.float32(1), u(0)
         while cost > budget:
             cost, count = np.float32(0), u(0)
-            for y in range(y0, y1):
+            for y in range(u(bright.shape[0])):
                 for x in range(x0, x1):
                     made = _sprites_of(bright, base, excess, disks, y, x, asked, split)
                     if made > u(0):
@@ -274,15 +297,15 @@ def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  
 
 @kernel(
     reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, reads(f32, 2), reads(f32, 2), reads(f32, 2),
-    reads(f32, 2), u64, u64, reads(f32, 2), reads(f32, 1), writes(f32, 2), writes(f32, 2),
+    reads(f32, 2), u64, reads(f32, 2), reads(f32, 1), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _take(  # type: ignore[no-untyped-def]
-    image, radius, height, width, begin, slope, bright, base, excess, disks, y0, y1, limits,
+    image, radius, height, width, begin, slope, bright, base, excess, disks, y0, limits,
     areas, table, stays,
 ):  # fmt: skip
-    """Move what stands out in a strip to a table."""
+    """Move what stands out in a strip, of which `y0` is the first row of cells, to a table."""
     n, one = u(0), np.float32(1)
-    for y in range(y0, y1):
+    for y in range(u(bright.shape[0])):
         for x in range(u(bright.shape[1])):
             block = x // u(BLOCK_CELLS)
             made = _sprites_of(
@@ -292,11 +315,10 @@ def _take(  # type: ignore[no-untyped-def]
                 continue
             stays[y, x] = base[y, x] / bright[y, x]
             red, green, blue, covered, disk = _mean_of_members(
-                image, radius, height, width, y, x, begin, slope
+                image, radius, height, width, y0 + y, x, begin, slope
             )
-            _locate(
-                image, radius, height, width, y, x, base[y, x], begin, made, table[n : n + made]
-            )
+            cell = table[n : n + made]
+            _locate(image, radius, height, width, y0 + y, x, base[y, x], begin, made, cell)
             for s in range(n, n + made):
                 edge = EDGE_AREA / (table[s, 3] * table[s, 3])
                 spread = np.float32(np.pi) * (disk * disk + edge)

@@ -36,9 +36,10 @@ from stages.bokeh.enlarge import (
     load_block,
 )
 from stages.bokeh.fine import FineLayers, Scratch, fine_layers, gather_fine, scratch_for
-from stages.bokeh.gather import COVERED
+from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.layers import CoarseLayers
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.bokeh.spread import BOTH_HALVES
+from stages.kernels import f32, inline, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -50,7 +51,12 @@ TILE_WIDTH, SPAN_WIDTH = u(TILE_COLS), u(SPAN_COLS)
 
 
 def render_tiles(
-    picture: RenderInput, coarse: CoarseLayers, params: BokehParams, stack: int, out: Array
+    picture: RenderInput,
+    coarse: CoarseLayers,
+    params: BokehParams,
+    stack: int,
+    out: Array,
+    rows: range | None = None,
 ) -> None:
     """Compose the picture from layers at full resolution, coarse layers and what is in focus.
 
@@ -67,12 +73,16 @@ def render_tiles(
         else does. IN_FRONT: all is laid over what `out` holds, and what is blurrier is nearer.
     out : Array
         Linear light, HxWx3 float32, is written here. Radii < 0 are left out of a stack.
+    rows : range, optional
+        Rows to render, from a multiple of `TILE_ROWS` on; all of them by default.
     """
     fine = fine_layers(picture, params)
     height, width = picture.radius.shape
+    rows = range(height) if rows is None else rows
     image, radius, flat_out = (a.reshape(-1) for a in (*picture[:2], out))
 
-    def strip(y0: int, y1: int) -> None:
+    def strip(start: int, stop: int) -> None:
+        y0, y1 = rows.start + start, rows.start + stop
         scratch = scratch_for(fine)
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
@@ -83,7 +93,7 @@ def render_tiles(
             _stack(fine, coarse, stack, span, found, scratch, front)
             _end(front, image, radius, width, *span, stack, flat_out)
 
-    run_strips(strip, height, strip_rows=TILE_ROWS)
+    run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
 
 def _stack(
@@ -103,11 +113,11 @@ def _stack(
         level = layer - FINE_LAYERS
         if level >= 0:
             _lay_level(
-                coarse.planes[level], coarse.shapes, level, *span, width, order, *coarse.sprites,
-                *lens, front,
+                coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
+                order, *coarse.sprites, *lens, front,
             )  # fmt: skip
         elif gather_fine(fine, layer, span, radii, scratch):
-            _lay_halves(scratch.halves, scratch.limits, y1 - y0, x1 - x0, order, front)
+            _lay_halves(*scratch.spread[:2], y1 - y0, x1 - x0, order, front)
 
 
 @kernel(
@@ -143,19 +153,18 @@ def _begin(image, radius, width, y0, y1, x0, x1, halo, stack, front, out):  # ty
     return False, low, high
 
 
-@kernel(reads(f32, 1), reads(f32, 2), u64, u64, u64, writes(f32, 1))
-def _lay_halves(halves, limits, rows, cols, order, front):  # type: ignore[no-untyped-def]
-    """Lay both halves of a layer at full resolution under what is there."""
+@kernel(reads(f32, 1), reads(u8, 2), u64, u64, u64, writes(f32, 1))
+def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-untyped-def]
+    """Lay the halves of a layer at full resolution under what is there."""
     plane = u(TILE_ROWS) * cols
     for y in range(rows):
-        parted = np.float32(0)
-        for x in range(cols):
-            parted += limits[y, x]
-        for turn in range(u(2)):
-            half = turn ^ order
-            if half == u(1) or parted > np.float32(0):
-                first = half * u(COVERED) * plane + y * cols
-                lay_under(front, y * SPAN_WIDTH, halves, plane, first, cols)
+        for x in range(u(0), cols, u(BLOCK_COLS)):
+            length = min(u(BLOCK_COLS), cols - x)
+            for turn in range(u(2)):
+                half = turn ^ order
+                if halves[y // u(BLOCK_ROWS), x // u(BLOCK_COLS)] + half >= u(BOTH_HALVES):
+                    first = half * u(COVERED) * plane + y * cols + x
+                    lay_under(front, y * SPAN_WIDTH + x, planes, plane, first, length)
 
 
 @inline
@@ -173,12 +182,12 @@ def _double_up(blocks, first, step, line):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 1), reads(u64, 2), u64, u64, u64, u64, u64, u64, u64, reads(f32, 2), reads(u64, 1),
-    reads(u64, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), writes(f32, 1),
+    reads(f32, 1), reads(u8, 2), reads(u64, 2), u64, u64, u64, u64, u64, u64, u64, reads(f32, 2),
+    reads(u64, 1), reads(u64, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), writes(f32, 1),
 )  # fmt: skip
 def _lay_level(  # type: ignore[no-untyped-def]
-    planes, shapes, level, y0, y1, x0, x1, width, order, sprites, starts, members, sides, facts,
-    areas, front,
+    planes, halves, shapes, level, y0, y1, x0, x1, width, order, sprites, starts, members, sides,
+    facts, areas, front,
 ):  # fmt: skip
     """Double both halves of a coarse layer up, draw their sprites, and lay them under a span."""
     step, rows, cols = u(2) << level, shapes[level, 0], shapes[level, 1]
@@ -192,7 +201,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
         for turn in range(u(2)):
             side = turn ^ u(1)
             if known == side + u(1) and load_block(
-                planes, side * u(COVERED) * rows * cols, rows, cols, y0 // step, left // step,
+                planes, halves, side, rows, cols, y0 // step, left // step,
                 high, wide, blocks, side * room,
             ):  # fmt: skip
                 known, doubled = side, _double_up(blocks, side * room, step, line) - side * room

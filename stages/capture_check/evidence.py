@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stages.areas import reduce_to
 from stages.arrays import luma
 from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.params import CheckParams
@@ -89,7 +89,7 @@ def _reduced(linear: Array, side: int) -> Array:
     if scale >= 1:
         return linear
     rows, cols = (max(round(n * scale), 1) for n in linear.shape[:2])
-    return np.asarray(cv2.resize(linear, (cols, rows), interpolation=cv2.INTER_AREA), np.float32)
+    return reduce_to(linear, (rows, cols))
 
 
 def _edge_sigma(view: Array) -> tuple[Array, float]:

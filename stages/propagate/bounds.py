@@ -2,7 +2,8 @@
 
 Detail proves that a place is sharp; its absence proves nothing. So an upper bound u of confidence c
 adds lambda weight c max(0, alpha - u)^2 to the energy. Where the map exceeds its bounds this is a
-constraint like any other, elsewhere it is absent: solve, ask where, solve again from there.
+constraint like any other, elsewhere it is absent: solve, ask where, solve again from there. Only
+the last solve need be exact: where a map is asked next is decided by much more than its errors.
 
 The same solves weigh the data. An estimate that its neighbours pulled the map away from is odd, as
 a shaded skin that reads as blurred, or an edge that belongs to another surface: it loses weight.
@@ -18,8 +19,14 @@ import numpy as np
 from stages.grid import BlurMap
 from stages.laplacian import MattingLaplacian
 from stages.params import Array, Estimate
-from stages.propagate.solver import TOLERANCE_STEP, PropagateParams, propagate
+from stages.propagate.solver import (
+    LARGEST_TOLERANCE_PX,
+    TOLERANCE_STEP,
+    PropagateParams,
+    propagate,
+)
 
+EARLY_TOLERANCE = 16.0  # of the solves before the last, times that of the last
 SETTLED_SHARE = 0.02  # of a weight; a smaller change of it changes no map
 
 
@@ -69,15 +76,19 @@ def _estimates(
     params: PropagateParams,
 ) -> Iterator[Estimate[BlurMap]]:
     held = _system(constraints, bounds, start, params)
-    for update in range(params.bound_updates + 1):
-        for estimate in propagate(laplacian, held, start, params):
+    enough_px = min(EARLY_TOLERANCE * params.tolerance_px, LARGEST_TOLERANCE_PX)
+    early = params.replace(tolerance_px=enough_px)
+    last = params.bound_updates == 0
+    for update in range(1, params.bound_updates + 2):
+        for estimate in propagate(laplacian, held, start, params if last else early):
             start = estimate.value.sigma
             if estimate.done:
                 break
             yield estimate
-        before, held = held, _system(constraints, bounds, estimate.value.sigma, params)
-        if update == params.bound_updates or _alike(held.confidence, before.confidence):
+        if last:
             break
+        before, held = held, _system(constraints, bounds, estimate.value.sigma, params)
+        last = update == params.bound_updates or _alike(held.confidence, before.confidence)
         if estimate.done:
             yield estimate._replace(done=False)
     if estimate.done:

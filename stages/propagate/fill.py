@@ -15,7 +15,7 @@ from stages.arrays import reduce_by
 from stages.grid import BlurMap
 from stages.params import Array
 
-LESS_SURE = np.array([1, 0.5], np.float32)  # sigma, confidence where distance to data doubles
+LESS_SURE = np.float32(0.5)  # confidence, relative, where distance to data doubles
 NO_DATA_CONFIDENCE = 1e-3  # of a map that is complete although nothing is known
 NEARNESS_STEP = 4  # px; distances below are all the same to a reader of confidence
 
@@ -38,23 +38,22 @@ def fill(constraints: BlurMap) -> BlurMap:
         low = np.full_like(constraints.confidence, NO_DATA_CONFIDENCE)
         return BlurMap(np.zeros_like(constraints.sigma), low, constraints.grid)
     weight = constraints.confidence
-    filled = _push_pull(np.stack([weight * constraints.sigma, weight], axis=2))
-    sigma, confidence = (np.ascontiguousarray(filled[..., k]) for k in (0, 1))
+    sigma, confidence = _push_pull(weight * constraints.sigma, weight)
     return BlurMap(sigma, confidence, constraints.grid)
 
 
-def _push_pull(sums: Array) -> Array:
-    """Sigma and confidence (HxWx2) from sums of weighted data and of weights (HxWx2)."""
-    height, width = sums.shape[:2]
-    trust = np.minimum(sums[..., 1:], 1)
-    own = np.ones_like(sums)
-    np.divide(sums[..., 0], sums[..., 1], out=own[..., 0], where=sums[..., 1] > 0)
-    if height == width == 1:
-        own[..., 1:] = trust
-        return own
-    coarse = _push_pull(4 * reduce_by(sums, 2))
-    above = _doubled(coarse)[:height, :width]
-    return np.asarray(trust * own + (1 - trust) * above * LESS_SURE, np.float32)
+def _push_pull(moment: Array, weight: Array) -> tuple[Array, Array]:
+    """Sigma and confidence from sums of weighted data and of weights, all HxW."""
+    trust = np.minimum(weight, 1)
+    if weight.size == 1:
+        return np.divide(moment, weight), trust
+    sigma, confidence = (
+        _doubled(plane)[: weight.shape[0], : weight.shape[1]]
+        for plane in _push_pull(4 * reduce_by(moment, 2), 4 * reduce_by(weight, 2))
+    )
+    rest = np.float32(1) - trust
+    own = np.divide(moment, np.maximum(weight, 1))  # trust times the mean of the data
+    return own + rest * sigma, trust + LESS_SURE * rest * confidence
 
 
 def nearness(weight: Array) -> Array:
@@ -83,7 +82,7 @@ def _pull(count: Array) -> Array:
     if count.shape == (1, 1):
         return trust
     above = _doubled(_pull(4 * reduce_by(count, 2)))[: count.shape[0], : count.shape[1]]
-    return np.asarray(trust + (1 - trust) * above * LESS_SURE[1], np.float32)
+    return np.asarray(trust + (1 - trust) * above * LESS_SURE, np.float32)
 
 
 def _doubled(plane: Array) -> Array:

@@ -27,6 +27,7 @@ from stages.propagate.conjugate_gradients import Progress, System, conjugate_gra
 from stages.propagate.fill import fill, nearness
 from stages.propagate.two_level import two_level_steps
 
+LARGEST_TOLERANCE_PX = 10.0
 TOLERANCE_STEP = 2  # px; grid step up to which `tolerance_px` holds
 
 
@@ -46,7 +47,7 @@ class PropagateParams(Params):
     tolerance_px: float = param(
         0.02,
         0.0,
-        10.0,
+        LARGEST_TOLERANCE_PX,
         unit="px",
         help="Stop when a step changes no pixel by more (two_level), or the root mean square error "
         "is estimated to be below (the others); in proportion on grids coarser than 2; 0: never.",

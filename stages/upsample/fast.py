@@ -17,25 +17,23 @@ from __future__ import annotations
 import numpy as np
 
 from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
-from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
+from stages.kernels import b1, f32, f64, i64, inline, kernel, reads, writes
 from stages.laplacian.windows import factor_rows, sum_along
 from stages.params import Array
 from stages.strips import run_strips
-from stages.tone import ToneCurve, look_up
+from stages.tone import srgb_of
 from stages.upsample.samples import reduced_guide
-
-NO_TABLE = np.empty(0, np.float32)  # of a guide that is encoded already
 
 
 def fast_guided(
-    low: BlurMap, guide: Array, radius: int, epsilon: float, curve: ToneCurve | None = None
+    low: BlurMap, guide: Array, radius: int, epsilon: float, *, linear: bool = False
 ) -> Array:
     """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid.
 
-    The guide is encoded; or in linear light where the `curve` is given that is to encode it.
+    The guide is encoded; or in linear light, which is encoded as sRGB.
     """
     grid, sigma, full = low.grid, low.sigma, Grid(guide.shape[:2])
-    small = np.ascontiguousarray(reduced_guide(grid, guide, curve))
+    small = np.ascontiguousarray(reduced_guide(grid, guide, linear=linear))
     fitted = np.empty((4, *grid.shape), np.float32)
     model = np.empty((4, *grid.shape), np.float32)
     out = np.empty(full.shape, np.float32)
@@ -44,9 +42,9 @@ def fast_guided(
     )
     run_strips(lambda start, stop: _average(fitted, radius, start, stop, model), grid.shape[0])
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
-    flat, table = guide.reshape(-1), NO_TABLE if curve is None else curve.encode
+    flat = guide.reshape(-1)
     run_strips(
-        lambda start, stop: _apply(model, flat, table, *rows, *cols, start, stop, out),
+        lambda start, stop: _apply(model, flat, linear, *rows, *cols, start, stop, out),
         full.shape[0],
     )
     return out
@@ -182,48 +180,44 @@ def _average(fitted, radius, start, stop, model):  # type: ignore[no-untyped-def
 @inline
 def stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def]
     """Interpolate a row of the small grid to the width of the picture, all four planes."""
-    for k in range(4):
-        source, row = model[k, y], rows[k]
-        for x in range(row.size):
-            row[x] = mix(source[np.uint64(left[x])], source[np.uint64(right[x])], across[x])
+    a0, a1, a2, b = model[0, y], model[1, y], model[2, y], model[3, y]
+    wide0, wide1, wide2, wide3 = rows[0], rows[1], rows[2], rows[3]
+    for x in range(np.uint64(across.size)):
+        i, j, part = np.uint64(left[x]), np.uint64(right[x]), across[x]
+        wide0[x], wide1[x] = mix(a0[i], a0[j], part), mix(a1[i], a1[j], part)
+        wide2[x], wide3[x] = mix(a2[i], a2[j], part), mix(b[i], b[j], part)
 
 
-@kernel(
-    reads(f32, 3), reads(f32, 1), reads(f32, 1), *TAPS, *TAPS, i64, i64, writes(f32, 2)
-)  # fmt: skip
+@inline
+def explain(upper, lower, part, colours, result):  # type: ignore[no-untyped-def]
+    """One row of max(a . I + b, 0), with a and b between two rows of the model."""
+    u0, u1, u2, u3 = upper[0], upper[1], upper[2], upper[3]
+    l0, l1, l2, l3 = lower[0], lower[1], lower[2], lower[3]
+    for x in range(np.uint64(result.size)):
+        k = np.uint64(3) * x
+        red, green, blue = colours[k], colours[k + np.uint64(1)], colours[k + np.uint64(2)]
+        warm = mix(u0[x], l0[x], part) * red + mix(u1[x], l1[x], part) * green
+        sigma = warm + (mix(u2[x], l2[x], part) * blue + mix(u3[x], l3[x], part))
+        result[x] = max(sigma, np.float32(0))
+
+
+@kernel(reads(f32, 3), reads(f32, 1), b1, *TAPS, *TAPS, i64, i64, writes(f32, 2))
 def _apply(  # type: ignore[no-untyped-def]
-    model, guide, table, above, below, down, left, right, across, start, stop, out
+    model, guide, linear, above, below, down, left, right, across, start, stop, out
 ):
     """Rows [start, stop) of max(a . I + b, 0), with a and b interpolated from the small grid."""
     width = out.shape[1]
-    places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
     colours = np.empty(3 * width, np.float32)
-    upper, lower = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
-    mixed = np.empty((4, width), np.float32)
-    at_upper = at_lower = -1
+    rows, kept = np.empty((2, 4, width), np.float32), np.full(2, -1)  # an even row and an odd one
     for y in range(start, stop):
-        if above[y] == at_lower:
-            upper, lower, at_upper, at_lower = lower, upper, at_lower, at_upper
-        if above[y] != at_upper:
-            at_upper = above[y]
-            stretch(model, at_upper, left, right, across, upper)
-        if below[y] != at_lower:
-            at_lower = below[y]
-            stretch(model, at_lower, left, right, across, lower)
+        for source in (above[y], below[y]):
+            if kept[source % 2] != source:
+                kept[source % 2] = source
+                stretch(model, source, left, right, across, rows[source % 2])
         line = guide[3 * width * y : 3 * width * (y + 1)]
-        if table.size:
-            look_up(line, table, True, places, parts, colours)
+        if linear:
+            for k in range(line.size):
+                colours[k] = srgb_of(line[k])
         else:
             colours[:] = line
-        part, result = down[y], out[y]
-        for k in range(4):
-            one, other, row = upper[k], lower[k], mixed[k]
-            for x in range(width):
-                row[x] = mix(one[x], other[x], part)
-        a0, a1, a2, b = mixed[0], mixed[1], mixed[2], mixed[3]
-        for x in range(np.uint64(width)):
-            first = np.uint64(3) * x
-            red, green = colours[first], colours[first + np.uint64(1)]
-            blue = colours[first + np.uint64(2)]
-            sigma = a0[x] * red + a1[x] * green + (a2[x] * blue + b[x])
-            result[x] = max(sigma, np.float32(0))
+        explain(rows[above[y] % 2], rows[below[y] % 2], down[y], colours, out[y])

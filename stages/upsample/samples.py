@@ -10,7 +10,7 @@ from stages.grid import Grid
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
 from stages.strips import STRIP_ROWS, run_strips
-from stages.tone import ToneCurve, encode, look_up
+from stages.tone import SRGB, encode, srgb_of
 
 
 def sample_pixels(
@@ -24,43 +24,42 @@ def sample_pixels(
     return rows, cols
 
 
-def reduced_guide(grid: Grid, guide: Array, curve: ToneCurve | None = None) -> Array:
+def reduced_guide(grid: Grid, guide: Array, *, linear: bool = False) -> Array:
     """Colours at the samples of a grid: means of its cells, or the pixels that it picks.
 
-    A guide in linear light is encoded by the curve, and then averaged, row by row.
+    A guide in linear light is encoded as sRGB, and then averaged, row by row.
     """
     full = guide.shape[0], guide.shape[1]
     if grid != Grid.cells(full, grid.step):
         picked = guide[np.ix_(*sample_pixels(grid, full))]
-        return picked if curve is None else encode(picked, curve)
-    if curve is None:
+        return encode(picked, SRGB) if linear else picked
+    if not linear:
         return reduce_by(guide, grid.step)
-    small = np.empty((*grid.shape, 3), np.float32)
-    flat, table = np.ascontiguousarray(guide).reshape(-1), curve.encode
+    small, flat = np.empty((*grid.shape, 3), np.float32), np.ascontiguousarray(guide).reshape(-1)
     run_strips(
-        lambda start, stop: _encode_cells(flat, table, *full, grid.step, start, stop, small),
+        lambda start, stop: _encode_cells(flat, *full, grid.step, start, stop, small),
         grid.shape[0],
         max(STRIP_ROWS // grid.step, 1),
     )
     return small
 
 
-@kernel(reads(f32, 1), reads(f32, 1), i64, i64, i64, i64, i64, writes(f32, 3))
-def _encode_cells(light, table, height, width, step, start, stop, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 1), i64, i64, i64, i64, i64, writes(f32, 3))
+def _encode_cells(light, height, width, step, start, stop, out):  # type: ignore[no-untyped-def]
     """Rows [start, stop) of cell means of the encoded picture; cut cells repeat its border."""
-    places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
-    line, total = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
-    share = np.float32(1) / np.float32(step * step)
+    total = np.empty(3 * (width + step), np.float32)
+    share, three = np.float32(1) / np.float32(step * step), np.uint64(3)
     for row in range(start, stop):
         total[:] = np.float32(0)
         for y in range(row * step, (row + 1) * step):
-            first = 3 * width * min(y, height - 1)
-            look_up(light[first : first + 3 * width], table, True, places, parts, line)
-            for k in range(line.size):
-                total[k] += line[k]
-        for x in range(out.shape[1]):
-            for channel in range(3):
+            line = light[3 * width * min(y, height - 1) :]
+            for k in range(3 * width):
+                total[k] += srgb_of(line[k])
+        for k in range(3 * width, total.size):
+            total[k] = total[k - 3]
+        for x in range(np.uint64(out.shape[1])):
+            for channel in range(three):
                 mean = np.float32(0)
-                for column in range(x * step, (x + 1) * step):
-                    mean += total[3 * min(column, width - 1) + channel]
+                for column in range(x * np.uint64(step), (x + np.uint64(1)) * np.uint64(step)):
+                    mean += total[three * column + channel]
                 out[row, x, channel] = share * mean

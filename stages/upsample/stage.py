@@ -12,7 +12,7 @@ import numpy as np
 from stages.arrays import check_image
 from stages.grid import BlurMap, Grid, interpolate, lift
 from stages.params import Array, Params, param
-from stages.tone import SRGB, ToneCurve, encode
+from stages.tone import SRGB, encode
 from stages.upsample.bilateral import joint_bilateral
 from stages.upsample.fast import fast_guided
 from stages.upsample.masked import masked_guided
@@ -68,7 +68,7 @@ def guided_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurM
     ValueError
         If the guide is not a picture, or the map is sparse or of another size.
     """
-    return _upsampled(low, guide, None, params)
+    return _upsampled(low, guide, params, linear=False)
 
 
 def upsample_to_light(low: BlurMap, linear: Array, params: UpsampleParams) -> BlurMap:
@@ -76,7 +76,7 @@ def upsample_to_light(low: BlurMap, linear: Array, params: UpsampleParams) -> Bl
 
     The fast method encodes the picture strip by strip, as it is needed.
     """
-    return _upsampled(low, linear, SRGB, params)
+    return _upsampled(low, linear, params, linear=True)
 
 
 def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
@@ -84,10 +84,8 @@ def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> Blu
     return lift(low, _checked_grid(low, guide))
 
 
-def _upsampled(
-    low: BlurMap, guide: Array, curve: ToneCurve | None, params: UpsampleParams
-) -> BlurMap:
-    """Upsample by the method; the curve is that which is to encode the guide, if any."""
+def _upsampled(low: BlurMap, guide: Array, params: UpsampleParams, *, linear: bool) -> BlurMap:
+    """Upsample by the method; a guide in linear light is encoded first."""
     full = _checked_grid(low, guide)
     if params.method == "bilinear":
         return lift(low, full)
@@ -95,10 +93,10 @@ def _upsampled(
     low = BlurMap(np.ascontiguousarray(low.sigma), low.confidence, low.grid)
     if params.method == "fast":
         radius = max(round(radius_px / PAPER_STEP), 1)
-        sigma = fast_guided(low, guide, radius, params.epsilon, curve)
+        sigma = fast_guided(low, guide, radius, params.epsilon, linear=linear)
         return BlurMap(sigma, interpolate(low.confidence, low.grid, full), full)
-    if curve is not None:
-        guide = encode(guide, curve)
+    if linear:
+        guide = encode(guide, SRGB)
     if params.method == "masked":
         radius = round(radius_px * low.grid.step / PAPER_STEP)
         sigma = masked_guided(low, guide, radius, params.epsilon)

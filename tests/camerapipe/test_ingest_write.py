@@ -109,6 +109,22 @@ def test_codes_are_exact(tmp_path, picture, suffix, bits, grey, alpha):
         assert back.alpha is None
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_codes_of_8_bits_are_written_as_the_picture_is(
+    tmp_path, picture, suffix, bits, grey, alpha
+):
+    plane = picture[::-1, :, 0].copy() if alpha else None
+    capture = replace(capture_of(picture, bits, alpha=plane), grey=grey)
+    codes = np.rint(picture * 255).astype(np.uint8)
+    write_picture(tmp_path / f"codes{suffix}", codes, capture)
+    write_picture(tmp_path / f"picture{suffix}", codes / np.float32(255), capture)
+    ours, theirs = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("codes", "picture"))
+    assert ours == theirs
+
+
 def test_other_readers_agree(tmp_path, picture):
     capture = capture_of(picture, 16)
     codes = np.rint(picture * 65535).astype(np.uint16)

@@ -140,6 +140,61 @@ def test_a_full_form_that_was_slow_once_comes_back():
     assert caveats[1] == Caveat.FALLBACK and caveats[-1] == Caveat.NONE
 
 
+def coarse_first(world, full_ms):
+    """A node with steps: 10 ms for the coarse form, ten steps for the full one."""
+
+    def steps(value):
+        world.spend(10)
+        yield Estimate(-1, 1.0, done=False)
+        for index in range(10):
+            world.spend(full_ms / 10)
+            yield Estimate(value + 1 if index == 9 else -1, 0.0, done=index == 9)
+
+    def coarse(value):
+        world.spend(10)
+        return -1
+
+    return Node(
+        "blur", world.plain(full_ms), ("x",), "y", cost=100, fallback=coarse, fallback_cost=10,
+        steps=steps,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "value", "used_ms", "steps", "caveats"),
+    [
+        (250, 2, 100, 0, Caveat.NONE),  # sure to fit: no time is lost on the coarse form
+        (150, 2, 110, 11, Caveat.NONE),
+        (90, -1, 10, 0, Caveat.FALLBACK),  # not begun, and its time is passed on
+    ],
+)
+def test_coarse_first_then_full_detail(budget_ms, value, used_ms, steps, caveats):
+    world = World()
+    done = run_graph(world, [coarse_first(world, 100)], ("y",), Budget(budget_ms))
+    row = done.stages[0]
+    assert (done.values["y"], row.steps, row.caveats) == (value, steps, caveats)
+    assert row.used_ms == pytest.approx(used_ms)
+
+
+def test_full_detail_that_takes_longer_than_expected_is_given_up_in_time():
+    world, costs = World(), Costs()
+    node = coarse_first(world, 300)
+    done = run_graph(world, [node], ("y",), Budget(150), costs)
+    row = done.stages[0]
+    assert done.values["y"] == -1 and row.caveats == Caveat.UNFINISHED
+    assert row.used_ms <= 150
+    again = run_graph(world, [node], ("y",), Budget(150), costs).stages[0]
+    assert again.caveats == Caveat.FALLBACK and again.used_ms == pytest.approx(10)
+
+
+def test_steps_tell_what_both_forms_cost():
+    world, costs = World(), Costs()
+    node = coarse_first(world, 120)
+    run_graph(world, [node], ("y",), Budget(180), costs)
+    assert costs.full(node, None, 1.0) == pytest.approx(120)
+    assert costs.least(node, None, 1.0) == pytest.approx(10)
+
+
 def test_what_a_small_frame_took_says_nothing_of_a_large_one():
     world, costs = World(), Costs()
     node = Node("a", world.plain(40), ("x",), "y", cost=10)

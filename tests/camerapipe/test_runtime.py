@@ -119,3 +119,14 @@ def test_facts_about_the_process():
     assert runtime.available_cores() >= 1
     assert runtime.versions()["camerapipe"] == camerapipe.__version__
     assert runtime.peak_mb() is None or runtime.peak_mb() > 10
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="Linux tells it of each process"
+)
+def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
+    ballast = bytearray(600_000_000)
+    ballast[::4096] = b"\1" * len(ballast[::4096])  # resident
+    code = "from camerapipe.runtime import peak_mb; print(peak_mb())"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert len(ballast) and 1 < float(told.stdout) < 500

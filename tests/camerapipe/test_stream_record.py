@@ -151,8 +151,9 @@ def test_a_replay_notices_another_result(tmp_path):
 
 
 def test_the_focus_point_is_part_of_a_recording(tmp_path):
-    options = replace(PLAIN, focus_point=(30.0, 40.0))
-    recording, before = recorded(tmp_path / "kept", scene(), options)
+    options = replace(PLAIN, focus_point=(60.0, 80.0))
+    source = open_source("synthetic:pan", size=(480, 272), fps=300)  # blurred enough to tell
+    recording, before = recorded(tmp_path / "kept", source, options)
     check_same(recording, before)
     without = replace(recording, asked=recording.asked._replace(focus_point=None))
     assert replayed(without)[0].differing

@@ -60,6 +60,16 @@ def test_noise_gain(scale, gain):
     assert gradients.noise_gain(scale) == pytest.approx(gain, rel=0.01)
 
 
+@pytest.mark.parametrize("scale", [0.0, 0.6, 1.0, 2.0, 2.5])
+def test_smoothing_adds_the_variance_that_it_says(scale):
+    impulse = np.zeros((31, 31), np.float32)
+    impulse[15, 15] = 1
+    spread = gradients.smooth(impulse, scale).astype(np.float64).sum(axis=0)
+    moment = float(np.sum(spread * (np.arange(31) - 15) ** 2))
+    assert gradients.smoothing_variance(scale) == pytest.approx(moment, rel=1e-5, abs=1e-9)
+    assert moment == pytest.approx(scale**2, rel=0.03)
+
+
 def test_no_data_is_confidence_zero_and_a_linear_ramp_is_no_edge():
     ramp = np.broadcast_to(np.linspace(0, 1, 128, dtype=np.float32)[None, :, None], (96, 128, 3))
     sparse = estimate(np.ascontiguousarray(ramp))

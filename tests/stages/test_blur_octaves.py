@@ -9,6 +9,7 @@ from stages.blur import (
     link_edges,
     linked_edges,
     octave_blur,
+    octaves,
     survey,
     thin_edges,
 )
@@ -53,8 +54,8 @@ def median_sigma(view):
 
 
 @pytest.mark.parametrize("sigma", [0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
-def test_clean_gaussian_steps_are_read_within_a_tenth_of_a_pixel(sigma):
-    assert median_sigma(step_edge(sigma)) == pytest.approx(sigma, abs=0.1)
+def test_clean_gaussian_steps_are_read_within_a_twentieth_of_a_pixel(sigma):
+    assert median_sigma(step_edge(sigma)) == pytest.approx(sigma, abs=0.05)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0, 4.0, 5.0])
@@ -69,6 +70,23 @@ def test_among_other_edges_strong_blur_is_read_better_than_edge_by_edge():
     shared = estimate(view)
     error = [float(np.mean(np.abs(m.sigma[m.confidence > 0] - 4.5))) for m in (shared, alone)]
     assert error[0] < 0.75 * error[1]
+
+
+def test_pooling_is_a_gaussian_of_the_planes_of_energies():
+    view = leaves(1.5)[:90, :117]
+    found = survey(view, PARAMS)
+    linked = linked_edges(thin_edges(found, PARAMS))
+    edges = octaves._edge_cells(view, linked, slice(0, 90), 0.0, PARAMS)
+    rows = np.repeat(np.arange(45), np.diff(edges.begin))
+    column, energy = edges.column[: rows.size], edges.energy[: rows.size]
+    assert edges.pixels[: rows.size].sum() == linked.sum()
+    planes = np.zeros((45, 59, octaves.ENERGIES), np.float32)
+    planes[rows, column] = energy
+    size = (2 * octaves.pooling_reach(PARAMS) + 1,) * 2
+    expected = cv2.GaussianBlur(planes, size, PARAMS.pool_px / 2, borderType=cv2.BORDER_CONSTANT)
+    pooled = octaves._pooled(edges, octaves._window(PARAMS), slice(0, 45), 59)
+    assert rows.size > 200
+    np.testing.assert_allclose(pooled, expected[rows, column], rtol=1e-4, atol=1e-7)
 
 
 def test_samples_count_the_edge_pixels_of_their_cell():

@@ -2,7 +2,13 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.blur import CoarseParams, coarse_edges, keep_detail, unclaimed, within_bounds
+from stages.blur import (
+    CoarseParams,
+    coarse_edges,
+    protect,
+    unclaimed,
+    within_bounds,
+)
 from stages.grid import BlurMap, Grid
 from stages.scribble import Scribble
 
@@ -19,44 +25,6 @@ def test_data_is_held_to_certain_bounds_only():
     held = within_bounds(sparse, bounds)
     np.testing.assert_array_equal(held.sigma, np.float32([[1, 3, 0.5, 3]]))
     np.testing.assert_array_equal(held.confidence, sparse.confidence)
-
-
-def test_a_map_without_evidence_is_kept():
-    blur = blur_map(np.full((40, 60), 4.0), 1.0)
-    kept = keep_detail(blur, blur_map(np.zeros((40, 60)), 0.0))
-    np.testing.assert_array_equal(kept.sigma, blur.sigma)
-
-
-@pytest.mark.parametrize("step", [1, 4])
-def test_detail_pulls_the_map_down_where_it_is_and_never_up(step):
-    shape = (40, 60)
-    sigma, trust = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    sigma[20, 10:50], trust[20, 10:50] = 0.8 * step, 1  # a hair
-    full = (shape[0] * step, shape[1] * step)
-    evidence = blur_map(sigma, trust, Grid.cells(full, step))
-    background = np.full(full, 6.0 * step, np.float32)
-    background[:, : 30 * step] = 0.5
-    blur = blur_map(background, 1.0)
-    kept = keep_detail(blur, evidence)
-    row = round(20.5 * step - 0.5)
-    assert kept.sigma[row, 40 * step] < 0.5 * background[row, 40 * step]
-    np.testing.assert_array_equal(kept.sigma[: 17 * step], background[: 17 * step])
-    np.testing.assert_allclose(kept.sigma[:, : 29 * step], background[:, : 29 * step], atol=1e-6)
-    assert np.all(kept.sigma <= blur.sigma)
-
-
-def test_detail_that_a_sharp_map_explains_does_not_sharpen_the_background():
-    shape = (40, 60)
-    sigma, trust = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    sigma[:, 29:32], trust[:, 29:32] = 0.8, 1  # evidence on both sides of a silhouette
-    blurred = np.full(shape, 6.0)
-    subject = blurred.copy()
-    subject[:, :30] = 0.8
-    evidence = blur_map(sigma, trust, Grid(shape))
-    known = keep_detail(blur_map(subject, 1.0), evidence)
-    np.testing.assert_array_equal(known.sigma, np.float32(subject))
-    unknown = keep_detail(blur_map(blurred, 1.0), evidence)
-    assert np.all(unknown.sigma[:, 30] < 2) and np.all(unknown.sigma[:, :20] == 6)
 
 
 def half_known(sigma_px):
@@ -81,6 +49,29 @@ def test_coarse_edges_fill_only_where_nothing_is_known_and_weigh_little():
     assert added[:, 110:].sum() > 50 and not added[:, :98].any()
     assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.25)
     assert found.confidence[added].max() <= CoarseParams().weight * 4 * 4 * 4
+
+
+@pytest.mark.parametrize("rows, cols", [(400, 640), (391, 637)])
+def test_edges_of_smaller_pictures_are_left_out_where_nothing_depends_on_them(
+    rows, cols, monkeypatch
+):
+    view, sparse, _ = half_known(5.0)
+    cells, evidence = Grid.cells((rows, cols), 2), blur_map(np.zeros((rows, cols)), 0.0)
+    kept = np.ix_(*(range(size) for size in cells.shape))
+    sparse = BlurMap(sparse.sigma[kept], sparse.confidence[kept], cells)
+    found = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
+    shares, heard = [], protect._heard
+
+    def everywhere(*of):
+        shares.append(heard(*of).mean())
+        return True
+
+    monkeypatch.setattr(protect, "_heard", everywhere)
+    every = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
+    assert all(0.1 < share < 0.9 for share in shares) and len(shares) == 2
+    assert (every.confidence > 0).sum() > (sparse.confidence > 0).sum()
+    np.testing.assert_array_equal(found.sigma, every.sigma)
+    np.testing.assert_array_equal(found.confidence, every.confidence)
 
 
 def test_no_octaves_no_change():

@@ -38,6 +38,21 @@ def test_variances_add_up_to_the_strength(strength):
     np.testing.assert_allclose(np.hypot(kept, rendered), strength * kept, rtol=3e-3)
 
 
+def test_magnification_begins_without_a_jump_and_is_full_where_the_ramp_ends():
+    params, zone = RadiusParams(strength=3.0, focus_ramp=1.8), 4.0
+    sigma = np.linspace(zone, 4 * zone, 3001).astype(np.float32)
+    gradual = disk_radius(blur_map(sigma), zone, params)[0]
+    at_once = disk_radius(blur_map(sigma), zone, params.replace(focus_ramp=1.0))[0]
+    asked = 2 * np.sqrt(8 * (sigma.astype(np.float64) ** 2 - zone**2))
+    large = asked > 16
+    np.testing.assert_allclose(at_once[large], asked[large], rtol=0.02)
+    full = sigma >= 1.8 * zone
+    np.testing.assert_allclose(gradual[full], at_once[full], rtol=1e-5)
+    assert np.all(gradual <= at_once)
+    near = (sigma > 1.05 * zone) & (sigma < 1.2 * zone)  # an error of the map on a subject
+    assert np.all(gradual[near] < 0.3 * at_once[near])
+
+
 def test_radius_never_falls_with_blur_and_ends_at_the_cap():
     radius = disk_radius(blur_map(np.linspace(0, 60, 20000)), 0.4, DEFAULT)[0]
     assert np.all(np.diff(radius) >= 0)
@@ -92,6 +107,12 @@ def test_a_largest_radius_in_percent_is_the_same_part_of_a_preview():
     small = disk_radius(blur_map(sigma[::2, ::2] / 2), 0.5, params)
     rendered = radius[::2, ::2] > 8
     np.testing.assert_allclose(small[rendered], radius[::2, ::2][rendered] / 2, rtol=0.03)
+
+
+def test_a_largest_radius_is_reached_within_the_ramp_too():
+    blur = blur_map(np.linspace(0, 1.5, 60000).reshape(200, 300))
+    radius = disk_radius(blur, 1.0, RadiusParams(largest_percent=2.0, focus_ramp=1.8))
+    assert radius.max() == pytest.approx(0.02 * np.hypot(200, 300), rel=1e-5)
 
 
 def test_a_largest_radius_of_a_sharp_picture_is_nothing():

@@ -188,6 +188,23 @@ def test_preview_is_close(largest_px, floor_db):
     assert psnr(preview, render_exact(scene.image, scene.radius)) > floor_db
 
 
+def test_steps_show_the_preview_until_all_has_full_detail():
+    scene = Scene(25, shape=(700, 60))
+    steps = list(bokeh.render_bokeh_steps(scene.image, scene.radius, BokehParams()))
+    assert len(steps) > 3
+    preview = render_bokeh_preview(scene.image, scene.radius)
+    assert all(np.array_equal(step.value, preview) and not step.done for step in steps[:-1])
+    assert steps[-1].done
+    assert np.array_equal(steps[-1].value, render_bokeh(scene.image, scene.radius))
+
+
+def test_behind_a_foreground_the_first_step_has_full_detail():
+    scene = Scene(10, shape=(60, 80))
+    radius = np.where(scene.subject, np.float32(-6), scene.radius)
+    (only,) = bokeh.render_bokeh_steps(scene.image, radius, BokehParams())
+    assert only.done and np.array_equal(only.value, render_bokeh(scene.image, radius))
+
+
 @pytest.mark.parametrize("largest_px", [10, 25])
 def test_it_comes_closer_to_the_truth_than_renderers_without_occlusion(largest_px):
     scene = Scene(largest_px)

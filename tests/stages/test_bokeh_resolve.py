@@ -34,6 +34,18 @@ def test_a_blurred_step_becomes_a_step_where_it_was(sigma_px, low):
     assert moved.mean() < 0.01
 
 
+def test_a_steep_slope_that_goes_on_is_not_cut():
+    flat, rise = np.zeros(30), np.linspace(0, 40, 41)
+    profile = np.concatenate([flat, rise, np.full(29, 40.0)])
+    noise = np.random.default_rng(0).normal(0, 0.3, (60, 100))
+    slope = np.maximum(profile + cv2.GaussianBlur(noise, (0, 0), 1.0), 0).astype(np.float32)
+    inner = slice(40, 61)  # the window reaches neither end
+    resolved = resolve_transitions(slope, DEFAULT)
+    np.testing.assert_allclose(resolved[:, inner], slope[:, inner], atol=0.5)
+    steps = np.abs(np.diff(resolved, axis=1))
+    assert steps.max() < 6  # of 40 px; the nearer end would be a step of 10
+
+
 def test_a_wider_outline_needs_a_wider_window():
     soft = cv2.GaussianBlur(step_map(), (0, 0), 4.0)
 

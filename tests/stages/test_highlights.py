@@ -56,3 +56,24 @@ def test_a_capture_that_kept_its_headroom_is_left_alone():
 def test_what_is_not_a_radius_is_refused():
     with pytest.raises(ValueError, match=r"highlights: radius must be \(80, 100\) float32"):
         recover_highlights(scene(), disks()[:3], False, BOOST)
+
+
+def test_a_region_takes_the_colour_of_its_own_ring_whatever_its_shape():
+    image = np.full((*SHAPE, 3), 0.05, np.float32)
+    image[29:35, 39:45] = (0.8, 0.4, 0.1)
+    image[30:34, 40:44] = 1
+    image[31:33, 41:43] = (0.8, 0.4, 0.1)  # a hole
+    image[59:64, 69:74] = (0.1, 0.2, 0.8)
+    for k in range(3):  # a diagonal: one region
+        image[60 + k, 70 + k] = 1
+    lit = recover_highlights(image, disks(), False, BOOST)
+    changed = (lit != image).any(axis=2)
+    np.testing.assert_array_equal(changed, image.min(axis=2) == 1)
+    assert lit[30, 40, 0] > lit[30, 40, 2] and lit[61, 71, 2] > lit[61, 71, 0]
+
+
+def test_strips_do_not_part_a_region():
+    tall = np.full((200, 40, 3), 0.05, np.float32)
+    tall[20:180, 20] = 1  # 160 px: larger than its disk makes it, though its parts are not
+    radius = np.full(tall.shape[:2], 24.0, np.float32)
+    assert recover_highlights(tall, radius, False, BOOST) is tall

@@ -89,6 +89,15 @@ def test_only_the_last_is_done_and_the_cap_counts_for_each_solve():
     assert 4 <= len(capped) <= 5
 
 
+def test_only_the_last_solve_is_exact():
+    estimates = bounded_maps(*scene(), tolerance_px=1e-3)
+    error = np.array([e.residual for e in estimates])
+    *early, final = error[np.append(np.flatnonzero(np.diff(error) > 0.5), error.size - 1)]
+    assert len(early) >= 1 and final < 1e-3
+    assert all(1e-3 < end < 16e-3 for end in early)
+    assert bounded_maps(*scene(), tolerance_px=10.0)[-1].done
+
+
 def test_bounds_on_another_grid_are_refused():
     guide, constraints, bounds = scene()
     other = BlurMap(bounds.sigma, bounds.confidence, Grid(SHAPE, 2))

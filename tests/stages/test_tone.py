@@ -42,3 +42,18 @@ def test_codes_are_rounded_and_clipped_in_any_shape(bits, set_workers):
         set_workers(workers)
         np.testing.assert_array_equal(tone.to_codes(values, bits), expected)
     np.testing.assert_array_equal(tone.to_codes(values[..., 1], bits), expected[..., 1])
+
+
+def test_srgb_is_encoded_by_its_formula_and_never_falls():
+    light = np.linspace(0, 1, 1_000_001, dtype=np.float32)
+    exact = light.astype(np.float64)
+    expected = np.where(exact <= 0.0031308, 12.92 * exact, 1.055 * exact ** (1 / 2.4) - 0.055)
+    encoded = tone.encode(light)
+    np.testing.assert_allclose(encoded, expected, atol=6e-7)  # 0.04 of a 16-bit code
+    assert np.all(np.diff(encoded) >= 0)
+    assert encoded[-1] == 1
+
+
+def test_a_curve_like_srgb_needs_no_table_another_one_does():
+    assert tone.ToneCurve("a profile", tone.SRGB.decode.copy()).encoder.size == 0
+    assert tone.LINEAR.encoder is tone.LINEAR.encode
