@@ -19,6 +19,7 @@ import math
 from typing import NamedTuple
 
 import cv2
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -193,40 +194,59 @@ def _gather_edges(  # type: ignore[no-untyped-def]
     fine, coarse, linked, clipped, floor, first, last, begin, column, pixels, energy
 ):
     """Cells of 2 x 2 with edges in rows [first, last): these, their energies, 3 x 3 maxima."""
-    height, width = linked.shape
-    here = np.zeros(width + width % 2, np.uint8)  # edges of a cell, at its left pixel
+    width = linked.shape[1]
+    here = np.zeros((2, width + width % 2), np.uint8)  # edges of a row of cells
+    tops = np.empty((2, 2, width), np.float32)  # energies there, the largest of three below another
     found = 0
-    for row in range(begin.size - 1):
-        top, bottom = first + 2 * row, min(first + 2 * row + 2, last)
-        here[:] = 0
-        for y in range(top, bottom):
-            for x in range(width):
-                here[x] += linked[y, x] & ~clipped[y, x]
-        for i in range(here.size // 2):
-            edges = here[2 * i] + here[2 * i + 1]
+    for j in range(begin.size - 1):
+        top = first + 2 * j
+        for y in range(top, min(top + 2, last)):
+            _edge_row(linked[y], clipped[y], here[y - top])
+            _tallest(fine, y, tops[0, y - top])
+            _tallest(coarse, y, tops[1, y - top])
+        if top + 1 == last:
+            here[1] = 0
+        for i in range(here.shape[1] // 2):
+            edges = (here[0, 2 * i] + here[0, 2 * i + 1]) + (here[1, 2 * i] + here[1, 2 * i + 1])
             if edges == 0:
                 continue
             column[found], pixels[found], own = i, edges, energy[found]
             own[:] = 0
-            for y in range(top, bottom):
-                for x in range(2 * i, min(2 * i + 2, width)):
-                    if linked[y, x] & ~clipped[y, x]:
-                        own[0] += fine[y, x] - floor[0]
-                        own[1] += coarse[y, x] - floor[1]
-                        own[2] += _top(fine, y, x) - floor[0]
-                        own[3] += _top(coarse, y, x) - floor[1]
+            for v in range(2):
+                for x in range(2 * i, 2 * i + 2):
+                    if here[v, x]:
+                        own[0] += fine[top + v, x] - floor[0]
+                        own[1] += coarse[top + v, x] - floor[1]
+                        own[2] += _widest(tops[0, v], x) - floor[0]
+                        own[3] += _widest(tops[1, v], x) - floor[1]
             found += 1
-        begin[row + 1] = found
+        begin[j + 1] = found
+
+
+@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
+def _edge_row(linked, clipped, out):  # type: ignore[no-untyped-def]
+    """1 at edges that are not clipped."""
+    for x in range(linked.size):
+        out[x] = linked[x] & ~clipped[x]
 
 
 @inline
-def _top(plane, y, x):  # type: ignore[no-untyped-def]
-    """Largest of 3 x 3."""
-    top = plane[y, x]
-    for v in range(y - 1, y + 2):
-        for u in range(x - 1, x + 2):
-            top = plane[v, u] if plane[v, u] > top else top
-    return top
+def _larger(a, b):  # type: ignore[no-untyped-def]
+    return a if a > b else b
+
+
+@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
+def _tallest(plane, y, out):  # type: ignore[no-untyped-def]
+    """Largest of a row and those above and below."""
+    above, here, below = plane[max(y - 1, 0)], plane[y], plane[min(y + 1, plane.shape[0] - 1)]
+    for x in range(out.size):
+        out[x] = _larger(_larger(above[x], below[x]), here[x])
+
+
+@inline
+def _widest(row, x):  # type: ignore[no-untyped-def]
+    """Largest of three beside another; no edge is at a border."""
+    return _larger(_larger(row[x - 1], row[x + 1]), row[x])
 
 
 @kernel(
