@@ -220,9 +220,10 @@ class Look:
 
 
 # Blur left alone, per step of the view: what a coarser view takes for slight blur may be its own.
+# That is more, and blur is magnified in full from about the same on.
 FOCUS = {
-    1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5},
-    2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0},
+    1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5, "focus_ramp": 1.8},
+    2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0, "focus_ramp": 1.4},
 }
 
 

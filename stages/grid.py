@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from stages.arrays import reduce_bicubic
+from stages.arrays import reduce_bicubic, reduce_by
 from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -123,10 +123,20 @@ def _nearest(source: Grid, to: Grid, axis: int) -> npt.NDArray[np.int64]:
 
 def _average(blur: BlurMap, to: Grid) -> BlurMap:
     """Lift of a dense map to a coarser grid."""
+    factor = to.step // blur.grid.step
+    if to == _whole_cells(blur.grid, factor):
+        weight = reduce_by(blur.confidence, factor)
+        return BlurMap(reduce_by(blur.confidence * blur.sigma, factor) / weight, weight, to)
     rows, cols = (_overlaps(blur.grid, to, axis) for axis in (0, 1))
     weight = rows @ blur.confidence @ cols.T
     moment = rows @ (blur.confidence * blur.sigma) @ cols.T
     return BlurMap((moment / weight).astype(np.float32), weight.astype(np.float32), to)
+
+
+def _whole_cells(source: Grid, factor: int) -> Grid:
+    """Cells of `factor` x `factor` samples."""
+    rows, cols = (-(-n // factor) for n in source.shape)
+    return Grid((rows, cols), factor * source.step, source.phase + (factor - 1) * source.step / 2)
 
 
 def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:

@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.grid import BlurMap, Grid, lift
+from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
 from stages.steady.memory import Memory
 from stages.steady.track import Motion, SteadyParams, warp
+from stages.strips import run_strips
 
 NEIGHBOURHOOD = 21  # cells; changes of blur are means over windows of this side
 LEAST_COMMON = 0.02  # mean confidence that two frames must share to be compared
@@ -91,13 +93,39 @@ def _carried(memory: Memory, dense: Array, flow: Array) -> tuple[BlurMap, Array,
 
 
 def _carried_evidence(evidence: BlurMap, flow: Array) -> BlurMap:
+    """Evidence at where every pixel of the view was; pixels move with their cell."""
     if not flow.any():
         return evidence
-    rows, cols = evidence.grid.shape
-    fine = cv2.resize(2 * flow, (2 * flow.shape[1], 2 * flow.shape[0]))[:rows, :cols]
-    moment = evidence.confidence * evidence.sigma
-    moved = warp(np.dstack([evidence.confidence, moment]), fine)
-    return _from_moment(moved[..., 0], moved[..., 1], evidence.grid)
+    confidence, sigma = (np.empty(evidence.grid.shape, np.float32) for _ in range(2))
+    planes = [np.ascontiguousarray(p) for p in (evidence.confidence, evidence.sigma, flow)]
+    run_strips(lambda start, stop: _carry(*planes, start, stop, confidence, sigma), len(sigma))
+    return BlurMap(sigma, confidence, evidence.grid)
+
+
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 3), i64, i64, writes(f32, 2), writes(f32, 2))
+def _carry(weight, sigma, flow, start, stop, out_weight, out_sigma):  # type: ignore[no-untyped-def]
+    """Rows [start, stop) of a sparse map, bilinear; flow is that of cells of 2 x 2."""
+    height, width = weight.shape
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
+    right, bottom = np.float32(width - 1), np.float32(height - 1)
+    for y in range(start, stop):
+        moves = flow[min(y >> 1, flow.shape[0] - 1)]
+        for x in range(width):
+            j = np.uint64(x >> 1)
+            u = min(max(np.float32(x) + two * moves[j, 0], zero), right)
+            v = min(max(np.float32(y) + two * moves[j, 1], zero), bottom)
+            k, i = np.uint64(u), np.uint64(v)
+            n, m = np.uint64(min(u + one, right)), np.uint64(min(v + one, bottom))
+            across, down = u - np.float32(k), v - np.float32(i)
+            a, b = (one - across) * weight[i, k], across * weight[i, n]
+            c, d = (one - across) * weight[m, k], across * weight[m, n]
+            upper, lower = one - down, down
+            total = upper * (a + b) + lower * (c + d)
+            out_weight[y, x], out_sigma[y, x] = total, zero
+            if total > zero:
+                moment = upper * (a * sigma[i, k] + b * sigma[i, n])
+                moment += lower * (c * sigma[m, k] + d * sigma[m, n])
+                out_sigma[y, x] = moment / total
 
 
 def _from_moment(

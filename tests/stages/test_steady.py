@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from stages.steady import (
     steady_evidence,
     track,
 )
+from stages.steady.recall import _carried_evidence
 
 VIEW, STEP = (96, 128), 2
 GRID = Grid.cells((VIEW[0] * STEP, VIEW[1] * STEP), STEP)
@@ -214,3 +216,23 @@ def test_memory_lifts_to_another_scale(step):
     assert lifted.edges.confidence.sum() == pytest.approx(memory.edges.confidence.sum(), rel=1e-4)
     assert 0 < lifted.evidence.confidence.max() <= 1
     assert memory.on(memory.edges.grid, memory.evidence.grid) is memory
+
+
+@pytest.mark.parametrize("shape", [(40, 64), (41, 65)])
+def test_evidence_moves_with_its_cells_by_bilinear_interpolation(shape):
+    rng, grid = np.random.default_rng(3), Grid(shape, 2, 0.5)
+    weight = np.where(rng.random(shape) < 0.3, rng.random(shape), 0).astype(np.float32)
+    sigma = (4 * rng.random(shape) * (weight > 0)).astype(np.float32)
+    cells = tuple(-(-n // 2) for n in shape)
+    flow = rng.uniform(-6, 6, (*cells, 2)).astype(np.float32)
+    found = _carried_evidence(BlurMap(sigma, weight, grid), flow)
+    fine = flow.repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
+    y, x = np.indices(shape, np.float32)
+    aim = 2 * fine[..., 0] + x, 2 * fine[..., 1] + y
+    edge = (cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    wanted = [cv2.remap(p, *aim, *edge) for p in (weight, weight * sigma)]
+    assert found.confidence == pytest.approx(wanted[0], abs=0.03)  # OpenCV knows 1/32 px
+    assert found.confidence * found.sigma == pytest.approx(wanted[1], abs=0.12)
+    assert (found.sigma[found.confidence == 0] == 0).all()
+    still = BlurMap(sigma, weight, grid)
+    assert _carried_evidence(still, np.zeros_like(flow)) is still
