@@ -42,7 +42,7 @@ class CoarseParams(Params):
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.4, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:

@@ -60,7 +60,7 @@ class PropagateParams(Params):
     )
     steps_per_estimate: int = param(1, 1, 1000, help="Steps between two maps that are handed out.")
     bound_weight: float = param(
-        2.0, 0.0, 1e6, help="Weight of upper bounds where the map exceeds them, against data."
+        1.4, 0.0, 1e6, help="Weight of upper bounds where the map exceeds them, against data."
     )
     bound_updates: int = param(
         2, 0, 100, help="How often it is asked anew where the map exceeds its upper bounds."
