@@ -103,8 +103,9 @@ def finish(
     ValueError
         If the inputs are no pictures or differ in size.
     """
-    for name, image in (("light", light), ("linear", linear)):
-        check_image("finish", name, image)
+    check_image("finish", "light", light)
+    if params.grain:  # else it is not read
+        check_image("finish", "linear", linear)
     if not light.shape == linear.shape == (*radius.shape, 3):
         raise ValueError(
             f"finish: light, linear and radius must have one size; "

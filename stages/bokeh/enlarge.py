@@ -31,21 +31,28 @@ def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, blocks, fir
     beyond the picture, cells are repeated.
     """
     width, covered = wide + u(2 * MARGIN), np.int32(0)
+    inside = min(width, cols - min(cols, x0))
     for k in range(u(COVERED)):
         p = (k + u(3)) & u(3)
+        first_cell = first + p * u(BLOCK_SIZE)
         for j in range(high + u(2 * MARGIN)):
             row, begin = min(y0 + j, rows - u(1)), u(0)
-            source = ((side * u(COVERED) + p) * rows + row) * cols
-            target = first + p * u(BLOCK_SIZE) + j * width
-            while begin < width:
-                block = min(x0 + begin, cols - u(1)) // u(BLOCK_COLS)
-                stop = min(width, max((block + u(1)) * u(BLOCK_COLS), x0 + begin + u(1)) - x0)
-                there = halves[row // u(BLOCK_ROWS), block] + side >= u(BOTH_HALVES)
-                for i in range(begin, stop):
-                    value = planes[source + min(x0 + i, cols - u(1))] if there else np.float32(0)
-                    blocks[target + i] = value
-                    covered += np.int32(value > np.float32(0))
+            source = ((side * u(COVERED) + p) * rows + row) * cols + x0
+            target = first_cell + j * width
+            while begin < inside:
+                block = (x0 + begin) // u(BLOCK_COLS)
+                stop = min(inside, (block + u(1)) * u(BLOCK_COLS) - x0)
+                if halves[row // u(BLOCK_ROWS), block] + side >= u(BOTH_HALVES):
+                    for i in range(begin, stop):
+                        blocks[target + i] = planes[source + i]
+                else:
+                    for i in range(begin, stop):
+                        blocks[target + i] = np.float32(0)
                 begin = stop
+            for i in range(inside, width):
+                blocks[target + i] = blocks[target + inside - u(1)]
+        for i in range(first_cell, first_cell + (high + u(2 * MARGIN)) * width):
+            covered += np.int32(blocks[i] > np.float32(0))
         if covered == 0:
             return False
     return True

@@ -41,11 +41,12 @@ def offsets_within(distances, reach):  # type: ignore[no-untyped-def]
 
 @inline
 def is_even(low, high):  # type: ignore[no-untyped-def]
-    """Whether no output among cells of q from `low` to `high` is parted by `listed.py`.
+    """Whether cells of q from `low` to `high`, all that reaches a block, are one surface.
 
-    A deviation is at most half the range; the rest is room for rounding.
+    A deviation of EVEN is at least half the range; twice that allows for slanted surfaces, of which
+    an output meets but a part.
     """
-    return high - low <= np.float32(1.98) * EVEN * low
+    return high - low <= np.float32(4) * EVEN * low
 
 
 @inline
