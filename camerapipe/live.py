@@ -27,6 +27,7 @@ from stages.blur import (
     keep_detail,
     linked_edges,
     octave_blur,
+    sharp_edges_bound,
     sharpness_evidence,
     survey,
     thin_edges,
@@ -116,10 +117,11 @@ SOLVE = (
     Node("samples", gather_cells, ("sparse", "half_grid"), "samples", cost=1),
     Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
     Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
+    Node("sharp", sharp_edges_bound, ("held", "bounds", "grid"), "limits", cost=1),
     Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
          cost=2),
     Node("start", first_map, ("held", "history"), "start", cost=2),
-    Node("propagate", propagate_bounded, ("laplacian", "held", "bounds", "start"), "blur_low",
+    Node("propagate", propagate_bounded, ("laplacian", "held", "limits", "start"), "blur_low",
          PropagateParams, anytime=True),
 )
 DETAIL = Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=3)

@@ -28,6 +28,7 @@ from stages.blur.params import BlurParams
 from stages.blur.protect import (
     CoarseParams,
     coarse_edges,
+    sharp_edges_bound,
     unclaimed,
     within_bounds,
 )
@@ -56,5 +57,6 @@ __all__ = [
     "survey",
     "thin_edges",
     "unclaimed",
+    "sharp_edges_bound",
     "within_bounds",
 ]

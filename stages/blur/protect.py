@@ -1,8 +1,9 @@
 """Keep the subject sharp, and the far background blurred: bounds and coarse edges at work.
 
 `within_bounds` holds data to the evidence of sharpness (`keep_detail` does so with the finished
-map). `coarse_edges` looks for blur too strong to leave edges at the working scale, on smaller
-pictures, and only where nothing else is known: a region without edges is flat, or very blurred.
+map); `sharp_edges_bound` adds what sharp edges prove. `coarse_edges` looks for blur too strong to
+leave edges at the working scale, on smaller pictures, and only where nothing else is known: a
+region without edges is flat, or very blurred.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
 
 Bits = npt.NDArray[np.uint8]  # 0 or 1
+SHARP_PX = (0.75, 1.05)  # px of the view; edges up to here bound in full .. not at all
+SHARP_WEIGHT = 1.5  # of such a bound, times the confidence of the edge
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -42,7 +45,7 @@ class CoarseParams(Params):
     least_sigma_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
-    weight: float = param(0.4, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -50,6 +53,54 @@ def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
     held = (bounds.confidence > PRESENT) & (sparse.sigma > bounds.sigma)
     sigma = np.where(held, bounds.sigma, sparse.sigma)
     return BlurMap(sigma, sparse.confidence, sparse.grid)
+
+
+def sharp_edges_bound(held: BlurMap, bounds: BlurMap, grid: Grid) -> BlurMap:
+    """Add bounds where the data themselves are as sharp as focus.
+
+    Nothing but what is in focus has a sharp edge. As data alone, the outline of a smooth subject is
+    outvoted by the shading inside of it, which reads as blur.
+
+    Parameters
+    ----------
+    held, bounds : BlurMap
+        Data, and upper bounds from detail, on the grid of the solve.
+    grid : Grid
+        Of the view, on which the data were measured.
+
+    Returns
+    -------
+    BlurMap
+        Bounds; where both are known, their mean by confidence.
+    """
+    sigma, confidence = np.empty_like(bounds.sigma), np.empty_like(bounds.confidence)
+    limits = np.array(SHARP_PX, np.float32) * np.float32(grid.step)
+    sources = held.sigma, held.confidence, bounds.sigma, bounds.confidence
+    run_strips(
+        lambda start, stop: _join_bounds(
+            *(plane[start:stop] for plane in sources), limits,
+            sigma[start:stop], confidence[start:stop],
+        ),
+        len(sigma),
+    )  # fmt: skip
+    return BlurMap(sigma, confidence, bounds.grid)
+
+
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 1),
+    writes(f32, 2), writes(f32, 2),
+)  # fmt: skip
+def _join_bounds(edge, weight, bound, trust, limits, sigma, confidence):  # type: ignore[no-untyped-def]
+    """Mean of bounds and of data below the limits, by confidence; data fade out between these."""
+    zero, one, gain = np.float32(0), np.float32(1), np.float32(SHARP_WEIGHT)
+    for y in range(sigma.shape[0]):
+        for x in range(sigma.shape[1]):
+            sharp = min(max((limits[1] - edge[y, x]) / (limits[1] - limits[0]), zero), one)
+            share = gain * sharp * weight[y, x]
+            total = trust[y, x] + share
+            moment = trust[y, x] * bound[y, x] + share * edge[y, x]
+            confidence[y, x] = total
+            sigma[y, x] = moment / total if total > zero else zero
 
 
 def unclaimed(evidence: BlurMap, scribbles: Iterable[Scribble]) -> BlurMap:

@@ -5,9 +5,9 @@ adds lambda weight c max(0, alpha - u)^2 to the energy. Where the map exceeds it
 constraint like any other, elsewhere it is absent: solve, ask where, solve again from there. Only
 the last solve need be exact: where a map is asked next is decided by much more than its errors.
 
-The same solves weigh the data. An estimate that its neighbours pulled the map away from is odd, as
-a shaded skin that reads as blurred, or an edge that belongs to another surface: it loses weight.
-Bounds do not: only subjects have detail.
+The same solves weigh the data. An estimate of more blur than the map has, which its neighbours
+pulled down, is odd, as a shaded skin that reads as blurred: it loses weight. Neither one of less
+blur does, nor a bound: only what is in focus has sharp edges and detail.
 """
 
 from __future__ import annotations
@@ -114,13 +114,12 @@ def _believed(data: BlurMap, sigma: Array, params: PropagateParams) -> Array:
     """Weight of data, less where they contradict the map that all of them made.
 
     Iteratively re-weighted least squares (Holland and Welsch 1977) for Cauchy's penalty. Its scale
-    grows with the blur: where the map is far from an estimate, neighbours have pulled it there.
+    grows with the blur: where the map is far below an estimate, neighbours have pulled it there.
     """
     if not params.contradiction_px:
         return data.confidence
     scale_px = params.contradiction_px * max(data.grid.step / TOLERANCE_STEP, 1)
-    scale = np.float32(scale_px) + np.minimum(data.sigma, sigma)
-    apart = (data.sigma - sigma) / scale
+    apart = np.maximum(data.sigma - sigma, 0) / (np.float32(scale_px) + sigma)
     return np.asarray(data.confidence / (1 + apart * apart), np.float32)
 
 

@@ -70,8 +70,8 @@ class PropagateParams(Params):
         0.0,
         100.0,
         unit="px",
-        help="Estimates that differ from the map by more than this and the smaller blur lose "
-        "weight; in proportion on grids coarser than 2; 0: none do.",
+        help="Estimates above the map by more than this and the blur of the map lose weight; in "
+        "proportion on grids coarser than 2; 0: none do.",
     )
 
 

@@ -6,6 +6,7 @@ from stages.blur import (
     CoarseParams,
     coarse_edges,
     protect,
+    sharp_edges_bound,
     unclaimed,
     within_bounds,
 )
@@ -25,6 +26,19 @@ def test_data_is_held_to_certain_bounds_only():
     held = within_bounds(sparse, bounds)
     np.testing.assert_array_equal(held.sigma, np.float32([[1, 3, 0.5, 3]]))
     np.testing.assert_array_equal(held.confidence, sparse.confidence)
+
+
+def test_edges_as_sharp_as_focus_bound_the_map():
+    step = 4.0
+    low, high = (limit * step for limit in protect.SHARP_PX)
+    edges = blur_map([[low - 1, (low + high) / 2, high, 0.0, low - 1]], [[2, 2, 2, 0, 2]])
+    detail = blur_map([[0.0, 0.0, 0.0, 1.5, 1.5]], [[0, 0, 0, 0.5, 3.0]])
+    joined = sharp_edges_bound(edges, detail, Grid((1, 20), step))
+    full = 2 * protect.SHARP_WEIGHT
+    np.testing.assert_allclose(joined.confidence, [[full, full / 2, 0, 0.5, full + 3]], rtol=1e-5)
+    mean = (full * (low - 1) + 3 * 1.5) / (full + 3)
+    expected = [[low - 1, (low + high) / 2, 0, 1.5, mean]]
+    np.testing.assert_allclose(joined.sigma, expected, rtol=1e-5)
 
 
 def half_known(sigma_px):

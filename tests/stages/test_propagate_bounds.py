@@ -121,14 +121,15 @@ def two_surfaces():
     return guide, BlurMap(sigma, confidence, Grid(SHAPE)), BlurMap(none, none, Grid(SHAPE))
 
 
-def test_estimates_that_all_others_contradict_lose_their_say():
+def test_blur_amid_sharp_estimates_loses_its_say_and_sharpness_amid_blur_keeps_it():
     scene_ = two_surfaces()
     obeyed = bounded_maps(*scene_, contradiction_px=0.0)[-1].value.sigma
     doubted = bounded_maps(*scene_, contradiction_px=1.0)[-1].value.sigma
-    for place, truth in (((10, 6), 0.5), ((10, 25), 5.0)):
-        assert abs(doubted[place] - truth) < 0.6 * abs(obeyed[place] - truth)
+    odd_blur, odd_sharpness = (10, 6), (10, 25)
+    assert doubted[odd_blur] - 0.5 < 0.6 * (obeyed[odd_blur] - 0.5)
+    assert doubted[odd_sharpness] == pytest.approx(obeyed[odd_sharpness], abs=0.05)
     truth = np.where(np.arange(SHAPE[1]) < 15, 0.5, 5.0)
-    assert np.abs(doubted - truth).mean() < 0.9 * np.abs(obeyed - truth).mean()
+    assert np.abs(doubted - truth).mean() < 0.95 * np.abs(obeyed - truth).mean()
 
 
 def test_estimates_that_agree_keep_their_say():
