@@ -38,7 +38,7 @@ from camerapipe.ingest.attachments import (
     attached,
     exif_bytes,
 )
-from camerapipe.ingest.jpeg import jpeg_bytes, metadata_segments
+from camerapipe.ingest.jpeg import jpeg_bytes
 from camerapipe.ingest.pixels import as_unit
 from camerapipe.ingest.png import exif_chunk, png_bytes, profile_chunk, xmp_chunk
 from camerapipe.ingest.quiet import quiet
@@ -98,11 +98,10 @@ def _codes(image: Pixels, capture: Capture, bits: int, *, alpha: bool) -> Codes:
 
 
 def _jpeg(codes: Codes, capture: Capture, blocks: Attached, quality: int) -> bytes:
-    xmp = blocks.xmp if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES else None
-    exif = exif_bytes(blocks.exif, MAX_EXIF_BYTES)
-    return jpeg_bytes(
-        np.asarray(codes, np.uint8), quality, metadata_segments(exif, xmp, capture.profile)
-    )
+    metadata: dict[str, Any] = {"exif": exif_bytes(blocks.exif, MAX_EXIF_BYTES)}
+    if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES:
+        metadata["xmp"] = blocks.xmp
+    return jpeg_bytes(np.asarray(codes, np.uint8), quality, icc_profile=capture.profile, **metadata)
 
 
 def _png(codes: Codes, capture: Capture, blocks: Attached) -> bytes:
