@@ -173,18 +173,20 @@ def _run_node(
     caveats = Caveat.FALLBACK if fallback else Caveat.NONE
     started = deadline.clock()
     value = function(*inputs, *([section] if section else []))
-    setup_ms, steps, residual = 0.0, 0, None
+    setup_ms, steps, residual, done = 0.0, 0, None, True
     if node.anytime or function is node.steps:
         outcome = run_until(value, Deadline.after(grant, deadline.clock))
-        value, residual, steps, setup_ms = (
-            outcome.value, outcome.residual, outcome.steps, outcome.setup_ms,
+        value, residual, steps, setup_ms, done = (
+            outcome.value, outcome.residual, outcome.steps, outcome.setup_ms, outcome.done,
         )  # fmt: skip
-        caveats |= Caveat.NONE if outcome.done else Caveat.UNFINISHED
+        caveats |= Caveat.NONE if done else Caveat.UNFINISHED
     used_ms = (deadline.clock() - started) * 1000
-    if function is node.steps:
+    full_ms = used_ms
+    if function is node.steps and not (steps == 1 and done):  # else the first step was all of it
         costs.learn(node, section, megapixels, fallback=True, ms=setup_ms)
-    if not node.anytime:  # what was given up would have taken longer: twice as long, say
-        full_ms = (used_ms - setup_ms) * (SURE if Caveat.UNFINISHED in caveats else 1.0)
+        # what was given up would have taken longer: twice as long, say
+        full_ms = (used_ms - setup_ms) * (1.0 if done else SURE)
+    if not node.anytime and (steps != 1 or done):  # else the full form was not begun
         costs.learn(node, section, megapixels, fallback=fallback, ms=full_ms)
     if grant and used_ms > grant:  # with no time left at its start, it is not to blame
         caveats |= Caveat.OVERRUN

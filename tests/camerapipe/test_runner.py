@@ -195,6 +195,37 @@ def test_steps_tell_what_both_forms_cost():
     assert costs.least(node, None, 1.0) == pytest.approx(10)
 
 
+def steps_of_one(world, *, done, ms):
+    """A node with steps whose first takes `ms`, and is all there is if `done`."""
+
+    def steps(value):
+        world.spend(ms)
+        yield Estimate(-1, 0.0, done=done)
+        yield Estimate(value + 1, 0.0, done=True)
+
+    return Node(
+        "blur", world.plain(100), ("x",), "y", cost=100, fallback=world.plain(10),
+        fallback_cost=10, steps=steps,
+    )  # fmt: skip
+
+
+def test_a_first_step_that_is_all_of_it_tells_what_the_full_form_costs():
+    world, costs = World(), Costs()
+    node = steps_of_one(world, done=True, ms=120)
+    run_graph(world, [node], ("y",), Budget(150), costs)
+    assert costs.full(node, None, 1.0) == pytest.approx(120)
+    assert costs.least(node, None, 1.0) == 10
+
+
+def test_a_full_form_that_was_not_begun_tells_nothing():
+    world, costs = World(), Costs()
+    node = steps_of_one(world, done=False, ms=160)
+    row = run_graph(world, [node], ("y",), Budget(150), costs).stages[0]
+    assert row.steps == 1 and Caveat.UNFINISHED in row.caveats
+    assert costs.full(node, None, 1.0) == 100
+    assert costs.least(node, None, 1.0) == pytest.approx(160)
+
+
 def test_what_a_small_frame_took_says_nothing_of_a_large_one():
     world, costs = World(), Costs()
     node = Node("a", world.plain(40), ("x",), "y", cost=10)
