@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 COMPILED_MS = 300.0  # a kernel that is in the cache is loaded sooner
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8  # of <malloc.h>
 KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
 LARGE_BYTES = 1 << 18  # of an array that is returned when it is freed
 
@@ -92,9 +92,10 @@ def keep_freed_memory() -> bool:
     """Let the C library keep freed arrays for the next ones, from now on.
 
     Otherwise every stage waits for the system to clear the pages of its arrays: up to half of the
-    time of a large picture. Up to 2 GB at the end of the heap stay with the process.
+    time of a large picture. Up to 2 GB at the end of the heap stay with the process. Threads share
+    that heap: those of their own are too small for a large array, which would be mapped after all.
     """
-    return _tell_malloc({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES})
+    return _tell_malloc({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES, M_ARENA_MAX: 1})
 
 
 def _tell_malloc(options: dict[int, int]) -> bool:
