@@ -1,4 +1,4 @@
-"""Display-encoded pictures of up to 8 bits per sample, through Pillow.
+"""Display-encoded pictures of up to 8 bits per sample, through Pillow; most JPEG by OpenCV.
 
 Only the formats listed are tried: Pillow knows many more, few of them used for photographs and some
 of them risky (EPS runs a program). The size is checked between reading the header and decoding.
@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from camerapipe.capture import CaptureError
 from camerapipe.ingest.files import check_pixels, one_line, over_limit
 from camerapipe.ingest.icc import MAX_BYTES, convert, srgb_profile
+from camerapipe.ingest.jpeg_pixels import sound_pixels
 from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import TURNS, Decoded, Samples
 from stages.findings import Finding, Severity
@@ -77,12 +78,27 @@ def decode_display(file: BinaryIO, max_pixels: int) -> Decoded:
     image = open_header(file, max_pixels)
     findings = first_frame(image)
     side = attachments(image)
-    image.load()
-    samples, converted = _samples(image, side["icc"])
+    pixels = _sound_jpeg(file, image)
+    if pixels is None:
+        image.load()
+        samples, converted = _samples(image, side["icc"])
+    else:
+        samples, converted = pixels, ()
     if converted:
         side["icc"] = srgb_profile()
     turn = image_orientation(image)  # after loading: Pillow turns TIFF files itself
     return Decoded(samples=samples, bits=8, orientation=turn, findings=findings + converted, **side)
+
+
+def _sound_jpeg(file: BinaryIO, image: Image.Image) -> Samples | None:
+    """Pixels of a JPEG file that has no trace of damage."""
+    if image.format not in ("JPEG", "MPO"):
+        return None
+    place = file.tell()
+    file.seek(0)
+    pixels = sound_pixels(file.read(), image.mode)
+    file.seek(place)  # where Pillow goes on reading
+    return None if pixels is None or pixels.shape[1::-1] != image.size else pixels
 
 
 def attachments(image: Image.Image) -> dict[str, bytes | None]:
