@@ -4,7 +4,7 @@
 const lanes = (() => {
   const canvas = document.getElementById("lanes"), detail = document.getElementById("frame");
   const pen = canvas.getContext("2d");
-  const GUTTER = 104, AXIS = 24, STRIP = 9, LANE = 34, COUNTER = 30, GAP = 10, MOST_STRIPS = 6;
+  const GUTTER = innerWidth < 600 ? 104 : 130, AXIS = 24, STRIP = 9, LANE = 34, COUNTER = 30, GAP = 10, MOST_STRIPS = 6;
   const DENSE = 4; // pixels of a frame, below which stages are no longer told apart
   const frames = data.frames, spans = data.spans;
   const bySeq = new Map(frames.map((frame, i) => [frame[FRAME.seq], i]));
@@ -281,7 +281,8 @@ const lanes = (() => {
 
   function drawNames() {
     for (const row of rows) {
-      const middle = row.type === "counter" ? row.top + 9 : row.top + (row.head ?? 0) + Math.min(row.height, LANE) / 2;
+      const head = row.head ?? 0, lane = Math.min(row.height - head, LANE);
+      const middle = row.type === "counter" ? row.top + 9 : row.top + (lane ? head + lane / 2 : 5); // else beside moments
       pen.fillStyle = colours.ink;
       pen.fillText(fitted(row.name), 3, middle);
       if (row.type === "counter") {
