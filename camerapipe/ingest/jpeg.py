@@ -2,6 +2,10 @@
 
 Neither library does both. A JPEG file is a row of segments (ITU-T T.81, B.1.1), and those of
 applications come first: Pillow writes them for a picture of one pixel, and its pixels are left out.
+
+Pixels are encoded in pieces, at once. A marker that restarts the coding stands after every row of
+blocks, and pieces begin where restarts begin to be counted anew (B.2.1: modulo 8): all that is left
+to do is to leave out the heads of the later ones. What a reader sees is the same as without pieces.
 """
 
 from __future__ import annotations
@@ -15,34 +19,69 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from stages.strips import run_strips
+
 FULL_CHROMA_QUALITY = 90  # from this quality on, colour is not subsampled
 LARGEST_SIDE = 65_500  # px; of libjpeg
-START = b"\xff\xd8"
+PIECE_ROWS = 512  # px; a multiple of the 8 rows of blocks, of up to 16 px, that restarts count
+START, END, LAST_RESTART = b"\xff\xd8", b"\xff\xd9", b"\xff\xd7"
 APPLICATION = range(0xE0, 0xF0)  # markers of the segments that applications write
+FRAME, SCAN = 0xC0, 0xDA  # and of those that tell the size, and that come before the pixels
 
 
 def jpeg_bytes(codes: npt.NDArray[np.uint8], quality: int, **metadata: Any) -> bytes:
     """Encode HxW or HxWx3 (RGB) codes, with `exif`, `xmp` and `icc_profile` as Pillow has them."""
     if max(codes.shape[:2]) > LARGEST_SIDE:
         raise ValueError(f"a side of a JPEG is at most {LARGEST_SIDE} px")
-    full = quality >= FULL_CHROMA_QUALITY
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY, quality,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if full else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-    ]  # fmt: skip
-    swapped = codes if codes.ndim == 2 else cv2.cvtColor(codes, cv2.COLOR_RGB2BGR)
-    pixels = cv2.imencode(".jpg", swapped, options)[1].tobytes()
+    pixels = _encoded(codes, quality)
     pixel = io.BytesIO()
     Image.new("RGB", (1, 1)).save(pixel, "JPEG", **metadata)
     head = pixel.getvalue()
     return head[: _end_of_applications(head)] + pixels[_end_of_applications(pixels) :]
 
 
+def _encoded(codes: npt.NDArray[np.uint8], quality: int) -> bytes:
+    """Encode pixels, piece by piece."""
+    full = quality >= FULL_CHROMA_QUALITY
+    block = 8 if full or codes.ndim == 2 else 16
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY, quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444 if full else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+        cv2.IMWRITE_JPEG_RST_INTERVAL, -(-codes.shape[1] // block),
+    ]  # fmt: skip
+
+    def piece(start: int, stop: int) -> bytes:
+        part = codes[start:stop]
+        swapped = part if part.ndim == 2 else cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
+        return cv2.imencode(".jpg", swapped, options)[1].tobytes()
+
+    pieces = run_strips(piece, codes.shape[0], PIECE_ROWS)
+    segments = _segments(pieces[0])
+    head = bytearray(pieces[0][: _end(pieces[0], segments[SCAN])])
+    struct.pack_into(">H", head, segments[FRAME] + 5, codes.shape[0])
+    scans = [data[len(head) : -len(END)] for data in pieces]  # heads differ in a number alone
+    return bytes(head) + LAST_RESTART.join(scans) + END
+
+
+def _segments(data: bytes) -> dict[int, int]:
+    """Where the segments of a file up to its pixels begin, by their markers."""
+    place, found = len(START), {}
+    while SCAN not in found:
+        found[data[place + 1]] = place
+        place = _end(data, place)
+    return found
+
+
+def _end(data: bytes, segment: int) -> int:
+    """Where a segment ends: its length counts itself, but not its marker."""
+    (length,) = struct.unpack_from(">H", data, segment + 2)
+    return int(segment + 2 + length)
+
+
 def _end_of_applications(data: bytes) -> int:
     """Where the segments of applications end in a file."""
     place = len(START)
     while data[place + 1] in APPLICATION:
-        (length,) = struct.unpack_from(">H", data, place + 2)
-        place += 2 + length
+        place = _end(data, place)
     return place

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camerapipe.ingest.jpeg import LARGEST_SIDE, jpeg_bytes
+from camerapipe.ingest.jpeg import LARGEST_SIDE, PIECE_ROWS, jpeg_bytes
+from stages.strips import set_workers, workers
 
 
 def codes_of(*shape):
@@ -21,12 +22,34 @@ def decoded(data):
 
 
 @pytest.mark.parametrize("quality", [1, 50, 89, 90, 100])
-@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 9, 3), (257, 33, 3), (70, 35)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1, 3),
+        (7, 9, 3),
+        (257, 33, 3),
+        (70, 35),
+        (PIECE_ROWS, 20, 3),
+        (PIECE_ROWS + 1, 41, 3),
+        (2 * PIECE_ROWS + 50, 17),
+        (3 * PIECE_ROWS - 3, 8, 3),
+    ],
+)
 def test_pixels_are_those_that_pillow_writes(shape, quality):
     codes, once = codes_of(*shape), io.BytesIO()
     chroma = "4:4:4" if quality >= 90 else "4:2:0"
     Image.fromarray(codes).save(once, "JPEG", quality=quality, subsampling=chroma)
     np.testing.assert_array_equal(decoded(jpeg_bytes(codes, quality)), decoded(once.getvalue()))
+
+
+def test_bytes_do_not_depend_on_the_number_of_threads():
+    codes, usual = codes_of(3 * PIECE_ROWS + 9, 30, 3), workers()
+    several = jpeg_bytes(codes, 95)
+    set_workers(1)
+    try:
+        assert jpeg_bytes(codes, 95) == several
+    finally:
+        set_workers(usual)
 
 
 def test_metadata_are_found_again():
