@@ -127,9 +127,9 @@ def finish(
 
 
 @inline
-def _chance(y, x, channel):  # type: ignore[no-untyped-def]
+def _chance(y, place):  # type: ignore[no-untyped-def]
     """Well-mixed 64 bits of a place (the finaliser of SplitMix64)."""
-    z = (np.uint64(y) << np.uint64(34)) ^ (np.uint64(x) << np.uint64(2)) ^ np.uint64(channel)
+    z = (np.uint64(y) << np.uint64(34)) ^ place
     z = (z + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -145,29 +145,30 @@ def _even(bits):  # type: ignore[no-untyped-def]
 
 @inline
 def _blurred(radius, part):  # type: ignore[no-untyped-def]
-    """How much of the finish each pixel of a row gets, and the largest part."""
-    zero, one = np.float32(0), np.float32(1)
+    """How much of the finish each value of a row gets, three to a pixel; the largest part."""
+    zero, one, three = np.float32(0), np.float32(1), np.uint64(3)
     begin, width = np.float32(RAMP_PX[0]), np.float32(RAMP_PX[1] - RAMP_PX[0])
     largest = zero
-    for x in range(radius.size):
-        part[x] = min(max((abs(radius[x]) - begin) / width, zero), one)
-        largest = max(largest, part[x])
+    for x in range(np.uint64(radius.size)):
+        share, k = min(max((abs(radius[x]) - begin) / width, zero), one), three * x
+        part[k], part[k + np.uint64(1)], part[k + np.uint64(2)] = share, share, share
+        largest = max(largest, share)
     return largest
 
 
 @inline
-def _shift(y, channel, line, grain, with_grain, dither, shift):  # type: ignore[no-untyped-def]
+def _shift(y, place, line, grain, with_grain, dither, shift):  # type: ignore[no-untyped-def]
     """Chance for a row: a sum of three even numbers is grain, a fourth the dither."""
     step = np.float32(CODE if dither else 0)
-    for x in range(shift.size):
-        shift[x] = step * _even(_chance(y, x, channel) >> np.uint64(48))
+    for k in range(shift.size):
+        shift[k] = step * _even(_chance(y, place[k]) >> np.uint64(48))
     if not with_grain:
         return
-    for x in range(shift.size):
-        bits = _chance(y, x, channel)
+    for k in range(shift.size):
+        bits = _chance(y, place[k])
         rough = _even(bits) + _even(bits >> np.uint64(16)) + _even(bits >> np.uint64(32))
-        tone = min(np.int64(line[3 * x + channel] * np.float32(TONES)), TONES - 1)
-        shift[x] += np.float32(2) * grain[tone] * rough  # three numbers have variance 1/4
+        tone = min(np.int64(line[k] * np.float32(TONES)), TONES - 1)
+        shift[k] += np.float32(2) * grain[tone] * rough  # three numbers have variance 1/4
 
 
 @kernel(
@@ -177,19 +178,20 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
     """Rows [start, stop): encode, then add chance where the picture is blurred."""
     width = radius.shape[1]
     places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
-    part, shift = np.empty(width, np.float32), np.empty((3, width), np.float32)
+    part, shift = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
     zero, one, code = np.float32(0), np.float32(1), np.float32(CODE)
+    place = np.empty(3 * width, np.uint64)  # of each value in a row: its column and channel
+    for k in range(place.size):
+        place[k] = np.uint64(k // 3) << np.uint64(2) ^ np.uint64(k % 3)
     with_grain = grain.max() > zero
     for y in range(start, stop):
         line = out[3 * width * y : 3 * width * (y + 1)]
         encode_line(light[3 * width * y : 3 * width * (y + 1)], table, places, parts, line)
         if _blurred(radius[y], part) == zero:
             continue
-        for channel in range(3):
-            _shift(y, channel, line, grain, with_grain, dither, shift[channel])
-        for x in range(width):
-            for channel in range(3):
-                value = line[3 * x + channel]
-                room = min(one, min(value, one - value) / code)  # black and white stay
-                moved = value + part[x] * max(room, zero) * shift[channel, x]
-                line[3 * x + channel] = min(max(moved, zero), one)
+        _shift(y, place, line, grain, with_grain, dither, shift)
+        for k in range(shift.size):
+            value = line[k]
+            room = min(one, min(value, one - value) / code)  # black and white stay
+            moved = value + part[k] * max(room, zero) * shift[k]
+            line[k] = min(max(moved, zero), one)
