@@ -35,31 +35,36 @@ def cycle(levels: tuple[Level, ...], right: Cells, depth: int = 0) -> Cells:
     theta = np.zeros((rows + 2, cols + 2, 4))  # with a rim of zeros, which has no neighbours to ask
     image = np.zeros_like(theta)  # M theta
     if depth == len(levels) - 1:
-        _sweep(level, right, theta, image, (0,))
+        _sweep(level, right, theta, image, 0, 1)
     else:
-        _sweep(level, right, theta, image, (0, 1) * SWEEPS)
+        _sweep(level, right, theta, image, 0, 2 * SWEEPS)
         for _ in range(2 if depth and rows * cols > TWICE_ABOVE else 1):
             below = cycle(levels, _restricted_residual(level, right, theta, image), depth + 1)
             _on_rows(partial(_correct, below, level.moments, theta, image), right)
-        _sweep(level, right, theta, image, (1, 0) * SWEEPS)
+        _sweep(level, right, theta, image, 1, 2 * SWEEPS)
     return np.ascontiguousarray(theta[1:-1, 1:-1])
+
+
+def _is_small(cells: Cells) -> bool:
+    return cells.shape[0] * cells.shape[1] < SERIAL_BELOW
 
 
 def _on_rows(work: Callable[[int, int], None], cells: Cells) -> None:
     """Run on the rows of a level, in strips where it is large enough."""
-    if cells.shape[0] * cells.shape[1] < SERIAL_BELOW:
+    if _is_small(cells):
         work(0, cells.shape[0])
     else:
         run_strips(work, cells.shape[0])
 
 
-def _sweep(
-    level: Level, right: Cells, theta: Cells, image: Cells, colours: tuple[int, ...]
-) -> None:
-    """Solve for the cells of one colour after the other, given their neighbours."""
+def _sweep(level: Level, right: Cells, theta: Cells, image: Cells, first: int, sweeps: int) -> None:
+    """Solve for the cells of one colour, then of the other, in turn, given their neighbours."""
     half = level.coupling / 2
-    for colour in colours:
-        relax = partial(_relax, right, level.moments, level.inverses, half, colour, theta, image)
+    at_once = sweeps if _is_small(right) else 1  # strips must wait for each other
+    for colour in range(first, first + sweeps, at_once):
+        relax = partial(
+            _relax, right, level.moments, level.inverses, half, colour, at_once, theta, image
+        )
         _on_rows(relax, right)
 
 
@@ -114,18 +119,20 @@ def pulled(right, theta, image, moments, half, i, j):  # type: ignore[no-untyped
 
 
 @kernel(
-    reads(f64, 3), reads(f64, 3), reads(f64, 3), f64, u64, writes(f64, 3), writes(f64, 3), u64, u64
-)
-def _relax(right, moments, inverses, half, colour, theta, image, start, stop):  # type: ignore[no-untyped-def]
-    """Rows [start, stop): solve for the cells of a colour (0 or 1)."""
-    for i in range(start, stop):
-        for j in range((i + colour) % u(2), u(right.shape[1]), u(2)):
-            y, x = i + u(1), j + u(1)
-            a, b, c, d = pulled(right, theta, image, moments, half, i, j)
-            a, b, c, d = times(inverses, i, j, a, b, c, d)
-            theta[y, x, 0], theta[y, x, 1], theta[y, x, 2], theta[y, x, 3] = a, b, c, d
-            a, b, c, d = times(moments, i, j, a, b, c, d)
-            image[y, x, 0], image[y, x, 1], image[y, x, 2], image[y, x, 3] = a, b, c, d
+    reads(f64, 3), reads(f64, 3), reads(f64, 3), f64, u64, u64, writes(f64, 3), writes(f64, 3),
+    u64, u64,
+)  # fmt: skip
+def _relax(right, moments, inverses, half, first, sweeps, theta, image, start, stop):  # type: ignore[no-untyped-def]
+    """Rows [start, stop): solve for the cells of a colour, even or odd, and of those that follow."""
+    for colour in range(first, first + sweeps):
+        for i in range(start, stop):
+            for j in range((i + colour) % u(2), u(right.shape[1]), u(2)):
+                y, x = i + u(1), j + u(1)
+                a, b, c, d = pulled(right, theta, image, moments, half, i, j)
+                a, b, c, d = times(inverses, i, j, a, b, c, d)
+                theta[y, x, 0], theta[y, x, 1], theta[y, x, 2], theta[y, x, 3] = a, b, c, d
+                a, b, c, d = times(moments, i, j, a, b, c, d)
+                image[y, x, 0], image[y, x, 1], image[y, x, 2], image[y, x, 3] = a, b, c, d
 
 
 @kernel(
