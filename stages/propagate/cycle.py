@@ -46,7 +46,7 @@ def cycle(levels: tuple[Level, ...], right: Cells, depth: int = 0) -> Cells:
 
 
 def _is_small(cells: Cells) -> bool:
-    return cells.shape[0] * cells.shape[1] < SERIAL_BELOW
+    return bool(cells.shape[0] * cells.shape[1] < SERIAL_BELOW)
 
 
 def _on_rows(work: Callable[[int, int], None], cells: Cells) -> None:
@@ -123,7 +123,7 @@ def pulled(right, theta, image, moments, half, i, j):  # type: ignore[no-untyped
     u64, u64,
 )  # fmt: skip
 def _relax(right, moments, inverses, half, first, sweeps, theta, image, start, stop):  # type: ignore[no-untyped-def]
-    """Rows [start, stop): solve for the cells of a colour, even or odd, and of those that follow."""
+    """Rows [start, stop): solve for the cells of a colour, even or odd, then of the next."""
     for colour in range(first, first + sweeps):
         for i in range(start, stop):
             for j in range((i + colour) % u(2), u(right.shape[1]), u(2)):
