@@ -92,10 +92,18 @@ def keep_freed_memory() -> bool:
     """Let the C library keep freed arrays for the next ones, from now on.
 
     Otherwise every stage waits for the system to clear the pages of its arrays: up to half of the
-    time of a large picture. Up to 2 GB at the end of the heap stay with the process. Threads share
-    that heap: those of their own are too small for a large array, which would be mapped after all.
+    time of a large picture. Up to 2 GB at the end of the heap stay with the process.
     """
-    return _tell_malloc({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES, M_ARENA_MAX: 1})
+    return share_heap() and _tell_malloc({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES})
+
+
+def share_heap() -> bool:
+    """Let all threads that begin from now on share one heap, the one that keeps freed memory.
+
+    Heaps of their own are too small to keep large arrays. Those that threads have already (of
+    OpenCV, from its first call on) are handed to new threads in turns, so this comes before them.
+    """
+    return _tell_malloc({M_ARENA_MAX: 1})
 
 
 def _tell_malloc(options: dict[int, int]) -> bool:

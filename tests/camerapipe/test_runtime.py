@@ -1,4 +1,5 @@
 import os
+import platform
 import subprocess
 import sys
 import warnings
@@ -119,6 +120,26 @@ def test_freed_arrays_are_returned_and_then_reused():
     if told == "False":
         pytest.skip("this C library cannot be told what to do with memory")
     assert found == ["True", "True", "True"]
+
+
+HEAPS = """
+import ctypes
+import camerapipe.stream.session
+import cv2, numpy as np
+cv2.setNumThreads(2)
+cv2.resize(np.ones((3000, 4000, 3), np.uint8), (2000, 1500), interpolation=cv2.INTER_AREA)
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+libc.malloc_info(0, ctypes.c_void_p(libc.fdopen(1, b"w")))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc has heaps for threads")
+def test_threads_of_a_stream_share_a_heap_with_those_that_libraries_had_before():
+    run = [sys.executable, "-c", HEAPS]
+    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert told.count("<heap nr=") == 1
 
 
 def test_facts_about_the_process():
