@@ -18,9 +18,10 @@ from camerapipe.stream.sinks import App
 from camerapipe.stream.sources import open_source
 from camerapipe.stream.tracing import Tracing, run_of
 from camerapipe.stream.viewfinder import CARRY_FRAMES, LONGEST_CARRY
-from camerapipe.synthetic import EPISODE
+from camerapipe.synthetic import EPISODE, PAN_FRAMES, synthetic_frame
 from camerapipe.timeline.reading import read_trace
 from camerapipe.trace import Tracer
+from stages.grid import Grid, lift
 
 SIZE = (240, 136)
 LADDER = Ladder((100.0, 50.0, 20.0), looks=(8.0, 2.0))
@@ -29,9 +30,9 @@ SIMULATED = StreamOptions(
 )
 
 
-def shown_by(options, scene="pan"):
+def shown_by(options, scene="pan", size=SIZE):
     shown = []
-    source = open_source(f"synthetic:{scene}", size=SIZE, fps=30, paced=False)
+    source = open_source(f"synthetic:{scene}", size=size, fps=30, paced=False)
     report = Stream(source, App(shown.append), options).run()
     return report, shown
 
@@ -128,6 +129,22 @@ def test_a_map_is_carried_for_some_frames_and_then_measured_anew():
     assert measured == [0, CARRY_FRAMES + 1] and report.rungs["carry"] == 2 * CARRY_FRAMES
     memories = [one.before.memory for one in shown[1 : CARRY_FRAMES + 2]]
     assert all(memory.dense is memories[0].dense for memory in memories)
+
+
+def test_a_map_carried_through_a_swing_of_the_camera_stays_right():
+    options = replace(budgeted(0.01), frames=LONGEST_CARRY)
+    _, shown = shown_by(options, size=(640, 360))
+    full = Grid((360, 640))
+    maps = [lift(one.blur_map, full).sigma for one in shown]
+    truth = [synthetic_frame("pan", k, full.shape).sigma for k in range(LONGEST_CARRY)]
+    assert [one.rung for one in shown].count("carry") == LONGEST_CARRY - 1
+    errors, left = (
+        np.array([np.abs(found - known).mean() for found, known in zip(each, truth, strict=True)])
+        for each in (maps, [maps[0]] * LONGEST_CARRY)
+    )
+    assert errors.max() < 1.35 * errors[0]
+    assert errors[PAN_FRAMES // 2] < 1.1 * errors[0]  # back where it began: nothing has drifted
+    assert errors.mean() < 0.92 * left.mean()  # the first map, left as it was
 
 
 def test_after_a_cut_the_map_is_measured():
