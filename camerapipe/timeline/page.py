@@ -75,7 +75,10 @@ def _range(ends: Sequence[float]) -> str:
 
 def _ending(summary: Summary) -> str:
     ended = str(summary.end.get("ended", "complete"))
-    return "" if ended == "complete" else f"The run was ended by {ended}: what follows is a part."
+    if ended == "complete":
+        return ""
+    how = "stopped" if ended == "stopped" else f"ended by {ended}"
+    return f"The run was {how}: what follows is a part."
 
 
 def _facts(summary: Summary) -> str:

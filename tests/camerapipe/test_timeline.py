@@ -308,6 +308,8 @@ class TestPage:
         assert "what follows is a part" not in page(trace)
         broken = page(read_trace(write(tmp_path / "b.json", ended="KeyboardInterrupt")))
         assert "ended by KeyboardInterrupt" in broken
+        stopped = page(read_trace(write(tmp_path / "s.json", ended="stopped")))
+        assert "The run was stopped: what follows is a part." in stopped
 
     def test_numbers_are_text_without_a_script(self, trace):
         html = re.sub(r"(?s)<script.*?</script>", "", page(trace))
