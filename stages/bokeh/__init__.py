@@ -5,9 +5,10 @@ the focus, `render.py` renders.
 
 `preview.py` is the cheaper form, and the steps from it to full detail; `reference.py` is the exact
 one by brute force. The others are rooms of the renderer: `disk.py` the kernel, `aperture.py` its
-shape, `bands.py` which layer renders what, `gather.py`, `listed.py` and `spread.py` the inner
-loops, `cells.py` and `layers.py` large disks at lower resolution, `fine.py` small ones,
-`sprites.py` highlights, `tiles.py`, `enlarge.py` and `compose.py` the final pass.
+shape, `bands.py` which layer renders what, `parting.py` what covers what within a layer,
+`gather.py`, `scatter.py` and `spread.py` the inner loops, `cells.py` and `layers.py` large disks at
+lower resolution, `fine.py` small ones, `sprites.py` highlights, `tiles.py`, `enlarge.py` and
+`compose.py` the final pass.
 """
 
 from stages.bokeh.bands import BokehParams

@@ -72,10 +72,13 @@ class BokehParams(Params):
         """How the band beyond a boundary takes over from the one before it."""
         return Fade(boundary_px * (1 - self.crossfade), 1 / (boundary_px * self.crossfade))
 
-    def full_resolution_bands(self) -> Array:
-        """The two bands at full resolution, 2x4: start, slope, end, slope (px, 1/px)."""
+    def full_resolution_bands(self) -> list[tuple[Array, float]]:
+        """The two bands at full resolution: start, slope, end, slope (px, 1/px), and their end."""
         split, coarse = self.fade(self.split_px), self.fade(self.coarse_px)
-        return np.array([(*FOCUS_END, *split), (*split, *coarse)], np.float32)
+        return [
+            (np.array([*FOCUS_END, *split], np.float32), self.split_px),
+            (np.array([*split, *coarse], np.float32), self.coarse_px),
+        ]
 
     def coarse_boundary(self, level: int) -> float:
         """Radius at which coarse layer `level` (0 is half resolution) begins, in px."""

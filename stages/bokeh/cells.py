@@ -18,6 +18,7 @@ from stages.bokeh.bands import Fade
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import area_table, look_up_areas
 from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
+from stages.bokeh.parting import SIDE, largest_in_squares, part_cells, parting_limits
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 
@@ -78,6 +79,14 @@ def make_cells(
         *band[0], *band[1], area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat,
         cells.plane, cells.stride, cells.first, cells.cols,
     )  # fmt: skip
+
+
+def part(cells: Cells) -> None:
+    """Part finished cells into a nearer and a further half."""
+    where = cells.first + COVERED * cells.plane, cells.stride, cells.rows, cells.cols
+    largest = np.empty((-(-cells.rows // SIDE), -(-cells.cols // SIDE)), np.float32)
+    largest_in_squares(cells.flat, *where, largest)
+    part_cells(cells.flat, *where, parting_limits(largest, cells.pad))
 
 
 @inline

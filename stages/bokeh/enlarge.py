@@ -24,11 +24,11 @@ u = np.uint64
 
 
 @inline
-def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, blocks, first):  # type: ignore[no-untyped-def]
-    """Copy a tile's cells of half a coarse layer with their margin; returns whether any is covered.
+def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, always, blocks, first):  # type: ignore[no-untyped-def]
+    """Copy a tile's cells of half a coarse layer with their margin; returns whether that was done.
 
-    The planes have that margin, too. Coverage comes first: an empty block is left there. Further
-    beyond the picture, cells are repeated.
+    The planes have that margin, too. Coverage comes first: an empty block is left there unless it
+    is wanted `always`. Further beyond the picture, cells are repeated.
     """
     width, covered = wide + u(2 * MARGIN), np.int32(0)
     inside = min(width, cols - min(cols, x0))
@@ -53,7 +53,7 @@ def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, blocks, fir
                 blocks[target + i] = blocks[target + inside - u(1)]
         for i in range(first_cell, first_cell + (high + u(2 * MARGIN)) * width):
             covered += np.int32(blocks[i] > np.float32(0))
-        if covered == 0:
+        if covered == 0 and not always:
             return False
     return True
 

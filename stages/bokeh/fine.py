@@ -14,26 +14,33 @@ from stages.bokeh.aperture import TILE_PIECE, Lens, lens_on, stretch
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import membership
 from stages.bokeh.checks import RenderInput
-from stages.bokeh.disk import FOCUS_PX, Offsets, area_table, lattice_offsets, look_up_areas
+from stages.bokeh.disk import FOCUS_PX, Offsets, area_table, look_up_areas
 from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
-from stages.bokeh.spread import Source, Spread, gather
-from stages.kernels import f32, kernel, reads, writes
+from stages.bokeh.parting import SIDE, parting_limits, signed
+from stages.bokeh.spread import Source, Spread, gather, offsets_of
+from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
+from stages.strips import run_strips
 
 u64 = types.uint64
 u = np.uint64
 
 
-class FineLayers(NamedTuple):
-    """What it takes to make a layer at full resolution."""
+class FineLayer(NamedTuple):
+    """What it takes to make a layer at full resolution.
+
+    `band` says which radii belong to it, and `halo` how far they reach, px. `limits` are those of
+    `parting.py` for squares of the picture, 0 where no radius of the band is near.
+    """
 
     picture: RenderInput
-    bands: Array
+    band: Array
     halo: int
     offsets: Offsets
     areas: Array
     lens: Lens
+    limits: Array
 
 
 class Scratch(NamedTuple):
@@ -43,75 +50,116 @@ class Scratch(NamedTuple):
     spread: Spread
 
 
-def fine_layers(picture: RenderInput, params: BokehParams) -> FineLayers:
-    """Prepare the layers of a picture."""
+def fine_layers(picture: RenderInput, params: BokehParams) -> list[FineLayer]:
+    """Prepare the layers of a picture, the sharper first."""
     outline, shape = params.outline, picture.radius.shape
-    largest = min(max(picture.largest_px, FOCUS_PX), params.coarse_px)
-    halo = int(np.ceil(stretch(outline) * (largest + 0.5))) + 1
-    offsets = lattice_offsets(largest + 0.5, SPAN_COLS + 2 * halo, outline=outline)
     areas = area_table(int(np.ceil(params.coarse_px)), outline=outline)
     lens = lens_on(outline, params.cats_eye, (shape[0], shape[1]))
-    return FineLayers(picture, params.full_resolution_bands(), halo, offsets, areas, lens)
+    layers = []
+    for band, end_px in params.full_resolution_bands():
+        reach = min(max(picture.largest_px, FOCUS_PX), end_px) + 0.5
+        halo = int(np.ceil(stretch(outline) * reach)) + 1
+        largest = _largest(picture.radius, band)
+        limits = parting_limits(largest, halo)
+        offsets = offsets_of(reach, halo, 1.0, outline)
+        layers.append(FineLayer(picture, band, halo, offsets, areas, lens, limits))
+    return layers
 
 
-def scratch_for(layers: FineLayers) -> Scratch:
-    """Room for one span."""
-    rows, cols = TILE_ROWS + 2 * layers.halo, SPAN_COLS + 2 * layers.halo
-    cells = np.empty(PLANES * rows * cols, np.float32)
+def _largest(radius: Array, band: Array) -> Array:
+    """Largest q of each square of a picture among the radii of a band."""
+    largest = np.zeros(tuple(-(-n // SIDE) for n in radius.shape), np.float32)
+    run_strips(
+        lambda start, stop: _largest_of_band(radius, *band, start, stop, largest), len(largest)
+    )
+    return largest
+
+
+def scratch_for(layers: list[FineLayer]) -> Scratch:
+    """Room for one span of any of these layers."""
+    halo = max(layer.halo for layer in layers)
+    cells = np.empty(PLANES * (TILE_ROWS + 2 * halo) * (SPAN_COLS + 2 * halo), np.float32)
     return Scratch(cells, Spread.empty(TILE_ROWS, SPAN_COLS))
 
 
-def gather_fine(
-    layers: FineLayers, index: int, span: tuple[int, int, int, int], radii: list[float],
-    scratch: Scratch,
-) -> bool:  # fmt: skip
-    """Make one layer for a span (y0, y1, x0, x1); returns whether there may be anything in it.
-
-    `radii` are the least and largest radius beyond focus in the span and its halo.
-    """
-    (linear, radius, _), halo, (y0, y1, x0, x1) = layers.picture, layers.halo, span
-    start, rising, end, falling = layers.bands[index]
-    if radii[1] <= start or radii[0] >= end + 1 / falling:
+def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scratch) -> bool:
+    """Make one layer for a span (y0, y1, x0, x1); returns whether there may be anything in it."""
+    (linear, radius, _), halo, (y0, y1, x0, x1) = layer.picture, layer.halo, span
+    near = layer.limits[y0 // SIDE : -(-y1 // SIDE), x0 // SIDE : -(-x1 // SIDE)]
+    if not near.any():
         return False
     rows, stride = TILE_ROWS + 2 * halo, SPAN_COLS + 2 * halo
+    cells = scratch.cells[: PLANES * rows * stride]
     _fill(
-        linear.reshape(-1), radius.reshape(-1), *radius.shape, *span, halo,
-        start, rising, end, falling, layers.areas, stride, scratch.cells,
+        linear.reshape(-1), radius.reshape(-1), *radius.shape, *span, halo, *layer.band,
+        layer.areas, layer.limits, stride, cells,
     )  # fmt: skip
     place = np.array([0, 0, y0, x0, 0], np.float32)
-    lens = layers.lens._replace(facts=layers.lens.facts - place)
+    lens = layer.lens._replace(facts=layer.lens.facts - place)
     source = Source(
-        scratch.cells, rows * stride, stride, halo * (stride + 1), halo, layers.offsets, 1.0, lens
+        cells, rows * stride, stride, halo * (stride + 1), halo, layer.offsets, 1.0, lens
     )
     gather(source, TILE_PIECE, TILE_ROWS, x1 - x0, 0, y1 - y0, scratch.spread)
     return True
 
 
+@kernel(reads(f32, 2), f32, f32, f32, f32, i64, i64, writes(f32, 2))
+def _largest_of_band(radius, start, rising, end, falling, first, last, largest):  # type: ignore[no-untyped-def]
+    """Largest q of the squares in rows [first, last) of `largest`, which is 0 before."""
+    height, width = radius.shape
+    zero, half, widest = np.float32(0), np.float32(0.5), end + np.float32(1) / falling
+    tops = np.empty(width, np.float32)
+    for j in range(first, last):
+        tops[:] = zero
+        for y in range(j * SIDE, min((j + 1) * SIDE, height)):
+            for x in range(width):
+                r = radius[y, x]
+                tops[x] = max(tops[x], r if r < widest else zero)
+        for i in range(largest.shape[1]):
+            most = start
+            for x in range(i * SIDE, min((i + 1) * SIDE, width)):
+                most = max(most, tops[x])
+            largest[j, i] = most + half if most > start else zero
+
+
 @kernel(
     reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64, f32, f32, f32, f32,
-    reads(f32, 1), u64, writes(f32, 1),
+    reads(f32, 1), reads(f32, 2), u64, writes(f32, 1),
 )  # fmt: skip
 def _fill(  # type: ignore[no-untyped-def]
     image, radius, height, width, y0, y1, x0, x1, halo, start, rising, end, falling, areas,
-    stride, cells,
+    limits, stride, cells,
 ):  # fmt: skip
     """Cells of one layer for a span and its halo."""
-    zero, half, one, three = np.float32(0), np.float32(0.5), np.float32(1), u(3)
+    zero, half, one, three, side = np.float32(0), np.float32(0.5), np.float32(1), u(3), u(SIDE)
     widest, line = end + one / falling, np.empty(stride, np.float32)
     left, length = x0 - min(halo, x0), min(x1 + halo, width) - (x0 - min(halo, x0))
     green = u(cells.size) // u(PLANES)
     blue, covered, reach = u(2) * green, three * green, u(4) * green
-    cells[:] = zero
+    cells[reach:] = zero  # which says that a cell is empty
     for y in range(y0 - min(halo, y0), min(y1 + halo, height)):
-        source, target = y * width + left, (y + halo - y0) * stride + left + halo - x0
-        for x in range(length):
-            line[x] = max(min(radius[source + x], widest), zero)
-        look_up_areas(areas, line, length)
-        for x in range(length):
-            r, at = radius[source + x], target + x
-            share = membership(r, start, rising, end, falling) / line[x]
-            cells[at] = share * image[three * (source + x)]
-            cells[green + at] = share * image[three * (source + x) + u(1)]
-            cells[blue + at] = share * image[three * (source + x) + u(2)]
-            cells[covered + at] = share
-            cells[reach + at] = r + half if share > zero else zero
+        row = (y + halo - y0) * stride + halo - x0  # of the cell in column 0, less that
+        begin = left
+        while begin < left + length:
+            stop = min((begin // side + u(1)) * side, left + length)
+            if limits[y // side, begin // side] == zero:
+                begin = stop
+                continue
+            while stop < left + length and limits[y // side, stop // side] > zero:
+                stop = min(stop + side, left + length)
+            source, target, n = y * width + begin, row + begin, stop - begin
+            for x in range(n):
+                line[x] = max(min(radius[source + x], widest), zero)
+            look_up_areas(areas, line, n)
+            for x in range(n):
+                r, at = radius[source + x], target + x
+                share = membership(r, start, rising, end, falling) / line[x]
+                cells[at] = share * image[three * (source + x)]
+                cells[green + at] = share * image[three * (source + x) + u(1)]
+                cells[blue + at] = share * image[three * (source + x) + u(2)]
+                cells[covered + at] = share
+                cells[reach + at] = r + half if share > zero else zero
+            for x in range(n):
+                limit = limits[y // side, (begin + x) // side]
+                cells[reach + target + x] = signed(cells[reach + target + x], limit)
+            begin = stop

@@ -14,17 +14,11 @@ import numpy.typing as npt
 
 from stages.bokeh.aperture import PIECE, Lens, Outline, lens_on, stretch
 from stages.bokeh.bands import DEEPEST_LEVEL, NO_END, BokehParams
-from stages.bokeh.cells import (
-    EDGE_SLOPE,
-    SPREAD_VARIANCE,
-    Cells,
-    make_cells,
-)
+from stages.bokeh.cells import EDGE_SLOPE, Cells, make_cells, part
 from stages.bokeh.checks import RenderInput
-from stages.bokeh.disk import lattice_offsets
 from stages.bokeh.enlarge import MARGIN
-from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS
-from stages.bokeh.spread import BOTH_HALVES, Halves, Source, Spread, gather
+from stages.bokeh.gather import BLOCK_ROWS, COVERED
+from stages.bokeh.spread import Halves, Source, Spread, gather, offsets_of
 from stages.bokeh.sprites import (
     BLOCK_CELLS,
     Sprites,
@@ -78,10 +72,11 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     halves = [np.empty((0, 0), np.uint8)] * DEEPEST_LEVEL
     for level in range(count):
         step, own = 2 << level, layer == level
+        part(cells[0])
+        is_far[own] = _lie_far(table[own], cells[0], step)
         lens = lens_on(params.outline, params.cats_eye, (shape[0], shape[1]), step)
         spread = _spread(cells.pop(0), lens, params.outline)  # and its cells are freed
         planes[level], halves[level] = spread.planes, spread.halves
-        is_far[own] = _lie_far(table[own], spread, step)
     sprites = sort_by_tile(table, 2 * layer + is_far, (shape[0], shape[1]), params, 2 * count)
     around = np.array(shapes, np.uint64).reshape(-1, 2) + np.uint64(2 * MARGIN)
     return CoarseLayers(tuple(planes), tuple(halves), around, sprites)
@@ -103,12 +98,11 @@ def _collect(picture: RenderInput, params: BokehParams, cells: list[Cells]) -> A
     return np.concatenate(run_strips(strip, cells[0].rows, BLOCK_CELLS))
 
 
-def _lie_far(table: Array, spread: Spread, step: int) -> npt.NDArray[np.bool_]:
-    """Whether sprites belong to the further half of their layer, by where it is parted."""
-    rows, cols = (table[:, :2] / step).astype(np.int64).T + MARGIN
-    disks = np.sqrt(np.maximum(table[:, 2] ** 2 - SPREAD_VARIANCE * (step * step - 1), 0)) / step
-    parted = spread.halves[rows // BLOCK_ROWS, cols // BLOCK_COLS] == BOTH_HALVES
-    return np.asarray(~parted | (EDGE_SLOPE * disks + 0.5 >= spread.limits[rows, cols]), bool)
+def _lie_far(table: Array, cells: Cells, step: int) -> npt.NDArray[np.bool_]:
+    """Whether sprites belong to the further half of their layer, as their cell does."""
+    rows, cols = (table[:, :2] / step).astype(np.int64).T
+    q = cells.flat[COVERED * cells.plane + cells.first + rows * cells.stride + cols]
+    return np.asarray(q > 0, bool)
 
 
 def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: BokehParams) -> Cells:
@@ -124,7 +118,7 @@ def _spread(cells: Cells, lens: Lens, outline: Outline) -> Spread:
     rows, cols = cells.rows + 2 * MARGIN, cells.cols + 2 * MARGIN
     halo = cells.pad - MARGIN
     reach = EDGE_SLOPE * halo / stretch(outline)
-    offsets = lattice_offsets(reach, cells.stride, EDGE_SLOPE, outline)
+    offsets = offsets_of(reach, halo, EDGE_SLOPE, outline)
     lens = lens._replace(facts=lens.facts + np.array([0, 0, MARGIN, MARGIN, 0], np.float32))
     first = cells.first - MARGIN * (cells.stride + 1)
     source = Source(cells.flat, cells.plane, cells.stride, first, halo, offsets, EDGE_SLOPE, lens)

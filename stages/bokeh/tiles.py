@@ -24,7 +24,7 @@ from stages.bokeh.compose import (
     lay_over,
     lay_under,
 )
-from stages.bokeh.disk import FOCUS_PX, NEVER
+from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.enlarge import (
     BLOCK_SIZE,
     MARGIN,
@@ -35,15 +35,13 @@ from stages.bokeh.enlarge import (
     double_row,
     load_block,
 )
-from stages.bokeh.fine import FineLayers, Scratch, fine_layers, gather_fine, scratch_for
+from stages.bokeh.fine import FineLayer, Scratch, fine_layers, gather_fine, scratch_for
 from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.layers import CoarseLayers
 from stages.bokeh.spread import BOTH_HALVES
 from stages.kernels import f32, inline, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
-
-FINE_LAYERS = 2
 
 u64 = types.uint64
 u = np.uint64
@@ -87,70 +85,50 @@ def render_tiles(
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
             span = y0, y1, x0, min(x0 + SPAN_COLS, width)
-            done, *found = _begin(image, radius, width, *span, fine.halo, stack, front, flat_out)
-            if done:
+            if _begin(image, radius, width, *span, stack, front, flat_out):
                 continue
-            _stack(fine, coarse, stack, span, found, scratch, front)
+            _stack(fine, coarse, stack, span, width, scratch, front)
             _end(front, image, radius, width, *span, stack, flat_out)
 
     run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
 
 def _stack(
-    fine: FineLayers,
+    fine: list[FineLayer],
     coarse: CoarseLayers,
     stack: int,
     span: tuple[int, int, int, int],
-    radii: list[float],
+    width: int,
     scratch: Scratch,
     front: Array,
 ) -> None:
-    """Lay all layers of a span, whose `radii` have these extremes, under one another."""
+    """Lay all layers of a span under one another."""
     y0, y1, x0, x1 = span
-    order, lens, width = int(stack == IN_FRONT), fine.lens, fine.picture.radius.shape[1]
-    layers = range(FINE_LAYERS + len(coarse.shapes))
+    order, lens = int(stack == IN_FRONT), fine[0].lens
+    layers = range(len(fine) + len(coarse.shapes))
     for layer in reversed(layers) if stack == IN_FRONT else layers:
-        level = layer - FINE_LAYERS
+        level = layer - len(fine)
         if level >= 0:
             _lay_level(
                 coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
                 order, *coarse.sprites, *lens, front,
             )  # fmt: skip
-        elif gather_fine(fine, layer, span, radii, scratch):
-            _lay_halves(*scratch.spread[:2], y1 - y0, x1 - x0, order, front)
+        elif gather_fine(fine[layer], span, scratch):
+            _lay_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
 
 
-@kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64, writes(f32, 1), writes(f32, 1)
-)  # fmt: skip
-def _begin(image, radius, width, y0, y1, x0, x1, halo, stack, front, out):  # type: ignore[no-untyped-def]
-    """Copy a span that is all in focus; else clear `front`.
-
-    Returns whether the span is done, and the least and largest radius beyond focus in it and a
-    halo around.
-    """
-    zero, focus, never = np.float32(0), np.float32(FOCUS_PX), np.float32(NEVER)
-    left, right = x0 - min(halo, x0), min(x1 + halo, width)
-    lows, highs = np.empty(right - left, np.float32), np.empty(right - left, np.float32)
-    for x in range(right - left):
-        lows[x], highs[x] = never, zero
+@kernel(reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1), writes(f32, 1))
+def _begin(image, radius, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
+    """Copy a span that is all in focus, and return that it is done; else clear `front`."""
     blurred = np.int32(0)
-    for y in range(y0 - min(halo, y0), min(y1 + halo, u(radius.size) // width)):
-        for x in range(right - left):
-            r = radius[y * width + left + x]
-            lows[x] = min(lows[x], r if r > focus else never)
-            highs[x] = max(highs[x], r)
-        if y >= y0 and y < y1:
-            for x in range(y * width + x0, y * width + x1):
-                blurred += np.int32(abs(radius[x]) > focus)
+    for y in range(y0, y1):
+        for x in range(y * width + x0, y * width + x1):
+            blurred += np.int32(abs(radius[x]) > np.float32(FOCUS_PX))
     if stack == u(WITH_FOCUS) and blurred == 0:
         copy(image, y0, y1, width, x0, x1 - x0, out)
-        return True, never, zero
-    low, high = never, zero
-    for x in range(right - left):
-        low, high = min(low, lows[x]), max(high, highs[x])
-    front[:] = zero
-    return False, low, high
+        return True
+    front[:] = np.float32(0)
+    return False
 
 
 @kernel(reads(f32, 1), reads(u8, 2), u64, u64, u64, writes(f32, 1))
@@ -197,14 +175,14 @@ def _lay_level(  # type: ignore[no-untyped-def]
     line = np.empty(ROW, np.float32)
     tiles = (width + TILE_WIDTH - u(1)) // TILE_WIDTH
     for left in range(x0, x1, TILE_WIDTH):
-        known, doubled = u(2), u(0)  # the further half is covered wherever the nearer is
-        for turn in range(u(2)):
-            side = turn ^ u(1)
-            if known == side + u(1) and load_block(
+        known, doubled = u(2), u(0)  # with the nearer half goes the further one, empty or not
+        for side in (u(0), u(1)):
+            if load_block(
                 planes, halves, side, rows, cols, y0 // step, left // step,
-                high, wide, blocks, side * room,
+                high, wide, known == u(0), blocks, side * room,
             ):  # fmt: skip
-                known, doubled = side, _double_up(blocks, side * room, step, line) - side * room
+                doubled = _double_up(blocks, side * room, step, line) - side * room
+                known = min(known, side)
         length = min(TILE_WIDTH, x1 - left)
         tile = y0 // u(TILE_ROWS) * tiles + left // TILE_WIDTH
         k = (tile * u(shapes.shape[0]) + level) * u(2)

@@ -70,7 +70,7 @@ def test_memberships_add_up_to_one(params):
 
     fine = [
         np.clip((radius - a) * b, 0, 1) * (1 - np.clip((radius - c) * d, 0, 1))
-        for a, b, c, d in bands.full_resolution_bands()
+        for (a, b, c, d), _ in bands.full_resolution_bands()
     ]
     levels = bands.levels(390)
     begins = [beyond(bands.fade(bands.coarse_boundary(level))) for level in range(levels)]
