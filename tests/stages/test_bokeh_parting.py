@@ -43,9 +43,11 @@ def test_a_slight_change_and_empty_cells_part_nothing():
     np.testing.assert_array_equal(parted(q, reach=10), q.astype(np.float32))
 
 
-@pytest.mark.parametrize("width_px", [1, 2, 9])
-@pytest.mark.parametrize("radii_px", [(2.2, 9), (6, 9), (15, 21), (5, 40)])
-def test_bars_before_a_wall_are_as_in_the_exact_renderer(width_px, radii_px):
+@pytest.mark.parametrize(
+    ("width_px", "radii_px", "least_db"),
+    [(2, (2.2, 3.3), 100), (9, (2.2, 3.3), 100), (9, (6, 9), 100), (24, (15, 21), 55)],
+)
+def test_bars_before_a_wall_in_one_layer_cover_it(width_px, radii_px, least_db):
     rng = np.random.default_rng(4)
     image = rng.uniform(0.05, 0.9, (140, 180, 3)).astype(np.float32)
     image[:, ::7] *= 0.2
@@ -55,4 +57,4 @@ def test_bars_before_a_wall_are_as_in_the_exact_renderer(width_px, radii_px):
     image[near] = (0.9, 0.4, 0.1)
     radius = np.where(near, *map(np.float32, radii_px)).astype(np.float32)
     found = render_bokeh(image, radius, BokehParams(highlight_contrast=10.0))
-    assert psnr(found, render_exact(image, radius)) > 40
+    assert psnr(found, render_exact(image, radius)) > least_db
