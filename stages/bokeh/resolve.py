@@ -24,6 +24,7 @@ from stages.strips import STRIP_ROWS, run_strips, with_halo
 
 ENDS = (0.4, 0.7)  # 0 in the middle of a window's radii, 1 at their ends: unsure .. sure
 STEEPER = (1.1, 1.4)  # slope, as a multiple of one that takes the window: unsure .. sure
+SPAN_COLS = 128  # columns that are passed over at once where they have no outline
 HALF = 2  # the step for which the window is given
 
 
@@ -83,14 +84,25 @@ def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
     check_radius("resolve", radius)
     size = 2 * reach + 1
     window = np.ones((size, size), np.uint8)
-    out = np.empty(radius.shape, np.float32)
     surface, contrast = params.steepest_surface * size, params.least_contrast
     disks = np.ascontiguousarray(radius)
+    out = np.empty(disks.shape, np.float32)
 
     def strip(start: int, stop: int) -> None:
-        rows, own = with_halo(start, stop, reach, len(out))
-        low, high = (extreme(disks[rows], window)[own] for extreme in (cv2.erode, cv2.dilate))
-        _snap(disks, low, high, surface, contrast, 2 * reach, start, out[start:stop])
+        rows, own_rows = with_halo(start, stop, reach, len(out))
+        for left in range(0, out.shape[1], SPAN_COLS):
+            right = min(left + SPAN_COLS, out.shape[1])
+            cols, own_cols = with_halo(left, right, reach, out.shape[1])
+            near = disks[rows, cols]
+            least, most, *_ = cv2.minMaxLoc(near)
+            if most - least <= max(surface, contrast * least):  # no window has an outline
+                out[start:stop, left:right] = disks[start:stop, left:right]
+                continue
+            low, high = (
+                np.ascontiguousarray(extreme(near, window)[own_rows, own_cols])
+                for extreme in (cv2.erode, cv2.dilate)
+            )
+            _snap(disks, low, high, surface, contrast, 2 * reach, start, left, out)
 
     run_strips(strip, len(out), 2 * STRIP_ROWS)
     return out
@@ -111,17 +123,20 @@ def _ramp(value, limits):  # type: ignore[no-untyped-def]
     return (value - np.float32(limits[0])) / np.float32(limits[1] - limits[0])
 
 
-@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, i64, writes(f32, 2))
-def _snap(radius, low, high, surface, contrast, across, start, out):  # type: ignore[no-untyped-def]
-    """Go to the nearer of the window's extremes as far as it is sure that there is an outline."""
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            r, near, far = radius[start + y, x], low[y, x], high[y, x]
+@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, i64, i64, writes(f32, 2))
+def _snap(radius, low, high, surface, contrast, across, top, left, out):  # type: ignore[no-untyped-def]
+    """Go to the nearer of the window's extremes as far as it is sure that there is an outline.
+
+    `low` and `high` are those of a part of the picture that begins at row `top`, column `left`.
+    """
+    for y in range(top, top + low.shape[0]):
+        for x in range(left, left + low.shape[1]):
+            r, near, far = radius[y, x], low[y - top, x - left], high[y - top, x - left]
             span, least = far - near, max(surface, contrast * far)
             out[y, x] = r
             if span > least:
                 ends = abs(2 * (r - near) / span - 1)
-                steeper = _slope(radius, start + y, x) * across / span
+                steeper = _slope(radius, y, x) * across / span
                 sure = min(max(_ramp(ends, ENDS), _ramp(steeper, STEEPER), np.float32(0)), 1)
                 sure *= min((span - least) / least, 1)
                 snapped = near if r - near <= far - r else far
