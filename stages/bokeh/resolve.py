@@ -86,15 +86,16 @@ def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
     window = np.ones((size, size), np.uint8)
     surface, contrast = params.steepest_surface * size, params.least_contrast
     disks = np.ascontiguousarray(radius)
-    out = np.empty(disks.shape, np.float32)
+    height, width = radius.shape
+    out = np.empty((height, width), np.float32)
 
     def strip(start: int, stop: int) -> None:
-        rows, own_rows = with_halo(start, stop, reach, len(out))
-        for left in range(0, out.shape[1], SPAN_COLS):
-            right = min(left + SPAN_COLS, out.shape[1])
-            cols, own_cols = with_halo(left, right, reach, out.shape[1])
+        rows, own_rows = with_halo(start, stop, reach, height)
+        for left in range(0, width, SPAN_COLS):
+            right = min(left + SPAN_COLS, width)
+            cols, own_cols = with_halo(left, right, reach, width)
             near = disks[rows, cols]
-            least, most, *_ = cv2.minMaxLoc(near)
+            least, most = cv2.minMaxLoc(near)[:2]
             if most - least <= max(surface, contrast * least):  # no window has an outline
                 out[start:stop, left:right] = disks[start:stop, left:right]
                 continue
@@ -104,7 +105,7 @@ def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
             )
             _snap(disks, low, high, surface, contrast, 2 * reach, start, left, out)
 
-    run_strips(strip, len(out), 2 * STRIP_ROWS)
+    run_strips(strip, height, 2 * STRIP_ROWS)
     return out
 
 
