@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.arrays import check_image
-from stages.kernels import b1, f32, i64, inline, kernel, reads, writes
+from stages.kernels import b1, f32, i64, inline, kernel, largest_of, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 from stages.tone import ToneCurve, encode, encode_line
@@ -183,7 +183,7 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
     place = np.empty(3 * width, np.uint64)  # of each value in a row: its column and channel
     for k in range(place.size):
         place[k] = np.uint64(k // 3) << np.uint64(2) ^ np.uint64(k % 3)
-    with_grain = grain.max() > zero
+    with_grain = largest_of(grain) > zero
     for y in range(start, stop):
         line = out[3 * width * y : 3 * width * (y + 1)]
         encode_line(light[3 * width * y : 3 * width * (y + 1)], table, places, parts, line)
