@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import platform
 import re
@@ -10,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,28 +136,89 @@ def available_cores() -> int:
 def warm_up(progress: Callable[[str, int, int], None] | None = None) -> int:
     """Compile every kernel or load it from the cache; give the number of kernels.
 
-    `progress(name, done, total)` is called before each. Where there is much to compile, a process
-    beside this one begins at the other end: what it has put into the cache is loaded from there.
+    `progress(name, done, total)` is called before each.
     """
-    kernels, alone = _kernels(), available_cores() > 1
-    with ExitStack() as helping:
-        for done, kernel in enumerate(kernels):
+    kernels = _kernels()
+    with _seldom_collecting(), closing(_in_turn(kernels)) as turn:
+        for done, kernel in enumerate(turn):
             if progress is not None:
                 progress(kernel.name, done, len(kernels))
-            if kernel.ready:
-                continue
-            with Stopwatch() as watch:
-                kernel.compile()
-            if alone and watch.ms > COMPILED_MS:
-                alone = False
-                helping.enter_context(_helper())
+            kernel.compile()
     return len(kernels)
 
 
-def compile_backwards() -> None:
-    """Compile every kernel, the last first: the work of the process that helps `warm_up`."""
-    for kernel in reversed(_kernels()):
-        kernel.compile()
+def _in_turn(kernels: list[Kernel]) -> Generator[Kernel, None, None]:
+    """The kernels in the order in which they are to be compiled here.
+
+    Where there is much to compile, a process beside this one takes part: each takes what is next
+    from one pipe. What the other has put into the cache comes last, to be loaded from there.
+    """
+    ours: set[int] = set()
+    for place, kernel in enumerate(kernels):
+        ours.add(place)
+        with Stopwatch() as watch:
+            yield kernel
+        if watch.ms > COMPILED_MS and available_cores() > 1:
+            break
+    with _helper(range(len(ours), len(kernels))) as places:
+        for place in places:
+            ours.add(place)
+            yield kernels[place]
+    yield from (kernel for place, kernel in enumerate(kernels) if place not in ours)
+
+
+@contextmanager
+def _helper(places: range) -> Iterator[Iterator[int]]:
+    """Have another process compile too; give the places of the kernels that are left to this one.
+
+    It is waited for, since it may be at its last kernel, and stopped if things go wrong here.
+    """
+    work = "from camerapipe.runtime import compile_in_turn; compile_in_turn()"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    null = subprocess.DEVNULL
+    reader, writer = os.pipe()
+    os.write(writer, bytes(places))
+    os.close(writer)
+    with ExitStack() as ending:
+        ending.callback(os.close, reader)
+        process = None
+        if places:
+            with suppress(OSError):  # no process to be had: this one does it all
+                process = subprocess.Popen(
+                    [sys.executable, "-c", work],
+                    env=environment, stdin=reader, stdout=null, stderr=null,
+                )  # fmt: skip
+        if process is not None:
+            ending.enter_context(process)
+            ending.callback(process.kill)
+        yield _taken_from(reader)
+        if process is not None:
+            process.wait()
+
+
+def compile_in_turn() -> None:
+    """Compile the kernels whose places come from standard input: the work of a helper."""
+    kernels = _kernels()
+    with _seldom_collecting():
+        for place in _taken_from(sys.stdin.fileno()):
+            kernels[place].compile()
+
+
+def _taken_from(pipe: int) -> Iterator[int]:
+    """Numbers from a pipe, one byte each, until it is empty; several may read from it."""
+    while place := os.read(pipe, 1):
+        yield place[0]
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Collect garbage seldom: it takes an eighth of the time of compiling, and finds little."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _kernels() -> list[Kernel]:
@@ -164,26 +226,6 @@ def _kernels() -> list[Kernel]:
     from stages.kernels import registered
 
     return list(registered())
-
-
-@contextmanager
-def _helper() -> Iterator[None]:
-    """Have another process compile from the end, and stop it once all is done here."""
-    work = "from camerapipe.runtime import compile_backwards; compile_backwards()"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    null = subprocess.DEVNULL
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", work], env=environment, stdin=null, stdout=null, stderr=null
-        )
-    except OSError:  # no process to be had: this one does it all
-        yield
-        return
-    with process:
-        try:
-            yield
-        finally:
-            process.kill()
 
 
 def peak_mb() -> float | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.arrays import check_image
-from stages.kernels import b1, f32, i64, inline, kernel, reads, writes
+from stages.kernels import b1, f32, i64, inline, kernel, largest_of, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 from stages.tone import ToneCurve, encode, encode_line
@@ -182,7 +182,7 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
     part, shift = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
     zero, one, codes = np.float32(0), np.float32(1), np.float32(1 / CODE)
     chance = np.empty(3 * width, np.uint32)
-    with_grain = grain.max() > zero
+    with_grain = largest_of(grain) > zero
     for y in range(start, stop):
         line = out[3 * width * y : 3 * width * (y + 1)]
         encode_line(light[3 * width * y : 3 * width * (y + 1)], table, places, parts, line)

@@ -18,6 +18,8 @@ f32, f64 = types.float32, types.float64
 i32, i64, b1 = types.int32, types.int64, types.boolean
 u8, u16 = types.uint8, types.uint16
 
+OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # no C calls them
+
 
 def reads(dtype: Any, ndim: int) -> Any:
     """Type of a C-contiguous array that a kernel only reads (a read-only array is accepted)."""
@@ -55,7 +57,7 @@ class Kernel:
                     self._compiled = self._build(cache=False)
 
     def _build(self, *, cache: bool) -> Any:
-        dispatcher = numba.njit(nogil=True, cache=cache, error_model="numpy")(self._function)
+        dispatcher = numba.njit(cache=cache, **OPTIONS)(self._function)
         dispatcher.compile(self._signature)
         dispatcher.disable_compile()
         return dispatcher
@@ -83,7 +85,30 @@ def kernel(*arguments: Any) -> Callable[[Callable[..., Any]], Kernel]:
 
 def inline(function: Callable[..., Any]) -> Any:
     """Mark a small helper that kernels call; it is compiled into each of them."""
-    return numba.njit(nogil=True, error_model="numpy", inline="always")(function)
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
+def apart(function: Callable[..., Any]) -> Any:
+    """Mark a helper that is compiled alone, once: it is large, or its loop is vector code so."""
+    return numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
+
+
+@inline
+def total_of(row):  # type: ignore[no-untyped-def]
+    """Sum of a row, in order; NumPy's own takes far longer to compile, and its largest too."""
+    total = row[0]
+    for x in range(1, row.size):
+        total += row[x]
+    return total
+
+
+@inline
+def largest_of(row):  # type: ignore[no-untyped-def]
+    """Largest value of a row."""
+    largest = row[0]
+    for x in range(1, row.size):
+        largest = max(largest, row[x])
+    return largest
 
 
 def registered() -> Iterator[Kernel]:

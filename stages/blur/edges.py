@@ -7,7 +7,6 @@ the survey; thresholds are those of the whole picture; linking is global, and to
 from __future__ import annotations
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +14,7 @@ from stages.arrays import LUMA_WEIGHTS
 from stages.blur.gradients import noise_gain
 from stages.blur.params import CLIPPED_REACH_PX, BlurParams
 from stages.blur.survey import LOW_OVER_HIGH, EdgeSurvey, Ridges, noise_sigma
-from stages.kernels import f32, i32, i64, kernel, reads, u8, writes
+from stages.kernels import apart, f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -113,7 +112,7 @@ def _mark(place, gradient, low, high, strength):  # type: ignore[no-untyped-def]
             strength[place[k]] = STRONG if gradient[k] > high else 1
 
 
-@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
+@apart
 def _weak_beside_strong(strength, y, out):  # type: ignore[no-untyped-def]
     """1 at weak edges of a row that touch a strong one."""
     height, width = strength.shape

@@ -11,14 +11,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import cv2
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from stages.blur.gradients import gaussian_radius
 from stages.blur.params import BlurParams
 from stages.grid import mix
-from stages.kernels import f32, i32, i64, inline, kernel, reads, u8, writes
+from stages.kernels import apart, f32, i32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array
 
 ENERGIES = 8  # per cell: two of edge pixels, their 3 x 3 maxima, two on each higher octave
@@ -101,7 +100,7 @@ def gather_edges(  # type: ignore[no-untyped-def]
         begin[j + 1] = found
 
 
-@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
+@apart
 def _edge_row(linked, clipped, out):  # type: ignore[no-untyped-def]
     """1 at edges that are not clipped."""
     for x in range(linked.size):
@@ -113,7 +112,7 @@ def _larger(a, b):  # type: ignore[no-untyped-def]
     return a if a > b else b
 
 
-@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, its loop is vector code
+@apart
 def _tallest(plane, y, out):  # type: ignore[no-untyped-def]
     """Largest of a row and those above and below."""
     above, here, below = plane[max(y - 1, 0)], plane[y], plane[min(y + 1, plane.shape[0] - 1)]

@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from stages.blur.gradients import mirrored, plane_of, scharr_x, scharr_y, smooth
 from stages.blur.params import BlurParams
-from stages.kernels import f32, i32, i64, inline, kernel, reads, writes
+from stages.kernels import apart, f32, i32, i64, inline, kernel, largest_of, reads, writes
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
@@ -129,7 +128,7 @@ def _largest_energy(plane, first, last):  # type: ignore[no-untyped-def]
             side = mirrored(x + 1, width)
             gy = scharr_y(above, below, side, x, side)
             top[x] = max(top[x], gy * gy)
-    return top.max()
+    return largest_of(top)
 
 
 @inline
@@ -154,7 +153,7 @@ def _ridge(gx, gy, above, here, below, x):  # type: ignore[no-untyped-def]
     return here[x] if (level > ahead) & (level >= behind) else ZERO
 
 
-@numba.njit(nogil=True, error_model="numpy")  # not inline: alone, this loop is vector code
+@apart
 def _ridge_row(gx, gy, above, here, below, ridge):  # type: ignore[no-untyped-def]
     """Non-maximum suppression along a row."""
     for x in range(1, ridge.size - 1):

@@ -7,12 +7,11 @@ axis, cell centres in the middle of their pixels. Tiles are cut on cells of the 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.spread import BOTH_HALVES
-from stages.kernels import inline
+from stages.kernels import apart, inline
 
 TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer
 SPAN_COLS = 2 * TILE_COLS  # tiles in a row are composed together
@@ -58,7 +57,7 @@ def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, always, blo
     return True
 
 
-@numba.njit(nogil=True, error_model="numpy")  # not inline: large, and called twice
+@apart
 def double_row(blocks, first, cols, row, line, out, target, plane):  # type: ignore[no-untyped-def]
     """One row (counted with the margin) of a block of `cols` columns, upsampled by two.
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.bokeh.disk import NEVER
-from stages.kernels import inline
+from stages.kernels import apart, inline
 
 BLOCK_ROWS, BLOCK_COLS = 16, 64  # outputs of a block share their offsets
 COVERED = 4  # planes that are summed: R, G, B, coverage
@@ -33,7 +33,7 @@ PITCH = WIDTH + u(LANES)  # of a row of sums: a disk may add nothing beyond its 
 PLANE = u(BLOCK_ROWS) * PITCH  # of sums; there are four
 
 
-@inline
+@apart
 def offsets_within(distances, reach):  # type: ignore[no-untyped-def]
     """How many of the sorted offsets can touch anything, in whole passes of four."""
     count = u(0)

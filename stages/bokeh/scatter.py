@@ -12,19 +12,19 @@ import numpy as np
 
 from stages.bokeh.disk import NEVER
 from stages.bokeh.gather import LANES, PITCH, PLANE
-from stages.kernels import inline
+from stages.kernels import apart, inline
 
 u = np.uint64
 ALL = u(LANES)
 
 
-@inline
+@apart
 def table_width(halo):  # type: ignore[no-untyped-def]
     """Columns of the table: offsets up to `halo` on either side, and what LANES exceed."""
     return u(2) * halo + u(3) + ALL
 
 
-@inline
+@apart
 def tabulate(places, distances, halo, table):  # type: ignore[no-untyped-def]
     """Lay distances out by offset: no offset is row `halo`, column `halo` + 1; else NEVER."""
     wide = np.int64(table_width(halo))
@@ -36,7 +36,7 @@ def tabulate(places, distances, halo, table):  # type: ignore[no-untyped-def]
             table[(np.int64(halo) + row) * wide + np.int64(halo) + 1 + col] = distances[k]
 
 
-@inline
+@apart
 def _light(cells, plane, cell, q):  # type: ignore[no-untyped-def]
     """R, G, B and coverage of a cell; 0 where its q is, whatever is written there."""
     if q == np.float32(0):

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.kernels import f32, i64, inline, kernel, reads, total_of, writes
 from stages.laplacian.matting import MattingLaplacian
 from stages.laplacian.reference import apply_laplacian
 from stages.laplacian.windows import Floats, windows_at
@@ -130,7 +130,7 @@ def _system_rows(p, weight, guide, mean, factors, start, stop, out):  # type: ig
                 result[x] = (own - result[x]) + data[x] * value[x]
             for x in range(width):
                 energy[x] += np.float64(result[x]) * np.float64(value[x])
-    return energy.sum()
+    return total_of(energy)
 
 
 @inline

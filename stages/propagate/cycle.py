@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
-from stages.kernels import f64, i64, inline, kernel, reads, writes
+from stages.kernels import apart, f64, i64, inline, kernel, reads, writes
 from stages.propagate.coarse import Level
 from stages.strips import run_strips
 
@@ -80,7 +80,7 @@ def _restricted_residual(level: Level, right: Cells, theta: Cells, image: Cells)
     return gathered
 
 
-@inline
+@apart
 def times(matrix, i, j, a, b, c, d):  # type: ignore[no-untyped-def]
     """Product of a symmetric 4x4 matrix, kept as ten numbers, with a vector."""
     return (
@@ -91,7 +91,7 @@ def times(matrix, i, j, a, b, c, d):  # type: ignore[no-untyped-def]
     )
 
 
-@inline
+@apart
 def neighbours(values, y, x, k):  # type: ignore[no-untyped-def]
     """Sum over the four neighbours of a cell; a rim of zeros stands for those it has not."""
     return (

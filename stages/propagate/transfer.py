@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
+from stages.kernels import f32, f64, i64, inline, kernel, largest_of, reads, total_of, writes
 from stages.laplacian import MattingLaplacian
 from stages.laplacian.cells import CELL, STRIP_CELLS
 from stages.laplacian.windows import windows_at
@@ -193,4 +193,4 @@ def _step(  # type: ignore[no-untyped-def]
                     one[x] += term[x] - share[x]
         for side in range(2):
             gather_band(sums[side], band, side, bands)
-    return jacobi.sum(), largest.max()
+    return total_of(jacobi), largest_of(largest)

@@ -219,5 +219,6 @@ def _apply(  # type: ignore[no-untyped-def]
             for k in range(line.size):
                 colours[k] = srgb_of(line[k])
         else:
-            colours[:] = line
+            for k in range(line.size):  # a slice would compile the words of an error as well
+                colours[k] = line[k]
         explain(rows[above[y] % 2], rows[below[y] % 2], down[y], colours, out[y])

@@ -74,10 +74,10 @@ def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch):
             started.append(self)
 
     monkeypatch.setattr(runtime, "COMPILED_MS", -1.0)  # as if nothing were in the cache
-    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,))])
+    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,)) for _ in range(3)])
     monkeypatch.setattr(runtime, "available_cores", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", Watched)
-    runtime.warm_up()
+    assert runtime.warm_up() == 3
     assert len(started) == 1 and started[0].returncode is not None
 
 
@@ -86,9 +86,9 @@ def test_without_another_process_warm_up_does_it_all(monkeypatch):
         raise OSError("no more processes")
 
     monkeypatch.setattr(runtime, "COMPILED_MS", -1.0)
-    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,))])
+    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,)) for _ in range(3)])
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    assert runtime.warm_up() == 1
+    assert runtime.warm_up() == 3
 
 
 MEMORY = """
