@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.kernels import inline
+from stages.kernels import apart
 from stages.params import Array
 
 Doubles = npt.NDArray[np.float64]
@@ -123,7 +123,7 @@ def lens_on(outline: Outline, cats_eye: float, shape: tuple[int, int], step: int
     return Lens(sides.astype(np.float32), np.array(facts, np.float32), _areas(outline))
 
 
-@inline
+@apart
 def gauge(dy, dx, sides, round_part):  # type: ignore[no-untyped-def]
     """Radius at which the outline reaches an offset."""
     most = np.float32(0)
@@ -132,7 +132,7 @@ def gauge(dy, dx, sides, round_part):  # type: ignore[no-untyped-def]
     return most + round_part * np.sqrt(dy * dy + dx * dx)
 
 
-@inline
+@apart
 def cut(dy, dx, facts, down, across):  # type: ignore[no-untyped-def]
     """Radius at which the barrel lets through an offset, for a place given from the middle."""
     along = abs(dy * down + dx * across) * facts[4]
@@ -141,7 +141,7 @@ def cut(dy, dx, facts, down, across):  # type: ignore[no-untyped-def]
     return (along + np.sqrt(along * along + rest * distance)) / (rest * facts[1])
 
 
-@inline
+@apart
 def area_left(facts, areas, down, across):  # type: ignore[no-untyped-def]
     """Part of its area that a shape keeps at a place given from the middle."""
     strength = np.sqrt(down * down + across * across) * facts[4] * np.float32(CUTS - 1)
@@ -149,7 +149,7 @@ def area_left(facts, areas, down, across):  # type: ignore[no-untyped-def]
     return areas[lower] + (strength - np.float32(lower)) * (areas[lower + 1] - areas[lower])
 
 
-@inline
+@apart
 def aim(places, distances, slope, facts, areas, y, x, own):  # type: ignore[no-untyped-def]
     """Cut the distances (px * slope) of offsets as at a place of the grid; returns 1 / area."""
     down, across = np.float32(y) - facts[2], np.float32(x) - facts[3]

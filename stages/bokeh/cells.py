@@ -19,7 +19,7 @@ from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import area_table, look_up_areas
 from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
 from stages.bokeh.parting import SIDE, largest_in_squares, part_cells, parting_limits
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.kernels import apart, f32, inline, kernel, reads, writes
 from stages.params import Array
 
 EDGE_SLOPE = 1.5  # of coarse disks: upsampling softens their edge, so it is made harder
@@ -89,19 +89,19 @@ def part(cells: Cells) -> None:
     part_cells(cells.flat, *where, parting_limits(largest, cells.pad))
 
 
-@inline
+@apart
 def rise(radius, start, slope):  # type: ignore[no-untyped-def]
     """Membership that fades in linearly from radius `start` on."""
     return min(max((radius - start) * slope, np.float32(0)), np.float32(1))
 
 
-@inline
+@apart
 def membership(radius, start, rising, end, falling):  # type: ignore[no-untyped-def]
     """Membership in a layer that fades in and out."""
     return rise(radius, start, rising) * (np.float32(1) - rise(radius, end, falling))
 
 
-@inline
+@apart
 def block_of_pixels(y, x, height, width):  # type: ignore[no-untyped-def]
     """Flat indices of 2 x 2 pixels, and 0 or 1 for what the border cuts off below and beside."""
     one, zero, last = np.float32(1), np.float32(0), u(1)
@@ -112,7 +112,7 @@ def block_of_pixels(y, x, height, width):  # type: ignore[no-untyped-def]
     return a, b, a + down, b + down, one if inside_y else zero, one if inside_x else zero
 
 
-@inline
+@apart
 def disk_in_cells(radius, scale):  # type: ignore[no-untyped-def]
     """Radius to draw at a layer's scale, where box and upsampling add variance of their own."""
     added = np.float32(SPREAD_VARIANCE) * (scale * scale - np.float32(1))
