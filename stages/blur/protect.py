@@ -46,6 +46,9 @@ class CoarseParams(Params):
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
     weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    doubt: float = param(
+        0.5, 0.0, 1.0, help="as blur.doubt; there neighbours are near, and imitate shading"
+    )
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -134,7 +137,8 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
     plane, clipped = _half(view, evidence.confidence, known)
-    blur, grid = BlurParams(edge_threshold=params.edge_threshold), evidence.grid
+    blur = BlurParams(edge_threshold=params.edge_threshold, doubt=params.doubt)
+    grid = evidence.grid
     for octave in range(1, params.octaves + 1):
         if octave > 1:
             plane = reduce_by(plane, 2)
