@@ -28,6 +28,7 @@ from stages.blur.params import BlurParams
 from stages.blur.protect import (
     CoarseParams,
     coarse_edges,
+    crossings,
     sharp_edges_bound,
     unclaimed,
     within_bounds,
@@ -45,6 +46,7 @@ __all__ = [
     "ShadingParams",
     "clean_sparse",
     "coarse_edges",
+    "crossings",
     "doubt_shading",
     "edge_blur",
     "gradient",

@@ -11,6 +11,10 @@ faster than at an isolated edge,
 
 so p is measured on the next octave, given a first estimate with p = 1, and put to use on this one.
 An isolated edge has p = 1 and is read exactly; p is the same for all edges of a neighbourhood.
+
+No edge has less, unless light goes on changing beside it: what is added at the coarser scales makes
+it seem wider the farther one looks. On a rounded surface shading does that, most of all towards a
+sharp outline that it knows nothing of; so wide edges whose energy falls that slowly are doubted.
 """
 
 from __future__ import annotations
@@ -55,10 +59,12 @@ from stages.strips import run_strips, with_halo
 OCTAVES = 3
 GRAIN = 1 << (OCTAVES - 1)  # rows; strips start at multiples, so that they reduce alike
 CROWDED = np.float32(2)  # power where neighbours are close: lines, fine texture
+SHADING = np.float32(0.4), np.float32(0.7)  # power below 1: light changes beside .. an edge
 STRONG_BLUR = (
     np.float32(1.5),
     np.float32(3),
 )  # px of the view: below, the first octave is read; above, the second
+WIDE_PX = np.float32(2), np.float32(4)  # px of the view: sharper edges are not doubted .. in full
 BALANCED_PX = np.float32(0.5), np.float32(4)  # px of the view: range of the balance
 BALANCED_PX_AT_ONE = np.float32(1.5)  # and its unit
 
@@ -86,7 +92,8 @@ def octave_blur(
     BlurMap
         Sparse, on cells of 2 x 2 pixels of the view: sigma in full-resolution pixels; confidence
         is k for every edge pixel in the cell, the length of edge that the sample stands for,
-        times (s / 1.5)^balance for a blur s in px of the view, 0.5 <= s <= 4.
+        times (s / 1.5)^balance for a blur s in px of the view, 0.5 <= s <= 4; less where wide
+        edges are doubted.
     """
     rows, cols = (-(-n // 2) for n in grid.shape)
     cells = Grid((rows, cols), 2 * grid.step, grid.phase + grid.step / 2)
@@ -104,7 +111,7 @@ def octave_blur(
         pooled = pooled_energies(edges, window, slice(first, -(-core.stop // 2)), cols)
         _blur_of_energies(
             edges.begin[first:], edges.column, edges.pixels, pooled, variances, largest,
-            grid.step, params.balance, weight[target], sigma[target],
+            grid.step, params.balance, params.doubt, weight[target], sigma[target],
         )  # fmt: skip
 
     run_strips(part, height, -(-params.strip_rows // GRAIN) * GRAIN)
@@ -152,10 +159,10 @@ def _variances(params: BlurParams) -> Array:
 
 @kernel(
     reads(i32, 1), reads(i32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 2), f32, f32, f32,
-    writes(f32, 2), writes(f32, 2),
+    f32, writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _blur_of_energies(  # type: ignore[no-untyped-def]
-    begin, column, pixels, pooled, variances, largest, step, balance, weight, sigma
+    begin, column, pixels, pooled, variances, largest, step, balance, doubt, weight, sigma
 ):
     """Blur of the cells with edges in full-resolution px; `begin` starts with their first row.
 
@@ -171,7 +178,8 @@ def _blur_of_energies(  # type: ignore[no-untyped-def]
             strong = strong if strong > 0 else cap
             falls = math.log(max(e[6], ENERGY_FLOOR) / max(e[7], ENERGY_FLOOR))
             alone = math.log((strong**2 + v[2, 1]) / (strong**2 + v[2, 0]))
-            power = min(max(falls / alone, ISOLATED), CROWDED)
+            found = np.float32(falls / alone)
+            power = min(max(found, ISOLATED), CROWDED)
             strong = ratio_blur(e[4], e[5], v[1, 0], v[1, 1], power, cap)
             own = own if own > 0 else strong
             blur = near + smoothstep(near, SHARP_BLEND[0], SHARP_BLEND[1]) * (own - near)
@@ -180,5 +188,8 @@ def _blur_of_energies(  # type: ignore[no-untyped-def]
             if blur == 0:
                 continue
             usual = min(max(blur, BALANCED_PX[0]), BALANCED_PX[1]) / BALANCED_PX_AT_ONE
-            weight[y, column[k]] = pixels[k] * step * usual**balance
+            shading = ISOLATED - smoothstep(found, SHADING[0], SHADING[1])
+            shading *= smoothstep(blur, WIDE_PX[0], WIDE_PX[1])
+            believed = ISOLATED - doubt * shading
+            weight[y, column[k]] = pixels[k] * step * usual**balance * believed
             sigma[y, column[k]] = full_sigma(blur, step)

@@ -35,7 +35,10 @@ class BlurParams(Params):
         2.0, 0.5, 16.0, unit="px", help="Gaussian over which edges share their energies"
     )
     balance: float = param(
-        0.5, 0.0, 2.0, help="weight of edges grows with this power of their blur: it leaves fewer"
+        0.6, 0.0, 2.0, help="weight of edges grows with this power of their blur: it leaves fewer"
+    )
+    doubt: float = param(
+        0.95, 0.0, 1.0, help="share of its weight that a wide edge loses which widens with scale"
     )
     cleanup_radius_px: int = param(
         8, 1, 64, unit="px", help="window of the guided clean-up of the sparse map (paper presets)"

@@ -22,7 +22,7 @@ from stages.blur.octaves import octave_blur
 from stages.blur.params import BlurParams
 from stages.blur.pool import pooling_reach
 from stages.blur.survey import survey
-from stages.grid import BlurMap, Grid
+from stages.grid import BlurMap, Grid, lift
 from stages.kernels import b1, f32, i64, kernel, reads, u8, writes
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
@@ -31,6 +31,7 @@ from stages.strips import run_strips
 Bits = npt.NDArray[np.uint8]  # 0 or 1
 SHARP_PX = (0.75, 1.05)  # px of the view; edges up to here bound in full .. not at all
 SHARP_WEIGHT = 1.5  # of such a bound, times the confidence of the edge
+CROSSING_STEP = 2  # px; step up to which edges count by their length
 NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
 
 
@@ -46,6 +47,21 @@ class CoarseParams(Params):
         1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
     )
     weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    doubt: float = param(
+        0.5, 0.0, 1.0, help="as blur.doubt; there neighbours are near, and imitate shading"
+    )
+
+
+def crossings(sparse: BlurMap, to: Grid) -> BlurMap:
+    """Lift edges to the grid of a solve, where they count by how far they cross its cells.
+
+    Their confidence is a length, and a cell is crossed by as much as its step: without this data
+    would count for more against bounds, and shading for more inside a smooth subject, the larger
+    the photograph. A step of 2 is that of a view at scale 1:1.
+    """
+    edges = lift(sparse, to)
+    share = np.float32(min(CROSSING_STEP / to.step, 1))
+    return BlurMap(edges.sigma, share * edges.confidence, to)
 
 
 def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
@@ -134,7 +150,8 @@ def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: Coarse
     known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
     plane, clipped = _half(view, evidence.confidence, known)
-    blur, grid = BlurParams(edge_threshold=params.edge_threshold), evidence.grid
+    blur = BlurParams(edge_threshold=params.edge_threshold, doubt=params.doubt)
+    grid = evidence.grid
     for octave in range(1, params.octaves + 1):
         if octave > 1:
             plane = reduce_by(plane, 2)

@@ -66,7 +66,7 @@ class PropagateParams(Params):
         2, 0, 100, help="How often it is asked anew where the map exceeds its upper bounds."
     )
     contradiction_px: float = param(
-        2.0,
+        1.5,
         0.0,
         100.0,
         unit="px",

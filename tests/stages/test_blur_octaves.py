@@ -107,6 +107,27 @@ def test_samples_count_the_edge_pixels_of_their_cell():
     assert np.median(sparse.sigma[inside]) == pytest.approx(np.sqrt(16 - 15 / 12), rel=0.1)
 
 
+def believed(view):
+    """Weight of every sample over its weight without doubt; NaN where there is none."""
+    plain = estimate(view, PARAMS.replace(doubt=0.0)).confidence
+    plain[plain == 0] = np.nan
+    return estimate(view).confidence / plain
+
+
+def test_a_wide_edge_beside_which_light_goes_on_changing_is_doubted():
+    x = np.arange(256) - 127.3
+    fold, turn = 0.06 * ndtr(x / 4), 0.5 * ndtr((x - 24) / 10)
+    share = believed(grey(np.repeat((0.2 + fold + turn)[None], 192, axis=0)))[10:-10]
+    assert np.nanmax(share[:, 60:68]) < 0.1  # the fold
+    assert np.nanmin(share[:, 72:80]) == 1  # and the edge that it is part of
+
+
+@pytest.mark.parametrize("noise", [0.0, 5 / 255])
+def test_blurred_edges_are_believed_alone_and_among_others(noise):
+    assert np.nanmin(believed(step_edge(5.0, noise))) > 0.99
+    assert np.nanmean(believed(leaves(4.5, noise))) > 0.95
+
+
 def test_no_edges_no_data():
     sparse = estimate(np.full((33, 47, 3), 0.5, np.float32))
     assert sparse.sigma.shape == (17, 24) and not sparse.confidence.any()

@@ -5,6 +5,7 @@ import pytest
 from stages.blur import (
     CoarseParams,
     coarse_edges,
+    crossings,
     protect,
     sharp_edges_bound,
     unclaimed,
@@ -110,3 +111,15 @@ def test_evidence_yields_to_scribbles():
     left = unclaimed(evidence, [Scribble(((5.0, 5.0), (20.0, 5.0)), 4.0, "blurred")])
     assert not left.confidence[4:7, 5:20].any() and left.confidence[12:].all()
     assert unclaimed(evidence, ()).confidence.all()
+
+
+@pytest.mark.parametrize("step, count", [(2, 2), (4, 2), (8, 2), (1, 1)])
+def test_an_edge_counts_by_how_far_it_crosses_cells_of_a_solve(step, count):
+    view = Grid((16, 12), max(step // 2, 1))
+    length = np.zeros(view.shape, np.float32)
+    length[:, 5] = view.step  # px, of every edge pixel
+    solve = Grid.cells((16 * view.step, 12 * view.step), step)
+    edges = crossings(BlurMap(3 * length, length, view), solve)
+    crossed = edges.confidence > 0
+    assert crossed.any(axis=1).all() and np.all(edges.confidence[crossed] == count)
+    assert np.all(edges.sigma[crossed] == 3 * view.step)
