@@ -43,7 +43,8 @@ LONGEST_CARRY = 100  # and as long where there is not: one frame in a hundred ma
 class Frame(NamedTuple):
     """A developed frame and its number; `origin` is the file it came from, if one.
 
-    `at_s` is when it was captured, counted from the first frame; None where nobody knows.
+    `at_s` is when it was filmed, counted from the first frame; None where nobody knows, as of
+    pictures that were taken one by one.
     """
 
     seq: int
@@ -171,7 +172,7 @@ class Viewfinder:
         look = self._look(planned.check_ms, ladder, state, megapixels, lost=lost)
         checked, rows = self._check(look, state.checked, sources, deadline, megapixels)
         findings = (*checked.findings, *frame.capture.findings)
-        advice_state, advice = _advise(state.advice, checked, findings, started_s, way)
+        advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, way)
         blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
         graph = PASS_THROUGH if blocked else way.picture
         done = self._run(graph, way.params, sources, deadline, megapixels)
@@ -290,10 +291,15 @@ def _advise(
     state: AdviceState,
     checked: Checked,
     findings: tuple[Finding, ...],
-    now_s: float,
+    at_s: float | None,
     way: Way,
 ) -> tuple[AdviceState, Advice]:
-    """Advice of a frame; what was found before and is only carried advises nothing anew."""
+    """Advice of a frame; what was found before and is only carried advises nothing anew.
+
+    It is held for a time of what was filmed, however long that takes here. A picture that was taken
+    by itself is advised by itself.
+    """
     if checked.age_frames and state.shown is not None:
         return state, state.shown
-    return advise(state, findings, now_s * 1000, cast(AdviceParams, way.params[AdviceParams]))
+    before, at_ms = (AdviceState(), 0.0) if at_s is None else (state, at_s * 1000)
+    return advise(before, findings, at_ms, cast(AdviceParams, way.params[AdviceParams]))
