@@ -25,7 +25,7 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.runner import Costs, Run, run
-from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, plan, share_ms
+from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, Plan, plan, share_ms
 from camerapipe.stream.device import Device
 from camerapipe.stream.ladder import Ladder
 from stages.advice import Advice, AdviceParams, AdviceState, advise
@@ -183,9 +183,7 @@ class Viewfinder:
         lost = sources["motion"].memory is None
         if way.instead and (lost or borrowed_ms is not None or state.carried >= LONGEST_CARRY):
             way = way.instead
-        check_ms = planned.check_ms
-        if check_ms is not None and borrowed_ms is not None:  # what is left is for the map
-            check_ms = min(check_ms, share_ms(self.budget))
+        check_ms = self._check_ms(planned, borrowed_ms)
         look = self._look(check_ms, ladder, state, megapixels, lost=lost)
         checked, rows = self._check(look, state.checked, sources, deadline, megapixels)
         findings = (*checked.findings, *frame.capture.findings)
@@ -248,6 +246,12 @@ class Viewfinder:
         map_ms = ladder.expected_ms(self.ways.index(way.instead), megapixels)
         needed_ms = map_ms + check_ms - total_ms
         return max(needed_ms, 0.0) if needed_ms <= state.saved_ms else None
+
+    def _check_ms(self, planned: Plan, borrowed_ms: float | None) -> float | None:
+        """Time of the check; where a map is measured on saved time, that has all the rest."""
+        if planned.check_ms is None or borrowed_ms is None:
+            return planned.check_ms
+        return min(planned.check_ms, share_ms(self.budget))
 
     def _look(
         self,
