@@ -54,6 +54,7 @@ from stages.scribble import ScribbleParams, scribbled
 from stages.steady import (
     SteadyParams,
     carried_dead_zone,
+    carried_evidence,
     carried_map,
     first_map,
     keep_measured,
@@ -139,8 +140,9 @@ CARRY = (
     Node("solve_grid", solve_grid_of_view, ("linear", "grid"), "half_grid", ViewParams),
     Node("carry", carried_map, ("motion", "half_grid"), "blur_low", cost=1),
     Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=2),
-    Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "free_evidence",
+    Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "new_evidence",
          EvidenceParams, cost=6),
+    Node("protect", carried_evidence, ("new_evidence", "motion"), "free_evidence", cost=1),
     Node("focus", carried_dead_zone, ("motion",), "dead_zone"),
     Node("keep", keep_measured, ("motion",), "next_memory"),
 )
@@ -247,7 +249,7 @@ def _rung(
         {
             "view": {"working_side_px": FRAME_SIDE_PX // view, "solve_step": solve},
             "show": {"coarser": coarser},
-            "propagate": {"iterations": steps, "bound_updates": int(graph is LIVE_FULL)},
+            "propagate": {"iterations": steps, "bound_updates": 1},
             "coarse": {"octaves": octaves},
             "radius": FOCUS[view],
             "blur": {"strip_rows": STRIP_ROWS},
@@ -260,10 +262,10 @@ def _rung(
 LADDER = (  # the best first
     _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
     _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
-    _rung("good", LIVE, view=1, solve=4, steps=4, octaves=2),
-    _rung("preview", LIVE, view=2, solve=4, steps=3, octaves=0),
-    _rung("draft", LIVE, view=2, solve=4, steps=3, octaves=0, coarser=2),
-    _rung("carry", LIVE_CARRY, view=2, solve=4, steps=3, octaves=0, coarser=2, instead="draft"),
+    _rung("good", LIVE, view=1, solve=4, steps=3, octaves=2),
+    _rung("preview", LIVE, view=2, solve=4, steps=2, octaves=0),
+    _rung("draft", LIVE, view=2, solve=4, steps=2, octaves=0, coarser=2),
+    _rung("carry", LIVE_CARRY, view=2, solve=4, steps=2, octaves=0, coarser=2, instead="draft"),
 )
 DEFAULT_RUNG = LADDER[3]
 

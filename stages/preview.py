@@ -18,7 +18,7 @@ from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.tiles import render_tiles
-from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
+from stages.grid import TAPS, BlurMap, Grid, Taps, linear_taps, mix, mix_along
 from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -109,12 +109,19 @@ def render_preview(
     out = np.empty(linear.shape, np.uint8)
     full = Grid((linear.shape[0], linear.shape[1]))
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
+    taps = (*rows, *cols, *_of_values(cols))
     source = np.ascontiguousarray(linear)
     run_strips(
-        lambda y0, y1: _compose(source, blurred, part, curve.encode, *rows, *cols, y0, y1, out),
+        lambda start, stop: _compose(source, blurred, part, curve.encode, *taps, start, stop, out),
         len(out),
     )
     return out
+
+
+def _of_values(taps: Taps) -> Taps:
+    """Taps along a row of pixels as those along its values, three to a pixel."""
+    left, right = (np.add.outer(3 * places, np.arange(3)).ravel() for places in taps[:2])
+    return Taps(left, right, np.repeat(taps[2], 3))
 
 
 def _blurred(picture: RenderInput, params: BokehParams) -> Array:
@@ -139,49 +146,67 @@ def _disks_on_view(radius, step, disks, part):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _code(value, table, last):  # type: ignore[no-untyped-def]
-    """Encoded value of linear light, from the nearest entry of its table over square roots."""
-    light = min(max(value, np.float32(0)), np.float32(1))
-    return table[np.int64(np.sqrt(light) * last + np.float32(0.5))]
+def _dither(y, shares, offsets):  # type: ignore[no-untyped-def]
+    """What is added to the values of a row, before they are cut to codes, by share of the blur.
+
+    Interleaved gradient noise (Jimenez 2014), the same in every frame.
+    """
+    half = np.float32(0.5)
+    for x in range(np.uint64(shares.size)):
+        inner = 0.06711056 * np.float64(x) + 0.00583715 * y
+        outer = 52.9829189 * (inner - np.floor(inner))
+        noise = np.float32(outer - np.floor(outer))
+        offsets[x] = half + shares[x] * (noise - half)
 
 
 @inline
-def _threshold(y, x):  # type: ignore[no-untyped-def]
-    """Interleaved gradient noise (Jimenez 2014) in [0, 1): the same in every frame."""
-    inner = 0.06711056 * x + 0.00583715 * y
-    outer = 52.9829189 * (inner - np.floor(inner))
-    return np.float32(outer - np.floor(outer))
+def _mix_in(light, table, shares, entries, values):  # type: ignore[no-untyped-def]
+    """Fade a row of values to the picture: the nearest entries of a table over square roots."""
+    last, half = np.float32(CODES - 1), np.float32(0.5)
+    zero, one, three = np.float32(0), np.float32(1), np.uint64(3)
+    for k in range(np.uint64(light.size)):
+        entries[k] = np.int32(np.sqrt(min(max(light[k], zero), one)) * last + half)
+    for x in range(np.uint64(shares.size)):
+        if shares[x] < one:
+            for k in range(three * x, three * x + three):
+                values[k] = mix(table[np.uint64(entries[k])], values[k], shares[x])
 
 
 @kernel(
-    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), *TAPS, *TAPS, i64, i64,
+    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), *TAPS, *TAPS, *TAPS, i64, i64,
     writes(u8, 3),
 )  # fmt: skip
 def _compose(  # type: ignore[no-untyped-def]
-    linear, blurred, part, table, above, below, down, left, right, across, start, stop, out
-):
-    """Rows [start, stop): fade from the picture to its upsampled blur; dither, round."""
-    wide = blurred.shape[1]
-    line, shares = np.empty((wide, 3), np.float32), np.empty(wide, np.float32)
-    last, white = np.float32(CODES - 1), np.float32(WHITE)
+    linear, blurred, part, table, above, below, down, left, right, across,
+    left_value, right_value, across_value, start, stop, out,
+):  # fmt: skip
+    """Rows [start, stop): fade from the picture to its upsampled blur; dither, round.
+
+    Loops over values, three to a pixel, and not over pixels, are those of vectors.
+    """
+    white, three = np.float32(WHITE), np.uint64(3)
+    wide, width, size = part.shape[1], out.shape[1], left_value.size
+    part_line, line = np.empty(wide, np.float32), np.empty(3 * wide, np.float32)
+    shares, offsets = np.empty(width, np.float32), np.empty(width, np.float32)
+    values, dither = np.empty(size, np.float32), np.empty(size, np.float32)
+    entries = np.empty(size, np.int32)
     for y in range(start, stop):
-        a, b, d = above[y], below[y], down[y]
-        for x in range(wide):
-            shares[x] = mix(part[a, x], part[b, x], d)
-            for c in range(3):
-                line[x, c] = mix(blurred[a, x, c], blurred[b, x, c], d)
-        for x in range(out.shape[1]):
-            i, j, t = left[x], right[x], across[x]
-            share = mix(shares[i], shares[j], t)
-            if share == np.float32(0):
-                for c in range(3):
-                    out[y, x, c] = np.uint8(
-                        white * _code(linear[y, x, c], table, last) + np.float32(0.5)
-                    )
-                continue
-            dither = np.float32(0.5) + share * (_threshold(y, x) - np.float32(0.5))
-            for c in range(3):
-                value = mix(line[i, c], line[j, c], t)
-                if share < np.float32(1):
-                    value = mix(_code(linear[y, x, c], table, last), value, share)
-                out[y, x, c] = np.uint8(min(white * value + dither, white))
+        a, b, d = np.uint64(above[y]), np.uint64(below[y]), down[y]
+        for x in range(np.uint64(wide)):
+            part_line[x] = mix(part[a, x], part[b, x], d)
+        mix_along(part_line, left, right, across, shares)
+        values[:] = np.float32(0)
+        if shares.max() > np.float32(0):
+            upper, lower = blurred[a].reshape(3 * wide), blurred[b].reshape(3 * wide)
+            for k in range(np.uint64(3 * wide)):
+                line[k] = mix(upper[k], lower[k], d)
+            mix_along(line, left_value, right_value, across_value, values)
+        if shares.min() < np.float32(1):
+            _mix_in(linear[y].reshape(size), table, shares, entries, values)
+        _dither(y, shares, offsets)
+        for x in range(np.uint64(width)):
+            for k in range(three * x, three * x + three):
+                dither[k] = offsets[x]
+        row = out[y].reshape(size)
+        for k in range(np.uint64(size)):
+            row[k] = np.uint8(min(white * values[k] + dither[k], white))

@@ -8,6 +8,7 @@ budget is small, and beyond that it has only what the map leaves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -55,6 +56,11 @@ class Plan(NamedTuple):
     check_ms: float | None
 
 
+def share_ms(budget: Budget) -> float:
+    """Time that the check of a frame has in any case; infinite without a budget."""
+    return budget.stages_ms.get(CHECK, CHECK_SHARE * (budget.total_ms or math.inf))
+
+
 def plan(budget: Budget, ladder: Ladder | None, megapixels: float) -> Plan:
     """Divide the budget of a frame: the map has what a small check leaves, and the check the rest.
 
@@ -63,8 +69,8 @@ def plan(budget: Budget, ladder: Ladder | None, megapixels: float) -> Plan:
     own_ms, total_ms = budget.stages_ms.get(CHECK), budget.total_ms
     if ladder is None or total_ms is None:
         return Plan(0, own_ms)
-    share_ms = CHECK_SHARE * total_ms if own_ms is None else own_ms
-    rung = ladder.choose(total_ms - min(share_ms, ladder.look_ms(0, megapixels)), megapixels)
+    small_ms = share_ms(budget)
+    rung = ladder.choose(total_ms - min(small_ms, ladder.look_ms(0, megapixels)), megapixels)
     if own_ms is not None:
         return Plan(rung, own_ms)
-    return Plan(rung, max(share_ms, total_ms - ladder.expected_ms(rung, megapixels)))
+    return Plan(rung, max(small_ms, total_ms - ladder.expected_ms(rung, megapixels)))

@@ -25,13 +25,15 @@ class Fate(StrEnum):
 class Arrival:
     """A frame as a source hands it over.
 
-    `captured_s` is seconds after the first frame, None where the source has no time of its own;
-    a sensor takes `readout_s` until the frame is there. `size_bytes` is what it will take while it
-    is in flight.
+    `captured_s` is when it comes, in seconds after the first frame; None: as soon as there is room.
+    A sensor takes `readout_s` until the frame is there. `filmed_s` is its time in what was filmed,
+    whenever it comes; None where nobody knows. `size_bytes` is what it will take while it is in
+    flight.
     """
 
     value: Any
     captured_s: float | None = None
+    filmed_s: float | None = None
     readout_s: float = 0.0
     size_bytes: int = 0
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from camerapipe.stream.session import StreamOptions
     from camerapipe.stream.sources import Source
 
-FORMAT = "camerapipe-recording/3"
+FORMAT = "camerapipe-recording/4"
 RUN, FRAMES = "run.json", "frames.jsonl"
 PIXELS, MEMORY = "frames", "memory"
 NAMELESS = ".bin"  # suffix of a file that has none: it is opened by its content

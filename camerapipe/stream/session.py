@@ -164,13 +164,13 @@ class Stream:
             if self.source.kind == "camera" and arrival.captured_s is None:
                 now_s = self.clock()
                 first_s = now_s if first_s is None else first_s
-                arrival = replace(arrival, captured_s=now_s - first_s)
+                arrival = replace(arrival, captured_s=now_s - first_s, filmed_s=now_s - first_s)
             yield arrival
 
     def _develop(self, numbered: tuple[int, Arrival], state: None) -> tuple[Frame, None]:
         seq, arrival = numbered
         exposure: Exposure = arrival.value
-        frame = Frame(seq, exposure.develop(), exposure.origin, arrival.captured_s)
+        frame = Frame(seq, exposure.develop(), exposure.origin, arrival.filmed_s)
         self._spend(frame, DECODE)
         return frame, state
 

@@ -190,4 +190,5 @@ def _video(name: str, address: str | int, fps: float | None, max_pixels: int) ->
 
 
 def _arrival(exposure: Exposure, at_s: float | None, pixels: int) -> Arrival:
-    return Arrival(value=exposure, captured_s=at_s, size_bytes=BYTES_PER_PX * pixels)
+    size_bytes = BYTES_PER_PX * pixels
+    return Arrival(value=exposure, captured_s=at_s, filmed_s=at_s, size_bytes=size_bytes)

@@ -1,7 +1,8 @@
 """One frame of a stream: choose a rung for it, look at it, check it, run the rung in the budget.
 
 Where a rung carries the map of an earlier frame and there is none, or it is too old, the rung that
-measures at the least cost takes its place.
+measures at the least cost takes its place. Carried frames that end early save time for it: it may
+take that much more than the budget, so that the budget is kept on average.
 
 The state that a frame leaves for the next is a value: any frame can be shown again alone.
 """
@@ -24,7 +25,7 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.runner import Costs, Run, run
-from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, plan
+from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, Plan, plan, share_ms
 from camerapipe.stream.device import Device
 from camerapipe.stream.ladder import Ladder
 from stages.advice import Advice, AdviceParams, AdviceState, advise
@@ -36,14 +37,16 @@ from stages.steady import Memory
 MEGA = 1e6
 CONTENDED = 1.2  # wall time over CPU time, from which on a frame says nothing of the stream
 CUT = Caveat.UNFINISHED | Caveat.FALLBACK  # less was done than the rung has
-CARRY_FRAMES = 8  # as long is a map carried where there is time to measure,
-LONGEST_CARRY = 100  # and as long where there is not: one frame in a hundred may be late
+# A map is carried for as many frames as its memory counts for where there is time to measure,
+CARRY_FRAMES = 8  # and this many at most;
+LONGEST_CARRY = 100  # this many where there is not: one frame in a hundred may be late
 
 
 class Frame(NamedTuple):
     """A developed frame and its number; `origin` is the file it came from, if one.
 
-    `at_s` is when it was captured, counted from the first frame; None where nobody knows.
+    `at_s` is when it was filmed, counted from the first frame; None where nobody knows, as of
+    pictures that were taken one by one.
     """
 
     seq: int
@@ -66,6 +69,7 @@ class State(NamedTuple):
     ladder: Ladder | None = None  # None: always the best way
     carried: int = 0  # frames in a row that had the map of an earlier one
     checked: Checked | None = None  # of the last frame
+    saved_ms: float = 0.0  # of the budgets of the carried frames, up to one budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +101,7 @@ class Shown:
     spent_ms: float
     cpu_ms: float | None  # of the whole process meanwhile; None in virtual time
     budget: Budget
+    borrowed_ms: float = 0.0  # that it may take beyond the budget: carried frames have saved it
 
     @property
     def label(self) -> str:
@@ -117,8 +122,14 @@ class Shown:
         stages_ms = self.budget.stages_ms
         pairs = [(row.used_ms, stages_ms.get(row.name, math.inf)) for row in self.stages]
         pairs.append((self.check.used_ms, stages_ms.get(CHECK, math.inf)))
-        pairs.append((self.spent_ms, self.budget.total_ms or math.inf))
+        pairs.append((self.spent_ms, self.allowed_ms or math.inf))
         return any(used_ms > limit_ms + slack_ms for used_ms, limit_ms in pairs)
+
+    @property
+    def allowed_ms(self) -> float | None:
+        """Its budget, with what it may borrow; None: no limit."""
+        total_ms = self.budget.total_ms
+        return None if total_ms is None else total_ms + self.borrowed_ms
 
     @property
     def contended(self) -> bool:
@@ -155,7 +166,6 @@ class Viewfinder:
 
     def show(self, frame: Frame, state: State) -> tuple[Shown, State]:
         """Show one frame; give what the next one has to know."""
-        deadline = Deadline.after(self.budget.total_ms, self.clock)
         started_s, cpu_s = self.clock(), self._cpu_s()
         megapixels = frame.megapixels
         if self.device is not None:
@@ -163,15 +173,21 @@ class Viewfinder:
         ladder = replace(state.ladder) if state.ladder else None
         planned = plan(self.budget, ladder, megapixels)
         way = self.ways[planned.rung]
+        borrowed_ms = self._borrowed(way, ladder, state, megapixels)
+        total_ms = self.budget.total_ms
+        allowed_ms = None if total_ms is None else total_ms + (borrowed_ms or 0.0)
+        deadline = Deadline.after(allowed_ms, self.clock)
         sources = self._sources(frame.capture, state)
         seen = self._run(way.see, way.params, sources, deadline, megapixels)
         sources |= seen.values
         lost = sources["motion"].memory is None
-        way = self._measuring(way, state.carried, lost=lost)
-        look = self._look(planned.check_ms, ladder, state, megapixels, lost=lost)
+        if way.instead and (lost or borrowed_ms is not None or state.carried >= LONGEST_CARRY):
+            way = way.instead
+        check_ms = self._check_ms(planned, borrowed_ms)
+        look = self._look(check_ms, ladder, state, megapixels, lost=lost)
         checked, rows = self._check(look, state.checked, sources, deadline, megapixels)
         findings = (*checked.findings, *frame.capture.findings)
-        advice_state, advice = _advise(state.advice, checked, findings, started_s, way)
+        advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, way)
         blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
         graph = PASS_THROUGH if blocked else way.picture
         done = self._run(graph, way.params, sources, deadline, megapixels)
@@ -183,7 +199,7 @@ class Viewfinder:
             findings=findings,
             check=Check(
                 look.name if look else CARRIED, checked.age_frames,
-                sum(row.used_ms for row in rows), planned.check_ms,
+                sum(row.used_ms for row in rows), check_ms,
             ),
             advice=advice,
             rung=way.name,
@@ -194,6 +210,7 @@ class Viewfinder:
             spent_ms=spent_ms,
             cpu_ms=(self._cpu_s() - cpu_s) * 1000 if self.device is None else None,
             budget=self.budget,
+            borrowed_ms=borrowed_ms or 0.0,
         )  # fmt: skip
         if ladder is not None and not blocked and way in self.ways:
             used_ms, cut = spent_ms - shown.check.used_ms, bool(shown.caveats & CUT)
@@ -205,13 +222,36 @@ class Viewfinder:
             ladder=ladder,
             carried=state.carried + 1 if carries else 0,
             checked=checked,
+            saved_ms=_saved_ms(state.saved_ms, shown) if carries else 0.0,
         )
 
-    def _measuring(self, way: Way, carried: int, *, lost: bool) -> Way:
-        """The way itself, or what measures in its place."""
-        longest = CARRY_FRAMES if self.budget.total_ms is None else LONGEST_CARRY
-        measures = way.instead is not None and (lost or carried >= longest)
-        return way.instead if measures and way.instead else way
+    def _borrowed(
+        self, way: Way, ladder: Ladder | None, state: State, megapixels: float
+    ) -> float | None:
+        """Time beyond the budget to measure anew in place of a way that carries a map.
+
+        None where it is not to be measured: the map is young, or that time was not saved.
+        """
+        if way.instead is None or state.memory is None:
+            return None
+        counts = float(np.mean(state.memory.age))
+        if state.carried < min(max(counts, 1.0), CARRY_FRAMES):
+            return None
+        total_ms = self.budget.total_ms
+        if total_ms is None:
+            return 0.0
+        if ladder is None or way.instead not in self.ways:
+            return None
+        check_ms = min(share_ms(self.budget), ladder.look_ms(0, megapixels))
+        map_ms = ladder.expected_ms(self.ways.index(way.instead), megapixels)
+        needed_ms = map_ms + check_ms - total_ms
+        return max(needed_ms, 0.0) if needed_ms <= state.saved_ms else None
+
+    def _check_ms(self, planned: Plan, borrowed_ms: float | None) -> float | None:
+        """Time of the check; where a map is measured on saved time, that has all the rest."""
+        if planned.check_ms is None or borrowed_ms is None:
+            return planned.check_ms
+        return min(planned.check_ms, share_ms(self.budget))
 
     def _look(
         self,
@@ -286,14 +326,25 @@ class Viewfinder:
         )  # fmt: skip
 
 
+def _saved_ms(saved_ms: float, shown: Shown) -> float:
+    """Time saved after a carried frame."""
+    total_ms = shown.budget.total_ms or 0.0
+    return min(max(saved_ms + total_ms - shown.spent_ms, 0.0), total_ms)
+
+
 def _advise(
     state: AdviceState,
     checked: Checked,
     findings: tuple[Finding, ...],
-    now_s: float,
+    at_s: float | None,
     way: Way,
 ) -> tuple[AdviceState, Advice]:
-    """Advice of a frame; what was found before and is only carried advises nothing anew."""
+    """Advice of a frame; what was found before and is only carried advises nothing anew.
+
+    It is held for a time of what was filmed, however long that takes here. A picture that was taken
+    by itself is advised by itself.
+    """
     if checked.age_frames and state.shown is not None:
         return state, state.shown
-    return advise(state, findings, now_s * 1000, cast(AdviceParams, way.params[AdviceParams]))
+    before, at_ms = (AdviceState(), 0.0) if at_s is None else (state, at_s * 1000)
+    return advise(before, findings, at_ms, cast(AdviceParams, way.params[AdviceParams]))

@@ -119,7 +119,9 @@ def _cards(summary: Summary) -> str:
     intervals = summary.latency_intervals
     in_intervals = f" = {intervals:.1f} frame intervals" if intervals else ""
     with_step, budget_ms = summary.within_step, summary.run.budget_ms
-    judged = "none was given" if with_step is None else f"{_share(with_step)} with one step more"
+    judged = "none was given" if budget_ms is None else "none could be judged"
+    if with_step is not None:
+        judged = f"{_share(with_step)} with one step more"
     budget = "" if budget_ms is None else f", budget {_number(budget_ms, 'ms')}"
     cards = [
         ("Frames done", _big(fates["done"]), f"of {_big(frames)}: {lost}"),

@@ -3,7 +3,8 @@
 The same evidence as `capture_check` finds on views of its own, in the same unit (px of a picture
 1280 px wide), so that the same rules judge it: blur of edges by areas, each edge by itself. On a
 coarser view fewer edges show and sharp ones look softer: thresholds are for the caller to adapt.
-There is no second look at a smaller picture.
+There is no second look at a smaller picture. Few blocks show the direction of detail on a coarse
+view: what looks shaken is looked at again, in blocks that overlap.
 """
 
 from __future__ import annotations
@@ -68,6 +69,14 @@ def quick_evidence(view: Array, grid: Grid, params: CheckParams) -> Evidence:
         share_blurred=share(areas, BLURRED_PX),
         share_very_blurred=share(areas, VERY_BLURRED_PX),
         coarse_share_very_blurred=0.0,
-        shake_contrast=shake_contrast(plane, noise, overlap=False),
+        shake_contrast=_shake_contrast(plane, noise, params.shake_contrast),
         view_side_px=min(params.view_side_px, side_px),
     )
+
+
+def _shake_contrast(plane: Array, noise: float, limit: float) -> float:
+    """Contrast of detail over its direction: the lesser of two where the first is suspicious."""
+    quick = shake_contrast(plane, noise, overlap=False)
+    if quick <= limit:
+        return quick
+    return min(quick, shake_contrast(plane, noise))

@@ -19,7 +19,7 @@ from stages.steady.blend import (
     steady_edges,
     steady_evidence,
 )
-from stages.steady.carry import carried_dead_zone, carried_map, keep_measured
+from stages.steady.carry import carried_dead_zone, carried_evidence, carried_map, keep_measured
 from stages.steady.memory import Memory
 from stages.steady.recall import History, recall
 from stages.steady.track import Motion, SteadyParams, track
@@ -30,6 +30,7 @@ __all__ = [
     "Motion",
     "SteadyParams",
     "carried_dead_zone",
+    "carried_evidence",
     "carried_map",
     "first_map",
     "keep_measured",

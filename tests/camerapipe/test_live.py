@@ -104,6 +104,11 @@ def test_memory_calms_the_map():
     assert flicker[0] <= 0.5 * flicker[1]
 
 
+def test_the_second_frame_has_the_map_of_the_first(static):
+    maps = [dense(values) for values in static[:2]]
+    assert np.percentile(np.abs(maps[1] - maps[0]), 95) < 0.12  # px; a third of that is noise
+
+
 def test_a_step_of_the_focus_is_followed_within_three_frames():
     numbers = range(EPISODE - WARM_UP, EPISODE + 10)
     truth = [synthetic_frame("step", k, SIZE).sigma for k in numbers]

@@ -24,6 +24,7 @@ from camerapipe.stream.tracing import Tracing, run_of
 from camerapipe.synthetic import synthetic_frame
 from camerapipe.timeline.reading import read_trace
 from camerapipe.trace import Tracer
+from stages.advice import advice_of
 
 SIZE = (240, 136)
 PLAIN = StreamOptions(settings=resolve(), force=True, frames=6)
@@ -139,13 +140,13 @@ def test_pictures_and_videos_are_whole_or_absent(tmp_path):
     assert names == [f"pan_{k:06d}.jpg" for k in range(6)]
     assert cv2.imread(str(tmp_path / "out" / names[0])).shape == (SIZE[1], 2 * SIZE[0], 3)
     film = tmp_path / "film.mp4"
-    Stream(scene(paced=False), Video(film, "picture", 30, overwrite=False), PLAIN).run()
+    Stream(scene(paced=False), Video(film, "picture", 300, overwrite=False), PLAIN).run()
     assert [p.name for p in tmp_path.iterdir() if p.suffix == ".mp4"] == ["film.mp4"]
     video = cv2.VideoCapture(str(film))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 6
     video.release()
     with pytest.raises(OutputError, match="exists"):
-        Video(film, "picture", 30, overwrite=False)
+        Video(film, "picture", 300, overwrite=False)
 
 
 def test_an_app_that_raises_fails_its_frame_only():
@@ -196,7 +197,8 @@ def test_what_a_person_sets_stays_on_every_rung():
     for way in rungs:
         kinds = {kind.stage(): values for kind, values in way.params.items()}
         assert kinds["propagate"].iterations == 7
-    assert len({str(way.params) for way in rungs if way.instead is None}) == len(rungs) - 1
+    measuring = [way for way in rungs if way.instead is None]
+    assert len({(way.picture.name, str(way.params)) for way in measuring}) == len(rungs) - 1
 
 
 def test_two_files_of_one_name_become_two_pictures_and_no_original_is_touched(tmp_path):
@@ -305,7 +307,7 @@ def test_a_video_that_does_not_fit_the_disk_is_said_and_leaves_nothing(tmp_path)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # files cannot become larger
     try:
         options = replace(PLAIN, frames=40, rung="draft")
-        sink = Video(tmp_path / "film.mp4", "picture", 30, overwrite=False)
+        sink = Video(tmp_path / "film.mp4", "picture", 300, overwrite=False)
         with pytest.raises(OutputError, match=r" \d+ of 40 frames.*room on the disk"):
             Stream(scene(paced=False), sink, options).run()
     finally:
@@ -319,5 +321,28 @@ def test_frames_of_a_live_source_know_when_they_came():
     Stream(app_source(pictures, None), App(shown.append), PLAIN).run()
     times = [one.frame.at_s for one in shown]
     assert times[0] == 0 and times == sorted(times)
+
+
+def test_what_is_filmed_keeps_its_time_where_it_comes_as_there_is_room():
     _, shown, _ = shown_by(PLAIN)
-    assert all(one.frame.at_s is None for one in shown)
+    assert [one.frame.at_s for one in shown] == pytest.approx([k / 300 for k in range(6)])
+
+
+def focus_sweep(folder, fps):
+    """Advice of each picture, and what it would be by itself."""
+    source = open_source(str(folder), fps=fps, paced=False)
+    shown = []
+    Stream(source, App(shown.append), replace(PLAIN, frames=10, rung="draft")).run()
+    return [one.advice.code for one in shown], [advice_of(one.findings).code for one in shown]
+
+
+def test_pictures_taken_one_by_one_are_advised_one_by_one(shared_data):
+    told, alone = focus_sweep(shared_data / "sequence/focus_sweep_pcb", None)
+    assert told == alone == 2 * ["refocus"] + 5 * ["shoot"] + 3 * ["refocus"]
+
+
+def test_advice_is_held_for_a_time_of_the_film_however_long_that_takes_here(shared_data):
+    told, _ = focus_sweep(shared_data / "sequence/focus_sweep_pcb", 5.0)
+    assert told == 4 * ["refocus"] + 5 * ["shoot"] + ["refocus"]
+    told, _ = focus_sweep(shared_data / "sequence/focus_sweep_pcb", 30.0)
+    assert set(told) == {"refocus"}  # all of it takes 0.3 s

@@ -123,12 +123,31 @@ def test_the_trace_shows_the_check_as_a_slice_with_its_budget(tmp_path):
     assert '"check_age_frames":4' in text
 
 
-def test_a_map_is_carried_for_some_frames_and_then_measured_anew():
-    report, shown = shown_by(replace(SIMULATED, rung="carry", frames=2 * CARRY_FRAMES + 2))
-    measured = [one.frame.seq for one in shown if one.rung == "draft"]
-    assert measured == [0, CARRY_FRAMES + 1] and report.rungs["carry"] == 2 * CARRY_FRAMES
-    memories = [one.before.memory for one in shown[1 : CARRY_FRAMES + 2]]
+def measured_in(shown):
+    return [one.frame.seq for one in shown if one.rung == "draft"]
+
+
+def test_a_map_is_carried_for_as_many_frames_as_its_memory_counts_for():
+    _, shown = shown_by(replace(SIMULATED, rung="carry", frames=66), "static")
+    measured = measured_in(shown)
+    assert np.diff(measured).tolist() == [2, 3, 4, 5, 6, 7, 8, 9, 9, 9]  # and itself
+    memories = [one.before.memory for one in shown[measured[-1] - CARRY_FRAMES : measured[-1]]]
     assert all(memory.dense is memories[0].dense for memory in memories)
+
+
+def test_a_map_is_measured_anew_on_time_that_carried_frames_have_saved():
+    _, shown = shown_by(replace(SIMULATED, rung="draft", frames=9), "static")
+    total_ms = 0.95 * float(np.median([one.spent_ms for one in shown]))
+    report, shown = shown_by(replace(budgeted(total_ms), frames=60), "static")
+    measured = measured_in(shown)
+    assert len(measured) > 5 and report.rungs["carry"] > 30
+    late = [one for one in shown[1:] if one.spent_ms > total_ms]
+    assert late and all(one.borrowed_ms > 0 for one in late)
+    assert report.on_saved_time == sum(one.borrowed_ms > 0 for one in shown) < len(measured) + 1
+    assert all(one.spent_ms <= one.allowed_ms + one.step_ms for one in shown[1:])
+    assert np.mean([one.spent_ms for one in shown[1:]]) <= total_ms
+    saved_ms = np.cumsum([total_ms - one.spent_ms for one in shown[1:]])
+    assert saved_ms.min() >= -shown[0].step_ms  # at any time
 
 
 def test_a_map_carried_through_a_swing_of_the_camera_stays_right():
@@ -156,6 +175,4 @@ def test_after_a_cut_the_map_is_measured():
 def test_without_time_to_measure_one_frame_in_a_hundred_is_late_at_most():
     options = replace(budgeted(0.01), frames=LONGEST_CARRY + 4)
     _, shown = shown_by(options, "static")
-    measured = [one.frame.seq for one in shown if one.rung == "draft"]
-    assert measured == [0, LONGEST_CARRY + 1]
-    assert np.diff(measured) > LONGEST_CARRY
+    assert measured_in(shown) == [0, LONGEST_CARRY + 1]

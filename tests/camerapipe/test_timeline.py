@@ -311,6 +311,13 @@ class TestPage:
         stopped = page(read_trace(write(tmp_path / "s.json", ended="stopped")))
         assert "The run was stopped: what follows is a part." in stopped
 
+    def test_says_why_no_budget_was_judged(self, tmp_path):
+        for budget_ms, why in ((None, "none was given"), (10.0, "none could be judged")):
+            path = tmp_path / f"{budget_ms}.json"
+            with Tracer(path, Run(mode="measured", budget_ms=budget_ms)) as tracer:
+                tracer.frame(0, 0.0, 0.1, fate="done", budget_ms=budget_ms, contended=True)
+            assert f"of done frames; {why}; " in page(read_trace(path))
+
     def test_numbers_are_text_without_a_script(self, trace):
         html = re.sub(r"(?s)<script.*?</script>", "", page(trace))
         text = re.sub(r"<[^>]+>", " ", html)
