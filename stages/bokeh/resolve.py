@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stages.bokeh.checks import check_radius
 from stages.grid import BlurMap
@@ -24,7 +25,10 @@ from stages.strips import STRIP_ROWS, run_strips, with_halo
 
 ENDS = (0.4, 0.7)  # 0 in the middle of a window's radii, 1 at their ends: unsure .. sure
 STEEPER = (1.1, 1.4)  # slope, as a multiple of one that takes the window: unsure .. sure
+Bits = npt.NDArray[np.uint8]
+
 SPAN_COLS = 128  # columns that are passed over at once where they have no outline
+SMOOTHINGS = 2  # of what is left of specks
 HALF = 2  # the step for which the window is given
 
 
@@ -45,6 +49,10 @@ class ResolveParams(Params):
     least_contrast: float = param(
         0.35, 0.05, 1.0, help="Change, as a part of the largest radius near, that makes an outline."
     )
+    largest_speck: float = param(
+        0.75, 0.0, 4.0, unit="px",
+        help="Radius up to which specks are taken off beside an outline, per step of the map.",
+    )  # fmt: skip
 
 
 def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
@@ -73,40 +81,56 @@ def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
 def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> Array:
     """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
 
-    Parameters, return value and errors are those of `resolve_transitions`, and `source` is the map
-    before upsampling.
+    Near an outline, specks of a little more radius than around are taken off: they are grain of the
+    guide, and what is behind would shine through each. Parameters, return value and errors are
+    those of `resolve_transitions`, and `source` is the map before upsampling.
     """
     reach = params.window_radius_px + max(source.grid.step - HALF, 0)
-    return _resolve(radius, reach, params)
+    return _resolve(radius, reach, params, source.grid.step)
 
 
-def _resolve(radius: Array, reach: int, params: ResolveParams) -> Array:
+def _resolve(radius: Array, reach: int, params: ResolveParams, step: float = 0.0) -> Array:
+    """Resolve; `step` is that of the map before upsampling, 0 where it was not."""
     check_radius("resolve", radius)
     size = 2 * reach + 1
     window = np.ones((size, size), np.uint8)
+    grain = (int(step) | 1,) * 2
     surface, contrast = params.steepest_surface * size, params.least_contrast
     disks = np.ascontiguousarray(radius)
     height, width = radius.shape
     out = np.empty((height, width), np.float32)
 
     def strip(start: int, stop: int) -> None:
-        rows, own_rows = with_halo(start, stop, reach, height)
+        rows, own_rows = with_halo(start, stop, 2 * reach, height)
         for left in range(0, width, SPAN_COLS):
             right = min(left + SPAN_COLS, width)
-            cols, own_cols = with_halo(left, right, reach, width)
-            near = disks[rows, cols]
+            cols, own_cols = with_halo(left, right, 2 * reach, width)
+            near = np.ascontiguousarray(disks[rows, cols])
             least, most = cv2.minMaxLoc(near)[:2]
             if most - least <= max(surface, contrast * least):  # no window has an outline
-                out[start:stop, left:right] = disks[start:stop, left:right]
+                out[start:stop, left:right] = near[own_rows, own_cols]
                 continue
-            low, high = (
-                np.ascontiguousarray(extreme(near, window)[own_rows, own_cols])
-                for extreme in (cv2.erode, cv2.dilate)
-            )
-            _snap(disks, low, high, surface, contrast, 2 * reach, start, left, out)
+            low, high = cv2.erode(near, window), cv2.dilate(near, window)
+            if step:
+                near = _without_specks(near, low, window, params.largest_speck * step)
+            level = cv2.blur(near, grain)
+            place = np.array([start, stop, left, right, own_rows.start, own_cols.start])
+            _snap(near, level, low, high, surface, contrast, 2 * reach, place, out)
 
     run_strips(strip, height, 2 * STRIP_ROWS)
     return out
+
+
+def _without_specks(near: Array, low: Array, window: Bits, most: float) -> Array:
+    """A part without specks narrower than a window, of up to so much radius.
+
+    `low` are its least radii in windows. What remains of specks is no step either.
+    """
+    small = np.minimum(near, most)
+    opened = cv2.dilate(np.minimum(low, most), window)
+    for _ in range(SMOOTHINGS):
+        opened = np.minimum(opened, cv2.blur(opened, window.shape))
+    return np.asarray(near - np.where(near < most, small - opened, 0), np.float32)
 
 
 @inline
@@ -124,21 +148,27 @@ def _ramp(value, limits):  # type: ignore[no-untyped-def]
     return (value - np.float32(limits[0])) / np.float32(limits[1] - limits[0])
 
 
-@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, i64, i64, writes(f32, 2))
-def _snap(radius, low, high, surface, contrast, across, top, left, out):  # type: ignore[no-untyped-def]
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, reads(i64, 1),
+    writes(f32, 2),
+)  # fmt: skip
+def _snap(radius, level, low, high, surface, contrast, across, place, out):  # type: ignore[no-untyped-def]
     """Go to the nearer of the window's extremes as far as it is sure that there is an outline.
 
-    `low` and `high` are those of a part of the picture that begins at row `top`, column `left`.
+    All are of a part of the picture; `level` is the radius without grain. `place` are the rows
+    and columns of `out` to write, and the first row and column of these in the part.
     """
-    for y in range(top, top + low.shape[0]):
-        for x in range(left, left + low.shape[1]):
-            r, near, far = radius[y, x], low[y - top, x - left], high[y - top, x - left]
+    top, bottom, left, right, first, begin = place
+    for y in range(top, bottom):
+        for x in range(left, right):
+            j, i = first + y - top, begin + x - left
+            r, near, far = radius[j, i], low[j, i], high[j, i]
             span, least = far - near, max(surface, contrast * far)
             out[y, x] = r
             if span > least:
-                ends = abs(2 * (r - near) / span - 1)
-                steeper = _slope(radius, y, x) * across / span
+                ends = abs(2 * (level[j, i] - near) / span - 1)
+                steeper = _slope(level, j, i) * across / span
                 sure = min(max(_ramp(ends, ENDS), _ramp(steeper, STEEPER), np.float32(0)), 1)
                 sure *= min((span - least) / least, 1)
-                snapped = near if r - near <= far - r else far
+                snapped = near if level[j, i] - near <= far - level[j, i] else far
                 out[y, x] = r + sure * (snapped - r)

@@ -64,10 +64,39 @@ def test_what_is_not_a_map_of_radii_is_refused():
         resolve_transitions(np.array([[0, -1]], np.float32), DEFAULT)
 
 
+def upsampled(radius, step, params=DEFAULT):
+    plane = np.ones((2, 2), np.float32)
+    return resolve_upsampled(radius, BlurMap(plane, plane, Grid((2, 2), step)), params)
+
+
 def test_the_window_follows_the_step_of_the_grid():
     soft = cv2.GaussianBlur(step_map(), (0, 0), 4.0)
-    narrow, wide = ResolveParams(window_radius_px=3), ResolveParams(window_radius_px=9)
-    plane = np.ones((2, 2), np.float32)
-    for step, like in ((1, narrow), (2, narrow), (8, wide)):
-        resolved = resolve_upsampled(soft, BlurMap(plane, plane, Grid((2, 2), step)), narrow)
-        np.testing.assert_array_equal(resolved, resolve_transitions(soft, like))
+    left = [
+        np.count_nonzero((resolved > 2) & (resolved < 18))
+        for resolved in (
+            upsampled(soft, step, ResolveParams(window_radius_px=3)) for step in (2, 8)
+        )
+    ]
+    assert left[0] > 100 and left[1] < left[0] / 4
+
+
+def test_specks_beside_an_outline_are_taken_off_and_no_others():
+    rng = np.random.default_rng(1)
+    specks = np.maximum(cv2.GaussianBlur(rng.normal(0, 2.5, (60, 80)), (0, 0), 1.0), 0)
+    subject = step_map(0.0, 30.0) == 0
+    inside, outside = (cv2.erode(np.uint8(s), np.ones((7, 7))) > 0 for s in (subject, ~subject))
+    grainy = np.where(subject, specks, 30).astype(np.float32)
+    found = upsampled(grainy, 4)
+    np.testing.assert_allclose(found[outside], 30, atol=0.01)
+    assert grainy[inside].max() > 1.5 and found[inside].max() < 0.05
+    alone = specks.astype(np.float32)  # nothing behind to shine through
+    np.testing.assert_array_equal(upsampled(alone, 4), alone)
+
+
+def test_grain_does_not_fray_an_outline():
+    rng = np.random.default_rng(2)
+    soft = cv2.GaussianBlur(np.repeat(np.float32([[0, 40]]), 60, 0).repeat(50, 1), (0, 0), 2.0)
+    grainy = np.maximum(soft + rng.normal(0, 4, soft.shape), 0).astype(np.float32)
+    found = upsampled(grainy, 6) > 20
+    places = np.argmax(found, axis=1)  # of the outline in every row
+    assert np.all(found.sum(axis=1) == 100 - places) and np.ptp(places) <= 4
