@@ -156,6 +156,9 @@ def _in_turn(kernels: list[Kernel]) -> Generator[Kernel, None, None]:
     ours: set[int] = set()
     for place, kernel in enumerate(kernels):
         ours.add(place)
+        if kernel.ready:  # in virtual time no clock is read
+            yield kernel
+            continue
         with Stopwatch() as watch:
             yield kernel
         if watch.ms > COMPILED_MS and available_cores() > 1:

@@ -55,6 +55,12 @@ def scatter(  # type: ignore[no-untyped-def]
     """
     zero, one, tall = np.float32(0), np.float32(1), np.int64(halo)
     across = np.int64(table_width(halo))
+    top, bottom, left, right = (
+        np.int64(begin_y),
+        np.int64(end_y),
+        np.int64(begin_x),
+        np.int64(end_x),
+    )
     for j in range(rows):
         for i in range(u(0), wide, u(2)):
             cell = corner + j * stride + i
@@ -66,11 +72,11 @@ def scatter(  # type: ignore[no-untyped-def]
             r1, g1, b1, w1 = _light(cells, plane, cell + u(1), q1)
             y0, x0 = np.int64(j) - tall, np.int64(i) - tall
             reach = np.int64(max(q0, q1) * reach_of_q)
-            begin, end = max(x0 - reach, begin_x), min(x0 + reach + 2, end_x)
+            begin, end = max(x0 - reach, left), min(x0 + reach + 2, right)
             if begin >= end:
                 continue
             length = u(end - begin)
-            for y in range(max(y0 - reach, begin_y), min(y0 + reach + 1, end_y)):
+            for y in range(max(y0 - reach, top), min(y0 + reach + 1, bottom)):
                 at = u(y) * PITCH + u(begin)
                 window = u((y - y0 + tall) * across + begin - x0 + tall + 1)
                 for first in range(u(0), length, ALL):

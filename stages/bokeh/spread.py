@@ -111,6 +111,36 @@ def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
 
 
 @inline
+def _decide(least, most, count, distances, outputs):  # type: ignore[no-untyped-def]
+    """How to spread `count` cells of q from `least` to `most` over a block of `outputs`.
+
+    Returns the distance up to which all weights are 1, how many offsets reach anything, whether
+    runs are worth their making, and whether the cells are so few that they are scattered.
+    """
+    inner = min(least, most) - np.float32(1)
+    stop, alike = offsets_within(distances, most), offsets_within(distances, inner)
+    in_runs = alike > u(FEWEST)
+    gathered = stop - alike if in_runs else stop
+    return inner, stop, in_runs, u(count) * stop < u(SCATTERED) * outputs * gathered
+
+
+@inline
+def _choose_runs(  # type: ignore[no-untyped-def]
+    part, area, wide, places, stop, inner, steps, distances, firsts, lasts, pieces
+):
+    """Make the runs of a block, for offsets up to `inner`; returns how many make up a disk.
+
+    The offsets that are left follow in the second half of `steps` and `distances`, from the first
+    to the second number that is returned after that.
+    """
+    room = u(places.shape[0])
+    rest = part_offsets(steps, distances, places, stop, inner, room, firsts, lasts)
+    number = cut_rows(firsts, lasts, wide, area, pieces)
+    make_runs(part, area)
+    return number, room, room + rest
+
+
+@inline
 def _gather_rows(part, area, halo, wide, high, pieces, number, steps, distances, begin, stop, sums):  # type: ignore[no-untyped-def]
     """Gather the rows of a block from runs, and offsets [begin, stop)."""
     for row in range(high):
@@ -147,8 +177,7 @@ def _gather(  # type: ignore[no-untyped-def]
     part = np.empty(u(LENGTHS * COVERED + 1) * area, np.float32)
     table = np.empty(firsts.size * table_width(halo), np.float32)
     sums = np.empty(u(COVERED) * PLANE, np.float32)
-    scale, reach_of_q = np.float32(1), facts[1] / slope
-    cutting, half = facts[4] > np.float32(0), piece >> u(1)
+    scale, cutting, half = np.float32(1), facts[4] > np.float32(0), piece >> u(1)
     across, down = (piece, piece) if cutting else (WIDTH, u(BLOCK_ROWS))
     tabulate(places, distances, halo, table)
     for top in range(y0, y1, u(BLOCK_ROWS)):
@@ -164,38 +193,27 @@ def _gather(  # type: ignore[no-untyped-def]
                 if count == 0 and kept == u(NO_HALF):
                     continue
                 kept = u(BOTH_HALVES) if far == u(0) else max(kept, u(FAR_HALF))
-                inner = min(least, most) - np.float32(1)  # up to here all weights are 1
-                begin, number, stop = u(0), u(0), offsets_within(distances, most)
-                alike = offsets_within(distances, inner)
-                alike = alike if alike > u(FEWEST) else u(0)
-                few = u(count) * stop < u(SCATTERED) * high * WIDTH * (stop - alike)
-                if not (few or cutting):
+                inner, stop, in_runs, few = _decide(least, most, count, distances, high * WIDTH)
+                begin, number, few = u(0), u(0), few or cutting
+                if not few:
                     copy_half(cells, plane, corner, stride, deep, wide, sign, part, area)
-                    if alike > u(0):
-                        begin, stop = (
-                            room,
-                            room
-                            + part_offsets(
-                                own_steps, own_distances, places, stop, inner, room, firsts, lasts
-                            ),
-                        )
-                        number = cut_rows(firsts, lasts, wide, area, pieces)
-                        make_runs(part, area)
+                    if in_runs:
+                        number, begin, stop = _choose_runs(
+                            part, area, wide, places, stop, inner, own_steps, own_distances,
+                            firsts, lasts, pieces,
+                        )  # fmt: skip
                 for y in range(u(0), high, down):
                     for x in range(u(0), min(WIDTH, cols - x0), across):
                         below, beside = min(y + down, high), min(x + across, cols - x0)
                         sums[:] = np.float32(0)
                         if cutting:
-                            scale = aim(
-                                places, distances, slope, facts, areas, top + y + half,
-                                x0 + x + half, own_distances,
-                            )  # fmt: skip
+                            at = top + y + half, x0 + x + half
+                            scale = aim(places, distances, slope, facts, areas, *at, own_distances)
                             tabulate(places, own_distances[:room], halo, table)
-                        if few or cutting:
+                        if few:
                             scatter(
-                                cells, plane, corner, stride, deep, wide, sign, reach_of_q, halo,
-                                table, np.int64(y), np.int64(below), np.int64(x),
-                                np.int64(beside), sums,
+                                cells, plane, corner, stride, deep, wide, sign, facts[1] / slope,
+                                halo, table, y, below, x, beside, sums,
                             )  # fmt: skip
                         else:
                             _gather_rows(
