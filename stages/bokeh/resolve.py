@@ -28,7 +28,6 @@ STEEPER = (1.1, 1.4)  # slope, as a multiple of one that takes the window: unsur
 Bits = npt.NDArray[np.uint8]
 
 SPAN_COLS = 128  # columns that are passed over at once where they have no outline
-SMOOTHINGS = 2  # of what is left of specks
 HALF = 2  # the step for which the window is given
 
 
@@ -94,7 +93,7 @@ def _resolve(radius: Array, reach: int, params: ResolveParams, step: float = 0.0
     check_radius("resolve", radius)
     size = 2 * reach + 1
     window = np.ones((size, size), np.uint8)
-    grain = (int(step) | 1,) * 2
+    grain, speck_px = (int(step) | 1,) * 2, params.largest_speck * step
     surface, contrast = params.steepest_surface * size, params.least_contrast
     disks = np.ascontiguousarray(radius)
     height, width = radius.shape
@@ -111,26 +110,22 @@ def _resolve(radius: Array, reach: int, params: ResolveParams, step: float = 0.0
                 out[start:stop, left:right] = near[own_rows, own_cols]
                 continue
             low, high = cv2.erode(near, window), cv2.dilate(near, window)
-            if step:
-                near = _without_specks(near, low, window, params.largest_speck * step)
             level = cv2.blur(near, grain)
+            small = _opened(low, window, speck_px) if least < speck_px else near
             place = np.array([start, stop, left, right, own_rows.start, own_cols.start])
-            _snap(near, level, low, high, surface, contrast, 2 * reach, place, out)
+            _snap(near, level, small, low, high, speck_px, surface, contrast, 2 * reach, place, out)
 
     run_strips(strip, height, 2 * STRIP_ROWS)
     return out
 
 
-def _without_specks(near: Array, low: Array, window: Bits, most: float) -> Array:
-    """A part without specks narrower than a window, of up to so much radius.
+def _opened(low: Array, window: Bits, most: float) -> Array:
+    """Radii up to a largest one without specks narrower than a window, and without their edges.
 
-    `low` are its least radii in windows. What remains of specks is no step either.
+    `low` are the least radii in windows.
     """
-    small = np.minimum(near, most)
-    opened = cv2.dilate(np.minimum(low, most), window)
-    for _ in range(SMOOTHINGS):
-        opened = np.minimum(opened, cv2.blur(opened, window.shape))
-    return np.asarray(near - np.where(near < most, small - opened, 0), np.float32)
+    opened = cv2.dilate(cv2.threshold(low, most, 0, cv2.THRESH_TRUNC)[1], window)
+    return np.asarray(cv2.min(opened, cv2.blur(opened, window.shape)), np.float32)
 
 
 @inline
@@ -149,20 +144,22 @@ def _ramp(value, limits):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, reads(i64, 1),
-    writes(f32, 2),
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, f32,
+    reads(i64, 1), writes(f32, 2),
 )  # fmt: skip
-def _snap(radius, level, low, high, surface, contrast, across, place, out):  # type: ignore[no-untyped-def]
+def _snap(radius, level, small, low, high, speck, surface, contrast, across, place, out):  # type: ignore[no-untyped-def]
     """Go to the nearer of the window's extremes as far as it is sure that there is an outline.
 
-    All are of a part of the picture; `level` is the radius without grain. `place` are the rows
-    and columns of `out` to write, and the first row and column of these in the part.
+    All are of a part of the picture; `level` is the radius without grain, and `small` what radii
+    below `speck` become. `place` are the rows and columns of `out` to write, and the first row and
+    column of these in the part.
     """
     top, bottom, left, right, first, begin = place
     for y in range(top, bottom):
         for x in range(left, right):
             j, i = first + y - top, begin + x - left
             r, near, far = radius[j, i], low[j, i], high[j, i]
+            r = small[j, i] if r < speck else r
             span, least = far - near, max(surface, contrast * far)
             out[y, x] = r
             if span > least:
