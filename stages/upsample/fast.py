@@ -8,8 +8,8 @@ the blur, which is not:
 
 Three passes over strips, each loop writing one row: fit a, b; average them; apply. Sums run down a
 strip in float64 and are direct along the row. A strip starts its sums anew, so that a picture cut
-between strips (with the halo of two radii) gives the same bits. A picture in linear light is
-encoded within the strips, so that no encoded copy of it is ever whole.
+between strips (with the halo of two radii) gives the same bits. Of a picture in linear light the
+square roots are taken within the strips, so that no copy of it is ever whole.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from stages.kernels import b1, f32, f64, i64, inline, kernel, reads, writes
 from stages.laplacian.windows import factor_rows, sum_along
 from stages.params import Array
 from stages.strips import run_strips
-from stages.tone import srgb_of
-from stages.upsample.samples import reduced_guide
+from stages.upsample.samples import reduced_guide, root_of
 
 
 def fast_guided(
@@ -30,7 +29,7 @@ def fast_guided(
 ) -> Array:
     """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid.
 
-    The guide is encoded; or in linear light, which is encoded as sRGB.
+    The guide is encoded; or in linear light, of which the roots are taken.
     """
     grid, sigma, full = low.grid, low.sigma, Grid(guide.shape[:2])
     small = np.ascontiguousarray(reduced_guide(grid, guide, linear=linear))
@@ -217,7 +216,7 @@ def _apply(  # type: ignore[no-untyped-def]
         line = guide[3 * width * y : 3 * width * (y + 1)]
         if linear:
             for k in range(line.size):
-                colours[k] = srgb_of(line[k])
+                colours[k] = root_of(line[k])
         else:
             for k in range(line.size):  # a slice would compile the words of an error as well
                 colours[k] = line[k]

@@ -7,10 +7,9 @@ import numpy.typing as npt
 
 from stages.arrays import reduce_by
 from stages.grid import Grid
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import STRIP_ROWS, run_strips
-from stages.tone import SRGB, encode, srgb_of
 
 
 def sample_pixels(
@@ -27,26 +26,32 @@ def sample_pixels(
 def reduced_guide(grid: Grid, guide: Array, *, linear: bool = False) -> Array:
     """Colours at the samples of a grid: means of its cells, or the pixels that it picks.
 
-    A guide in linear light is encoded as sRGB, and then averaged, row by row.
+    Of a guide in linear light the roots are averaged, row by row (see `root_of`).
     """
     full = guide.shape[0], guide.shape[1]
     if grid != Grid.cells(full, grid.step):
         picked = guide[np.ix_(*sample_pixels(grid, full))]
-        return encode(picked, SRGB) if linear else picked
+        return np.sqrt(np.clip(picked, 0, 1)) if linear else picked
     if not linear:
         return reduce_by(guide, grid.step)
     small, flat = np.empty((*grid.shape, 3), np.float32), np.ascontiguousarray(guide).reshape(-1)
     run_strips(
-        lambda start, stop: _encode_cells(flat, *full, grid.step, start, stop, small),
+        lambda start, stop: _roots_of_cells(flat, *full, grid.step, start, stop, small),
         grid.shape[0],
         max(STRIP_ROWS // grid.step, 1),
     )
     return small
 
 
+@inline
+def root_of(light):  # type: ignore[no-untyped-def]
+    """Square root of light within [0, 1]: near any display encoding, at a third of its cost."""
+    return np.sqrt(min(max(light, np.float32(0)), np.float32(1)))
+
+
 @kernel(reads(f32, 1), i64, i64, i64, i64, i64, writes(f32, 3))
-def _encode_cells(light, height, width, step, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of cell means of the encoded picture; cut cells repeat its border."""
+def _roots_of_cells(light, height, width, step, start, stop, out):  # type: ignore[no-untyped-def]
+    """Rows [start, stop) of cell means of the roots; cut cells repeat the border of the picture."""
     total = np.empty(3 * (width + step), np.float32)
     share, three = np.float32(1) / np.float32(step * step), np.uint64(3)
     for row in range(start, stop):
@@ -54,7 +59,7 @@ def _encode_cells(light, height, width, step, start, stop, out):  # type: ignore
         for y in range(row * step, (row + 1) * step):
             line = light[3 * width * min(y, height - 1) :]
             for k in range(3 * width):
-                total[k] += srgb_of(line[k])
+                total[k] += root_of(line[k])
         for k in range(3 * width, total.size):
             total[k] = total[k - 3]
         for x in range(np.uint64(out.shape[1])):
