@@ -103,7 +103,7 @@ def finish(
     ValueError
         If the inputs are no pictures or differ in size.
     """
-    check_image("finish", "light", light)
+    check_image("finish", "light", light, finite=False)
     if params.grain:  # else it is not read
         check_image("finish", "linear", linear)
     if not light.shape == linear.shape == (*radius.shape, 3):

@@ -65,7 +65,7 @@ def recover_highlights(
     ValueError
         If an input has the wrong shape or type.
     """
-    check_image("highlights", "linear", linear)
+    check_image("highlights", "linear", linear, finite=False)
     if radius.shape != linear.shape[:2] or radius.dtype != np.float32:
         raise ValueError(
             f"highlights: radius must be {linear.shape[:2]} float32; "

@@ -40,11 +40,11 @@ def mark_foreground(radius: Array, foreground: Array | None) -> Array:
     Raises
     ------
     ValueError
-        If `radius` is not a map of radii, or the mask has another size or type.
+        If there is a mask, and it or `radius` is not what it should be.
     """
-    check_radius("foreground", radius)
     if foreground is None:
         return radius
+    check_radius("foreground", radius)
     if foreground.shape != radius.shape or foreground.dtype != np.float32:
         raise ValueError(
             f"foreground: mask must be {radius.shape} float32; "
