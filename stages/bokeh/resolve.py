@@ -27,7 +27,7 @@ ENDS = (0.4, 0.7)  # 0 in the middle of a window's radii, 1 at their ends: unsur
 STEEPER = (1.1, 1.4)  # slope, as a multiple of one that takes the window: unsure .. sure
 Bits = npt.NDArray[np.uint8]
 
-SPAN_COLS = 128  # columns that are passed over at once where they have no outline
+SPAN_COLS = 256  # columns that are passed over at once where they have no outline
 HALF = 2  # the step for which the window is given
 
 
