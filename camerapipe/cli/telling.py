@@ -72,14 +72,9 @@ def tell(report: Any) -> None:
         half, most = report.latency_ms["p50"], report.latency_ms["p95"]
         say(f"latency {half:.0f} ms (95 %: {most:.0f} ms)")
     if report.within_budget is not None:
-        saved = f"; {report.on_saved_time} of them on time saved by carried frames"
         contended = f"; {report.contended:.0%} judged apart: others had the machine"
         within = f"{report.within_budget:.1%} within {report.budget_ms:g} ms and one step"
-        say(
-            within
-            + (saved if report.on_saved_time else "")
-            + (contended if report.contended else "")
-        )
+        say(within + (contended if report.contended else ""))
     for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
         if counts:
             say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

@@ -62,7 +62,6 @@ class StreamReport:
     frames_per_second: float | None
     latency_ms: dict[str, float | None]  # from capture to delivery: p50, p95, p99
     spent_ms: dict[str, float | None]  # of the budget
-    on_saved_time: int  # frames that were allowed more, as those before them took less
     rungs: dict[str, int]
     checks: dict[str, int]  # by how they were done
     most_in_flight: int
@@ -85,7 +84,7 @@ class Account:
         self._rungs: Counter[str] = Counter()
         self._checks: Counter[str] = Counter()
         self._failures: list[str] = []
-        self._within = self._judged = self._contended = self._borrowing = 0
+        self._within = self._judged = self._contended = 0
         self._first_s, self._last_s = math.inf, -math.inf
 
     def add(self, event: Service | Outcome) -> None:
@@ -111,7 +110,6 @@ class Account:
             self._contended += 1
             return
         self._judged += 1
-        self._borrowing += shown.borrowed_ms > 0
         self._within += shown.in_time
 
     def report(
@@ -141,7 +139,6 @@ class Account:
             frames_per_second=fates[Fate.DONE] / seconds if seconds else None,
             latency_ms={f"p{p}": self._latency.percentile(p) for p in PERCENTS},
             spent_ms={f"p{p}": self._spent.percentile(p) for p in PERCENTS},
-            on_saved_time=self._borrowing,
             rungs=dict(self._rungs),
             checks=dict(self._checks),
             most_in_flight=tally.most_in_flight,

@@ -78,7 +78,7 @@ class Tracing:
         self._note_stages(told)
         self._tracer.frame(
             event.seq, event.captured_s, event.ended_s, fate=event.fate.value,
-            capture=told.frame.capture.name, spent_ms=told.spent_ms, budget_ms=told.allowed_ms,
+            capture=told.frame.capture.name, spent_ms=told.spent_ms, budget_ms=told.budget.total_ms,
             step_ms=told.step_ms or None, late=told.late, contended=told.contended,
             rung=told.label, caveats=told.caveats.names(),
             findings=[finding.code for finding in told.findings], advice=told.advice.text,

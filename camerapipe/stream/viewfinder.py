@@ -1,8 +1,7 @@
 """One frame of a stream: choose a rung for it, look at it, check it, run the rung in the budget.
 
 Where a rung carries the map of an earlier frame and there is none, or it is too old, the rung that
-measures at the least cost takes its place. Carried frames that end early save time for it: it may
-take that much more than the budget, so that the budget is kept on average.
+measures at the least cost takes its place.
 
 The state that a frame leaves for the next is a value: any frame can be shown again alone.
 """
@@ -25,7 +24,7 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.runner import Costs, Run, run
-from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, Plan, plan, share_ms
+from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, plan, plan_ms
 from camerapipe.stream.device import Device
 from camerapipe.stream.ladder import Ladder
 from stages.advice import Advice, AdviceParams, AdviceState, advise
@@ -69,7 +68,6 @@ class State(NamedTuple):
     ladder: Ladder | None = None  # None: always the best way
     carried: int = 0  # frames in a row that had the map of an earlier one
     checked: Checked | None = None  # of the last frame
-    saved_ms: float = 0.0  # of the budgets of the carried frames, up to one budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +99,6 @@ class Shown:
     spent_ms: float
     cpu_ms: float | None  # of the whole process meanwhile; None in virtual time
     budget: Budget
-    borrowed_ms: float = 0.0  # that it may take beyond the budget: carried frames have saved it
 
     @property
     def label(self) -> str:
@@ -122,14 +119,8 @@ class Shown:
         stages_ms = self.budget.stages_ms
         pairs = [(row.used_ms, stages_ms.get(row.name, math.inf)) for row in self.stages]
         pairs.append((self.check.used_ms, stages_ms.get(CHECK, math.inf)))
-        pairs.append((self.spent_ms, self.allowed_ms or math.inf))
+        pairs.append((self.spent_ms, self.budget.total_ms or math.inf))
         return any(used_ms > limit_ms + slack_ms for used_ms, limit_ms in pairs)
-
-    @property
-    def allowed_ms(self) -> float | None:
-        """Its budget, with what it may borrow; None: no limit."""
-        total_ms = self.budget.total_ms
-        return None if total_ms is None else total_ms + self.borrowed_ms
 
     @property
     def contended(self) -> bool:
@@ -166,6 +157,7 @@ class Viewfinder:
 
     def show(self, frame: Frame, state: State) -> tuple[Shown, State]:
         """Show one frame; give what the next one has to know."""
+        deadline = Deadline.after(self.budget.total_ms, self.clock)
         started_s, cpu_s = self.clock(), self._cpu_s()
         megapixels = frame.megapixels
         if self.device is not None:
@@ -173,18 +165,13 @@ class Viewfinder:
         ladder = replace(state.ladder) if state.ladder else None
         planned = plan(self.budget, ladder, megapixels)
         way = self.ways[planned.rung]
-        borrowed_ms = self._borrowed(way, ladder, state, megapixels)
-        total_ms = self.budget.total_ms
-        allowed_ms = None if total_ms is None else total_ms + (borrowed_ms or 0.0)
-        deadline = Deadline.after(allowed_ms, self.clock)
         sources = self._sources(frame.capture, state)
         seen = self._run(way.see, way.params, sources, deadline, megapixels)
         sources |= seen.values
         lost = sources["motion"].memory is None
-        if way.instead and (lost or borrowed_ms is not None or state.carried >= LONGEST_CARRY):
+        if way.instead and (lost or self._too_old(way.instead, ladder, state, megapixels)):
             way = way.instead
-        check_ms = self._check_ms(planned, borrowed_ms)
-        look = self._look(check_ms, ladder, state, megapixels, lost=lost)
+        look = self._look(planned.check_ms, ladder, state, megapixels, lost=lost)
         checked, rows = self._check(look, state.checked, sources, deadline, megapixels)
         findings = (*checked.findings, *frame.capture.findings)
         advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, way)
@@ -199,7 +186,7 @@ class Viewfinder:
             findings=findings,
             check=Check(
                 look.name if look else CARRIED, checked.age_frames,
-                sum(row.used_ms for row in rows), check_ms,
+                sum(row.used_ms for row in rows), planned.check_ms,
             ),
             advice=advice,
             rung=way.name,
@@ -210,7 +197,6 @@ class Viewfinder:
             spent_ms=spent_ms,
             cpu_ms=(self._cpu_s() - cpu_s) * 1000 if self.device is None else None,
             budget=self.budget,
-            borrowed_ms=borrowed_ms or 0.0,
         )  # fmt: skip
         if ladder is not None and not blocked and way in self.ways:
             used_ms, cut = spent_ms - shown.check.used_ms, bool(shown.caveats & CUT)
@@ -222,36 +208,21 @@ class Viewfinder:
             ladder=ladder,
             carried=state.carried + 1 if carries else 0,
             checked=checked,
-            saved_ms=_saved_ms(state.saved_ms, shown) if carries else 0.0,
         )
 
-    def _borrowed(
-        self, way: Way, ladder: Ladder | None, state: State, megapixels: float
-    ) -> float | None:
-        """Time beyond the budget to measure anew in place of a way that carries a map.
-
-        None where it is not to be measured: the map is young, or that time was not saved.
-        """
-        if way.instead is None or state.memory is None:
-            return None
-        counts = float(np.mean(state.memory.age))
+    def _too_old(
+        self, measure: Way, ladder: Ladder | None, state: State, megapixels: float
+    ) -> bool:
+        """Whether a map was carried for long: for longer where there is no time to measure anew."""
+        counts = float(np.mean(state.memory.age)) if state.memory is not None else math.inf
         if state.carried < min(max(counts, 1.0), CARRY_FRAMES):
-            return None
+            return False
         total_ms = self.budget.total_ms
-        if total_ms is None:
-            return 0.0
-        if ladder is None or way.instead not in self.ways:
-            return None
-        check_ms = min(share_ms(self.budget), ladder.look_ms(0, megapixels))
-        map_ms = ladder.expected_ms(self.ways.index(way.instead), megapixels)
-        needed_ms = map_ms + check_ms - total_ms
-        return max(needed_ms, 0.0) if needed_ms <= state.saved_ms else None
-
-    def _check_ms(self, planned: Plan, borrowed_ms: float | None) -> float | None:
-        """Time of the check; where a map is measured on saved time, that has all the rest."""
-        if planned.check_ms is None or borrowed_ms is None:
-            return planned.check_ms
-        return min(planned.check_ms, share_ms(self.budget))
+        if total_ms is None or state.carried >= LONGEST_CARRY:
+            return True
+        if ladder is None or measure not in self.ways:
+            return False
+        return plan_ms(self.budget, ladder, self.ways.index(measure), megapixels) <= total_ms
 
     def _look(
         self,
@@ -324,12 +295,6 @@ class Viewfinder:
             graph, sources, params, megapixels=megapixels, costs=self.costs,
             budget=self.budget, deadline=deadline,
         )  # fmt: skip
-
-
-def _saved_ms(saved_ms: float, shown: Shown) -> float:
-    """Time saved after a carried frame."""
-    total_ms = shown.budget.total_ms or 0.0
-    return min(max(saved_ms + total_ms - shown.spent_ms, 0.0), total_ms)
 
 
 def _advise(

@@ -135,19 +135,12 @@ def test_a_map_is_carried_for_as_many_frames_as_its_memory_counts_for():
     assert all(memory.dense is memories[0].dense for memory in memories)
 
 
-def test_a_map_is_measured_anew_on_time_that_carried_frames_have_saved():
+def test_maps_are_measured_anew_within_the_budget_only():
     _, shown = shown_by(replace(SIMULATED, rung="draft", frames=9), "static")
     total_ms = 0.95 * float(np.median([one.spent_ms for one in shown]))
     report, shown = shown_by(replace(budgeted(total_ms), frames=60), "static")
-    measured = measured_in(shown)
-    assert len(measured) > 5 and report.rungs["carry"] > 30
-    late = [one for one in shown[1:] if one.spent_ms > total_ms]
-    assert late and all(one.borrowed_ms > 0 for one in late)
-    assert report.on_saved_time == sum(one.borrowed_ms > 0 for one in shown) < len(measured) + 1
-    assert all(one.spent_ms <= one.allowed_ms + one.step_ms for one in shown[1:])
-    assert np.mean([one.spent_ms for one in shown[1:]]) <= total_ms
-    saved_ms = np.cumsum([total_ms - one.spent_ms for one in shown[1:]])
-    assert saved_ms.min() >= -shown[0].step_ms  # at any time
+    assert all(one.spent_ms <= total_ms + one.step_ms for one in shown[1:])
+    assert measured_in(shown)[0] == 0 and report.rungs["carry"] > 50  # at first there is no map
 
 
 def test_a_map_carried_through_a_swing_of_the_camera_stays_right():
