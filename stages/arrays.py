@@ -18,7 +18,7 @@ BICUBIC_TAPS = np.array([-1, 0, 9, 16, 9, 0, -1], np.float32) / 32
 def check_image(
     stage: str, name: str, image: npt.NDArray[np.generic], channels: int = 3, *, finite: bool = True
 ) -> None:
-    """Refuse an array that is not a float32 picture of at least one pixel, and `finite`.
+    """Refuse an array that is no float32 picture of at least one pixel, or has values not `finite`.
 
     Raises
     ------

@@ -61,10 +61,14 @@ def _share_ms(budget: Budget) -> float:
     return budget.stages_ms.get(CHECK, CHECK_SHARE * (budget.total_ms or math.inf))
 
 
+def _small_ms(budget: Budget, ladder: Ladder, megapixels: float) -> float:
+    """Time of a small check."""
+    return min(_share_ms(budget), ladder.look_ms(0, megapixels))
+
+
 def plan_ms(budget: Budget, ladder: Ladder, rung: int, megapixels: float) -> float:
     """Time that a frame on a rung takes with a small check, all but rarely."""
-    check_ms = min(_share_ms(budget), ladder.look_ms(0, megapixels))
-    return check_ms + ladder.expected_ms(rung, megapixels)
+    return _small_ms(budget, ladder, megapixels) + ladder.expected_ms(rung, megapixels)
 
 
 def plan(budget: Budget, ladder: Ladder | None, megapixels: float) -> Plan:
@@ -75,8 +79,7 @@ def plan(budget: Budget, ladder: Ladder | None, megapixels: float) -> Plan:
     own_ms, total_ms = budget.stages_ms.get(CHECK), budget.total_ms
     if ladder is None or total_ms is None:
         return Plan(0, own_ms)
-    small_ms = _share_ms(budget)
-    rung = ladder.choose(total_ms - min(small_ms, ladder.look_ms(0, megapixels)), megapixels)
+    rung = ladder.choose(total_ms - _small_ms(budget, ladder, megapixels), megapixels)
     if own_ms is not None:
         return Plan(rung, own_ms)
-    return Plan(rung, max(small_ms, total_ms - ladder.expected_ms(rung, megapixels)))
+    return Plan(rung, max(_share_ms(budget), total_ms - ladder.expected_ms(rung, megapixels)))

@@ -7,6 +7,9 @@ largest radius, whichever is nearer. How far it goes depends on how sure that is
 or where the radius changes within less than the window. A slope that goes on beyond the window has
 no outline in it; to choose an end in its middle would draw one, and a ragged one. Slants, steps and
 constants stay as they are.
+
+A map that was upsampled along a guide has the grain of it. Outlines are told without that grain, or
+they would fray; and specks of a little radius beside an outline are taken off.
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ from stages.strips import STRIP_ROWS, run_strips, with_halo
 
 ENDS = (0.4, 0.7)  # 0 in the middle of a window's radii, 1 at their ends: unsure .. sure
 STEEPER = (1.1, 1.4)  # slope, as a multiple of one that takes the window: unsure .. sure
-Bits = npt.NDArray[np.uint8]
-
 SPAN_COLS = 256  # columns that are passed over at once where they have no outline
 HALF = 2  # the step for which the window is given
+
+Bits = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +83,8 @@ def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
 def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> Array:
     """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
 
-    Near an outline, specks of a little more radius than around are taken off: they are grain of the
-    guide, and what is behind would shine through each. Parameters, return value and errors are
-    those of `resolve_transitions`, and `source` is the map before upsampling.
+    What is behind would shine through each speck. Parameters, return value and errors are those of
+    `resolve_transitions`, and `source` is the map before upsampling.
     """
     reach = params.window_radius_px + max(source.grid.step - HALF, 0)
     return _resolve(radius, reach, params, source.grid.step)

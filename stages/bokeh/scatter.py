@@ -26,7 +26,7 @@ def table_width(halo):  # type: ignore[no-untyped-def]
 
 @apart
 def tabulate(places, distances, halo, table):  # type: ignore[no-untyped-def]
-    """Lay distances out by offset: no offset is row `halo`, column `halo` + 1; else NEVER."""
+    """Lay distances out by offset, (0, 0) in row `halo`, column `halo` + 1; NEVER elsewhere."""
     wide = np.int64(table_width(halo))
     for k in range(table.size):
         table[k] = np.float32(NEVER)
@@ -55,12 +55,8 @@ def scatter(  # type: ignore[no-untyped-def]
     """
     zero, one, tall = np.float32(0), np.float32(1), np.int64(halo)
     across = np.int64(table_width(halo))
-    top, bottom, left, right = (
-        np.int64(begin_y),
-        np.int64(end_y),
-        np.int64(begin_x),
-        np.int64(end_x),
-    )
+    top, bottom = np.int64(begin_y), np.int64(end_y)
+    left, right = np.int64(begin_x), np.int64(end_x)
     for j in range(rows):
         for i in range(u(0), wide, u(2)):
             cell = corner + j * stride + i
