@@ -111,6 +111,15 @@ def largest_of(row):  # type: ignore[no-untyped-def]
     return largest
 
 
+@inline
+def least_of(row):  # type: ignore[no-untyped-def]
+    """Least of a row."""
+    least = row[0]
+    for x in range(1, row.size):
+        least = min(least, row[x])
+    return least
+
+
 def registered() -> Iterator[Kernel]:
     """All kernels of the modules imported so far, in order of declaration."""
     yield from _REGISTRY

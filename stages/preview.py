@@ -19,7 +19,7 @@ from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.tiles import render_tiles
 from stages.grid import TAPS, BlurMap, Grid, Taps, linear_taps, mix, mix_along
-from stages.kernels import f32, i64, inline, kernel, reads, u8, writes
+from stages.kernels import f32, i64, inline, kernel, largest_of, least_of, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
 from stages.tone import CODES, ToneCurve, encode, to_codes
@@ -196,12 +196,12 @@ def _compose(  # type: ignore[no-untyped-def]
             part_line[x] = mix(part[a, x], part[b, x], d)
         mix_along(part_line, left, right, across, shares)
         values[:] = np.float32(0)
-        if shares.max() > np.float32(0):
+        if largest_of(shares) > np.float32(0):
             upper, lower = blurred[a].reshape(3 * wide), blurred[b].reshape(3 * wide)
             for k in range(np.uint64(3 * wide)):
                 line[k] = mix(upper[k], lower[k], d)
             mix_along(line, left_value, right_value, across_value, values)
-        if shares.min() < np.float32(1):
+        if least_of(shares) < np.float32(1):
             _mix_in(linear[y].reshape(size), table, shares, entries, values)
         _dither(y, shares, offsets)
         for x in range(np.uint64(width)):
