@@ -52,7 +52,7 @@ class Nowhere(nullcontext[Any]):
 
 
 class App(nullcontext[Any]):
-    """Hands every frame to a function, in the thread of the last stage."""
+    """Hands every frame to a function, one at a time, in any thread of the stream."""
 
     encodes = False
 

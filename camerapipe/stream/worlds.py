@@ -7,7 +7,7 @@ A process is a generator. It yields what it waits for, and is resumed when that 
 
 Between two yields it has the world for itself (one lock), so processes share plain lists. Native
 code cannot be interrupted: a call beyond its timeout is left to itself, and its process goes on
-with a `CallTimeoutError` in another thread.
+with a `CallTimeoutError`. Which thread resumes a process or runs its call is not said.
 
 In the `VirtualWorld` nothing waits and nothing runs at the same time. A call takes what its code
 spends on the `VirtualClock`, and the world goes from event to event, so the same processes give the
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -162,31 +163,34 @@ class _Running:
     """A call under way in a thread; `left` once nobody waits for it."""
 
     process: Process
+    effect: Call
     deadline_s: float
     thread: threading.Thread = field(default_factory=threading.current_thread)
     left: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A process asleep in its thread until its effect is ready."""
-
-    ready: Callable[[], Any]
-    condition: threading.Condition = field(repr=False)
-
-
 class ThreadWorld:
-    """A thread for each process; the one that called `run` watches over the calls."""
+    """Threads that drive all processes together; the one that called `run` watches over them.
+
+    A thread that comes back from a call resumes every process that can go on, whoever had it
+    before, and takes one of the calls that follow; for the others it wakes the next thread. So a
+    value goes from process to process without waiting for a thread to wake up, the dearest thing
+    here.
+    """
 
     clock: Clock = staticmethod(wall_s)
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._watch = threading.Condition(self._lock)
+        self._watch, self._bell = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._suspended: list[_Suspended] = []
+        self._calls: deque[_Suspended] = deque()  # that nobody runs yet
         self._running: set[_Running] = set()
-        self._waiting: list[_Waiting] = []
         self._threads: list[threading.Thread] = []
-        self._alive = 0
+        self._alive = 0  # processes
+        self._resting = 0  # threads
+        self._coming = False  # a thread is on its way, and will wake the next
+        self._alarm_s = -math.inf  # when the watching thread wakes up by itself
         self._crash: BaseException | None = None
         self.left_alone = 0
 
@@ -196,14 +200,15 @@ class ThreadWorld:
         So is what interrupts this thread meanwhile, after the processes have been ended.
         """
         with self._lock:
+            self._suspended = [_Suspended(process, When(bool), 0.0) for process in processes]
+            self._alive = len(self._suspended)
             try:
-                for process in processes:
-                    self._alive += 1
-                    self._drive_in_thread(process, None)
                 self._watch_over()
             except BaseException as interrupt:  # Ctrl-C, or the end of the program
                 self._crash = interrupt
+                self._coming = False  # perhaps it came before whom it wanted to wake
                 self._watch_over()
+            self._bell.notify_all()
             threads = list(self._threads)
         for thread in threads:
             thread.join()
@@ -211,15 +216,22 @@ class ThreadWorld:
             raise self._crash
 
     def _watch_over(self) -> None:
-        """Wait until all processes have ended, and leave calls alone that take too long."""
+        """Wait until all processes have ended; wake those whose time has come.
+
+        Calls that take too long are left alone.
+        """
         patience_s = math.inf
         while self._alive:
-            self._watch.wait(WATCH_S)
             now_s = self.clock()
             if self._crash is not None:
                 patience_s = min(patience_s, now_s + CRASH_GRACE_S)
             self._leave(call for call in self._running if now_s > min(call.deadline_s, patience_s))
-            self._wake()  # what changed while somebody held the world
+            if self._calls or self._due() is not None:  # also what changed from outside
+                self._call_for_help()
+            self._alarm_s = now_s + WATCH_S
+            if not self._coming:
+                self._alarm_s = min(self._alarm_s, self._next_s())
+            self._watch.wait(max(self._alarm_s - self.clock(), 0.0))
 
     def hold(self) -> AbstractContextManager[Any]:
         """No process goes on meanwhile; calls under way do."""
@@ -229,65 +241,95 @@ class ThreadWorld:
         """Leave all calls under way to themselves."""
         self._leave(self._running)
 
-    def _drive_in_thread(self, process: Process, error: BaseException | None) -> None:
-        thread = threading.Thread(
-            target=self._drive, args=(process, error), name="camerapipe-stream", daemon=True
-        )
-        self._threads.append(thread)
-        thread.start()
-
-    def _drive(self, process: Process, error: BaseException | None) -> None:
-        """Take a process from effect to effect, until it ends or its call is left alone."""
-        answer: Any = None
+    def _work(self) -> None:
+        """Drive processes and run their calls, until all have ended or a call is left alone."""
         with self._lock:
-            try:
-                while True:
-                    effect = _step(process, answer, error)
-                    answer = error = None
-                    self._wake()
-                    if isinstance(effect, When):
-                        self._sleep(effect)
-                        error = self._crash
-                        continue
-                    running = _Running(process, self.clock() + effect.timeout_s)
-                    answer, error = self._call(effect, running)
-                    if running.left:
-                        self.left_alone -= 1
-                        return
-            except StopIteration:
-                pass
-            except BaseException as crash:
-                self._crash = crash  # ends the others too, and is raised again by run
-            self._alive -= 1
-            self._wake()
-            self._watch.notify()
+            self._coming = False
+            while self._alive:
+                self._go_on()
+                if self._next_s() < self._alarm_s:
+                    self._watch.notify()
+                if not self._calls:
+                    self._rest()
+                    continue
+                call = self._calls.popleft()
+                if self._calls:
+                    self._call_for_help()
+                if not self._run_call(call):
+                    return
 
-    def _call(self, effect: Call, running: _Running) -> tuple[Any, BaseException | None]:
+    def _go_on(self) -> None:
+        """Resume processes until all wait or call."""
+        while (due := self._due()) is not None:
+            self._suspended.remove(due)
+            error = due.error
+            if self._crash is not None and isinstance(due.effect, When):
+                error = self._crash
+            try:
+                effect = _step(due.process, due.answer, error)
+            except BaseException as crash:
+                if not isinstance(crash, StopIteration):
+                    self._crash = crash  # ends the others too, and is raised again by run
+                self._alive -= 1
+                if not self._alive:
+                    self._watch.notify()
+                continue
+            if isinstance(effect, When):
+                self._suspended.append(_Suspended(due.process, effect, effect.until_s))
+            else:
+                self._calls.append(_Suspended(due.process, effect, -math.inf))
+
+    def _due(self) -> _Suspended | None:
+        """A process that can go on."""
+        now_s, crashed = self.clock(), self._crash is not None
+        for waiting in self._suspended:
+            if waiting.resume_s <= now_s:
+                return waiting
+            if isinstance(waiting.effect, When) and (crashed or waiting.effect.ready()):
+                return waiting
+        return None
+
+    def _next_s(self) -> float:
+        """When the next process goes on that waits for a moment."""
+        return min((waiting.resume_s for waiting in self._suspended), default=math.inf)
+
+    def _run_call(self, call: _Suspended) -> bool:
+        """Run a call while others drive; tell whether somebody still waited for it."""
+        effect = call.effect
+        assert isinstance(effect, Call)
+        running = _Running(call.process, effect, self.clock() + effect.timeout_s)
         self._running.add(running)
         self._lock.release()
         try:
-            return effect.function(*effect.arguments), None
+            call.answer = effect.function(*effect.arguments)
         except BaseException as error:
-            return None, error
+            call.error = error
         finally:
             self._lock.acquire()
-            self._running.discard(running)
+        if running.left:
+            self.left_alone -= 1
+            return False
+        self._running.discard(running)
+        self._suspended.insert(0, call)  # it can go on: nobody else need be asked
+        return True
 
-    def _sleep(self, effect: When) -> None:
-        waiting = _Waiting(effect.ready, threading.Condition(self._lock))
-        self._waiting.append(waiting)
-        while not effect.ready() and self._crash is None:
-            left_s = effect.until_s - self.clock()
-            if left_s <= 0:
-                break
-            waiting.condition.wait(min(left_s, threading.TIMEOUT_MAX))
-        self._waiting.remove(waiting)
+    def _rest(self) -> None:
+        self._resting += 1
+        self._bell.wait()
+        self._resting -= 1
+        self._coming = False
 
-    def _wake(self) -> None:
-        """Wake those, and only those, who have what they wait for."""
-        for waiting in self._waiting:
-            if self._crash is not None or waiting.ready():
-                waiting.condition.notify()
+    def _call_for_help(self) -> None:
+        """Wake one more thread, unless one is on its way: there are no more than processes."""
+        if self._coming:
+            return
+        self._coming = True
+        if self._resting:
+            self._bell.notify()
+            return
+        thread = threading.Thread(target=self._work, name="camerapipe-stream", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _leave(self, calls: Iterable[_Running]) -> None:
         for call in list(calls):
@@ -295,7 +337,8 @@ class ThreadWorld:
             self._running.discard(call)
             self._threads.remove(call.thread)
             self.left_alone += 1
-            self._drive_in_thread(call.process, CallTimeoutError())
+            timeout = _Suspended(call.process, call.effect, -math.inf, error=CallTimeoutError())
+            self._suspended.append(timeout)
 
 
 def _step(process: Process, answer: Any, error: BaseException | None) -> When | Call:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from camerapipe.stream.frames import Arrival, Fate, Outcome, Service
 from camerapipe.stream.line import ABORT_GRACE_S, DOOR, Line, Rules, Stage
-from camerapipe.stream.worlds import ThreadWorld, VirtualWorld, When
+from camerapipe.stream.worlds import Call, ThreadWorld, VirtualWorld, When
 
 NOTHING = (None, None)
 
@@ -268,6 +268,48 @@ def test_threads_end_and_deliver_in_order():
     assert line.run().fates[Fate.DONE] == 500
     assert seqs(events, Fate.DONE) == list(range(500))
     assert not threads()
+
+
+def test_calls_run_at_the_same_time_in_no_more_threads_than_processes():
+    meet, seen = threading.Barrier(3), []
+
+    def together():
+        meet.wait(30)
+        seen.append(len(threads()))
+
+    def caller():
+        for _ in range(20):
+            yield Call(together)
+
+    ThreadWorld().run(caller() for _ in range(3))
+    assert len(seen) == 60 and max(seen) == 3 and not threads()
+
+
+def test_what_waits_for_its_turn_only_stays_in_one_thread():
+    used = set()
+
+    def work(value, state):
+        used.add(threading.get_ident())
+        return value, state
+
+    stages = [Stage(name=f"s{k}", function=work) for k in range(3)]
+    source = (Arrival(value=k) for k in range(50))
+    Line(source, stages, ThreadWorld(), Rules(max_in_flight=1)).run()
+    assert len(used) == 1
+
+
+def test_a_moment_comes_while_all_others_are_in_calls():
+    free, world = threading.Event(), ThreadWorld()
+
+    def sleeper():
+        yield When(bool, world.clock() + 0.02)
+        free.set()
+
+    def caller():
+        assert (yield Call(free.wait, (30,)))
+
+    world.run([caller(), sleeper(), caller()])
+    assert free.is_set() and not threads()
 
 
 def test_a_stuck_stage_fails_its_frame_and_frees_its_place():
