@@ -107,6 +107,16 @@ def share_heap() -> bool:
     return _tell_malloc({M_ARENA_MAX: 1})
 
 
+def settle_objects() -> None:
+    """Look for garbage once, and from now on only among what is made later.
+
+    Compiled kernels are many objects: looking them through takes a tenth of a second, in the midst
+    of some frame.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _tell_malloc(options: dict[int, int]) -> bool:
     """Set options of glibc; tell whether this is glibc."""
     try:

@@ -49,13 +49,6 @@ class Check(NamedTuple):
     granted_ms: float | None  # None: no limit
 
 
-class Plan(NamedTuple):
-    """The rung of a frame, and the time of its check."""
-
-    rung: int
-    check_ms: float | None
-
-
 def _share_ms(budget: Budget) -> float:
     """Time that the check of a frame has in any case; infinite without a budget."""
     return budget.stages_ms.get(CHECK, CHECK_SHARE * (budget.total_ms or math.inf))
@@ -66,20 +59,23 @@ def _small_ms(budget: Budget, ladder: Ladder, megapixels: float) -> float:
     return min(_share_ms(budget), ladder.look_ms(0, megapixels))
 
 
-def plan_ms(budget: Budget, ladder: Ladder, rung: int, megapixels: float) -> float:
+def frame_ms(budget: Budget, ladder: Ladder, rung: int, megapixels: float) -> float:
     """Time that a frame on a rung takes with a small check, all but rarely."""
     return _small_ms(budget, ladder, megapixels) + ladder.expected_ms(rung, megapixels)
 
 
-def plan(budget: Budget, ladder: Ladder | None, megapixels: float) -> Plan:
-    """Divide the budget of a frame: the map has what a small check leaves, and the check the rest.
+def rung_within(budget: Budget, ladder: Ladder, megapixels: float) -> int:
+    """The rung of the next frame: the map has what a small check leaves."""
+    if budget.total_ms is None:
+        return 0
+    return ladder.choose(budget.total_ms - _small_ms(budget, ladder, megapixels), megapixels)
 
-    A budget for the check itself is a limit.
+
+def check_ms(budget: Budget, ladder: Ladder | None, rung: int, megapixels: float) -> float | None:
+    """Time of the check of a frame on a rung: its share or what the map leaves, if that is more.
+
+    A budget for the check itself is a limit. None: no limit.
     """
-    own_ms, total_ms = budget.stages_ms.get(CHECK), budget.total_ms
-    if ladder is None or total_ms is None:
-        return Plan(0, own_ms)
-    rung = ladder.choose(total_ms - _small_ms(budget, ladder, megapixels), megapixels)
-    if own_ms is not None:
-        return Plan(rung, own_ms)
-    return Plan(rung, max(_share_ms(budget), total_ms - ladder.expected_ms(rung, megapixels)))
+    if CHECK in budget.stages_ms or ladder is None or budget.total_ms is None:
+        return budget.stages_ms.get(CHECK)
+    return max(_share_ms(budget), budget.total_ms - ladder.expected_ms(rung, megapixels))

@@ -23,7 +23,7 @@ from camerapipe.capture import Capture, OutputError, RequestError
 from camerapipe.ingest import capture_from_array
 from camerapipe.live import LADDER, LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE, LOOKS
 from camerapipe.runner import Costs
-from camerapipe.runtime import keep_freed_memory, share_heap, warm_up
+from camerapipe.runtime import keep_freed_memory, settle_objects, share_heap, warm_up
 from camerapipe.settings import Settings
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.checking import CHECK, Look
@@ -110,6 +110,7 @@ class Stream:
         arrivals, first = _peek(itertools.islice(source.frames, options.frames))
         warm_up()
         keep_freed_memory()
+        settle_objects()
         viewfinder = _viewfinder(options, world.clock, self._device)
         ladder = None
         if options.budget.total_ms is not None or CHECK in options.budget.stages_ms:

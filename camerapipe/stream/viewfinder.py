@@ -24,7 +24,16 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.runner import Costs, Run, run
-from camerapipe.stream.checking import CARRIED, CHECK, Check, Checked, Look, plan, plan_ms
+from camerapipe.stream.checking import (
+    CARRIED,
+    CHECK,
+    Check,
+    Checked,
+    Look,
+    check_ms,
+    frame_ms,
+    rung_within,
+)
 from camerapipe.stream.device import Device
 from camerapipe.stream.ladder import Ladder
 from stages.advice import Advice, AdviceParams, AdviceState, advise
@@ -163,15 +172,17 @@ class Viewfinder:
         if self.device is not None:
             self.device.begin(frame.seq, megapixels)
         ladder = replace(state.ladder) if state.ladder else None
-        planned = plan(self.budget, ladder, megapixels)
-        way = self.ways[planned.rung]
+        rung = rung_within(self.budget, ladder, megapixels) if ladder else 0
+        way = self.ways[rung]
         sources = self._sources(frame.capture, state)
         seen = self._run(way.see, way.params, sources, deadline, megapixels)
         sources |= seen.values
         lost = sources["motion"].memory is None
         if way.instead and (lost or self._too_old(way.instead, ladder, state, megapixels)):
             way = way.instead
-        look = self._look(planned.check_ms, ladder, state, megapixels, lost=lost)
+            rung = self.ways.index(way) if way in self.ways else rung
+        allowed_ms = check_ms(self.budget, ladder, rung, megapixels)
+        look = self._look(allowed_ms, ladder, state, megapixels, lost=lost)
         checked, rows = self._check(look, state.checked, sources, deadline, megapixels)
         findings = (*checked.findings, *frame.capture.findings)
         advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, way)
@@ -186,7 +197,7 @@ class Viewfinder:
             findings=findings,
             check=Check(
                 look.name if look else CARRIED, checked.age_frames,
-                sum(row.used_ms for row in rows), planned.check_ms,
+                sum(row.used_ms for row in rows), allowed_ms,
             ),
             advice=advice,
             rung=way.name,
@@ -200,7 +211,7 @@ class Viewfinder:
         )  # fmt: skip
         if ladder is not None and not blocked and way in self.ways:
             used_ms, cut = spent_ms - shown.check.used_ms, bool(shown.caveats & CUT)
-            ladder.learn(self.ways.index(way), used_ms, megapixels, cut=cut)
+            ladder.learn(rung, used_ms, megapixels, cut=cut)
         carries = way.instead is not None and not blocked
         return shown, State(
             memory=done.values.get("next_memory"),
@@ -222,7 +233,7 @@ class Viewfinder:
             return True
         if ladder is None or measure not in self.ways:
             return False
-        return plan_ms(self.budget, ladder, self.ways.index(measure), megapixels) <= total_ms
+        return frame_ms(self.budget, ladder, self.ways.index(measure), megapixels) <= total_ms
 
     def _look(
         self,

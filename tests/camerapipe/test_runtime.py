@@ -142,6 +142,29 @@ def test_threads_of_a_stream_share_a_heap_with_those_that_libraries_had_before()
     assert told.count("<heap nr=") == 1
 
 
+SETTLED = """
+import gc, weakref
+from camerapipe.runtime import settle_objects
+class Node: pass
+def loop():
+    node = Node()
+    node.itself = node
+    return weakref.ref(node)
+before = loop()
+settle_objects()
+looked_at, kept, gone = len(gc.get_objects()), gc.get_freeze_count(), before() is None
+after = loop()
+gc.collect()
+print(looked_at < kept, gone, after() is None)
+"""
+
+
+def test_garbage_is_looked_for_only_among_what_is_new():
+    run = [sys.executable, "-c", SETTLED]
+    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["True", "True", "True"]
+
+
 def test_facts_about_the_process():
     assert runtime.available_cores() >= 1
     assert runtime.versions()["camerapipe"] == camerapipe.__version__

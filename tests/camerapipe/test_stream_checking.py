@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from camerapipe.budget import Budget
 from camerapipe.runtime import versions
 from camerapipe.settings import resolve
-from camerapipe.stream.checking import CHECK, CHECK_SHARE, plan
+from camerapipe.stream.checking import CHECK, CHECK_SHARE, check_ms, rung_within
 from camerapipe.stream.ladder import Ladder
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.session import Stream, StreamOptions
@@ -44,21 +44,23 @@ def budgeted(total_ms=None, **stages_ms):
 @given(st.floats(1, 500), st.one_of(st.none(), st.floats(0.1, 50)), st.floats(0.3, 3))
 def test_the_map_keeps_its_rung_whatever_the_check_takes(total_ms, own_ms, megapixels):
     stages = {} if own_ms is None else {CHECK: own_ms}
-    planned = plan(Budget(total_ms, stages), replace(LADDER), megapixels)
+    budget = Budget(total_ms, stages)
+    rung = rung_within(budget, replace(LADDER), megapixels)
     share_ms = CHECK_SHARE * total_ms if own_ms is None else own_ms
-    assert planned.rung == replace(LADDER).choose(
+    assert rung == replace(LADDER).choose(
         total_ms - min(share_ms, LADDER.look_ms(0, megapixels)), megapixels
     )
-    if own_ms is not None:
-        assert planned.check_ms == own_ms
-    else:
-        left_ms = total_ms - LADDER.expected_ms(planned.rung, megapixels)
-        assert planned.check_ms == max(share_ms, left_ms)
+    for taken in range(len(LADDER.costs)):  # also one that takes the place of what was chosen
+        allowed_ms = check_ms(budget, LADDER, taken, megapixels)
+        left_ms = total_ms - LADDER.expected_ms(taken, megapixels)
+        assert allowed_ms == (max(share_ms, left_ms) if own_ms is None else own_ms)
 
 
 def test_without_a_budget_nothing_is_limited():
-    assert plan(Budget(), None, 1.0).check_ms is None
-    assert plan(Budget(stages_ms={CHECK: 3.0}), replace(LADDER), 1.0) == (0, 3.0)
+    assert check_ms(Budget(), None, 0, 1.0) is None
+    only_check = Budget(stages_ms={CHECK: 3.0})
+    assert check_ms(only_check, replace(LADDER), 0, 1.0) == 3.0
+    assert rung_within(only_check, replace(LADDER), 1.0) == 0
 
 
 @pytest.mark.parametrize(("budget_ms", "look"), [(10, 0), (8, 1), (2.5, 1), (2, None), (0.1, None)])

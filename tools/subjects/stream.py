@@ -6,16 +6,18 @@ their CPU time by more than a fifth, for reasons outside, are judged apart; thei
 
 from __future__ import annotations
 
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -37,6 +39,7 @@ from camerapipe.synthetic import synthetic_frame
 from subjects import steadiness
 
 Picture = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 VIDEO = "sequence/ducks_1280x720.mp4"
 PHOTOGRAPH = "photos/dandelion_16mp.jpg"
@@ -59,7 +62,7 @@ def measure(context: Any) -> dict[str, float]:
         "stream.flicker_ratio": steadiness.flicker_ratio(),
         "stream.focus_lag_frames": steadiness.focus_lag_frames(),
     }
-    results |= budgets(context, frames=30 if quick else 120)
+    results |= budgets(context, frames=30 if quick else 240)
     video = context.picture(VIDEO)
     if video is not None:
         results |= preview(context, video, pairs=9 if quick else 31)
@@ -138,10 +141,21 @@ def in_memory(pictures: list[Picture], frames: int) -> Source:
     )
 
 
-def shown_of(source: Source, options: StreamOptions) -> list[Shown]:
-    """Run a stream one frame at a time, so that a frame's CPU time is its own."""
-    kept: list[Shown] = []
-    Stream(source, App(kept.append), replace(options, in_flight=1)).run()
+class Seen(NamedTuple):
+    """What is kept of a frame: frames that are kept whole would make the next wait for memory."""
+
+    rung: str
+    spent_ms: float
+    within: bool  # its budget and one step
+    contended: bool
+    square: float  # mean squared error in codes
+
+
+def each_of(source: Source, options: StreamOptions, take: Callable[[Shown], T]) -> list[T]:
+    """What `take` keeps of every frame, one frame at a time: its CPU time is its own."""
+    kept: list[T] = []
+    sink = App(lambda shown: kept.append(take(shown)))
+    Stream(source, sink, replace(options, in_flight=1)).run()
     return kept
 
 
@@ -149,9 +163,17 @@ def budgets(context: Any, frames: int) -> dict[str, float]:
     """Frames within budget and one step, and the quality that each budget buys, at 1 MP."""
     pictures = [synthetic_frame("pan", k, SIZE_1MP).picture for k in range(min(frames, 40))]
     plain = StreamOptions(settings=resolve(), force=True)
-    reference = [
-        codes_of(shown.image) for shown in shown_of(in_memory(pictures, len(pictures)), plain)
-    ]
+    reference = each_of(
+        in_memory(pictures, len(pictures)), plain, lambda shown: codes_of(shown.image)
+    )
+
+    def look_at(shown: Shown) -> Seen:
+        error = codes_of(shown.image) - reference[shown.frame.seq % len(pictures)].astype(float)
+        budget_ms = (shown.budget.total_ms or math.inf) + shown.step_ms
+        within = shown.spent_ms <= budget_ms
+        square = float(np.mean(error**2))
+        return Seen(shown.rung, shown.spent_ms, within, shown.contended, square)
+
     rungs = steadiness.rung_table(pictures[:8], reference[:8])
     context.table("rungs at 1 MP", ["rung", "ms", "PSNR dB"], [list(row) for row in rungs])
     measures = {rung.name for rung in LADDER if rung.instead is None}
@@ -160,22 +182,12 @@ def budgets(context: Any, frames: int) -> dict[str, float]:
     for factor in BUDGETS:
         budget_ms = factor * least_ms
         options = replace(plain, budget=Budget(total_ms=budget_ms))
-        seen = shown_of(in_memory(pictures, frames), options)[frames // 10 :]
-        judged = [shown for shown in seen if not shown.contended]
-        good = [shown for shown in judged if shown.spent_ms <= budget_ms + shown.step_ms]
-        share = len(good) / len(judged) if judged else float("nan")
-        squares = [
-            float(
-                np.mean(
-                    (codes_of(s.image).astype(np.float64) - reference[s.frame.seq % len(pictures)])
-                    ** 2
-                )
-            )
-            for s in seen
-        ]
-        psnr = float(10 * np.log10(255**2 / max(np.mean(squares), 1e-9)))
-        spent = statistics.median(shown.spent_ms for shown in seen)
-        used = statistics.mode(shown.rung for shown in seen)
+        seen = each_of(in_memory(pictures, frames), options, look_at)[frames // 10 :]
+        judged = [frame.within for frame in seen if not frame.contended]
+        share = sum(judged) / len(judged) if judged else math.nan
+        psnr = float(10 * np.log10(255**2 / max(np.mean([f.square for f in seen]), 1e-9)))
+        spent = statistics.median(frame.spent_ms for frame in seen)
+        used = statistics.mode(frame.rung for frame in seen)
         rows.append([budget_ms, spent, share, 1 - len(judged) / len(seen), psnr, used])
         within.append(share)
         apart.append(1 - len(judged) / len(seen))
