@@ -21,6 +21,7 @@ from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
 from stages.bokeh.parting import SIDE, largest_in_squares, part_cells, parting_limits
 from stages.kernels import apart, f32, inline, kernel, reads, writes
 from stages.params import Array
+from stages.strips import run_strips
 
 EDGE_SLOPE = 1.5  # of coarse disks: upsampling softens their edge, so it is made harder
 SPREAD_VARIANCE = 1.0  # of cell box and upsampling, as 4 variance / (s^2 - 1), taken off a disk
@@ -85,8 +86,9 @@ def part(cells: Cells) -> None:
     """Part finished cells into a nearer and a further half."""
     where = cells.first + COVERED * cells.plane, cells.stride, cells.rows, cells.cols
     largest = np.empty((-(-cells.rows // SIDE), -(-cells.cols // SIDE)), np.float32)
-    largest_in_squares(cells.flat, *where, largest)
-    part_cells(cells.flat, *where, parting_limits(largest, cells.pad))
+    run_strips(lambda a, b: largest_in_squares(cells.flat, *where, a, b, largest), len(largest))
+    limits = parting_limits(largest, cells.pad)
+    run_strips(lambda a, b: part_cells(cells.flat, *where, a, b, limits), len(limits))
 
 
 @apart

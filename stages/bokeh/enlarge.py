@@ -14,7 +14,7 @@ from stages.bokeh.spread import BOTH_HALVES
 from stages.kernels import apart, inline
 
 TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer
-SPAN_COLS = 2 * TILE_COLS  # tiles in a row are composed together
+SPAN_COLS = 3 * TILE_COLS  # tiles in a row are composed together
 MARGIN = 2  # cells around a tile that doubling needs, at every level
 ROW = TILE_COLS + 2 * MARGIN  # a row of a layer; its four planes follow one another
 BLOCK_SIZE = (TILE_ROWS // 2 + 2 * MARGIN) * (TILE_COLS // 2 + 2 * MARGIN)  # at half resolution

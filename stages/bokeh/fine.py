@@ -5,6 +5,7 @@ They are built for a span of the picture at a time, with a halo, and gathered li
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,21 +57,23 @@ def fine_layers(picture: RenderInput, params: BokehParams) -> list[FineLayer]:
     areas = area_table(int(np.ceil(params.coarse_px)), outline=outline)
     lens = lens_on(outline, params.cats_eye, (shape[0], shape[1]))
     layers = []
-    for band, end_px in params.full_resolution_bands():
+    bands, ends = zip(*params.full_resolution_bands(), strict=True)
+    for band, end_px, largest in zip(bands, ends, _largest(picture.radius, bands), strict=True):
         reach = min(max(picture.largest_px, FOCUS_PX), end_px) + 0.5
         halo = int(np.ceil(stretch(outline) * reach)) + 1
-        largest = _largest(picture.radius, band)
         limits = parting_limits(largest, halo)
         offsets = offsets_of(reach, halo, 1.0, outline)
         layers.append(FineLayer(picture, band, halo, offsets, areas, lens, limits))
     return layers
 
 
-def _largest(radius: Array, band: Array) -> Array:
-    """Largest q of each square of a picture among the radii of a band."""
-    largest = np.zeros(tuple(-(-n // SIDE) for n in radius.shape), np.float32)
+def _largest(radius: Array, bands: Sequence[Array]) -> Array:
+    """Largest q of each square of a picture among the radii of each band."""
+    largest = np.empty((len(bands), *(-(-n // SIDE) for n in radius.shape)), np.float32)
+    table = np.array(bands, np.float32)
     run_strips(
-        lambda start, stop: _largest_of_band(radius, *band, start, stop, largest), len(largest)
+        lambda start, stop: _largest_of_bands(radius, table, start, stop, largest),
+        largest.shape[1],
     )
     return largest
 
@@ -103,23 +106,24 @@ def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scra
     return True
 
 
-@kernel(reads(f32, 2), f32, f32, f32, f32, i64, i64, writes(f32, 2))
-def _largest_of_band(radius, start, rising, end, falling, first, last, largest):  # type: ignore[no-untyped-def]
-    """Largest q of the squares in rows [first, last) of `largest`, which is 0 before."""
+@kernel(reads(f32, 2), reads(f32, 2), i64, i64, writes(f32, 3))
+def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-untyped-def]
+    """Largest q of the squares in rows [first, last) of each plane of `largest`."""
     height, width = radius.shape
-    zero, half, widest = np.float32(0), np.float32(0.5), end + np.float32(1) / falling
-    tops = np.empty(width, np.float32)
+    zero, half, tops = np.float32(0), np.float32(0.5), np.empty(width, np.float32)
     for j in range(first, last):
-        tops[:] = zero
-        for y in range(j * SIDE, min((j + 1) * SIDE, height)):
-            for x in range(width):
-                r = radius[y, x]
-                tops[x] = max(tops[x], r if r < widest else zero)
-        for i in range(largest.shape[1]):
-            most = start
-            for x in range(i * SIDE, min((i + 1) * SIDE, width)):
-                most = max(most, tops[x])
-            largest[j, i] = most + half if most > start else zero
+        for band in range(len(bands)):
+            start, widest = bands[band, 0], bands[band, 2] + np.float32(1) / bands[band, 3]
+            tops[:] = zero
+            for y in range(j * SIDE, min((j + 1) * SIDE, height)):
+                for x in range(width):
+                    r = radius[y, x]
+                    tops[x] = max(tops[x], r if r < widest else zero)
+            for i in range(largest.shape[2]):
+                most = start
+                for x in range(i * SIDE, min((i + 1) * SIDE, width)):
+                    most = max(most, tops[x])
+                largest[band, j, i] = most + half if most > start else zero
 
 
 @kernel(

@@ -38,11 +38,14 @@ def signed(q, limit):  # type: ignore[no-untyped-def]
     return -q if q < limit else q
 
 
-@kernel(reads(f32, 1), u64, u64, u64, u64, writes(f32, 2))
-def largest_in_squares(plane, first, stride, rows, cols, largest):  # type: ignore[no-untyped-def]
-    """Largest value of each square of a part of a plane that begins at cell `first`."""
+@kernel(reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 2))
+def largest_in_squares(plane, first, stride, rows, cols, begin, end, largest):  # type: ignore[no-untyped-def]
+    """Largest value of the squares in rows [begin, end) of them, of a part of a plane.
+
+    The part begins at cell `first`.
+    """
     side, tops = u(SIDE), np.empty(cols, np.float32)
-    for j in range(u(largest.shape[0])):
+    for j in range(begin, end):
         tops[:] = np.float32(0)
         for y in range(j * side, min((j + u(1)) * side, rows)):
             for x in range(cols):
@@ -54,11 +57,11 @@ def largest_in_squares(plane, first, stride, rows, cols, largest):  # type: igno
             largest[j, i] = most
 
 
-@kernel(writes(f32, 1), u64, u64, u64, u64, reads(f32, 2))
-def part_cells(plane, first, stride, rows, cols, limits):  # type: ignore[no-untyped-def]
-    """Give each q of a part of a plane the sign of its half."""
+@kernel(writes(f32, 1), u64, u64, u64, u64, u64, u64, reads(f32, 2))
+def part_cells(plane, first, stride, rows, cols, begin, end, limits):  # type: ignore[no-untyped-def]
+    """Give each q of the squares in rows [begin, end) of them the sign of its half."""
     side = u(SIDE)
-    for y in range(rows):
+    for y in range(begin * side, min(end * side, rows)):
         for x0 in range(u(0), cols, side):
             limit = limits[y // side, x0 // side]
             for k in range(first + y * stride + x0, first + y * stride + min(x0 + side, cols)):

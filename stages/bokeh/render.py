@@ -40,8 +40,8 @@ def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
     Returns
     -------
     Array
-        Linear light, HxWx3 float32. Up to 16 bytes a pixel are in use beyond it; some 4 more with
-        something in front of the focus.
+        Linear light, HxWx3 float32. Up to 16 bytes a pixel are in use beyond it, and 2 MB for each
+        worker; some 4 bytes more with something in front of the focus.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stages.arrays import check_image
 from stages.grid import TAPS, BlurMap, Grid, linear_taps, mix
 from stages.kernels import b1, f32, f64, i64, inline, kernel, reads, writes
 from stages.laplacian.windows import factor_rows, sum_along
@@ -29,10 +30,12 @@ def fast_guided(
 ) -> Array:
     """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid.
 
-    The guide is encoded; or in linear light, of which the roots are taken.
+    The guide is encoded; or in linear light, of which the roots are taken. ValueError if it has
+    values that are not finite.
     """
     grid, sigma, full = low.grid, low.sigma, Grid(guide.shape[:2])
     small = np.ascontiguousarray(reduced_guide(grid, guide, linear=linear))
+    check_image("upsample", "guide", small)  # which every pixel has a part in
     fitted = np.empty((4, *grid.shape), np.float32)
     model = np.empty((4, *grid.shape), np.float32)
     out = np.empty(full.shape, np.float32)

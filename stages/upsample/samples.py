@@ -26,7 +26,8 @@ def sample_pixels(
 def reduced_guide(grid: Grid, guide: Array, *, linear: bool = False) -> Array:
     """Colours at the samples of a grid: means of its cells, or the pixels that it picks.
 
-    Of a guide in linear light the roots are averaged, row by row (see `root_of`).
+    Of a guide in linear light the roots are averaged, row by row (see `root_of`). A mean is not
+    finite where a pixel is not.
     """
     full = guide.shape[0], guide.shape[1]
     if grid != Grid.cells(full, grid.step):
@@ -59,7 +60,7 @@ def _roots_of_cells(light, height, width, step, start, stop, out):  # type: igno
         for y in range(row * step, (row + 1) * step):
             line = light[3 * width * min(y, height - 1) :]
             for k in range(3 * width):
-                total[k] += root_of(line[k])
+                total[k] += root_of(line[k]) + (line[k] - line[k])  # NaN where not finite
         for k in range(3 * width, total.size):
             total[k] = total[k - 3]
         for x in range(np.uint64(out.shape[1])):

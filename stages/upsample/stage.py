@@ -86,7 +86,7 @@ def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> Blu
 
 def _upsampled(low: BlurMap, guide: Array, params: UpsampleParams, *, linear: bool) -> BlurMap:
     """Upsample by the method; of a guide in linear light the root is taken first."""
-    full = _checked_grid(low, guide)
+    full = _checked_grid(low, guide, averaged=linear and params.method == "fast")
     if params.method == "bilinear":
         return lift(low, full)
     guide, radius_px = np.ascontiguousarray(guide), params.window_radius_px
@@ -105,12 +105,18 @@ def _upsampled(low: BlurMap, guide: Array, params: UpsampleParams, *, linear: bo
     return BlurMap(sigma, interpolate(low.confidence, low.grid, full), full)
 
 
-def _checked_grid(low: BlurMap, guide: Array) -> Grid:
-    """Grid of the full picture, which the map must cover."""
-    check_image("upsample", "guide", guide)
+def _checked_grid(low: BlurMap, guide: Array, *, averaged: bool = False) -> Grid:
+    """Grid of the full picture, which the map must cover.
+
+    Where means of cells will be `averaged` and looked at, every pixel has a part in these.
+    """
+    check_image("upsample", "guide", guide, finite=False)
     full = guide.shape[:2]
-    wanted = Grid.cells(full, low.grid.step).shape
-    if low.grid.shape != wanted or low.sigma.shape != wanted:
+    cells = Grid.cells(full, low.grid.step)
+    if not averaged or low.grid != cells:
+        check_image("upsample", "guide", guide)
+    if low.grid.shape != cells.shape or low.sigma.shape != cells.shape:
+        wanted = cells.shape
         raise ValueError(f"upsample: low must be {wanted} for a guide {full}; got {low.grid.shape}")
     if not low.is_dense or not np.isfinite(low.sigma.sum(dtype=np.float64)):
         raise ValueError("upsample: low must be a dense map; got one with holes or not finite")

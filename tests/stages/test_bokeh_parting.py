@@ -22,8 +22,8 @@ def parted(q, reach):
     shape = tuple(-(-n // SIDE) for n in q.shape)
     plane, largest = q.astype(np.float32).reshape(-1), np.empty(shape, np.float32)
     where = 0, q.shape[1], *q.shape
-    largest_in_squares(plane, *where, largest)
-    part_cells(plane, *where, parting_limits(largest, reach))
+    largest_in_squares(plane, *where, 0, len(largest), largest)
+    part_cells(plane, *where, 0, len(largest), parting_limits(largest, reach))
     return plane.reshape(q.shape)
 
 

@@ -224,3 +224,15 @@ def test_wrong_input_is_named():
     holes = BlurMap(low.sigma, np.zeros_like(low.confidence), low.grid)
     with pytest.raises(ValueError, match="low must be a dense map"):
         bilinear_upsample(holes, guide, UpsampleParams())
+
+
+@pytest.mark.parametrize("phase", [0.0, 1.5])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [(0, 0, 0), (34, 49, 2), (17, 20, 1)])
+def test_one_value_that_is_not_finite_is_refused(phase, value, place):
+    linear = np.full((35, 50, 3), 0.5, np.float32)
+    linear[place] = value
+    grid = Grid((9, 13), 4, phase)
+    low = BlurMap(np.ones(grid.shape, np.float32), np.ones(grid.shape, np.float32), grid)
+    with pytest.raises(ValueError, match="not finite"):
+        upsample_to_light(low, linear, UpsampleParams())
