@@ -3,10 +3,19 @@
 `kernel` registers a function with one explicit signature; nothing is compiled at import. Kernels
 release the GIL and hold no threads of their own: `strips.py` runs them on row strips. No
 `fastmath`, so that a value does not depend on where a strip or tile was cut.
+
+A kernel in the cache is good as long as its module and all of `stages` that this imports are what
+they were: helpers and constants of other modules are compiled into it. Numba asks its own file
+only.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import importlib
+import inspect
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -58,6 +67,8 @@ class Kernel:
 
     def _build(self, *, cache: bool) -> Any:
         dispatcher = numba.njit(cache=cache, **OPTIONS)(self._function)
+        if cache:
+            dispatcher._cache._cache_file._source_stamp = digest_of(self._function.__module__)
         dispatcher.compile(self._signature)
         dispatcher.disable_compile()
         return dispatcher
@@ -67,6 +78,35 @@ class Kernel:
         if not self.ready:
             self.compile()
         return self._compiled(*args)
+
+
+IMPORTED = re.compile(r"^\s*(?:from|import) ([\w.]+)(?: import ([\w, ]+))?", re.MULTILINE)
+
+
+def digest_of(module: str) -> str:
+    """Digest of the sources of a module and of all that it imports of its own package."""
+    package, waiting = module.split(".")[0], [module]
+    sources: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in sources:
+            sources[name], imported = _source_of(name)
+            waiting += [other for other in imported if other.split(".")[0] == package]
+    text = "\0".join(sources[name] for name in sorted(sources))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.cache
+def _source_of(module: str) -> tuple[str, tuple[str, ...]]:
+    """Source of a module, and the names of modules that it imports; of none if it is no module."""
+    try:
+        text = inspect.getsource(importlib.import_module(module))
+    except (ImportError, OSError):  # what was imported from a module, or a file without lines
+        return "", ()
+    names = []
+    for found, members in IMPORTED.findall(text):
+        names += [found, *(f"{found}.{member.strip()}" for member in members.split(",") if member)]
+    return text, tuple(names)
 
 
 _REGISTRY: list[Kernel] = []

@@ -1,0 +1,72 @@
+"""Kernels: what is in the cache is what the sources say."""
+
+import subprocess
+import sys
+
+import pytest
+
+from stages.kernels import digest_of, registered
+
+HELPER = """
+from stages.kernels import inline
+VALUE = {value}
+@inline
+def give():
+    return 1
+"""
+CONSTANTS = "OFFSET = {offset}"
+KERNEL = """
+from probe import constants
+from probe.helper import (
+    VALUE,
+    give,
+)
+from stages.kernels import i64, kernel
+@kernel(i64)
+def work(x):
+    return x + give() * VALUE + constants.OFFSET
+"""
+RUN = "import sys; sys.path.insert(0, {root!r}); from probe.work import work; print(work(100))"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Give what the kernel of a package with a helper and a constant says, in a new process."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    package = tmp_path / "probe"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "work.py").write_text(KERNEL)
+
+    def run(value, offset):
+        (package / "helper.py").write_text(HELPER.format(value=value))
+        (package / "constants.py").write_text(CONSTANTS.format(offset=offset))
+        code = RUN.format(root=str(tmp_path))
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        return int(done.stdout), {f.stat().st_mtime_ns for f in (tmp_path / "cache").rglob("*.nbc")}
+
+    return run
+
+
+def test_a_kernel_follows_its_helpers_and_constants(run):
+    assert run(1, 0)[0] == 101
+    assert run(2, 0)[0] == 102
+    assert run(2, 5)[0] == 107
+
+
+def test_a_kernel_is_compiled_once_for_the_same_sources(run):
+    _, first = run(1, 0)
+    assert run(1, 0) == (101, first)
+    _, changed = run(3, 0)
+    assert changed != first
+
+
+def test_every_kernel_has_its_sources():
+    import camerapipe.pipelines  # noqa: F401 - declares all kernels
+
+    digests = {kernel.name.rpartition(".")[0]: "" for kernel in registered()}
+    for module in digests:
+        digests[module] = digest_of(module)
+    assert len(set(digests.values())) == len(digests)
