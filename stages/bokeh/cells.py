@@ -132,7 +132,7 @@ def _any_member(radius, pixel, length, start, beyond):  # type: ignore[no-untype
     return found > 0
 
 
-@inline
+@apart
 def add_pixels(  # type: ignore[no-untyped-def]
     image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
 ):
@@ -154,7 +154,7 @@ def add_pixels(  # type: ignore[no-untyped-def]
         sums[k] += weights[k] * image[u(3) * pixel + k]
 
 
-@inline
+@apart
 def sum_columns(sums, step, totals):  # type: ignore[no-untyped-def]
     """Sum SPAN columns of five values over `step` neighbours; they end up `SPAN` apart.
 

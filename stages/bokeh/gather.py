@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from stages.bokeh.disk import NEVER
-from stages.kernels import apart, inline
+from stages.kernels import apart
 
 BLOCK_ROWS, BLOCK_COLS = 16, 64  # outputs of a block share their offsets
 COVERED = 4  # planes that are summed: R, G, B, coverage
@@ -42,7 +42,7 @@ def offsets_within(distances, reach):  # type: ignore[no-untyped-def]
     return count
 
 
-@inline
+@apart
 def survey_half(cells, plane, corner, stride, rows, sign, lows, highs):  # type: ignore[no-untyped-def]
     """Least and largest q of the cells of a half (`sign` -1 nearer, 1 further), and their number.
 
@@ -65,7 +65,7 @@ def survey_half(cells, plane, corner, stride, rows, sign, lows, highs):  # type:
     return low, high, count
 
 
-@inline
+@apart
 def copy_half(cells, plane, corner, stride, rows, wide, sign, part, area):  # type: ignore[no-untyped-def]
     """Copy the cells of a half to planes of their own, of size `area`; that of q comes last."""
     zero, last = np.float32(0), u(LENGTHS * COVERED) * area
@@ -79,7 +79,7 @@ def copy_half(cells, plane, corner, stride, rows, wide, sign, part, area):  # ty
                 part[p * area + target + x] = cells[p * plane + first + x] if own else zero
 
 
-@inline
+@apart
 def part_offsets(steps, distances, places, count, inner, room, firsts, lasts):  # type: ignore[no-untyped-def]
     """Part the first `count` offsets into rows of those up to `inner`, and the rest.
 
@@ -105,7 +105,7 @@ def part_offsets(steps, distances, places, count, inner, room, firsts, lasts):  
     return rest - room
 
 
-@inline
+@apart
 def cut_rows(firsts, lasts, wide, area, pieces):  # type: ignore[no-untyped-def]
     """Write rows as runs: indices from an output on; returns how many."""
     count, middle = u(0), firsts.size >> 1
@@ -120,7 +120,7 @@ def cut_rows(firsts, lasts, wide, area, pieces):  # type: ignore[no-untyped-def]
     return count
 
 
-@inline
+@apart
 def make_runs(part, area):  # type: ignore[no-untyped-def]
     """Sums over 2, 4, ... neighbours in a row of the four planes of a part, behind these.
 
@@ -133,7 +133,7 @@ def make_runs(part, area):  # type: ignore[no-untyped-def]
             part[above + i] = part[below + i] + part[below + step + i]
 
 
-@inline
+@apart
 def add_runs(part, area, base, pieces, count, at, sums):  # type: ignore[no-untyped-def]
     """Add runs to four rows of sums, from `at` on, for WIDTH outputs from cell `base` on."""
     whole = count & ~u(3)
@@ -150,7 +150,7 @@ def add_runs(part, area, base, pieces, count, at, sums):  # type: ignore[no-unty
                 sums[row + x] += part[i0 + x]
 
 
-@inline
+@apart
 def gather_row(part, area, base, steps, distances, begin, stop, at, sums):  # type: ignore[no-untyped-def]
     """Add offsets [begin, stop) to four rows of sums, likewise."""
     zero, one = np.float32(0), np.float32(1)
