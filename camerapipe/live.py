@@ -102,13 +102,13 @@ MEASURE = (
          EvidenceParams, cost=6),
     Node("coarse", coarse_edges, ("view", "edge_blur", "new_evidence"), "all_edges", CoarseParams,
          cost=7),
-    Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=6),
+    Node("shading", doubt_shading, ("all_edges", "view"), "new_edges", ShadingParams, cost=1),
 )
 STEADY = (
     Node("recall", recall, ("new_edges", "new_evidence", "motion"), "history", SteadyParams,
-         cost=3),
+         cost=6),
     Node("steady_edges", steady_edges, ("new_edges", "history"), "sparse", cost=1),
-    Node("steady_evidence", steady_evidence, ("new_evidence", "history"), "evidence", cost=2),
+    Node("steady_evidence", steady_evidence, ("new_evidence", "history"), "evidence", cost=3),
 )
 SOLVE = (
     Node("solve_grid", solve_grid_of_view, ("linear", "grid"), "half_grid", ViewParams),
@@ -154,10 +154,10 @@ SHOW = (
     RADIUS,
     Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
     Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
-         "picture", BokehParams, cost=20),
+         "picture", BokehParams, cost=16),
 )
 RENDER = (
-    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=18),
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=9),
     Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "new_dead_zone",
          RadiusParams, cost=1),
     DETAIL,
@@ -165,10 +165,10 @@ RENDER = (
     Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius", ResolveParams,
          cost=3),
     Node("highlights", recover_highlights, ("linear", "disk_radius", "headroom"), "bright",
-         HighlightsParams, cost=10),
-    Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=40),
+         HighlightsParams, cost=2),
+    Node("bokeh", render_bokeh, ("bright", "disk_radius"), "bokeh", BokehParams, cost=50),
     Node("finish", finish, ("bokeh", "curve", "linear", "disk_radius"), "finished", FinishParams,
-         cost=7),
+         cost=4),
     Node("codes", to_picture, ("finished",), "picture", cost=2),
 )
 # fmt: on

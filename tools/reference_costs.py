@@ -1,21 +1,24 @@
 """Measure what every stage of every rung costs here, in ms per megapixel.
 
     python tools/reference_costs.py > camerapipe/stream/reference.toml
+    python tools/reference_costs.py --keep-pace      # the same, on a machine of another pace
     python tools/reference_costs.py --scale          # on a device: the [cpu.scale] of its profile
 
 Medians over frames of a moving synthetic scene at 720p. Simulated devices are so many times slower
 than the machine on which the reference was written; `--scale` gives that factor for each class of
-kernels, from the quickest tenth of the stages to the slowest.
+kernels, from the quickest tenth of the stages to the slowest. `--keep-pace` divides by the median
+of that factor, which is the pace of the machine as long as most stages are as they were: the scales
+of profiles keep their meaning.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import platform
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
@@ -45,6 +48,7 @@ def main() -> None:
     """Measure; print the table, or its ratio to the reference."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--scale", action="store_true", help="print the ratio to the reference")
+    parser.add_argument("--keep-pace", action="store_true", help="at the pace of the reference")
     given = parser.parse_args()
     set_threads(available_cores())
     warm_up()
@@ -65,10 +69,15 @@ def main() -> None:
         return
     print(f"# Measured on {platform.machine()}, {available_cores()} cores, {SIZE[1]}x{SIZE[0]}:")
     print("# medians, in ms per megapixel. Written by tools/reference_costs.py.")
+    pace = 1.0
+    if given.keep_pace:
+        pace = statistics.median(itertools.chain.from_iterable(_ratios(found).values()))
+        print(f"# Divided by {pace:.2f}, the median ratio to the table before this.")
     for rung, costs in found.items():
         print(f"\n[costs.{rung}]")
         for stage, cost in costs.items():
-            print(f'"{stage}" = {cost:.3g}' if "." in stage else f"{stage} = {cost:.3g}")
+            name = f'"{stage}"' if "." in stage else stage
+            print(f"{name} = {cost / pace:.3g}")
 
 
 def _stages(way: Way, look: Look, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
@@ -102,15 +111,20 @@ def _io(pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
     return dict(zip((DECODE, ENCODE), medians, strict=True))
 
 
-def _print_scale(found: Mapping[str, Mapping[str, Any]]) -> None:
+def _ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
+    """Ratios to the reference, of each class of kernels."""
     ratios: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for rung, costs in reference_costs().items():
         for stage, cost in costs.items():
             if cost >= LEAST_COST:
                 kind = KIND_OF.get(stage.partition(".")[0], "stencil")
                 ratios[kind].append(found[rung][stage] / cost)
+    return ratios
+
+
+def _print_scale(found: Mapping[str, Mapping[str, float]]) -> None:
     print("[cpu.scale]")
-    for kind, values in ratios.items():
+    for kind, values in _ratios(found).items():
         low, high = np.percentile(values, ENDS)
         print(f"{kind} = [{low:.2f}, {high:.2f}]")
 

@@ -46,7 +46,7 @@ PHOTOGRAPH = "photos/dandelion_16mp.jpg"
 STAGES = 3
 SIZE_1MP = (800, 1280)
 BUDGETS = (1.15, 1.5, 2, 3, 5)  # times what the least rung that any frame can take costs
-OVERLAP_ROUNDS = 3
+OVERLAP_ROUNDS, OVERLAP_FRAMES = 3, 30
 MEMORY_FRAMES, MEMORY_EVERY = 100_000, 10_000
 MEGA = 1e6
 
@@ -234,7 +234,7 @@ def overlap(context: Any, photograph: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "in"
         folder.mkdir()
-        for k in range(10):
+        for k in range(OVERLAP_FRAMES):
             cv2.imwrite(str(folder / f"{k}.jpg"), picture)
         for round_ in range(OVERLAP_ROUNDS + 1):
             options = StreamOptions(settings=resolve(), force=True, rung="preview")
