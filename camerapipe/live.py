@@ -41,7 +41,7 @@ from stages.bokeh import (
     disk_radius,
     proven_dead_zone,
     render_bokeh,
-    resolve_transitions,
+    resolve_shown,
     resolve_upsampled,
 )
 from stages.capture_check import CheckParams, judge, quick_evidence
@@ -152,7 +152,7 @@ SHOW = (
          UpsampleParams, cost=3),
     DETAIL,
     RADIUS,
-    Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=1),
+    Node("resolve", resolve_shown, ("radius", "grid"), "disk_radius", ResolveParams, cost=2),
     Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
          "picture", BokehParams, cost=16),
 )

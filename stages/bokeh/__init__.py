@@ -22,7 +22,12 @@ from stages.bokeh.radius import (
     proven_dead_zone,
 )
 from stages.bokeh.render import render_bokeh
-from stages.bokeh.resolve import ResolveParams, resolve_transitions, resolve_upsampled
+from stages.bokeh.resolve import (
+    ResolveParams,
+    resolve_shown,
+    resolve_transitions,
+    resolve_upsampled,
+)
 
 __all__ = [
     "BokehParams",
@@ -36,6 +41,7 @@ __all__ = [
     "render_bokeh",
     "render_bokeh_preview",
     "render_bokeh_steps",
+    "resolve_shown",
     "resolve_transitions",
     "resolve_upsampled",
 ]

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.bokeh.checks import check_radius
-from stages.grid import BlurMap
+from stages.grid import BlurMap, Grid
 from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import STRIP_ROWS, run_strips, with_halo
@@ -88,6 +88,15 @@ def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> 
     """
     reach = params.window_radius_px + max(source.grid.step - HALF, 0)
     return _resolve(radius, reach, params, source.grid.step)
+
+
+def resolve_shown(radius: Array, view: Grid, params: ResolveParams) -> Array:
+    """Resolve a radius on the grid of a preview, whose detail is that of 2 x 2 pixels of a view.
+
+    Specks that are sharp to it are taken off. Parameters, return value and errors are those of
+    `resolve_transitions`.
+    """
+    return _resolve(radius, params.window_radius_px, params, HALF * view.step)
 
 
 def _resolve(radius: Array, reach: int, params: ResolveParams, step: float = 0.0) -> Array:

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.bokeh import ResolveParams, resolve_transitions, resolve_upsampled
+from stages.bokeh import ResolveParams, resolve_shown, resolve_transitions, resolve_upsampled
 from stages.grid import BlurMap, Grid
 
 DEFAULT = ResolveParams()
@@ -80,17 +80,22 @@ def test_the_window_follows_the_step_of_the_grid():
     assert left[0] > 100 and left[1] < left[0] / 4
 
 
-def test_specks_beside_an_outline_are_taken_off_and_no_others():
+def shown(radius, step):
+    return resolve_shown(radius, Grid((60, 80), step // 2), DEFAULT)
+
+
+@pytest.mark.parametrize("resolve", [upsampled, shown])
+def test_specks_beside_an_outline_are_taken_off_and_no_others(resolve):
     rng = np.random.default_rng(1)
     specks = np.maximum(cv2.GaussianBlur(rng.normal(0, 2.5, (60, 80)), (0, 0), 1.0), 0)
     subject = step_map(0.0, 30.0) == 0
     inside, outside = (cv2.erode(np.uint8(s), np.ones((7, 7))) > 0 for s in (subject, ~subject))
     grainy = np.where(subject, specks, 30).astype(np.float32)
-    found = upsampled(grainy, 4)
+    found = resolve(grainy, 4)
     np.testing.assert_allclose(found[outside], 30, atol=0.01)
     assert grainy[inside].max() > 1.5 and found[inside].max() < 0.05
     alone = specks.astype(np.float32)  # nothing behind to shine through
-    np.testing.assert_array_equal(upsampled(alone, 4), alone)
+    np.testing.assert_array_equal(resolve(alone, 4), alone)
 
 
 def test_grain_does_not_fray_an_outline():
