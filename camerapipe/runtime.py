@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camerapipe import __version__
-from camerapipe.budget import Stopwatch
 
 if TYPE_CHECKING:
     from stages.kernels import Kernel
 
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
-COMPILED_MS = 300.0  # a kernel that is in the cache is loaded sooner
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8  # of <malloc.h>
 KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
 LARGE_BYTES = 1 << 18  # of an array that is returned when it is freed
@@ -143,17 +141,23 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def warm_up(progress: Callable[[str, int, int], None] | None = None) -> int:
+def warm_up(
+    progress: Callable[[str, int, int], None] | None = None,
+    compiling: Callable[[], None] | None = None,
+) -> int:
     """Compile every kernel or load it from the cache; give the number of kernels.
 
-    `progress(name, done, total)` is called before each.
+    `progress(name, done, total)` is called before each, and `compiling()` once where the first is
+    found that was not in the cache.
     """
-    kernels = _kernels()
+    kernels, found = _kernels(), False
     with _seldom_collecting(), closing(_in_turn(kernels)) as turn:
         for done, kernel in enumerate(turn):
             if progress is not None:
                 progress(kernel.name, done, len(kernels))
-            kernel.compile()
+            if kernel.compile() and compiling is not None and not found:
+                found = True
+                compiling()
     return len(kernels)
 
 
@@ -166,12 +170,9 @@ def _in_turn(kernels: list[Kernel]) -> Generator[Kernel, None, None]:
     ours: set[int] = set()
     for place, kernel in enumerate(kernels):
         ours.add(place)
-        if kernel.ready:  # in virtual time no clock is read
-            yield kernel
-            continue
-        with Stopwatch() as watch:
-            yield kernel
-        if watch.ms > COMPILED_MS and available_cores() > 1:
+        known = kernel.ready
+        yield kernel
+        if kernel.is_new and not known and available_cores() > 1:
             break
     with _helper(range(len(ours), len(kernels))) as places:
         for place in places:

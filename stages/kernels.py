@@ -50,20 +50,24 @@ class Kernel:
         self._signature = signature
         self._lock = threading.Lock()
         self._compiled: Any = None
+        self.is_new = False  # compiled by this process, not loaded from the cache
 
     @property
     def ready(self) -> bool:
         """Whether it is compiled, or loaded from the cache, in this process."""
         return self._compiled is not None
 
-    def compile(self) -> None:
-        """Compile, or load from the cache; safe to call from several threads."""
+    def compile(self) -> bool:
+        """Compile, or load from the cache; tell whether it was compiled. Safe from any thread."""
         with self._lock:
-            if self._compiled is None:
-                try:
-                    self._compiled = self._build(cache=True)
-                except (RuntimeError, OSError):  # no place for the cache, or no room in it
-                    self._compiled = self._build(cache=False)
+            if self._compiled is not None:
+                return False
+            try:
+                self._compiled = self._build(cache=True)
+            except (RuntimeError, OSError):  # no place for the cache, or no room in it
+                self._compiled = self._build(cache=False)
+            self.is_new = not self._compiled.stats.cache_hits
+            return self.is_new
 
     def _build(self, *, cache: bool) -> Any:
         dispatcher = numba.njit(cache=cache, **OPTIONS)(self._function)

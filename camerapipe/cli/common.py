@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,6 @@ from stages.findings import Finding, Severity
 F = TypeVar("F", bound=Callable[..., Any])
 
 OK, SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = range(8)
-COMPILED_AFTER_S = 3.0  # loading kernels from the cache takes less, compiling them more
 COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
 
 
@@ -168,16 +166,13 @@ def prepare(*, quiet: bool) -> None:
     from camerapipe import runtime
 
     runtime.set_threads(runtime.available_cores())
-    notice = "compiling kernels for this machine; only the first start takes this long"
-    slow = threading.Timer(COMPILED_AFTER_S, say, [notice])
-    slow.daemon = True
-    if not quiet:
-        slow.start()
-    try:
-        with progress("preparing kernels", quiet=quiet) as advance:
-            runtime.warm_up(lambda name, done, total: advance(done, total, name))
-    finally:
-        slow.cancel()
+
+    def compiling() -> None:
+        if not quiet:
+            say("compiling kernels for this machine; only the first start takes this long")
+
+    with progress("preparing kernels", quiet=quiet) as advance:
+        runtime.warm_up(lambda name, done, total: advance(done, total, name), compiling)
 
 
 @contextmanager

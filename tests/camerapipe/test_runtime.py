@@ -65,6 +65,35 @@ def test_warm_up_compiles_every_kernel_once():
     assert all(kernel.ready for kernel in kernels.registered())
 
 
+def _three():
+    return [Kernel(_twice, (i64,)) for _ in range(3)]
+
+
+@pytest.fixture
+def nothing_cached(monkeypatch):
+    """Where every kernel has to be compiled."""
+    build = Kernel._build
+    monkeypatch.setattr(Kernel, "_build", lambda self, cache: build(self, cache=False))
+
+
+@pytest.mark.usefixtures("nothing_cached")
+def test_warm_up_says_once_that_it_compiles(monkeypatch):
+    said, kernels = [], _three()
+    monkeypatch.setattr(runtime, "_kernels", lambda: kernels)
+    monkeypatch.setattr(runtime, "available_cores", lambda: 1)
+    for _ in range(2):
+        runtime.warm_up(compiling=lambda: said.append("compiling"))
+    assert said == ["compiling"]
+
+
+def test_warm_up_says_nothing_of_kernels_in_the_cache():
+    runtime.warm_up()
+    code = "from camerapipe import runtime; runtime.warm_up(compiling=lambda: print('compiling'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("nothing_cached")
 def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch):
     started = []
 
@@ -73,20 +102,19 @@ def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch):
             super().__init__(*args, **kwargs)
             started.append(self)
 
-    monkeypatch.setattr(runtime, "COMPILED_MS", -1.0)  # as if nothing were in the cache
-    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,)) for _ in range(3)])
+    monkeypatch.setattr(runtime, "_kernels", _three)
     monkeypatch.setattr(runtime, "available_cores", lambda: 2)
     monkeypatch.setattr(subprocess, "Popen", Watched)
     assert runtime.warm_up() == 3
     assert len(started) == 1 and started[0].returncode is not None
 
 
+@pytest.mark.usefixtures("nothing_cached")
 def test_without_another_process_warm_up_does_it_all(monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError("no more processes")
 
-    monkeypatch.setattr(runtime, "COMPILED_MS", -1.0)
-    monkeypatch.setattr(runtime, "_kernels", lambda: [Kernel(_twice, (i64,)) for _ in range(3)])
+    monkeypatch.setattr(runtime, "_kernels", _three)
     monkeypatch.setattr(subprocess, "Popen", refuse)
     assert runtime.warm_up() == 3
 
