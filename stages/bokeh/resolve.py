@@ -115,11 +115,11 @@ def _resolve(radius: Array, reach: int, params: ResolveParams, step: float = 0.0
         for left in range(0, width, SPAN_COLS):
             right = min(left + SPAN_COLS, width)
             cols, own_cols = with_halo(left, right, 2 * reach, width)
-            near = np.ascontiguousarray(disks[rows, cols])
-            least, most = cv2.minMaxLoc(near)[:2]
+            least, most = cv2.minMaxLoc(disks[rows, cols])[:2]
             if most - least <= max(surface, contrast * least):  # no window has an outline
-                out[start:stop, left:right] = near[own_rows, own_cols]
+                out[start:stop, left:right] = disks[start:stop, left:right]
                 continue
+            near = np.ascontiguousarray(disks[rows, cols])
             low, high = cv2.erode(near, window), cv2.dilate(near, window)
             level = cv2.blur(near, grain)
             small = _opened(low, window, speck_px) if least < speck_px else near
