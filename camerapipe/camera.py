@@ -26,6 +26,7 @@ from camerapipe.runtime import (
     keep_freed_memory,
     peak_mb,
     return_freed_memory,
+    share_heap,
     versions,
     warm_up,
 )
@@ -40,6 +41,7 @@ MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
 ensure_kernel_cache()
+share_heap()  # before OpenCV or a pool has a thread
 Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
