@@ -27,6 +27,7 @@ f32, f64 = types.float32, types.float64
 i32, i64, b1 = types.int32, types.int64, types.boolean
 u8, u16 = types.uint8, types.uint16
 
+IMPORTED = re.compile(r"^\s*(?:from|import) ([\w.]+)(?: import ([\w, ]+))?", re.MULTILINE)
 OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # no C calls them
 
 
@@ -82,9 +83,6 @@ class Kernel:
         if not self.ready:
             self.compile()
         return self._compiled(*args)
-
-
-IMPORTED = re.compile(r"^\s*(?:from|import) ([\w.]+)(?: import ([\w, ]+))?", re.MULTILINE)
 
 
 def digest_of(module: str) -> str:

@@ -172,7 +172,7 @@ class Viewfinder:
         if self.device is not None:
             self.device.begin(frame.seq, megapixels)
         ladder = replace(state.ladder) if state.ladder else None
-        rung = rung_within(self.budget, ladder, megapixels) if ladder else 0
+        rung = rung_within(self.budget, ladder, megapixels) if ladder is not None else 0
         way = self.ways[rung]
         sources = self._sources(frame.capture, state)
         seen = self._run(way.see, way.params, sources, deadline, megapixels)

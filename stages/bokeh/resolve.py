@@ -96,7 +96,7 @@ def resolve_shown(radius: Array, view: Grid, params: ResolveParams) -> Array:
     Specks that are sharp to it are taken off. Parameters, return value and errors are those of
     `resolve_transitions`.
     """
-    return _resolve(radius, params.window_radius_px, params, HALF * view.step)
+    return _resolve(radius, params.window_radius_px, params, 2 * view.step)
 
 
 def _resolve(radius: Array, reach: int, params: ResolveParams, step: float = 0.0) -> Array:

@@ -152,7 +152,7 @@ def test_freed_arrays_are_returned_and_then_reused():
 
 HEAPS = """
 import ctypes
-import camerapipe.stream.session
+import {module}
 import cv2, numpy as np
 cv2.setNumThreads(2)
 cv2.resize(np.ones((3000, 4000, 3), np.uint8), (2000, 1500), interpolation=cv2.INTER_AREA)
@@ -164,8 +164,9 @@ libc.fflush(None)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc has heaps for threads")
-def test_threads_of_a_stream_share_a_heap_with_those_that_libraries_had_before():
-    run = [sys.executable, "-c", HEAPS]
+@pytest.mark.parametrize("module", ["camerapipe.stream.session", "camerapipe.camera"])
+def test_threads_share_a_heap_with_those_that_libraries_have(module):
+    run = [sys.executable, "-c", HEAPS.format(module=module)]
     told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert told.count("<heap nr=") == 1
 
