@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from camerapipe.api import check, open_stream, render
-    from camerapipe.capture import Capture, CaptureError, LimitError, OutputError, Shot
+    from camerapipe.capture import Capture
+    from camerapipe.errors import CaptureError, LimitError, OutputError
+    from camerapipe.shot import Shot
 
 __version__ = "0.1.0"
 __all__ = [

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from camerapipe.assembly import Request
 from camerapipe.budget import Budget
-from camerapipe.camera import Options, Source, check_capture, develop, given_map, shoot
-from camerapipe.capture import Shot
+from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
+from camerapipe.ingest.saved_map import SavedMap
 from camerapipe.settings import resolve
+from camerapipe.shot import Shot
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.session import Stream, StreamOptions
 from camerapipe.stream.sinks import App, Nowhere
@@ -25,7 +27,7 @@ from stages.scribble import Scribble
 
 
 def render(
-    source: Source,
+    source: Input,
     *,
     strength: float | None = None,
     budget: str | Sequence[str] | Budget | None = None,
@@ -33,7 +35,7 @@ def render(
     config: str | os.PathLike[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     focus: tuple[float, float] | None = None,
-    from_map: BlurMap | npt.NDArray[np.floating] | None = None,
+    from_map: SavedMap | BlurMap | npt.NDArray[np.floating] | None = None,
     scribbles: Iterable[Scribble] = (),
     foreground: npt.NDArray[Any] | None = None,
     distance_m: float | None = None,
@@ -93,23 +95,23 @@ def render(
     values = {section: dict(changes) for section, changes in (params or {}).items()}
     if strength is not None:
         values.setdefault("radius", {})["strength"] = strength
-    options = Options(
+    capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
+    request = Request(
         settings=resolve(preset, config, values=values),
         budget=_budget(budget),
         focus_point=focus,
         distance_m=distance_m,
         scribbles=tuple(scribbles),
         foreground=None if foreground is None else (np.asarray(foreground) > 0).astype(np.float32),
+        blur_map=None if from_map is None else given_map(from_map, capture),
         force=force,
         keep=tuple(keep),
     )
-    capture, opening = develop(source, encoding=encoding, max_pixels=max_pixels)
-    blur = None if from_map is None else given_map(from_map, capture)
-    return shoot(capture, options, blur=blur, before=opening)
+    return shoot(capture, request, before=opening)
 
 
 def check(
-    source: Source,
+    source: Input,
     *,
     distance_m: float | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
@@ -117,8 +119,8 @@ def check(
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> tuple[Finding, ...]:
     """Say in findings whether a capture has defocus to magnify; the first is the verdict."""
-    capture, _ = develop(source, encoding=encoding, max_pixels=max_pixels)
-    return check_capture(capture, Options(settings=resolve(values=params), distance_m=distance_m))
+    capture, _ = open_input(source, encoding=encoding, max_pixels=max_pixels)
+    return check_capture(capture, Request(settings=resolve(values=params), distance_m=distance_m))
 
 
 def open_stream(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from camerapipe.capture import RequestError
+from camerapipe.errors import RequestError
 from stages.params import Estimate
 
 T = TypeVar("T")

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.budget import Budget, BudgetError, Deadline, Stopwatch
-from camerapipe.capture import Capture, RequestError, Shot
+from camerapipe.assembly import (
+    MEGA,
+    Request,
+    check_budget,
+    check_request,
+    is_blocked,
+    megapixels_of,
+    picture_graph,
+    settings_for,
+    shape_of,
+    sources_of,
+)
+from camerapipe.budget import Deadline, Stopwatch
+from camerapipe.capture import Capture
+from camerapipe.costs import Costs, still_guesses
+from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, open_capture
-from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH
+from camerapipe.ingest.saved_map import Focus, SavedMap
+from camerapipe.pipelines import CHECK
 from camerapipe.report import Report, StageReport
-from camerapipe.runner import Costs, Run, run
+from camerapipe.runner import Kept, Pace, Run, run
 from camerapipe.runtime import (
     ensure_kernel_cache,
     keep_freed_memory,
@@ -30,42 +43,21 @@ from camerapipe.runtime import (
     versions,
     warm_up,
 )
-from camerapipe.settings import Settings, resolve
-from stages.findings import Finding, Severity
-from stages.finish import FinishParams
+from camerapipe.settings import resolve
+from camerapipe.shot import Shot
+from stages.findings import Finding
 from stages.grid import BlurMap, Grid, lift
-from stages.params import Array, Params
-from stages.scribble import Scribble
+from stages.view import ViewParams, working_grid
 
-MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
 ensure_kernel_cache()
 share_heap()  # before OpenCV or a pool has a thread
-Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
+Input = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How a shot is taken; everything has a default."""
-
-    settings: Settings
-    budget: Budget = Budget()
-    focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
-    distance_m: float | None = None  # of the subject, where the person knows it
-    scribbles: tuple[Scribble, ...] = ()
-    foreground: Array | None = None  # mask of what is nearer than the focus, HxW in [0, 1]
-    force: bool = False
-    keep: tuple[str, ...] = ()
-
-
-def check_capture(capture: Capture, options: Options) -> tuple[Finding, ...]:
-    """Check a developed capture; what ingest had to say of it comes last."""
-    return (*_check(capture, options, Deadline()).values["findings"], *capture.findings)
-
-
-def develop(
-    source: Source,
+def open_input(
+    source: Input,
     *,
     encoding: Literal["srgb", "linear"] = "srgb",
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -81,91 +73,83 @@ def develop(
     return capture, (StageReport(name="develop", used_ms=watch.ms),)
 
 
-def given_map(values: BlurMap | npt.NDArray[np.floating], capture: Capture) -> BlurMap:
-    """Turn a map from outside into a dense blur map of the size of the capture."""
-    full = Grid(_shape(capture))
-    if not isinstance(values, BlurMap):
-        sigma = np.asarray(values, np.float32)
-        values = BlurMap(sigma, np.ones_like(sigma), Grid(sigma.shape[:2]))
-    wanted = Grid.cells(full.shape, values.grid.step).shape
-    if not values.sigma.shape == values.confidence.shape == wanted:
-        raise RequestError(f"from_map: expected shape {wanted}; got {values.sigma.shape}")
-    if not np.all(np.isfinite(values.sigma)) or values.sigma.min() < 0:
+def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Capture) -> SavedMap:
+    """Turn a map from outside into one whose dense map has the size of the capture.
+
+    Raises
+    ------
+    RequestError
+        If the map has another shape, places without data, or values that no blur has.
+    """
+    saved = values if isinstance(values, SavedMap) else None
+    blur = saved.blur if saved else values
+    if not isinstance(blur, BlurMap):
+        sigma = np.asarray(blur, np.float32)
+        blur = BlurMap(sigma, np.ones_like(sigma), Grid(sigma.shape[:2]))
+    full = Grid(shape_of(capture))
+    wanted = Grid.cells(full.shape, blur.grid.step).shape
+    if not blur.sigma.shape == blur.confidence.shape == wanted:
+        raise RequestError(f"from_map: expected shape {wanted}; got {blur.sigma.shape}")
+    if not np.all(np.isfinite(blur.sigma)) or blur.sigma.min() < 0:
         raise RequestError("from_map: sigma must be finite and not negative")
-    if not values.is_dense:
+    if not blur.is_dense:
         raise RequestError("from_map: expected a dense map; this one has places without data")
-    return lift(values, full)
+    lifted = lift(blur, full)
+    return replace(saved, blur=lifted) if saved else SavedMap(blur=lifted)
+
+
+def check_capture(capture: Capture, request: Request) -> tuple[Finding, ...]:
+    """Check a developed capture; the findings of opening it come last."""
+    return (*_check(capture, request, Deadline()).values["findings"], *capture.findings)
 
 
 def shoot(
     capture: Capture,
-    options: Options,
+    request: Request,
     *,
-    blur: BlurMap | None = None,
     before: tuple[StageReport, ...] = (),
+    kept: Kept | None = None,
 ) -> Shot:
-    """Check a capture, choose its graph, run it within the budget."""
-    _check_request(capture, options)
-    deadline = _start(options)
+    """Check a capture, choose its graph, run it within the budget.
+
+    With `kept`, values of earlier shots are used again.
+    """
+    check_request(capture, request)
+    deadline = _start(request)
     started_s = deadline.clock()
-    checked = _check(capture, options, deadline)
+    checked = _check(capture, request, deadline, kept)
     findings = (*checked.values["findings"], *capture.findings)
-    blocked = any(f.severity is Severity.BLOCKING for f in findings)
-    if blocked and not options.force:
-        graph = PASS_THROUGH
-    else:
-        graph = FROM_MAP if blur is not None else options.settings.preset.picture_graph
-    sources = {
-        "linear": capture.linear,
-        "curve": capture.curve,
-        "focus_point": options.focus_point,
-        "foreground": options.foreground,
-        "headroom": capture.kind == "raw",
-        "scribbles": options.scribbles,
-        "previous": None,
-        "blur": blur,
-    }
-    done = _run(graph, sources, capture, options, deadline)
+    graph = picture_graph(request, blocked=is_blocked(findings, force=request.force))
+    done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
     keep_freed_memory()  # for the shots to come; a single one takes the least memory
     values = checked.values | done.values
     return Shot(
         image=values["picture"],
-        blur_map=values.get("blur"),
+        saved_map=_saved(values, capture, request),
         findings=findings,
-        report=_report(capture, options, graph, before, (checked, done), findings, spent_ms),
+        report=_report(capture, request, graph, before, (checked, done), findings, spent_ms),
         capture=capture,
-        kept={name: values[name] for name in options.keep if name in values},
+        kept={name: values[name] for name in request.keep if name in values},
     )
 
 
 def estimate_map(
-    capture: Capture, options: Options, *, before: tuple[StageReport, ...] = ()
-) -> tuple[BlurMap, Report]:
+    capture: Capture, request: Request, *, before: tuple[StageReport, ...] = ()
+) -> tuple[SavedMap, Report]:
     """Check a capture and estimate its dense blur map, without rendering."""
-    deadline = _start(options)
+    check_request(capture, request)
+    deadline = _start(request)
     started_s = deadline.clock()
-    checked = _check(capture, options, deadline)
+    checked = _check(capture, request, deadline)
     findings = (*checked.values["findings"], *capture.findings)
-    graph = options.settings.preset.map_graph
-    sources = {"linear": capture.linear, "scribbles": options.scribbles, "previous": None}
-    done = _run(graph, sources, capture, options, deadline)
+    graph = request.settings.preset.map_graph
+    done = _run(graph, capture, request, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
-    report = _report(capture, options, graph, before, (checked, done), findings, spent_ms)
-    return done.values["blur"], report
-
-
-def check_budget(options: Options) -> None:
-    """Refuse a budget of a stage that the preset does not have."""
-    preset = options.settings.preset
-    graphs = (CHECK, PASS_THROUGH, FROM_MAP, preset.picture_graph)
-    known = {node.name for graph in graphs for node in graph.nodes}
-    for name in options.budget.stages_ms:
-        if name not in known:
-            raise BudgetError(
-                f"budget: preset {preset.name!r} has no stage {name!r}; "
-                f"there are: {', '.join(sorted(known))}"
-            )
+    report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
+    saved = _saved(done.values, capture, request)
+    assert saved is not None  # every map graph makes one
+    return saved, report
 
 
 def with_stage(report: Report, stage: StageReport) -> Report:
@@ -173,32 +157,22 @@ def with_stage(report: Report, stage: StageReport) -> Report:
     return replace(report, stages=(*report.stages, stage), peak_mb=peak_mb())
 
 
-def _check_request(capture: Capture, options: Options) -> None:
-    height, width = _shape(capture)
-    if options.focus_point is not None:
-        x, y = options.focus_point
-        if not (0 <= x < width and 0 <= y < height):
-            raise RequestError(
-                f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}"
-            )
-    if options.foreground is not None and options.foreground.shape != (height, width):
-        raise RequestError(
-            f"foreground: expected a mask of shape {(height, width)}; "
-            f"got {options.foreground.shape}"
-        )
-    known = {name for graph in GRAPHS.values() for name in graph.values()}
-    for name in options.keep:
-        if name not in known:
-            raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
-
-
-def _shape(capture: Capture) -> tuple[int, int]:
-    return capture.linear.shape[0], capture.linear.shape[1]
+def _saved(values: dict[str, Any], capture: Capture, request: Request) -> SavedMap | None:
+    """The map of a run, with what is needed to render from it again."""
+    if "blur" not in values:
+        return None
+    params = cast(ViewParams, request.settings.params[ViewParams])
+    focus = Focus(
+        dead_zone_px=values["dead_zone"],
+        point=request.focus_point,
+        step=working_grid(capture.linear, params).step,
+    )
+    return SavedMap(blur=values["blur"], low=values.get("blur_low"), focus=focus)
 
 
 def _report(
     capture: Capture,
-    options: Options,
+    request: Request,
     graph: Graph,
     before: tuple[StageReport, ...],
     runs: tuple[Run, ...],
@@ -206,7 +180,7 @@ def _report(
     spent_ms: float,
 ) -> Report:
     rows = tuple(row for done in runs for row in done.stages)
-    budget = options.budget
+    budget = request.budget
     over = budget.total_ms is not None and spent_ms > budget.total_ms
     return Report(
         capture=capture.name,
@@ -222,57 +196,45 @@ def _report(
     )
 
 
-def _start(options: Options) -> Deadline:
+def _start(request: Request) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
     return_freed_memory()
-    check_budget(options)
-    if options.budget.total_ms is not None or options.budget.stages_ms:
+    check_budget(request.budget, request.settings.preset)
+    if request.budget.total_ms is not None or request.budget.stages_ms:
         warm_up()
-        _rehearse(options.settings.preset.name)
-    return Deadline.after(options.budget.total_ms)
+        _rehearse(request.settings.preset.name)
+    return Deadline.after(request.budget.total_ms)
 
 
 @lru_cache
 def _rehearse(preset: str) -> None:
     """Take one tiny picture, so that every table that a stage keeps is filled."""
     grey = np.full((64, 64, 3), 0.5, np.float32)
-    values = {"propagate": {"iterations": 1}}
     capture = capture_from_array(grey, "srgb")
-    options = Options(settings=resolve(preset, values=values), force=True)
-    graph = options.settings.preset.picture_graph
-    absent: dict[str, Any] = dict.fromkeys({*CHECK.sources, *graph.sources})
-    sources = absent | {"linear": capture.linear, "curve": capture.curve, "scribbles": ()}
-    for each in (CHECK, graph):
-        run(each, sources, options.settings.params, megapixels=grey.size / MEGA, costs=Costs())
+    request = Request(settings=resolve(preset, values={"propagate": {"iterations": 1}}))
+    pace = Pace(megapixels=grey.size / MEGA, costs=Costs())
+    for graph in (CHECK, request.settings.preset.picture_graph):
+        run(graph, sources_of(capture, request), request.settings.params, pace)
 
 
-def _check(capture: Capture, options: Options, deadline: Deadline) -> Run:
-    sources = {"linear": capture.linear, "optics": optics_of(capture, options.distance_m)}
-    return _run(CHECK, sources, capture, options, deadline)
-
-
-def _params(capture: Capture, options: Options) -> Mapping[type[Params], Params]:
-    """Parameters of the stages; dither only for what may be written with 8 bits."""
-    params = options.settings.params
-    if capture.kind == "raw" or (capture.kind == "display" and capture.bit_depth == 8):
-        return params
-    return {**params, FinishParams: params[FinishParams].replace(dither=False)}
+def _check(capture: Capture, request: Request, deadline: Deadline, kept: Kept | None = None) -> Run:
+    return _run(CHECK, capture, request, deadline, kept)
 
 
 def _run(
     graph: Graph,
-    sources: Mapping[str, Any],
     capture: Capture,
-    options: Options,
+    request: Request,
     deadline: Deadline,
+    kept: Kept | None = None,
 ) -> Run:
-    return run(
-        graph,
-        sources,
-        _params(capture, options),
-        megapixels=math.prod(_shape(capture)) / MEGA,
+    pace = Pace(
+        megapixels=megapixels_of(capture),
         costs=COSTS,
-        budget=options.budget,
+        guesses=still_guesses(graph.name),
+        budget=request.budget,
         deadline=deadline,
-        keep=options.keep,
     )
+    params = settings_for(capture, request.settings).params
+    sources = sources_of(capture, request)
+    return run(graph, sources, params, pace, keep=request.keep, kept=kept)

@@ -1,33 +1,15 @@
-"""What travels through the camera: a capture and its metadata in, a shot out. Plain data."""
+"""What comes into the camera: a capture and its metadata. Plain data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, TypeVar
 
-from camerapipe.report import Report
 from stages.findings import Finding
-from stages.grid import BlurMap
 from stages.params import Array
 from stages.tone import SRGB, ToneCurve
 
 T = TypeVar("T")
-
-
-class RequestError(ValueError):
-    """Something asked for that does not exist, or does not fit the capture."""
-
-
-class CaptureError(Exception):
-    """A capture that cannot be read: the message says which file, what is wrong and what to do."""
-
-
-class LimitError(CaptureError):
-    """A capture beyond a limit (pixels, memory) that the person can raise."""
-
-
-class OutputError(Exception):
-    """An output that cannot be written; nothing was left under its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +67,3 @@ class Capture:
     exif: bytes | None = None
     xmp: bytes | None = None
     findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shot:
-    """What the camera returns.
-
-    `image` is HxWx3 float32 in the encoding of the capture (display-encoded in [0, 1] for files and
-    sRGB arrays, linear for linear arrays). `blur_map` is None after pass-through. `kept` holds the
-    intermediate values that were asked for, by their names in the graph.
-    """
-
-    image: Array
-    blur_map: BlurMap | None
-    findings: tuple[Finding, ...]
-    report: Report
-    capture: Capture
-    kept: dict[str, Any] = field(default_factory=dict)

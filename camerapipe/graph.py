@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from camerapipe.hints import argument_hints, describe, fits, result_hint
 from stages.params import Params
 
 
@@ -20,11 +21,10 @@ class GraphError(ValueError):
 class Node:
     """One stage in a graph: a function, the values it reads, the value it makes.
 
-    The function is called with the inputs in order, and then the parameters of type `params` where
-    there are any. An `anytime` function returns an iterator of `Estimate`. `fallback` is a cheaper
-    function of the same shape; `steps` is an iterator of `Estimate` that begins with its value and
-    ends with that of `function`. `cost` and `fallback_cost` are first guesses of their time, in ms
-    per megapixel, until they have been measured in this process.
+    The function is called with the inputs in order, and then with the parameters of type `params`
+    if it has any. An `anytime` function returns an iterator of `Estimate`. `fallback` is a cheaper
+    function of the same shape. `steps` is an iterator of `Estimate` that begins with the value of
+    `fallback` and ends with that of `function`.
     """
 
     name: str
@@ -35,13 +35,30 @@ class Node:
     anytime: bool = False
     fallback: Callable[..., Any] | None = None
     steps: Callable[..., Any] | None = None
-    cost: float = 0.0
-    fallback_cost: float = 0.0
+
+    def forms(self) -> tuple[Callable[..., Any], ...]:
+        """The function and its alternatives, all called with the same arguments."""
+        return tuple(form for form in (self.function, self.fallback, self.steps) if form)
+
+
+def renamed(nodes: Iterable[Node], **values: str) -> tuple[Node, ...]:
+    """The same nodes between other values: `renamed(SOLVE, edges="steady_edges")`."""
+    return tuple(
+        replace(
+            node,
+            inputs=tuple(values.get(name, name) for name in node.inputs),
+            output=values.get(node.output, node.output),
+        )
+        for node in nodes
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
     """Nodes between sources and outputs; `order` is the order of execution.
+
+    `hints` gives the types of the sources, where they are known. A value that is made by one
+    function and read by another must have a type and a kind (`stages.kinds`) that fit.
 
     Raises
     ------
@@ -53,13 +70,20 @@ class Graph:
     sources: tuple[str, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
-    order: tuple[Node, ...] = field(init=False)
+    hints: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    order: tuple[Node, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_names(self)
         for node in self.nodes:
             _check_call(self, node)
         object.__setattr__(self, "order", _sorted(self))
+        _check_hints(self)
+
+    def with_nodes(self, change: Callable[[Node], Node]) -> Graph:
+        """The same graph with every node changed, as for a simulated device or a replay."""
+        nodes = tuple(change(node) for node in self.nodes)
+        return Graph(self.name, self.sources, nodes, self.outputs, self.hints)
 
     def last_reader(self) -> dict[str, str]:
         """Name of the last node that reads each value; outputs are never released."""
@@ -87,19 +111,28 @@ class Graph:
             lines.append(f"  {node.name:<{width}}  {reads} -> {node.output}{note}")
         return "\n".join(lines)
 
-    def mermaid(self) -> str:
-        """Render as a Mermaid flow chart; values are the labels of the arrows."""
-        makers = {node.output: node.name for node in self.order}
-        lines = ["flowchart TD"]
-        lines += [f"    {source}([{source}])" for source in self.sources]
-        for node in self.order:
-            lines.append(f"    {node.name}[{node.name}]")
-            for value in node.inputs:
-                maker = makers.get(value)
-                arrow = f"{maker} -- {value} -->" if maker else f"{value} -->"
-                lines.append(f"    {arrow} {node.name}")
-        lines += [f"    {makers.get(o, o)} --> out_{o}([{o}])" for o in self.outputs]
-        return "\n".join(lines)
+
+def mermaid(graphs: Iterable[Graph]) -> str:
+    """Render graphs as one Mermaid flow chart: a subgraph each, values as labels of the arrows."""
+    return "\n".join(["flowchart TD", *(line for graph in graphs for line in _subgraph(graph))])
+
+
+def _subgraph(graph: Graph) -> list[str]:
+    """Lines of a subgraph; identifiers carry the graph's name, since a chart has one namespace."""
+
+    def key(role: str, name: str) -> str:
+        return f"{graph.name}-{role}-{name}".replace("-", "_")
+
+    makers = {source: key("source", source) for source in graph.sources}
+    makers |= {node.output: key("stage", node.name) for node in graph.order}
+    lines = [f"  subgraph {key('graph', '')}[{graph.name}]"]
+    lines += [f"    {makers[source]}([{source}])" for source in graph.sources]
+    for node in graph.order:
+        lines.append(f"    {makers[node.output]}[{node.name}]")
+        lines += [f"    {makers[v]} -- {v} --> {makers[node.output]}" for v in node.inputs]
+    for output in graph.outputs:
+        lines.append(f"    {makers[output]} --> {key('output', output)}([{output}])")
+    return [*lines, "  end"]
 
 
 def _check_names(graph: Graph) -> None:
@@ -120,7 +153,7 @@ def _check_names(graph: Graph) -> None:
 
 def _check_call(graph: Graph, node: Node) -> None:
     given = len(node.inputs) + (node.params is not None)
-    for function in filter(None, (node.function, node.fallback, node.steps)):
+    for function in node.forms():
         try:
             inspect.signature(function).bind(*range(given))
         except TypeError as error:
@@ -128,6 +161,22 @@ def _check_call(graph: Graph, node: Node) -> None:
                 f"graph {graph.name}: node {node.name!r} gives {function.__name__} "
                 f"{given} arguments: {error}"
             ) from error
+
+
+def _check_hints(graph: Graph) -> None:
+    """Every value must fit where it is read: its type, and what its numbers mean."""
+    known: dict[str, Any] = {name: graph.hints.get(name, Any) for name in graph.sources}
+    for node in graph.order:
+        given = [known[name] for name in node.inputs]
+        for function in node.forms():
+            wanted = argument_hints(function)
+            for value, has, (argument, wants) in zip(node.inputs, given, wanted, strict=False):
+                if not fits(has, wants):
+                    raise GraphError(
+                        f"graph {graph.name}: node {node.name!r} reads {value!r} as {argument!r}: "
+                        f"{describe(wants)} expected, but it is {describe(has)}"
+                    )
+        known[node.output] = result_hint(node.function, given, anytime=node.anytime)
 
 
 def _sorted(graph: Graph) -> tuple[Node, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from camerapipe.capture import Capture, CaptureMeta, RequestError
+from camerapipe.capture import Capture, CaptureMeta
+from camerapipe.errors import RequestError
 from stages.capture_check import Optics, UnknownOptics
 from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
 

@@ -1,19 +1,21 @@
-"""The camera on one page: what runs after what, and the presets.
+"""The camera on one page: segments of stages, and the graphs that are put together from them.
 
-Every line is a stage: name, function, what it reads, what it makes. Costs are first guesses in ms
-per megapixel of the picture, measured with `tools/bench.py e2e` on two cores; the runner replaces
-them by what it measures.
+Every line of a segment is a stage: name, function, what it reads, what it makes. A stage is
+declared once; still, live and foreign-map graphs share its segment, between values of other names
+where they need to (`renamed`). `presets` names the still graphs with their parameters, `levels` the
+live ones; `costs` says what stages take.
+
+A live graph is a still graph with a temporal filter behind its measurements. What a frame leaves
+for the next (`next_memory`) is an output like any other and comes back as the source `memory` (None
+at the first frame), so that any frame can be computed again by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
-from camerapipe.graph import Graph, Node
-from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
-from stages.advice import AdviceParams
+from camerapipe.graph import Graph, Node, renamed
 from stages.arrays import reduce_bicubic
 from stages.blur import (
     BlurParams,
@@ -47,210 +49,287 @@ from stages.bokeh import (
     render_bokeh,
     render_bokeh_preview,
     render_bokeh_steps,
+    resolve_shown,
     resolve_transitions,
     resolve_upsampled,
 )
-from stages.capture_check import CheckParams, gather_evidence, judge
-from stages.finish import FinishParams, finish
-from stages.grid import lift, lift_bicubic
-from stages.highlights import HighlightsParams, recover_highlights
-from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
-from stages.params import Params
-from stages.propagate import PropagateParams, propagate, propagate_bounded
-from stages.scribble import ScribbleParams, scribbled
-from stages.tone import encode
-from stages.upsample import (
-    UpsampleParams,
-    bilinear_upsample,
-    guided_upsample,
-    upsample_to_light,
+from stages.capture_check import (
+    CheckParams,
+    Optics,
+    UnknownOptics,
+    gather_evidence,
+    judge,
+    quick_evidence,
 )
-from stages.view import ViewParams, even_grid, guide_from, solve_grid, view_at, working_grid
+from stages.finish import FinishParams, finish
+from stages.grid import DenseBlur, Grid, lift, lift_bicubic
+from stages.highlights import HighlightsParams, recover_highlights
+from stages.kinds import Encoded, LinearLight, Mask
+from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
+from stages.params import Array
+from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
+from stages.propagate import PropagateParams, propagate, propagate_bounded
+from stages.scribble import Scribble, ScribbleParams, scribbled
+from stages.steady import (
+    Memory,
+    Motion,
+    SteadyParams,
+    carried_dead_zone,
+    carried_evidence,
+    carried_map,
+    first_map,
+    keep_measured,
+    recall,
+    remember,
+    steady_dead_zone,
+    steady_edges,
+    steady_evidence,
+    track,
+)
+from stages.tone import ToneCurve, encode
+from stages.upsample import UpsampleParams, bilinear_upsample, guided_upsample, upsample_to_light
+from stages.view import (
+    ShowParams,
+    ViewParams,
+    even_grid,
+    gather_cells,
+    guide_at,
+    guide_from,
+    light_at,
+    show_grid,
+    solve_grid,
+    solve_grid_of_view,
+    view_at,
+    view_of,
+    working_grid,
+)
+
+# What the values that come from outside of a graph are.
+SOURCES: dict[str, Any] = {
+    "linear": LinearLight,
+    "curve": ToneCurve,
+    "headroom": bool,
+    "optics": Optics | UnknownOptics | None,
+    "focus_point": tuple[float, float] | None,
+    "foreground": Mask | None,
+    "scribbles": tuple[Scribble, ...],
+    "previous": Array | None,
+    "memory": Memory | None,
+    "blur": DenseBlur,
+    "grid": Grid,
+    "view": Encoded,
+    "motion": Motion,
+    "shown": Grid,
+    "light": LinearLight,
+}
 
 # fmt: off
-LOOK = (
+# Segments: blur at edges, and where detail proves sharpness.
+VIEW = (
     Node("working_grid", working_grid, ("linear",), "grid", ViewParams),
-    Node("view", view_at, ("linear", "grid"), "view", cost=4),
-    Node("survey", survey, ("view",), "edge_survey", BlurParams, cost=3),
+    Node("view", view_at, ("linear", "grid"), "view"),
 )
-ESTIMATE = (
-    *LOOK,
-    Node("edges", thin_edges, ("edge_survey",), "edge_strength", BlurParams, cost=1),
-    Node("link", linked_edges, ("edge_strength",), "linked", cost=4),
+SURVEY = (Node("survey", survey, ("view",), "edge_survey", BlurParams),)
+BOUND = (Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "sharpness_bounds",
+              EvidenceParams),)
+EDGES = (
+    *SURVEY,
+    Node("edges", thin_edges, ("edge_survey",), "edge_strength", BlurParams),
+    Node("link", linked_edges, ("edge_strength",), "linked"),
     Node("octaves", octave_blur, ("view", "linked", "edge_survey", "grid"), "edge_blur",
-         BlurParams, cost=10),
-    Node("evidence", sharpness_evidence, ("view", "edge_survey", "grid"), "evidence",
-         EvidenceParams, cost=5),
-    Node("coarse", coarse_edges, ("view", "edge_blur", "evidence"), "all_edges", CoarseParams,
-         cost=11),
-    Node("shading", doubt_shading, ("all_edges", "view"), "sparse", ShadingParams, cost=8),
+         BlurParams),
+    *BOUND,
+    Node("coarse", coarse_edges, ("view", "edge_blur", "sharpness_bounds"), "all_edges",
+         CoarseParams),
+    Node("shading", doubt_shading, ("all_edges", "view"), "edge_data", ShadingParams),
 )
-PROPAGATE = (
+# The way from there to the solve differs in the grids: a still guides by light, a frame by its view
+STILL_GRID = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
-    Node("guide", guide_from, ("linear", "view", "grid", "half_grid"), "guide", cost=6),
-    Node("unclaimed", unclaimed, ("evidence", "scribbles"), "free_evidence"),
-    Node("bounds", lift, ("free_evidence", "half_grid"), "bounds", cost=2),
-    Node("samples", crossings, ("sparse", "half_grid"), "samples", cost=2),
-    Node("constraints", within_bounds, ("samples", "bounds"), "constraints", cost=1),
-    Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
-    Node("sharp", sharp_edges_bound, ("held", "bounds", "grid"), "limits", cost=1),
-    Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams,
-         cost=10),
-    Node("propagate", propagate_bounded, ("laplacian", "held", "limits", "previous"), "blur_low",
-         PropagateParams, anytime=True),
-    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams, cost=10,
-         fallback=bilinear_upsample, fallback_cost=2),
-    Node("detail", keep_detail, ("guided", "free_evidence"), "blur", cost=5),
+    Node("guide", guide_from, ("linear", "view", "grid", "half_grid"), "guide"),
 )
-PAPER_ESTIMATE = (
-    *LOOK,
-    Node("edges", edge_blur, ("view", "edge_survey"), "edge_candidates", BlurParams, cost=20),
-    Node("link", link_edges, ("edge_candidates", "grid"), "sparse", cost=6),
+STILL_CELLS = (
+    Node("bounds", lift, ("free_bounds", "half_grid"), "cell_bounds"),
+    Node("samples", crossings, ("edge_data", "half_grid"), "cell_data"),
 )
-PAPER_PROPAGATE = (
-    Node("clean", clean_sparse, ("sparse", "view"), "clean_sparse", BlurParams, cost=100),
-    Node("solve_grid", even_grid, ("grid",), "half_grid"),
-    Node("guide", reduce_bicubic, ("view",), "guide", cost=10),
-    Node("constraints", lift_bicubic, ("clean_sparse", "half_grid"), "constraints", cost=10),
-    Node("scribbles", scribbled, ("constraints", "scribbles"), "held", ScribbleParams, cost=1),
-    Node("laplacian", matting_laplacian, ("guide",), "laplacian", LaplacianParams, cost=20),
-    Node("propagate", propagate, ("laplacian", "held", "previous"), "blur_low", PropagateParams,
-         anytime=True),
-    Node("upsample", guided_upsample, ("blur_low", "view"), "blur", UpsampleParams, cost=300,
-         fallback=bilinear_upsample, fallback_cost=3),
+LIVE_GRID = (Node("solve_grid", solve_grid_of_view, ("linear", "grid"), "half_grid", ViewParams),)
+LIVE_CELLS = (
+    Node("guide", guide_at, ("view", "grid", "half_grid"), "guide"),
+    Node("bounds", gather_cells, ("free_bounds", "half_grid"), "cell_bounds"),
+    Node("samples", gather_cells, ("edge_data", "half_grid"), "cell_data"),
 )
-DIRECT_PROPAGATE = (
-    Node("clean", clean_sparse, ("sparse", "view"), "clean_sparse", BlurParams, cost=100),
-    Node("scribbles", scribbled, ("clean_sparse", "scribbles"), "held", ScribbleParams, cost=1),
-    Node("laplacian", matting_laplacian, ("view",), "laplacian", LaplacianParams, cost=80),
-    Node("propagate", propagate, ("laplacian", "held", "previous"), "blur", PropagateParams,
-         anytime=True),
+FREE = (Node("unclaimed", unclaimed, ("sharpness_bounds", "scribbles"), "free_bounds"),)
+SCRIBBLE = (Node("scribbles", scribbled, ("cell_data", "scribbles"), "constraints",
+                 ScribbleParams),)
+CONSTRAIN = (
+    Node("constraints", within_bounds, ("cell_data", "cell_bounds"), "bounded_data"),
+    *renamed(SCRIBBLE, cell_data="bounded_data"),
+    Node("sharp", sharp_edges_bound, ("constraints", "cell_bounds", "grid"), "all_bounds"),
+    Node("laplacian", grid_laplacian, ("guide", "half_grid"), "laplacian", LaplacianParams),
 )
-RADIUS = Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams, cost=2)
-RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6)
-RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
-                         ResolveParams, cost=6)
+SOLVE = (
+    Node("propagate", propagate_bounded, ("laplacian", "constraints", "all_bounds", "previous"),
+         "blur_low", PropagateParams, anytime=True),
+)
+# From the solved map to the picture.
+UPSAMPLE = (
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams,
+         fallback=bilinear_upsample),
+)
+DETAIL = (Node("detail", keep_detail, ("guided", "free_bounds"), "blur"),)
+FOCUS = (Node("focus", proven_dead_zone, ("sharpness_bounds", "blur", "focus_point"), "dead_zone",
+              RadiusParams),)
+EDGE_FOCUS = (Node("focus", dead_zone, ("edge_data", "blur", "focus_point"), "dead_zone",
+                   RadiusParams),)
+RADIUS = (Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams),)
+RESOLVE = (Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams),)
+RESOLVE_LOW = (Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
+                    ResolveParams),)
+FOREGROUND = (Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius"),)
 RENDER = (
-    Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius", cost=1),
-    Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "light",
-         HighlightsParams, cost=4),
-    Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
-         fallback=render_bokeh_preview, fallback_cost=25, steps=render_bokeh_steps),
-    Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams,
-         cost=10),
+    Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "bright",
+         HighlightsParams),
+    Node("bokeh", render_bokeh, ("bright", "signed_radius"), "bokeh", BokehParams,
+         fallback=render_bokeh_preview, steps=render_bokeh_steps),
+    Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams),
 )
-FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
-             RadiusParams)
-PAPER_FOCUS = Node("focus", dead_zone, ("sparse", "blur", "focus_point"), "dead_zone", RadiusParams)
-FOCUS_OF_MAP = Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", RadiusParams)
-
-CHECK = Graph("check", ("linear", "optics"), (
-    Node("look", gather_evidence, ("linear",), "evidence", CheckParams, cost=30),
-    Node("judge", judge, ("evidence", "optics"), "findings", CheckParams),
-), ("findings",))
-
-PASS_THROUGH = Graph("pass-through", ("linear", "curve"), (
-    Node("encode", encode, ("linear", "curve"), "picture", cost=3),
-), ("picture",))
+# The paper's own stages.
+PAPER_EDGES = (
+    *VIEW,
+    *SURVEY,
+    Node("edges", edge_blur, ("view", "edge_survey"), "edge_candidates", BlurParams),
+    Node("link", link_edges, ("edge_candidates", "grid"), "edge_data"),
+    Node("clean", clean_sparse, ("edge_data", "view"), "clean_data", BlurParams),
+)
+PAPER_SOLVE = (
+    Node("laplacian", matting_laplacian, ("guide",), "laplacian", LaplacianParams),
+    Node("propagate", propagate, ("laplacian", "constraints", "previous"), "blur_low",
+         PropagateParams, anytime=True),
+)
+PAPER_HALF = (
+    Node("solve_grid", even_grid, ("grid",), "half_grid"),
+    Node("guide", reduce_bicubic, ("view",), "guide"),
+    Node("constraints", lift_bicubic, ("clean_data", "half_grid"), "cell_data"),
+    *SCRIBBLE,
+    *PAPER_SOLVE,
+    Node("upsample", guided_upsample, ("blur_low", "view"), "blur", UpsampleParams,
+         fallback=bilinear_upsample),
+)
+# What a stream adds: the frame before, and forms for a preview.
+SEE = (
+    VIEW[0],
+    Node("show_grid", show_grid, ("linear", "grid"), "shown", ShowParams),
+    Node("light", light_at, ("linear", "shown"), "light"),
+    Node("view", view_of, ("linear", "light", "shown", "grid"), "view"),
+    Node("track", track, ("view", "grid", "memory"), "motion", SteadyParams),
+)
+FILTER = (
+    Node("recall", recall, ("new_data", "new_bounds", "motion"), "history", SteadyParams),
+    Node("steady_edges", steady_edges, ("new_data", "history"), "edge_data"),
+    Node("steady_evidence", steady_evidence, ("new_bounds", "history"), "sharpness_bounds"),
+)
+START = (Node("start", first_map, ("constraints", "history"), "previous"),)
+REMEMBER = (
+    Node("steady_focus", steady_dead_zone, ("new_dead_zone", "history"), "dead_zone",
+         SteadyParams),
+    Node("remember", remember,
+         ("motion", "history", "edge_data", "sharpness_bounds", "blur_low", "dead_zone"),
+         "next_memory", SteadyParams),
+)
+CARRY = (
+    *LIVE_GRID,
+    Node("carry", carried_map, ("motion", "half_grid"), "blur_low"),
+    *SURVEY,
+    *renamed(BOUND, sharpness_bounds="new_bounds"),
+    Node("protect", carried_evidence, ("new_bounds", "motion"), "free_bounds"),
+    Node("focus", carried_dead_zone, ("motion",), "dead_zone"),
+    Node("keep", keep_measured, ("motion",), "next_memory"),
+)
+FOCUS_ON_VIEW = (Node("focus", dead_zone_on_view, ("sharpness_bounds", "blur", "focus_point"),
+                      "new_dead_zone", RadiusParams),)
+SHOW = (
+    Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
+    Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
+         UpsampleParams),
+    *DETAIL,
+    *RADIUS,
+    Node("resolve", resolve_shown, ("radius", "grid"), "disk_radius", ResolveParams),
+    Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
+         "picture", BokehParams),
+)
+LIVE_RENDER = (
+    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams),
+    *renamed(FOCUS, dead_zone="new_dead_zone"),
+    *DETAIL,
+    *RADIUS,
+    *RESOLVE_LOW,
+    *renamed(RENDER, signed_radius="disk_radius", picture="finished"),
+    Node("codes", to_picture, ("finished",), "picture"),
+)
 # fmt: on
 
-MAP_SOURCES = ("linear", "scribbles", "previous")
-PICTURE_SOURCES = ("linear", "focus_point", "foreground", "curve", "headroom")
-FROM_MAP = Graph(
-    "from-map",
-    (*PICTURE_SOURCES, "blur"),
-    (FOCUS_OF_MAP, RADIUS, RESOLVE, *RENDER),
-    ("picture", "blur"),
+
+# What the segments make together.
+STILL_MAP = (
+    *VIEW, *EDGES, *STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL,
+)  # fmt: skip
+PAPER_MAP = (*PAPER_EDGES, *PAPER_HALF)
+DIRECT_MAP = (
+    *PAPER_EDGES,
+    *renamed(SCRIBBLE, cell_data="clean_data"),
+    *renamed(PAPER_SOLVE, guide="view", blur_low="blur"),
 )
+LIVE_MAP = (
+    *renamed(EDGES, edge_data="new_data", sharpness_bounds="new_bounds"),
+    *FILTER, *LIVE_GRID, *FREE, *LIVE_CELLS, *CONSTRAIN, *START, *SOLVE,
+)  # fmt: skip
+PICTURE = (*RADIUS, *RESOLVE, *FOREGROUND, *RENDER)
+PICTURE_LOW = (*RADIUS, *RESOLVE_LOW, *FOREGROUND, *RENDER)
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A named way from capture to picture: its graphs, and what differs from the defaults."""
-
-    name: str
-    summary: str
-    map_graph: Graph
-    picture_graph: Graph
-    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+def graph(name: str, nodes: Iterable[Node], outputs: tuple[str, ...]) -> Graph:
+    """Put a graph together; its sources are the values that no node of it makes."""
+    nodes = tuple(nodes)
+    made = {node.output for node in nodes}
+    read = [value for node in nodes for value in node.inputs]
+    sources = tuple(dict.fromkeys(value for value in (*read, *outputs) if value not in made))
+    return Graph(name, sources, nodes, outputs, SOURCES)
 
 
-def _preset(
-    name: str,
-    summary: str,
-    nodes: tuple[Node, ...],
-    focus: Node,
-    params: Mapping[str, Mapping[str, Any]],
-) -> Preset:
-    upsampled = any(node.output == "blur_low" for node in nodes)
-    magnify = (focus, RADIUS, RESOLVE_UPSAMPLED if upsampled else RESOLVE, *RENDER)
-    return Preset(
-        name,
-        summary,
-        Graph(f"{name}-map", MAP_SOURCES, nodes, ("blur",)),
-        Graph(
-            name,
-            (*PICTURE_SOURCES, *MAP_SOURCES[1:]),
-            (*nodes, *magnify),
-            ("picture", "blur"),
-        ),
-        params,
-    )
+CHECK = graph(
+    "check",
+    (
+        Node("look", gather_evidence, ("linear",), "blur_statistics", CheckParams),
+        Node("judge", judge, ("blur_statistics", "optics"), "findings", CheckParams),
+    ),
+    ("findings",),
+)
+PASS_THROUGH = graph(
+    "pass-through", (Node("encode", encode, ("linear", "curve"), "picture"),), ("picture",)
+)
+FROM_MAP = graph(
+    "from-map",
+    (
+        Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", RadiusParams),
+        *PICTURE,
+    ),
+    ("picture", "blur", "dead_zone"),
+)
+FROM_SAVED_MAP = graph("from-saved-map", PICTURE_LOW, ("picture", "blur", "blur_low", "dead_zone"))
 
-
-PAPER_PARAMS: dict[str, dict[str, Any]] = {
-    "blur": {
-        "edge_scale_px": 1.0, "fine_scale_px": 0.0, "coarse_scale_px": 3.0, "exact": False,
-    },
-    "view": {"working_side_px": 0},
-    "laplacian": {"window_radius": 3, "epsilon": 1e-3},
-    "propagate": {
-        "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
-    },
-    "upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2},
-}  # fmt: skip
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        _preset(
-            "default",
-            "ours: edges share their energies, detail bounds blur, a working scale",
-            (*ESTIMATE, *PROPAGATE),
-            FOCUS,
-            {},
-        ),
-        _preset(
-            "paper",
-            "Kriener, Binder and Wille 2013: half resolution and guided upsampling",
-            (*PAPER_ESTIMATE, *PAPER_PROPAGATE),
-            PAPER_FOCUS,
-            PAPER_PARAMS,
-        ),
-        _preset(
-            "direct",
-            "the direct method: everything at full resolution",
-            (*PAPER_ESTIMATE, *DIRECT_PROPAGATE),
-            PAPER_FOCUS,
-            PAPER_PARAMS,
-        ),
-    )
-}
-GRAPHS = {
-    graph.name: graph
-    for graph in (
-        CHECK,
-        PASS_THROUGH,
-        FROM_MAP,
-        LIVE_SEE,
-        LIVE_CHECK,
-        LIVE,
-        LIVE_FULL,
-        LIVE_CARRY,
-        *(graph for p in PRESETS.values() for graph in (p.map_graph, p.picture_graph)),
-    )
-}
-SECTIONS: dict[str, type[Params]] = {
-    kind.stage(): kind for graph in GRAPHS.values() for kind in graph.sections()
-}
-SECTIONS[AdviceParams.stage()] = AdviceParams  # of a stream, beside its graphs
+SHOWN = ("shown", "light")  # read by previews only
+LIVE_OUTPUTS = ("picture", "blur", "next_memory")
+LIVE_SEE = graph("live-see", SEE, ("grid", "view", "motion", *SHOWN))
+LIVE_CHECK = graph(
+    "live-check",
+    (
+        Node("check_grid", working_grid, ("linear",), "check_grid", ViewParams),
+        Node("check_view", guide_at, ("view", "grid", "check_grid"), "check_view"),
+        Node("look", quick_evidence, ("check_view", "check_grid"), "blur_statistics", CheckParams),
+        Node("judge", judge, ("blur_statistics", "optics"), "findings", CheckParams),
+    ),
+    ("findings",),
+)
+LIVE_FULL = graph("live-full", (*LIVE_MAP, *REMEMBER, *LIVE_RENDER), LIVE_OUTPUTS)
+LIVE = graph("live", (*LIVE_MAP, *FOCUS_ON_VIEW, *REMEMBER, *SHOW), LIVE_OUTPUTS)
+LIVE_CARRY = graph("live-carry", (*CARRY, *SHOW), LIVE_OUTPUTS)

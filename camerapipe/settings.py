@@ -1,85 +1,181 @@
-"""From preset, settings file and `stage.param=value` to the parameters of every stage."""
+"""Settings in layers: who set a value decides which one counts.
+
+    default < preset < capture < rung < file < recipe < person
+
+A preset, the kind of a capture and a rung of the quality ladder adapt the defaults. What a settings
+file, a recipe or a person says is never replaced by them, not even where it equals the default.
+"""
 
 from __future__ import annotations
 
 import difflib
-import json
+import functools
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from camerapipe.capture import RequestError
-from camerapipe.pipelines import PRESETS, SECTIONS, Preset
+from camerapipe.errors import RequestError
+from camerapipe.presets import DEFAULT, PRESETS, SECTIONS, Preset, graphs
 from stages.params import Params, expectation
-from stages.scribble import Scribble
 
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+PRESET = "preset"  # key of a settings file
+TEXT_ENCODING = "utf-8-sig"  # editors may put a byte order mark first
+
+Changes = Mapping[str, Mapping[str, Any]]  # parameters by section
 
 
 class SettingsError(RequestError):
     """A setting that does not exist or does not fit."""
 
 
-@dataclass(frozen=True, slots=True)
+class Layer(IntEnum):
+    """Who set a value; a higher layer overrides a lower one."""
+
+    DEFAULT = 0
+    PRESET = 1
+    CAPTURE = 2  # what depends on the kind of file
+    RUNG = 3  # of the quality ladder, or of the check's
+    FILE = 4
+    RECIPE = 5
+    PERSON = 6
+
+
+class Origin(NamedTuple):
+    """A value, the layer that it comes from, and the name of that: a preset, a file, a rung."""
+
+    value: Any
+    layer: Layer
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Settings:
-    """A preset with its parameters resolved: later sources override earlier ones."""
+    """A preset, and what each layer changes; immutable."""
 
     preset: Preset
-    params: Mapping[type[Params], Params]
+    layers: Mapping[Layer, Changes] = field(default_factory=dict)
+    names: Mapping[Layer, str] = field(default_factory=dict)  # of layers that have one
+
+    def with_layer(self, layer: Layer, changes: Changes, name: str = "") -> Settings:
+        """The same settings with a layer put in, or replaced.
+
+        Raises
+        ------
+        SettingsError
+            If a parameter does not exist or a value does not fit.
+        """
+        found = Settings(self.preset, {**self.layers, layer: changes}, {**self.names, layer: name})
+        found.params  # noqa: B018 - checked when built
+        return found
+
+    @functools.cached_property
+    def params(self) -> Mapping[type[Params], Params]:
+        """The parameters that count, by their type."""
+        merged = self._merged()
+        try:
+            return {
+                kind: kind(**{key: origin.value for key, origin in merged[section].items()})
+                for section, kind in SECTIONS.items()
+            }
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+    def origins(self) -> Mapping[str, Mapping[str, Origin]]:
+        """Every parameter by section: its value, and who set it."""
+        merged = self._merged()
+        return {
+            section: {
+                spec.name: merged[section].get(spec.name, Origin(spec.default, Layer.DEFAULT))
+                for spec in fields(kind)
+            }
+            for section, kind in SECTIONS.items()
+        }
+
+    def changed(self, *layers: Layer) -> dict[str, dict[str, Any]]:
+        """What some layers change together, the higher over the lower."""
+        found: dict[str, dict[str, Any]] = {}
+        for layer in sorted(layers):
+            for section, changes in self.layers.get(layer, {}).items():
+                found.setdefault(section, {}).update(changes)
+        return found
+
+    def _merged(self) -> dict[str, dict[str, Origin]]:
+        merged: dict[str, dict[str, Origin]] = {section: {} for section in SECTIONS}
+        for layer in sorted(self.layers):
+            name = self.names.get(layer, "")
+            for section, changes in self.layers[layer].items():
+                for key, value in changes.items():
+                    merged[section][key] = Origin(value, layer, name)
+        return merged
 
 
 def resolve(
     preset: str | None = None,
     config: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
-    values: Mapping[str, Mapping[str, Any]] | None = None,
+    values: Changes | None = None,
+    *,
+    recipe: tuple[str, Changes] | None = None,
 ) -> Settings:
-    """Combine preset, settings file, `stage.param=value` texts and typed values, in this order."""
+    """Combine preset, settings file, recipe, and what a person asked for.
+
+    Parameters
+    ----------
+    preset : str, optional
+        Name of a preset; overrides the one that a settings file names.
+    config : path, optional
+        A TOML settings file: `preset = "..."` and a table for every section.
+    overrides : sequence of str
+        Texts `section.param=value`.
+    values : mapping, optional
+        Parameters by section; they override `overrides`.
+    recipe : (name, mapping), optional
+        Parameters of a recipe, and what to call it.
+
+    Raises
+    ------
+    SettingsError
+        Naming what does not exist or does not fit, and what was probably meant.
+    """
     table = read_config(Path(config)) if config else {}
-    named = table.pop("preset", "default")
+    named = table.pop(PRESET, DEFAULT)
     name = str(preset or named)
     if name not in PRESETS:
-        raise SettingsError(f"preset {name!r} does not exist{_hint(name, PRESETS)}")
-    chosen = PRESETS[name]
-    merged: dict[str, dict[str, Any]] = {s: dict(v) for s, v in chosen.params.items()}
-    for source, place in ((table, f"{config}: "), (_parse(overrides), ""), (values or {}, "")):
-        for section, changes in source.items():
-            _check_section(place, section, changes)
-            merged.setdefault(section, {}).update(changes)
-    try:
-        built = {
-            kind: kind(**{k: _fit(kind, k, v) for k, v in merged.get(kind.stage(), {}).items()})
-            for kind in SECTIONS.values()
-        }
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
-    return Settings(chosen, built)
+        raise SettingsError(f"preset {name!r} does not exist{hint(name, PRESETS)}")
+    person: dict[str, dict[str, Any]] = {}
+    for source in (_parse(overrides), values or {}):
+        for section, changes in _checked("", source).items():
+            person.setdefault(section, {}).update(changes)
+    chosen, file = PRESETS[name], str(config or "")
+    layers: dict[Layer, Changes] = {Layer.PRESET: _checked("", chosen.params)}
+    if config:
+        layers[Layer.FILE] = _checked(f"{file}: ", table)
+    if recipe:
+        layers[Layer.RECIPE] = _checked(f"{recipe[0]}: ", recipe[1])
+    names = {Layer.PRESET: name, Layer.FILE: file, Layer.RECIPE: recipe[0] if recipe else ""}
+    return Settings(chosen, layers, names).with_layer(Layer.PERSON, person)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a settings file: `preset = "..."` and one table for every stage."""
+    """Read a settings file: `preset = "..."` and one table for every section."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding=TEXT_ENCODING))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from error
 
 
-def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
-    """Read a JSON list of `{"points": [[x, y], ...], "width_px": 6, "kind": "sharp"}`."""
-    try:
-        plain = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not (isinstance(plain, list) and all(isinstance(stroke, dict) for stroke in plain)):
-            raise ValueError("expected a list of scribbles")
-        return tuple(Scribble.from_plain(stroke) for stroke in plain)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise SettingsError(f"{path}: {error}") from error
+def hint(name: str, known: Iterable[str]) -> str:
+    """Name what was probably meant, or everything that there is."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 
 
 def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -88,20 +184,41 @@ def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
         name, sign, value = text.partition("=")
         section, dot, key = name.strip().partition(".")
         if not (sign and dot and key):
-            raise SettingsError(f"--set {text!r}: expected stage.param=value")
+            raise SettingsError(f"--set {text!r}: expected section.param=value")
         parsed.setdefault(section, {})[key] = value.strip()
     return parsed
 
 
+def _checked(place: str, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Changes whose sections and parameters exist, texts turned into values."""
+    found: dict[str, dict[str, Any]] = {}
+    for section, values in changes.items():
+        _check_section(place, section, values)
+        kind = SECTIONS[section]
+        found[section] = {key: _fit(kind, key, value) for key, value in values.items()}
+    return found
+
+
 def _check_section(place: str, section: str, changes: Any) -> None:
     if section not in SECTIONS:
-        raise SettingsError(f"{place}stage {section!r} does not exist{_hint(section, SECTIONS)}")
+        raise SettingsError(f"{place}section {section!r} does not exist{_section_hint(section)}")
     if not isinstance(changes, Mapping):
-        raise SettingsError(f"{place}{section} is a stage: expected a table [{section}]")
+        raise SettingsError(f"{place}{section} is a section: expected a table [{section}]")
     known = [spec.name for spec in fields(SECTIONS[section])]
     for key in changes:
         if key not in known:
-            raise SettingsError(f"{place}{section}.{key} does not exist{_hint(key, known)}")
+            raise SettingsError(f"{place}{section}.{key} does not exist{hint(key, known)}")
+
+
+def _section_hint(name: str) -> str:
+    """A stage is not a section, but may have one."""
+    nodes = (node for graph in graphs().values() for node in graph.nodes)
+    node = next((node for node in nodes if node.name == name), None)
+    if node is None:
+        return hint(name, SECTIONS)
+    if node.params is None:
+        return f": {name!r} is a stage without parameters"
+    return f": {name!r} is a stage, and its parameters are in section {node.params.stage()!r}"
 
 
 def _fit(kind: type[Params], key: str, value: Any) -> Any:
@@ -119,9 +236,3 @@ def _fit(kind: type[Params], key: str, value: Any) -> Any:
         raise SettingsError(
             f"{kind.stage()}.{key}: expected {expectation(spec)}; got {value!r}"
         ) from None
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"

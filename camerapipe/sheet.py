@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from camerapipe.capture import Shot
 from camerapipe.ingest import colour_map
+from camerapipe.shot import Shot
 from stages.params import Array
 from stages.tone import encode
 

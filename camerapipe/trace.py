@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Literal, TypedDict, Unpack, get_args
 
 import numpy as np
 
-from camerapipe.capture import OutputError, RequestError
+from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest.atomic import whole_file
 
 FORMAT = "camerapipe-trace/1"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from stages.kinds import Like
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -88,7 +91,9 @@ def reduce_by(image: Array, step: int) -> Array:
     return small
 
 
-def reduce_bicubic(image: Array, border: int = cv2.BORDER_REPLICATE) -> Array:
+def reduce_bicubic(
+    image: Array, border: int = cv2.BORDER_REPLICATE
+) -> Annotated[Array, Like("image")]:
     """Reduce a picture by two with an antialiasing bicubic kernel, samples on the even pixels.
 
     Works on HxW and HxWxC. `border` is OpenCV's rule for what lies outside (`cv2.BORDER_CONSTANT`:

@@ -17,6 +17,7 @@ import numpy as np
 
 from stages.arrays import check_image
 from stages.kernels import b1, f32, i64, inline, kernel, largest_of, reads, writes
+from stages.kinds import Encoded, LinearLight, Radius
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 from stages.tone import ToneCurve, encode, encode_line
@@ -40,7 +41,7 @@ class FinishParams(Params):
     )
 
 
-def measure_grain(linear: Array, radius: Array) -> Array:
+def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     """Standard deviation of the grain of a picture at TONES levels of brightness.
 
     Horizontal differences of the encoded picture where it is out of focus; half their variance is
@@ -75,8 +76,8 @@ def measure_grain(linear: Array, radius: Array) -> Array:
 
 
 def finish(
-    light: Array, curve: ToneCurve, linear: Array, radius: Array, params: FinishParams
-) -> Array:
+    light: LinearLight, curve: ToneCurve, linear: LinearLight, radius: Radius, params: FinishParams
+) -> Encoded:
     """Encode a blurred picture, dither it against bands and put grain back.
 
     Parameters

@@ -12,7 +12,7 @@ is a picture: it is interpolated on the way up and averaged on the way down.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from scipy import sparse
 
 from stages.arrays import reduce_bicubic, reduce_by
 from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.kinds import Kind, Like
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -71,7 +72,12 @@ class BlurMap:
         return bool(self.confidence.all())
 
 
-def lift(blur: BlurMap, to: Grid) -> BlurMap:
+SparseBlur = Annotated[BlurMap, Kind("sparse blur data")]  # at edges; confidence counts pixels
+BlurBounds = Annotated[BlurMap, Kind("upper bounds on blur")]  # where detail proves sharpness
+DenseBlur = Annotated[BlurMap, Kind("dense blur map")]  # data everywhere
+
+
+def lift(blur: BlurMap, to: Grid) -> Annotated[BlurMap, Like("blur")]:
     """Carry a blur map to another grid over the same picture.
 
     Parameters
@@ -156,7 +162,7 @@ def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:
     return sparse.csr_array(((end - begin) / to.step, (row, column)), shape)
 
 
-def lift_bicubic(blur: BlurMap, to: Grid) -> BlurMap:
+def lift_bicubic(blur: SparseBlur, to: Grid) -> SparseBlur:
     """Carry a sparse map down by two as the paper does (section 2.3), normalised.
 
     sigma is bicubic(D beta) / bicubic(D) where bicubic(D) > 0.05, with D = 1 at data; confidence

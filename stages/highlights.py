@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from stages.arrays import check_image
 from stages.kernels import f32, f64, i32, i64, inline, kernel, reads, writes
+from stages.kinds import LinearLight, Radius
 from stages.params import Array, Params, param
 from stages.runs import Runs, add_runs, join_runs
 from stages.strips import STRIP_ROWS, run_strips
@@ -39,8 +40,8 @@ class HighlightsParams(Params):
 
 
 def recover_highlights(
-    linear: Array, radius: Array, headroom: bool, params: HighlightsParams
-) -> Array:
+    linear: LinearLight, radius: Radius, headroom: bool, params: HighlightsParams
+) -> LinearLight:
     """Give small clipped highlights that will be blurred some of their light back.
 
     Parameters

@@ -18,8 +18,19 @@ from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.tiles import render_tiles
-from stages.grid import TAPS, BlurMap, Grid, Taps, linear_taps, mix, mix_along
+from stages.grid import (
+    TAPS,
+    BlurBounds,
+    BlurMap,
+    DenseBlur,
+    Grid,
+    Taps,
+    linear_taps,
+    mix,
+    mix_along,
+)
 from stages.kernels import f32, i64, inline, kernel, largest_of, least_of, reads, u8, writes
+from stages.kinds import Encoded, EncodedCodes, LinearLight, Radius
 from stages.params import Array
 from stages.strips import run_strips
 from stages.tone import CODES, ToneCurve, encode, to_codes
@@ -32,7 +43,9 @@ SURE = 0.5  # confidence from which on detail proves focus
 WHITE = 255
 
 
-def upsample_to_view(low: BlurMap, view: Array, grid: Grid, params: UpsampleParams) -> BlurMap:
+def upsample_to_view(
+    low: DenseBlur, view: Encoded, grid: Grid, params: UpsampleParams
+) -> DenseBlur:
     """Upsample a dense map to the grid of a view; see `guided_upsample`."""
     step = max(low.grid.step // grid.step, 1)
     relative = BlurMap(low.sigma, low.confidence, Grid.cells(grid.shape, step))
@@ -40,13 +53,13 @@ def upsample_to_view(low: BlurMap, view: Array, grid: Grid, params: UpsamplePara
     return BlurMap(finer.sigma, finer.confidence, grid)
 
 
-def to_picture(encoded: Array) -> npt.NDArray[np.uint8]:
+def to_picture(encoded: Encoded) -> EncodedCodes:
     """Round an encoded picture to 8 bits."""
     return np.asarray(to_codes(encoded, 8), np.uint8)
 
 
 def dead_zone_on_view(
-    evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
+    evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
     """Blur up to which nothing is rendered, as `proven_dead_zone`, of a map on any grid."""
     floor = params.focus_floor_px * evidence.grid.step
@@ -72,8 +85,13 @@ def _cell(place: npt.NDArray[np.float64], grid: Grid, axis: int) -> npt.NDArray[
 
 
 def render_preview(
-    linear: Array, light: Array, radius: Array, grid: Grid, curve: ToneCurve, params: BokehParams
-) -> npt.NDArray[np.uint8]:
+    linear: LinearLight,
+    light: LinearLight,
+    radius: Radius,
+    grid: Grid,
+    curve: ToneCurve,
+    params: BokehParams,
+) -> EncodedCodes:
     """Render the picture of a preview.
 
     Parameters

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.grid import BlurMap, Grid
+from stages.grid import BlurMap, Grid, SparseBlur
 from stages.params import Params, param
 
 KINDS = ("sharp", "blurred", "sigma")
@@ -97,8 +97,8 @@ class Scribble:
 
 
 def scribbled(
-    constraints: BlurMap, scribbles: Iterable[Scribble], params: ScribbleParams
-) -> BlurMap:
+    constraints: SparseBlur, scribbles: Iterable[Scribble], params: ScribbleParams
+) -> SparseBlur:
     """Put scribbles among the constraints of a propagation.
 
     Parameters

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.kernels import f32, i64, inline, kernel, reads, u8, u16, writes
+from stages.kinds import Encoded, LinearLight
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -81,7 +82,7 @@ SRGB = curve_from("sRGB", _srgb)
 LINEAR = curve_from("linear", lambda code: code)
 
 
-def linearise(encoded: npt.NDArray[np.generic], curve: ToneCurve = SRGB) -> Array:
+def linearise(encoded: npt.NDArray[np.generic], curve: ToneCurve = SRGB) -> LinearLight:
     """Decode display-encoded values to linear light.
 
     Parameters
@@ -108,7 +109,7 @@ def linearise(encoded: npt.NDArray[np.generic], curve: ToneCurve = SRGB) -> Arra
     return out
 
 
-def encode(linear: Array, curve: ToneCurve = SRGB) -> Array:
+def encode(linear: LinearLight, curve: ToneCurve = SRGB) -> Encoded:
     """Encode linear light for display; values outside [0, 1] are clipped.
 
     Parameters

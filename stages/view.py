@@ -8,13 +8,15 @@ on a reduced one; propagation is solved at half resolution (Kriener, Binder and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from stages.arrays import reduce_by
 from stages.grid import BlurMap, Grid, lift
-from stages.params import Array, Params, param
+from stages.kinds import Encoded, Like, LinearLight
+from stages.params import Params, param
 from stages.tone import SRGB, encode
 
 SHOW_STEP = 2  # blur of a preview is rendered at every second pixel: nobody sees more of it
@@ -42,7 +44,7 @@ class ShowParams(Params):
     coarser: int = param(1, 1, 16, help="on a grid so many times coarser than the view")
 
 
-def working_grid(linear: Array, params: ViewParams) -> Grid:
+def working_grid(linear: LinearLight, params: ViewParams) -> Grid:
     """Grid of the blur estimation: the finest power-of-two step within `working_side_px`."""
     side, step = max(linear.shape[:2]), 1
     while params.working_side_px and side > step * params.working_side_px:
@@ -50,13 +52,13 @@ def working_grid(linear: Array, params: ViewParams) -> Grid:
     return Grid.cells(linear.shape[:2], step)
 
 
-def solve_grid(linear: Array, params: ViewParams) -> Grid:
+def solve_grid(linear: LinearLight, params: ViewParams) -> Grid:
     """Grid of the propagation: of step `solve_step`, but no finer than the estimate."""
     step = max(params.solve_step, working_grid(linear, params).step)
     return Grid.cells(linear.shape[:2], step)
 
 
-def solve_grid_of_view(linear: Array, grid: Grid, params: ViewParams) -> Grid:
+def solve_grid_of_view(linear: LinearLight, grid: Grid, params: ViewParams) -> Grid:
     """Grid of the propagation where `solve_step` counts pixels of the view."""
     return Grid.cells(linear.shape[:2], grid.step * params.solve_step)
 
@@ -67,7 +69,7 @@ def even_grid(grid: Grid) -> Grid:
     return Grid((rows, cols), 2 * grid.step, grid.phase)
 
 
-def view_at(linear: Array, grid: Grid) -> Array:
+def view_at(linear: LinearLight, grid: Grid) -> Encoded:
     """Display-encoded (sRGB) picture on a grid of cells, HxWx3 in [0, 1].
 
     Area averaging happens in linear light, as a sensor with larger pixels would do it.
@@ -75,33 +77,33 @@ def view_at(linear: Array, grid: Grid) -> Array:
     return encode(reduce_by(linear, grid.step), SRGB)
 
 
-def guide_from(linear: Array, view: Array, grid: Grid, to: Grid) -> Array:
+def guide_from(linear: LinearLight, view: Encoded, grid: Grid, to: Grid) -> Encoded:
     """View on the grid `to`: that of `grid` once more where they are one grid."""
     return view if to == grid else view_at(linear, to)
 
 
-def show_grid(linear: Array, grid: Grid, params: ShowParams) -> Grid:
+def show_grid(linear: LinearLight, grid: Grid, params: ShowParams) -> Grid:
     """Grid that a preview is blurred on: by the view, but no finer than `SHOW_STEP`."""
     step = params.coarser * max(grid.step, SHOW_STEP)
     return grid if step == grid.step else Grid.cells(linear.shape[:2], step)
 
 
-def view_of(linear: Array, light: Array, shown: Grid, grid: Grid) -> Array:
+def view_of(linear: LinearLight, light: LinearLight, shown: Grid, grid: Grid) -> Encoded:
     """View on its grid, as `view_at`; from `light` where that is on the same grid already."""
     return encode(light, SRGB) if shown == grid else view_at(linear, grid)
 
 
-def light_at(linear: Array, grid: Grid) -> Array:
+def light_at(linear: LinearLight, grid: Grid) -> LinearLight:
     """Linear light on a grid of cells, HxWx3."""
     return reduce_by(linear, grid.step)
 
 
-def guide_at(view: Array, grid: Grid, to: Grid) -> Array:
+def guide_at(view: Encoded, grid: Grid, to: Grid) -> Encoded:
     """View reduced to a coarser grid of cells; encoded values are averaged."""
     return reduce_by(view, to.step // grid.step)
 
 
-def gather_cells(sparse: BlurMap, to: Grid) -> BlurMap:
+def gather_cells(sparse: BlurMap, to: Grid) -> Annotated[BlurMap, Like("sparse")]:
     """Carry a sparse map to cells; as `lift`, but by area sums where the grids are nested."""
     factor = to.step // sparse.grid.step
     nested = (

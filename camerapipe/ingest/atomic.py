@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from camerapipe.capture import OutputError
+from camerapipe.errors import OutputError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 MAPS = (".tif", ".tiff", ".npz", ".png")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.display import (
     ORIENTATION,
     SEVERAL,

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels, one_line, over_limit
 from camerapipe.ingest.icc import MAX_BYTES, convert, srgb_profile
 from camerapipe.ingest.jpeg_pixels import sound_pixels

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from camerapipe.capture import CaptureError, LimitError
+from camerapipe.errors import CaptureError, LimitError
 
 DEFAULT_MAX_PIXELS = 150_000_000  # a 100 MP picture works; about 2 GB while it is being decoded
 MAX_FILE_BYTES = 4 << 30  # decoders that want all bytes at once must not take a disk image

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.pixels import Decoded
 from stages.findings import Finding, Severity

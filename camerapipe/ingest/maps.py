@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from camerapipe.capture import CaptureError, OutputError
+from camerapipe.errors import CaptureError, OutputError
 from camerapipe.ingest.atomic import MAPS, check_output, write_bytes
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, check_pixels, opened, refusing
 from camerapipe.ingest.pixels import Samples, split, upright

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.icc import read_coding, to_srgb
 from stages.findings import Finding
 from stages.params import Array

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import rawpy
 
-from camerapipe.capture import Capture, CaptureError
+from camerapipe.capture import Capture
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.attachments import raw_exif
 from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.icc import srgb_profile

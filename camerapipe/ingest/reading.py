@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from camerapipe.capture import Capture, CaptureError
+from camerapipe.capture import Capture
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.attachments import kept_exif
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header

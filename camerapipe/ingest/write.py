@@ -24,7 +24,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from camerapipe import __version__
-from camerapipe.capture import Capture, OutputError
+from camerapipe.capture import Capture
+from camerapipe.errors import OutputError
 from camerapipe.ingest.atomic import PICTURES, check_output, write_bytes
 from camerapipe.ingest.attachments import (
     EXIF_IFD,

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from camerapipe.capture import RequestError
+from camerapipe.errors import RequestError
 from camerapipe.stream.frames import Arrival, Fate, Outcome, Service, Tally
 from camerapipe.stream.worlds import Call, CallTimeoutError, Process, When, World
 

@@ -17,7 +17,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from camerapipe.capture import CaptureMeta, RequestError, Sourced
+from camerapipe.capture import CaptureMeta, Sourced
+from camerapipe.errors import RequestError
 
 DATA = resources.files("camerapipe.stream")
 PACKAGED = DATA / "profiles"

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import cv2
 import numpy as np
 
-from camerapipe.capture import Capture, OutputError
+from camerapipe.capture import Capture
+from camerapipe.errors import OutputError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, write_text
 from camerapipe.report import Caveat
 from camerapipe.stream.checking import Checked

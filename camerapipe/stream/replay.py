@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from camerapipe.capture import Capture, CaptureError, CaptureMeta, RequestError, Sourced
+from camerapipe.capture import Capture, CaptureMeta, Sourced
+from camerapipe.errors import CaptureError, RequestError
 from camerapipe.graph import Graph, Node
 from camerapipe.ingest import open_capture
 from camerapipe.runner import Costs

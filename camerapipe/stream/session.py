@@ -19,7 +19,8 @@ from typing import Any, Literal
 import numpy as np
 
 from camerapipe.budget import Budget, BudgetError, Clock
-from camerapipe.capture import Capture, OutputError, RequestError
+from camerapipe.capture import Capture
+from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import capture_from_array
 from camerapipe.live import LADDER, LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE, LOOKS
 from camerapipe.runner import Costs

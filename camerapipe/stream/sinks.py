@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.capture import OutputError, RequestError
+from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import check_output, colour_map, write_picture
 from camerapipe.ingest.atomic import PICTURES, whole_path
 from camerapipe.ingest.quiet import muted

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import cv2
 import numpy.typing as npt
 
-from camerapipe.capture import Capture, CaptureError, LimitError, RequestError
+from camerapipe.capture import Capture
+from camerapipe.errors import CaptureError, LimitError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, count_pixels, open_capture
 from camerapipe.ingest.quiet import muted
 from camerapipe.stream.frames import Arrival

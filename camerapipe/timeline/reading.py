@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.trace import FORMAT, Fate, Run
 
 NOT_TOLD = float("nan")

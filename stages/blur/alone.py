@@ -17,6 +17,7 @@ from stages.blur.gradients import gradient_energy, noise_energy, smooth, smoothi
 from stages.blur.params import BlurParams
 from stages.blur.survey import EdgeSurvey, find_ridges, noise_sigma
 from stages.kernels import b1, f32, kernel, reads, u8, writes
+from stages.kinds import Encoded
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
@@ -31,7 +32,7 @@ class EdgeCandidates(NamedTuple):
     strength: npt.NDArray[np.uint8]
 
 
-def edge_blur(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
+def edge_blur(view: Encoded, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
     """Thin the edges of a view and estimate their blur.
 
     Parameters

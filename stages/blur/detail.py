@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from stages.blur.evidence import PRESENT
 from stages.blur.formula import smoothstep
-from stages.grid import TAPS, BlurMap, interpolate, linear_taps, mix, mix_along
+from stages.grid import (
+    TAPS,
+    BlurBounds,
+    BlurMap,
+    DenseBlur,
+    interpolate,
+    linear_taps,
+    mix,
+    mix_along,
+)
 from stages.kernels import f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -29,7 +38,7 @@ HAIR_PX = 32  # px of the view; evidence less long needs something sharp to be p
 PART_OF_SHARP = 0.3  # share of the cells of evidence that must be explained for that
 
 
-def keep_detail(blur: BlurMap, evidence: BlurMap) -> BlurMap:
+def keep_detail(blur: DenseBlur, evidence: BlurBounds) -> DenseBlur:
     """Pull a dense full-resolution map down to the bounds, on the pixels that carry the detail.
 
     Parameters

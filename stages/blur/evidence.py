@@ -34,8 +34,9 @@ from stages.blur.formula import (
 from stages.blur.gradients import gaussian_radius, gradient_energy, noise_energy
 from stages.blur.params import CLIPPED_REACH_PX
 from stages.blur.survey import EdgeSurvey, noise_sigma
-from stages.grid import BlurMap, Grid
+from stages.grid import BlurBounds, BlurMap, Grid
 from stages.kernels import f32, i32, inline, kernel, reads, u8, writes
+from stages.kinds import Encoded
 from stages.params import Array, Params, param
 from stages.strips import run_strips, with_halo
 
@@ -72,8 +73,8 @@ class EvidenceParams(Params):
 
 
 def sharpness_evidence(
-    view: Array, found: EdgeSurvey, grid: Grid, params: EvidenceParams
-) -> BlurMap:
+    view: Encoded, found: EdgeSurvey, grid: Grid, params: EvidenceParams
+) -> BlurBounds:
     """Find where a picture cannot be more blurred than a bound.
 
     Parameters

@@ -51,8 +51,9 @@ from stages.blur.pool import (
     window_of,
 )
 from stages.blur.survey import EdgeSurvey, noise_sigma
-from stages.grid import BlurMap, Grid
+from stages.grid import BlurMap, Grid, SparseBlur
 from stages.kernels import f32, i32, kernel, reads, writes
+from stages.kinds import Encoded
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
@@ -70,8 +71,8 @@ BALANCED_PX_AT_ONE = np.float32(1.5)  # and its unit
 
 
 def octave_blur(
-    view: Array, linked: npt.NDArray[np.bool_], found: EdgeSurvey, grid: Grid, params: BlurParams
-) -> BlurMap:
+    view: Encoded, linked: npt.NDArray[np.bool_], found: EdgeSurvey, grid: Grid, params: BlurParams
+) -> SparseBlur:
     """Estimate the blur of edges from pooled energies.
 
     Parameters

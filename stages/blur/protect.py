@@ -22,8 +22,9 @@ from stages.blur.octaves import octave_blur
 from stages.blur.params import BlurParams
 from stages.blur.pool import pooling_reach
 from stages.blur.survey import survey
-from stages.grid import BlurMap, Grid, lift
+from stages.grid import BlurBounds, BlurMap, Grid, SparseBlur, lift
 from stages.kernels import b1, f32, i64, kernel, reads, u8, writes
+from stages.kinds import Encoded
 from stages.params import Array, Params, param
 from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
@@ -52,7 +53,7 @@ class CoarseParams(Params):
     )
 
 
-def crossings(sparse: BlurMap, to: Grid) -> BlurMap:
+def crossings(sparse: SparseBlur, to: Grid) -> SparseBlur:
     """Lift edges to the grid of a solve, where they count by how far they cross its cells.
 
     Their confidence is a length, and a cell is crossed by as much as its step: without this data
@@ -64,14 +65,14 @@ def crossings(sparse: BlurMap, to: Grid) -> BlurMap:
     return BlurMap(edges.sigma, share * edges.confidence, to)
 
 
-def within_bounds(sparse: BlurMap, bounds: BlurMap) -> BlurMap:
+def within_bounds(sparse: SparseBlur, bounds: BlurBounds) -> SparseBlur:
     """Hold the data of a sparse map to upper bounds on the same grid, where these are certain."""
     held = (bounds.confidence > PRESENT) & (sparse.sigma > bounds.sigma)
     sigma = np.where(held, bounds.sigma, sparse.sigma)
     return BlurMap(sigma, sparse.confidence, sparse.grid)
 
 
-def sharp_edges_bound(held: BlurMap, bounds: BlurMap, grid: Grid) -> BlurMap:
+def sharp_edges_bound(held: SparseBlur, bounds: BlurBounds, grid: Grid) -> BlurBounds:
     """Add bounds where the data themselves are as sharp as focus.
 
     Nothing but what is in focus has a sharp edge. As data alone, the outline of a smooth subject is
@@ -119,7 +120,7 @@ def _join_bounds(edge, weight, bound, trust, limits, sigma, confidence):  # type
             sigma[y, x] = moment / total if total > zero else zero
 
 
-def unclaimed(evidence: BlurMap, scribbles: Iterable[Scribble]) -> BlurMap:
+def unclaimed(evidence: BlurBounds, scribbles: Iterable[Scribble]) -> BlurBounds:
     """Evidence without what scribbles cover: there a person has decided."""
     confidence, sigma = evidence.confidence, evidence.sigma
     for scribble in scribbles:
@@ -128,7 +129,9 @@ def unclaimed(evidence: BlurMap, scribbles: Iterable[Scribble]) -> BlurMap:
     return BlurMap(sigma, confidence, evidence.grid)
 
 
-def coarse_edges(view: Array, sparse: BlurMap, evidence: BlurMap, params: CoarseParams) -> BlurMap:
+def coarse_edges(
+    view: Encoded, sparse: SparseBlur, evidence: BlurBounds, params: CoarseParams
+) -> SparseBlur:
     """Add edges of the reduced view where the view itself has none.
 
     Parameters

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from stages.arrays import reduce_by
 from stages.blur.formula import smoothstep
 from stages.blur.gradients import mirrored, scharr_x, scharr_y
-from stages.grid import BlurMap
+from stages.grid import BlurMap, SparseBlur
 from stages.kernels import f32, i64, kernel, reads, writes
-from stages.params import Array, Params, param
+from stages.kinds import Encoded
+from stages.params import Params, param
 from stages.strips import run_strips, with_halo
 
 MEAN_PX = 4  # square whose means are compared: as coarse as the edges when they are found
@@ -33,7 +34,7 @@ class ShadingParams(Params):
     )
 
 
-def doubt_shading(sparse: BlurMap, view: Array, params: ShadingParams) -> BlurMap:
+def doubt_shading(sparse: SparseBlur, view: Encoded, params: ShadingParams) -> SparseBlur:
     """Lower the confidence of wide edges that may be shading.
 
     Parameters

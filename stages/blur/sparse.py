@@ -9,11 +9,11 @@ from stages.arrays import box_mean, luma
 from stages.blur.alone import EdgeCandidates
 from stages.blur.edges import linked_edges
 from stages.blur.params import BlurParams
-from stages.grid import BlurMap, Grid
-from stages.params import Array
+from stages.grid import BlurMap, Grid, SparseBlur
+from stages.kinds import Encoded
 
 
-def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:
+def link_edges(candidates: EdgeCandidates, grid: Grid) -> SparseBlur:
     """Keep weak edges that hang together with a strong one; give their blur as a sparse map.
 
     Parameters
@@ -37,7 +37,7 @@ def link_edges(candidates: EdgeCandidates, grid: Grid) -> BlurMap:
     return BlurMap(sigma, kept.astype(np.float32) * np.float32(step), grid)
 
 
-def clean_sparse(sparse: BlurMap, view: Array, params: BlurParams) -> BlurMap:
+def clean_sparse(sparse: SparseBlur, view: Encoded, params: BlurParams) -> SparseBlur:
     """Smooth a sparse map along its edges with a guided filter over defined samples only.
 
     The paper's guard against noise (section 2.1). Its guide is the luma of the view; undefined

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stages.blur.gradients import mirrored, plane_of, scharr_x, scharr_y, smooth
 from stages.blur.params import BlurParams
 from stages.kernels import apart, f32, i32, i64, inline, kernel, largest_of, reads, writes
+from stages.kinds import Encoded
 from stages.params import Array
 from stages.strips import run_strips, with_halo
 
@@ -45,7 +46,7 @@ class EdgeSurvey(NamedTuple):
     ridges: tuple[Ridges, ...] = ()
 
 
-def survey(view: Array, params: BlurParams) -> EdgeSurvey:
+def survey(view: Encoded, params: BlurParams) -> EdgeSurvey:
     """Find the largest gradient and the noise histogram of a view.
 
     Parameters

@@ -16,13 +16,14 @@ import numpy as np
 from stages.bokeh.checks import check_radius
 from stages.grid import Grid
 from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kinds import Mask, Radius
 from stages.params import Array
 from stages.strips import run_strips
 
 NEARER = 0.5  # value of a mask from which on a pixel is in front
 
 
-def mark_foreground(radius: Array, foreground: Array | None) -> Array:
+def mark_foreground(radius: Radius, foreground: Mask | None) -> Radius:
     """Give pixels in front of the focus a negative radius, as `render_bokeh` reads it.
 
     Parameters

@@ -24,7 +24,8 @@ from stages.bokeh.render import detail_steps, render_bokeh
 from stages.bokeh.tiles import render_tiles
 from stages.grid import Grid
 from stages.kernels import f32, inline, kernel, reads, writes
-from stages.params import Array, Estimate
+from stages.kinds import LinearLight, Radius
+from stages.params import Estimate
 from stages.strips import STRIP_ROWS, run_strips
 
 BLURRED_PX = np.float32(2.5)  # from this radius on, half resolution shows all that is left
@@ -36,7 +37,7 @@ u64 = types.uint64
 u = np.uint64
 
 
-def render_bokeh_preview(linear: Array, radius: Array, params: BokehParams) -> Array:
+def render_bokeh_preview(linear: LinearLight, radius: Radius, params: BokehParams) -> LinearLight:
     """Blur a picture by disks of the given radius, at half the cost or less.
 
     Parameters, return value and errors are those of `render_bokeh`; radii of 1 to 3 px come out
@@ -68,8 +69,8 @@ def render_bokeh_preview(linear: Array, radius: Array, params: BokehParams) -> A
 
 
 def render_bokeh_steps(
-    linear: Array, radius: Array, params: BokehParams
-) -> Iterator[Estimate[Array]]:
+    linear: LinearLight, radius: Radius, params: BokehParams
+) -> Iterator[Estimate[LinearLight]]:
     """Blur a picture by disks, coarse first: `render_bokeh_preview`, and then `render_bokeh`.
 
     Parameters and errors are those of `render_bokeh`.

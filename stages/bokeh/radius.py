@@ -18,8 +18,9 @@ import numpy as np
 
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
-from stages.grid import BlurMap
+from stages.grid import BlurBounds, BlurMap, DenseBlur
 from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kinds import Radius
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
@@ -99,7 +100,7 @@ def focus_sigma(blur: BlurMap, params: RadiusParams) -> float:
 
 
 def dead_zone(
-    evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
+    evidence: BlurMap, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
     """Blur up to which nothing is rendered: that of what is in focus, with a margin.
 
@@ -128,7 +129,7 @@ def dead_zone(
 
 
 def proven_dead_zone(
-    evidence: BlurMap, blur: BlurMap, point: tuple[float, float] | None, params: RadiusParams
+    evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
     """Blur up to which nothing is rendered: that of nearly all that detail proves to be in focus.
 
@@ -163,7 +164,7 @@ def proven_dead_zone(
     return min(max(proven, floor), max(params.focus_ceiling_px * step, floor))
 
 
-def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
+def disk_radius(blur: DenseBlur, dead_zone: float, params: RadiusParams) -> Radius:
     """Radius of the disk to render at each sample.
 
     Parameters

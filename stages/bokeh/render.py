@@ -21,10 +21,11 @@ from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.foreground import fill_unseen
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.tiles import render_tiles
-from stages.params import Array, Estimate
+from stages.kinds import LinearLight, Radius
+from stages.params import Estimate
 
 
-def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
+def render_bokeh(linear: LinearLight, radius: Radius, params: BokehParams) -> LinearLight:
     """Blur a picture by disks of the given radius, with occlusion.
 
     Parameters
@@ -53,8 +54,8 @@ def render_bokeh(linear: Array, radius: Array, params: BokehParams) -> Array:
 
 
 def detail_steps(
-    linear: Array, radius: Array, params: BokehParams, meanwhile: Array, step_rows: int
-) -> Iterator[Estimate[Array]]:
+    linear: LinearLight, radius: Radius, params: BokehParams, meanwhile: LinearLight, step_rows: int
+) -> Iterator[Estimate[LinearLight]]:
     """`render_bokeh` in steps: `meanwhile` after each, and the picture after the last."""
     picture = check_render("bokeh", linear, radius, signed=True)
     unfinished = Estimate(meanwhile, 1.0, done=False)

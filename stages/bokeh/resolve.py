@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.bokeh.checks import check_radius
-from stages.grid import BlurMap, Grid
+from stages.grid import DenseBlur, Grid
 from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.kinds import Radius
 from stages.params import Array, Params, param
 from stages.strips import STRIP_ROWS, run_strips, with_halo
 
@@ -57,7 +58,7 @@ class ResolveParams(Params):
     )  # fmt: skip
 
 
-def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
+def resolve_transitions(radius: Radius, params: ResolveParams) -> Radius:
     """Snap soft outlines in a radius map to the radius on either side.
 
     Parameters
@@ -80,7 +81,7 @@ def resolve_transitions(radius: Array, params: ResolveParams) -> Array:
     return _resolve(radius, params.window_radius_px, params)
 
 
-def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> Array:
+def resolve_upsampled(radius: Radius, source: DenseBlur, params: ResolveParams) -> Radius:
     """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
 
     What is behind would shine through each speck. Parameters, return value and errors are those of
@@ -90,7 +91,7 @@ def resolve_upsampled(radius: Array, source: BlurMap, params: ResolveParams) -> 
     return _resolve(radius, reach, params, source.grid.step)
 
 
-def resolve_shown(radius: Array, view: Grid, params: ResolveParams) -> Array:
+def resolve_shown(radius: Radius, view: Grid, params: ResolveParams) -> Radius:
     """Resolve a radius on the grid of a preview, whose detail is that of 2 x 2 pixels of a view.
 
     Specks that are sharp to it are taken off. Parameters, return value and errors are those of

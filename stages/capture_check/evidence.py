@@ -19,6 +19,7 @@ from stages.blur import BlurParams, edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
+from stages.kinds import LinearLight
 from stages.params import Array
 from stages.tone import SRGB, encode
 
@@ -52,7 +53,7 @@ class Evidence(NamedTuple):
     view_side_px: int  # long side of the first look: a smaller picture is not enlarged
 
 
-def gather_evidence(linear: Array, params: CheckParams) -> Evidence:
+def gather_evidence(linear: LinearLight, params: CheckParams) -> Evidence:
     """Look at the blur of a picture's edges by areas.
 
     Parameters

@@ -32,13 +32,14 @@ from stages.capture_check.evidence import (
 from stages.capture_check.params import CheckParams
 from stages.capture_check.shake import shake_contrast
 from stages.grid import Grid
+from stages.kinds import Encoded
 from stages.params import Array
 
 LEAST_SIGMA = np.float32(1e-3)  # px: an edge that is no softer than its view still counts
 STRIPS = 4  # that the view is cut into, to be shared among workers
 
 
-def quick_evidence(view: Array, grid: Grid, params: CheckParams) -> Evidence:
+def quick_evidence(view: Encoded, grid: Grid, params: CheckParams) -> Evidence:
     """Evidence for `judge` from the view of the estimate.
 
     Parameters

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from stages.arrays import check_image
 from stages.grid import Grid
 from stages.kernels import f32, f64, i64, kernel, reads, writes
+from stages.kinds import Encoded
 from stages.laplacian.cells import Moments, cell_moments
 from stages.laplacian.windows import Floats, factor_rows, ldl_factors, sum_along, window_moments
 from stages.params import Array, Params, param
@@ -82,13 +83,13 @@ class MattingLaplacian:
         return self.mean.size > 0
 
 
-def grid_laplacian(guide: Array, grid: Grid, params: LaplacianParams) -> MattingLaplacian:
+def grid_laplacian(guide: Encoded, grid: Grid, params: LaplacianParams) -> MattingLaplacian:
     """Prepare the matting Laplacian of a picture reduced to a grid, with epsilon for its step."""
     return matting_laplacian(guide, params.at_step(grid.step))
 
 
 def matting_laplacian(
-    guide: Array, params: LaplacianParams, dtype: npt.DTypeLike = np.float32
+    guide: Encoded, params: LaplacianParams, dtype: npt.DTypeLike = np.float32
 ) -> MattingLaplacian:
     """Prepare the matting Laplacian of a picture.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stages.grid import BlurMap
+from stages.grid import BlurBounds, BlurMap, DenseBlur, SparseBlur
 from stages.laplacian import MattingLaplacian
 from stages.params import Array, Estimate
 from stages.propagate.solver import (
@@ -32,11 +32,11 @@ SETTLED_SHARE = 0.02  # of a weight; a smaller change of it changes no map
 
 def propagate_bounded(
     laplacian: MattingLaplacian,
-    constraints: BlurMap,
-    bounds: BlurMap,
+    constraints: SparseBlur,
+    bounds: BlurBounds,
     start: Array | None,
     params: PropagateParams,
-) -> Iterator[Estimate[BlurMap]]:
+) -> Iterator[Estimate[DenseBlur]]:
     """Propagate with upper bounds, as an anytime generator; see `propagate`.
 
     Parameters

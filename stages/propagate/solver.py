@@ -18,7 +18,7 @@ from functools import partial
 
 import numpy as np
 
-from stages.grid import BlurMap
+from stages.grid import BlurMap, DenseBlur, SparseBlur
 from stages.laplacian import MattingLaplacian, apply_system
 from stages.laplacian.windows import Floats
 from stages.params import Array, Estimate, Params, param
@@ -77,10 +77,10 @@ class PropagateParams(Params):
 
 def propagate(
     laplacian: MattingLaplacian,
-    constraints: BlurMap,
+    constraints: SparseBlur,
     start: Array | None,
     params: PropagateParams,
-) -> Iterator[Estimate[BlurMap]]:
+) -> Iterator[Estimate[DenseBlur]]:
     """Spread blur from edges to every pixel, as an anytime generator.
 
     Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.grid import BlurMap, lift
+from stages.grid import BlurBounds, BlurMap, DenseBlur, SparseBlur, lift
 from stages.params import Array
 from stages.propagate import fill
 from stages.steady.memory import Memory
@@ -19,12 +19,12 @@ from stages.steady.track import Motion, SteadyParams
 FORGOTTEN = 1e-3  # confidence below which data is dropped, as a share of one edge pixel
 
 
-def steady_edges(sparse: BlurMap, history: History) -> BlurMap:
+def steady_edges(sparse: SparseBlur, history: History) -> SparseBlur:
     """Blur at edges over time, sparse, on cells."""
     return _mean(sparse, history.edges, history.age)
 
 
-def steady_evidence(evidence: BlurMap, history: History) -> BlurMap:
+def steady_evidence(evidence: BlurBounds, history: History) -> BlurBounds:
     """Evidence of sharpness over time, on the view."""
     rows, cols = evidence.grid.shape
     age = np.repeat(np.repeat(history.age, 2, axis=0)[:rows], 2, axis=1)[:, :cols]
@@ -43,7 +43,7 @@ def _mean(new: BlurMap, old: BlurMap, age: Array) -> BlurMap:
     return BlurMap(sigma, total, new.grid)
 
 
-def first_map(constraints: BlurMap, history: History) -> Array:
+def first_map(constraints: SparseBlur, history: History) -> Array:
     """Map from which the solve starts: the one before where it is remembered, else a smooth fill.
 
     On the grid of the constraints, HxW float32, px. It also says which upper bounds act.
@@ -71,9 +71,9 @@ def steady_dead_zone(dead_zone: float, history: History, params: SteadyParams) -
 def remember(
     motion: Motion,
     history: History,
-    edges: BlurMap,
-    evidence: BlurMap,
-    dense: BlurMap,
+    edges: SparseBlur,
+    evidence: BlurBounds,
+    dense: DenseBlur,
     dead_zone: float,
     params: SteadyParams,
 ) -> Memory:

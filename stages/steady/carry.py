@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from stages.blur.evidence import PRESENT
-from stages.grid import BlurMap, Grid, lift
+from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, lift
 from stages.params import Array
 from stages.propagate import fill
 from stages.steady.memory import Memory
@@ -23,7 +23,7 @@ NEAR = np.ones((3, 3), np.uint8)  # cells; motion is known about that well
 ENOUGH_TRUST = np.float32(8)  # 1 / the trust from which on a place counts as seen before
 
 
-def carried_map(motion: Motion, to: Grid) -> BlurMap:
+def carried_map(motion: Motion, to: Grid) -> DenseBlur:
     """Dense map that was measured, at where things are in this frame.
 
     Where that is not known it is filled smoothly, or 0 where nothing is known at all.
@@ -59,7 +59,7 @@ def carried_map(motion: Motion, to: Grid) -> BlurMap:
     return BlurMap(np.ascontiguousarray(carried), dense.confidence, to)
 
 
-def carried_evidence(evidence: BlurMap, motion: Motion) -> BlurMap:
+def carried_evidence(evidence: BlurBounds, motion: Motion) -> BlurBounds:
     """Evidence of sharpness of a frame, where there was some when the map was measured.
 
     One frame alone shows specks that are none over time. Where that is not known, all of it counts.

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.grid import BlurMap, Grid, lift
+from stages.grid import BlurBounds, BlurMap, Grid, SparseBlur, lift
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
 from stages.steady.memory import Memory
@@ -41,7 +41,9 @@ class History(NamedTuple):
     dead_zone: float
 
 
-def recall(sparse: BlurMap, evidence: BlurMap, motion: Motion, params: SteadyParams) -> History:
+def recall(
+    sparse: SparseBlur, evidence: BlurBounds, motion: Motion, params: SteadyParams
+) -> History:
     """Carry the memory to a frame.
 
     Parameters

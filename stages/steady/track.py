@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from stages.arrays import luma, reduce_by
 from stages.grid import Grid
+from stages.kinds import Encoded
 from stages.params import Array, Params, param
 from stages.steady.memory import Memory
 
@@ -60,7 +61,7 @@ class Motion(NamedTuple):
     coarsest_step: int
 
 
-def track(view: Array, grid: Grid, memory: Memory | None, params: SteadyParams) -> Motion:
+def track(view: Encoded, grid: Grid, memory: Memory | None, params: SteadyParams) -> Motion:
     """Follow a frame back to the one before.
 
     Parameters

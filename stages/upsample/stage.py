@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.arrays import check_image
-from stages.grid import BlurMap, Grid, interpolate, lift
+from stages.grid import BlurMap, DenseBlur, Grid, interpolate, lift
+from stages.kinds import Encoded, LinearLight
 from stages.params import Array, Params, param
 from stages.upsample.bilateral import joint_bilateral
 from stages.upsample.fast import fast_guided
@@ -43,7 +44,7 @@ class UpsampleParams(Params):
     )
 
 
-def guided_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
+def guided_upsample(low: DenseBlur, guide: Encoded, params: UpsampleParams) -> DenseBlur:
     """Upsample a dense blur map to the size of its picture.
 
     Parameters
@@ -70,7 +71,7 @@ def guided_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurM
     return _upsampled(low, guide, params, linear=False)
 
 
-def upsample_to_light(low: BlurMap, linear: Array, params: UpsampleParams) -> BlurMap:
+def upsample_to_light(low: DenseBlur, linear: LinearLight, params: UpsampleParams) -> DenseBlur:
     """Upsample along a picture in linear light, HxWx3: as `guided_upsample` with its square root.
 
     The root is near any display's encoding, at a third of its cost; the fast method takes it strip
@@ -79,7 +80,7 @@ def upsample_to_light(low: BlurMap, linear: Array, params: UpsampleParams) -> Bl
     return _upsampled(low, linear, params, linear=True)
 
 
-def bilinear_upsample(low: BlurMap, guide: Array, params: UpsampleParams) -> BlurMap:
+def bilinear_upsample(low: DenseBlur, guide: Array, params: UpsampleParams) -> DenseBlur:
     """Upsample without guidance: the cheap stand-in for the others, called alike."""
     return lift(low, _checked_grid(low, guide))
 

@@ -17,7 +17,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from camerapipe.capture import CaptureError, LimitError
+from camerapipe.errors import CaptureError, LimitError
 from camerapipe.ingest import open_capture
 from camerapipe.ingest.files import one_line, refusing
 from camerapipe.ingest.quiet import muted, quiet

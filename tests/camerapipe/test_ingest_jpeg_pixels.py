@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.ingest import display, open_capture
 from camerapipe.ingest.jpeg_pixels import is_sound, sound_pixels
 

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from camerapipe.capture import CaptureError, OutputError
+from camerapipe.errors import CaptureError, OutputError
 from camerapipe.ingest import colour_map, open_capture, read_map, write_map
 from stages.grid import BlurMap, Grid
 

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from camerapipe.capture import CaptureError, LimitError
+from camerapipe.errors import CaptureError, LimitError
 from camerapipe.ingest import (
     capture_from_array,
     count_pixels,

@@ -5,7 +5,7 @@ import pytest
 import rawpy
 import tifffile
 
-from camerapipe.capture import CaptureError, LimitError
+from camerapipe.errors import CaptureError, LimitError
 from camerapipe.ingest import open_capture
 from camerapipe.ingest.pixels import upright
 from datasets.synthetic_raw import BLACK_LEVEL, WHITE_LEVEL, Optics, sample_mosaic, write_dng

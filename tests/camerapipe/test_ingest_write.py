@@ -14,7 +14,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from camerapipe import ingest
-from camerapipe.capture import CaptureMeta, OutputError, Sourced
+from camerapipe.capture import CaptureMeta, Sourced
+from camerapipe.errors import OutputError
 from camerapipe.ingest import (
     capture_from_array,
     check_output,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from camerapipe.camera import Options, check_capture, develop
-from camerapipe.capture import Capture, CaptureMeta, RequestError, Sourced
+from camerapipe.capture import Capture, CaptureMeta, Sourced
+from camerapipe.errors import RequestError
 from camerapipe.optics import optics_of
 from camerapipe.settings import resolve
 from stages.capture_check import Optics, UnknownOptics

@@ -11,7 +11,7 @@ import pytest
 
 import camerapipe
 from camerapipe.budget import Budget
-from camerapipe.capture import CaptureError, OutputError, RequestError
+from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.runtime import versions
 from camerapipe.settings import resolve
 from camerapipe.stream.account import Spread

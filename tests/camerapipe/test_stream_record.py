@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from camerapipe.budget import Budget
-from camerapipe.capture import CaptureError, LimitError, OutputError, RequestError
+from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
 from camerapipe.cli import cli
 from camerapipe.ingest import capture_from_array, open_capture
 from camerapipe.runtime import versions

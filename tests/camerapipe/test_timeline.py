@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.cli import cli, main
 from camerapipe.timeline import drawing, page, read_trace, summarise
 from camerapipe.timeline.page import embedded

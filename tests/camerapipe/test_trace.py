@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from camerapipe.capture import OutputError, RequestError
+from camerapipe.errors import OutputError, RequestError
 from camerapipe.trace import GRAPH, Run, Tracer
 
 RUN = Run(mode="simulated", source="synthetic:pull", profile="phone", scale_range=(1.3, 1.9))

@@ -1,0 +1,139 @@
+"""How a shot is put together: what is asked, the sources of the graphs, which graph runs.
+
+Stills, streams, editing sessions and batches all come here, so that a source, a parameter that
+depends on the file, or a rule of the check is written once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from camerapipe.budget import Budget, BudgetError
+from camerapipe.capture import Capture
+from camerapipe.errors import RequestError
+from camerapipe.graph import Graph
+from camerapipe.ingest.saved_map import SavedMap
+from camerapipe.optics import optics_of
+from camerapipe.pipelines import CHECK, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH
+from camerapipe.presets import Preset, graphs
+from camerapipe.settings import Layer, Settings
+from stages.findings import Finding, Severity
+from stages.grid import Grid
+from stages.params import Array
+from stages.scribble import Scribble, coverage
+
+MEGA = 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of a capture; everything but the settings has a default."""
+
+    settings: Settings
+    budget: Budget = Budget()
+    focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
+    distance_m: float | None = None  # of the subject, where the person knows it
+    scribbles: tuple[Scribble, ...] = ()
+    foreground: Array | None = None  # mask of what is nearer than the focus, HxW in [0, 1]
+    blur_map: SavedMap | None = None  # in place of an estimate
+    force: bool = False  # go on after a blocking finding
+    keep: tuple[str, ...] = ()  # intermediate values wanted
+
+
+def shape_of(capture: Capture) -> tuple[int, int]:
+    """Rows and columns of a capture."""
+    return capture.linear.shape[0], capture.linear.shape[1]
+
+
+def megapixels_of(capture: Capture) -> float:
+    """Size of a capture."""
+    return math.prod(shape_of(capture)) / MEGA
+
+
+def settings_for(capture: Capture, settings: Settings) -> Settings:
+    """Settings with the layer that depends on the capture: dither only for 8 bits."""
+    dithered = capture.kind == "raw" or (capture.kind == "display" and capture.bit_depth == 8)
+    return settings.with_layer(
+        Layer.CAPTURE, {"finish": {"dither": dithered}}, f"{capture.bit_depth}-bit {capture.kind}"
+    )
+
+
+def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, Any]:
+    """Every source that a graph may read; `values` are added, such as the memory of a stream."""
+    saved = request.blur_map
+    return {
+        "linear": capture.linear,
+        "curve": capture.curve,
+        "headroom": capture.kind == "raw",
+        "optics": optics_of(capture, request.distance_m),
+        "focus_point": request.focus_point,
+        "foreground": request.foreground,
+        "scribbles": request.scribbles,
+        "previous": None,
+        "blur": saved.blur if saved else None,
+        "blur_low": saved.low if saved else None,
+        "dead_zone": saved.focus.dead_zone_px if saved and saved.focus else None,
+        **values,
+    }
+
+
+def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
+    """Whether the picture is left untouched."""
+    return not force and any(f.severity is Severity.BLOCKING for f in findings)
+
+
+def picture_graph(request: Request, *, blocked: bool) -> Graph:
+    """The graph from a checked capture to its picture."""
+    if blocked:
+        return PASS_THROUGH
+    saved = request.blur_map
+    if saved is None:
+        return request.settings.preset.picture_graph
+    whole = saved.low is not None and saved.focus is not None
+    return FROM_SAVED_MAP if whole and request.focus_point is None else FROM_MAP
+
+
+def check_request(capture: Capture, request: Request) -> None:
+    """Refuse what does not fit the capture.
+
+    Raises
+    ------
+    RequestError
+        Naming what was asked, what was expected and what came.
+    """
+    height, width = shape_of(capture)
+    if request.focus_point is not None:
+        x, y = request.focus_point
+        if not (0 <= x < width and 0 <= y < height):
+            raise RequestError(
+                f"focus: expected a point within {width}x{height} pixels; got {x:g},{y:g}"
+            )
+    if request.foreground is not None and request.foreground.shape != (height, width):
+        raise RequestError(
+            f"foreground: expected a mask of shape {(height, width)}; "
+            f"got {request.foreground.shape}"
+        )
+    for number, scribble in enumerate(request.scribbles, 1):
+        if not coverage(scribble, Grid((height, width))).any():
+            raise RequestError(
+                f"scribbles: stroke {number} lies outside of the picture of {width}x{height} pixels"
+            )
+    known = {name for graph in graphs().values() for name in graph.values()}
+    for name in request.keep:
+        if name not in known:
+            raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
+
+
+def check_budget(budget: Budget, preset: Preset) -> None:
+    """Refuse a budget of a stage that the preset does not have."""
+    used = (CHECK, PASS_THROUGH, FROM_MAP, preset.picture_graph)
+    known = {node.name for graph in used for node in graph.nodes}
+    for name in budget.stages_ms:
+        if name not in known:
+            raise BudgetError(
+                f"budget: preset {preset.name!r} has no stage {name!r}; "
+                f"there are: {', '.join(sorted(known))}"
+            )

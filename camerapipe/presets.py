@@ -1,0 +1,181 @@
+"""Presets: named ways from a capture to a picture, and the parameters in which they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from camerapipe.errors import RequestError
+from camerapipe.graph import Graph, Node
+from camerapipe.pipelines import (
+    BOUND,
+    CHECK,
+    CONSTRAIN,
+    DETAIL,
+    DIRECT_MAP,
+    EDGE_FOCUS,
+    FOCUS,
+    FREE,
+    FROM_MAP,
+    FROM_SAVED_MAP,
+    LIVE,
+    LIVE_CARRY,
+    LIVE_CHECK,
+    LIVE_FULL,
+    LIVE_SEE,
+    PAPER_MAP,
+    PASS_THROUGH,
+    PICTURE,
+    PICTURE_LOW,
+    SOLVE,
+    STILL_CELLS,
+    STILL_GRID,
+    STILL_MAP,
+    SURVEY,
+    UPSAMPLE,
+    VIEW,
+    graph,
+)
+from stages.advice import AdviceParams
+from stages.params import Params
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named way from capture to picture: its graphs, and what differs from the defaults.
+
+    `live` says whether streams have graphs for it.
+    """
+
+    name: str
+    summary: str
+    map_graph: Graph
+    picture_graph: Graph
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    live: bool = False
+
+
+def _preset(
+    name: str,
+    summary: str,
+    nodes: Sequence[Node],
+    focus: Sequence[Node],
+    params: Mapping[str, Mapping[str, Any]],
+    *,
+    live: bool = False,
+) -> Preset:
+    """A preset of the stages that make its map, and of those that find what is in focus."""
+    low = ("blur_low",) if any(node.output == "blur_low" for node in nodes) else ()
+    picture = (*nodes, *focus, *(PICTURE_LOW if low else PICTURE))
+    return Preset(
+        name,
+        summary,
+        graph(f"{name}-map", (*nodes, *focus), ("blur", *low, "dead_zone")),
+        graph(name, picture, ("picture", "blur", *low, "dead_zone")),
+        params,
+        live,
+    )
+
+
+PAPER_PARAMS: dict[str, dict[str, Any]] = {
+    "blur": {
+        "edge_scale_px": 1.0, "fine_scale_px": 0.0, "coarse_scale_px": 3.0, "exact": False,
+    },
+    "view": {"working_side_px": 0},
+    "laplacian": {"window_radius": 3, "epsilon": 1e-3},
+    "propagate": {
+        "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
+    },
+}  # fmt: skip
+PAPER_UPSAMPLE = {"upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2}}
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        _preset(
+            DEFAULT,
+            "ours: edges share their energies, detail bounds blur, a working scale",
+            STILL_MAP,
+            FOCUS,
+            {},
+            live=True,
+        ),
+        _preset(
+            "paper",
+            "Kriener, Binder and Wille 2013: half resolution and guided upsampling",
+            PAPER_MAP,
+            EDGE_FOCUS,
+            PAPER_PARAMS | PAPER_UPSAMPLE,
+        ),
+        _preset(
+            "direct",
+            "the direct method: everything at full resolution",
+            DIRECT_MAP,
+            EDGE_FOCUS,
+            PAPER_PARAMS,
+        ),
+    )
+}
+
+
+def add_estimator(
+    name: str,
+    estimate: Callable[..., Any],
+    *,
+    reads: Sequence[str] = ("view", "grid"),
+    summary: str = "",
+) -> Preset:
+    """Add a blur estimator of one's own as a preset for stills.
+
+    Parameters
+    ----------
+    name : str
+        Name of the preset, as in `render(..., preset=name)` and `--preset`; a new one.
+    estimate : callable
+        Takes the values of `reads` and gives a sparse `BlurMap` on the grid of the view: sigma in
+        full-resolution px, confidence 0 where there is no data.
+    reads : sequence of str
+        Values of the graph that it takes: `view` (HxWx3 float32, display-encoded), `grid`,
+        `edge_survey`, `sharpness_bounds`, `linear`.
+    summary : str
+        One line for the list of presets.
+
+    Returns
+    -------
+    Preset
+        Everything but the estimator is as in the preset `default`.
+
+    Raises
+    ------
+    RequestError
+        If there is a preset of this name.
+    GraphError
+        If a value that it reads does not exist, or its type hints do not fit.
+    """
+    if name in PRESETS:
+        raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
+    nodes = (
+        *VIEW, *SURVEY, *BOUND, Node("estimate", estimate, tuple(reads), "edge_data"),
+        *STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL,
+    )  # fmt: skip
+    PRESETS[name] = _preset(name, summary or "an estimator of one's own", nodes, FOCUS, {})
+    return PRESETS[name]
+
+
+def graphs() -> dict[str, Graph]:
+    """All graphs by name, those of the presets included."""
+    fixed = (
+        CHECK, PASS_THROUGH, FROM_MAP, FROM_SAVED_MAP,
+        LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
+    )  # fmt: skip
+    stills = (each for p in PRESETS.values() for each in (p.map_graph, p.picture_graph))
+    return {each.name: each for each in (*fixed, *stills)}
+
+
+SECTIONS: dict[str, type[Params]] = {
+    kind.stage(): kind for each in graphs().values() for kind in each.sections()
+}
+SECTIONS[AdviceParams.stage()] = AdviceParams  # of a stream, beside its graphs
