@@ -1,0 +1,140 @@
+"""A blur map with what is needed to render from it as from the capture itself.
+
+A picture depends on more than sigma: the dead zone comes from what detail proves to be in focus,
+and outlines are resolved by the map before upsampling. `SavedMap` carries them, so that `map` and
+then `render --from-map` give the picture that `render` gives.
+
+An edited map has another digest than the one it was written with. Its low-resolution map is then
+derived from the edited sigma. The dead zone measures the capture, not the map, and outlives most
+edits. It is dropped only where the edit contradicts it: where less than half of what it counted as
+in focus still is, or, if a person named the point in focus, where sigma at this point lies beyond.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.capture import CaptureError
+from stages.grid import BlurMap, Grid, lift
+from stages.params import Array
+
+ASPECT_SLACK = 0.02  # difference of aspect ratios that rounding of sizes explains
+LEAST_IN_FOCUS = (
+    0.5  # share of what was in focus that an edited map must leave within the dead zone
+)
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focus:
+    """What counts as in focus.
+
+    `dead_zone_px` is the sigma up to which nothing is rendered, in full-resolution px; `point` the
+    pixel (x, y) that a person named as in focus, if any; `step` that of the grid on which blur was
+    estimated, which sets the floor of the dead zone if another point is named.
+    """
+
+    dead_zone_px: float
+    point: tuple[float, float] | None = None
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SavedMap:
+    """A blur map as it is kept in a file.
+
+    `blur` is the map to render from, and `low` the one before upsampling; both have sigma in
+    full-resolution px. `low` is None where there was no upsampling or none is known, `focus` where
+    it is to be told from the map. `assumptions` are sentences about what a file did not say.
+    """
+
+    blur: BlurMap
+    low: BlurMap | None = None
+    focus: Focus | None = None
+    assumptions: tuple[str, ...] = ()
+
+
+def digest_of(codes: npt.NDArray[Any]) -> str:
+    """Digest of a plane of sigma: of its values, whatever the byte order."""
+    plain = np.ascontiguousarray(codes, codes.dtype.newbyteorder("<"))
+    return hashlib.blake2b(plain.data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def after_edit(saved: SavedMap, low_grid: Grid) -> SavedMap:
+    """What holds of a map whose sigma was edited; `saved.low` is the one before the edit."""
+    low = lift(saved.blur, low_grid)
+    focus = saved.focus
+    notes = ["The map was edited after it was written: outlines follow the edited sigma."]
+    if focus is not None and not _still_in_focus(saved, low, focus):
+        notes.append("What was in focus is not any more.")
+        focus = None
+    return SavedMap(blur=saved.blur, low=low, focus=focus, assumptions=(*saved.assumptions, *notes))
+
+
+def _still_in_focus(saved: SavedMap, low: BlurMap, focus: Focus) -> bool:
+    if focus.point is not None:
+        return sigma_at(saved.blur, focus.point) <= focus.dead_zone_px
+    if saved.low is None:  # nothing is left to compare with
+        return True
+    before = saved.low.sigma <= focus.dead_zone_px
+    kept = np.count_nonzero(before & (low.sigma <= focus.dead_zone_px))
+    return bool(kept >= LEAST_IN_FOCUS * np.count_nonzero(before))
+
+
+def sigma_at(blur: BlurMap, point: tuple[float, float]) -> float:
+    """Sigma of the sample nearest to a pixel (x, y) of the picture, px."""
+    grid = blur.grid
+    places = (round((at - grid.phase) / grid.step) for at in (point[1], point[0]))
+    y, x = (min(max(at, 0), size - 1) for at, size in zip(places, grid.shape, strict=True))
+    return float(blur.sigma[y, x])
+
+
+def covers(grid: Grid, full_shape: tuple[int, int]) -> bool:
+    """Whether a grid is one over a picture of this shape."""
+    return grid.step >= 1 and grid.shape == tuple(-(-n // grid.step) for n in full_shape)
+
+
+def coarse_grid(full_shape: tuple[int, int], step: int, phase: float) -> Grid:
+    """The grid of a step and a phase over a picture of this shape."""
+    rows, cols = (-(-n // step) for n in full_shape)
+    return Grid((rows, cols), step, phase)
+
+
+def fitted(plane: Array, full_shape: tuple[int, int]) -> Array:
+    """A plane of another size, resized to the picture; values are in full-resolution pixels."""
+    if plane.shape == full_shape:
+        return plane
+    (rows, cols), (height, width) = plane.shape, full_shape
+    if abs(cols * height / (rows * width) - 1) > ASPECT_SLACK:
+        raise CaptureError(
+            f"the map has {cols} x {rows} pixels and another shape than the picture "
+            f"({width} x {height}); make it for this picture"
+        )
+    shrinking = rows > height
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, (width, height), interpolation=method), np.float32)
+
+
+def fitted_map(saved: SavedMap, full_shape: tuple[int, int]) -> SavedMap:
+    """A map that was made for a picture of another size, resized to this one."""
+    grid = saved.blur.grid
+    if covers(grid, full_shape):
+        return saved
+    (rows, cols), (height, width) = grid.shape, full_shape
+    sigma, confidence = (fitted(p, full_shape) for p in (saved.blur.sigma, saved.blur.confidence))
+    blur = BlurMap(sigma, confidence, Grid(full_shape))
+    low, focus = None, saved.focus
+    if saved.low is not None:
+        low = lift(blur, coarse_grid(full_shape, saved.low.grid.step, saved.low.grid.phase))
+    if focus is not None and focus.point is not None:
+        x, y = focus.point
+        scale_x, scale_y = width / (cols * grid.step), height / (rows * grid.step)
+        focus = replace(focus, point=(x * scale_x, y * scale_y))
+    note = f"The map has {cols} x {rows} pixels and is resized to {width} x {height}."
+    return SavedMap(blur=blur, low=low, focus=focus, assumptions=(*saved.assumptions, note))
