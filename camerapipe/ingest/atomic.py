@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from camerapipe.errors import OutputError
+from camerapipe.ingest.formats import PICTURES
 
-PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-MAPS = (".tif", ".tiff", ".npz", ".png")
 KNOWN = (*PICTURES, ".npz", ".json")
 NO_LINKS = {"EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EACCES"}  # e.g. exFAT, SMB
 

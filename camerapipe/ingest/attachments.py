@@ -8,7 +8,8 @@ written.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from enum import StrEnum
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image
@@ -16,6 +17,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from camerapipe import __version__
 from camerapipe.capture import Capture, CaptureMeta
+from camerapipe.ingest.xmp import EXIF, NOTE, TIFF, BrokenXmpError, Name, edited
 
 EXIF_IFD, GPS_IFD, MAKER_NOTE, INTEROPERABILITY = 0x8769, 0x8825, 0x927C, 0xA005
 ORIENTATION, SOFTWARE = 0x0112, 0x0131
@@ -30,6 +32,14 @@ MAX_EXIF_BYTES = 65_527  # of a JPEG segment, its length and signature taken off
 MAX_XMP_BYTES = 65_500  # of a JPEG segment, likewise
 
 
+class Metadata(StrEnum):
+    """Which metadata a written picture keeps; the colour profile belongs to its pixels."""
+
+    ALL = "all"
+    WITHOUT_GPS = "without-gps"
+    NONE = "none"
+
+
 class Attached(NamedTuple):
     """Blocks for a written picture; None where there is nothing to write."""
 
@@ -37,8 +47,12 @@ class Attached(NamedTuple):
     xmp: bytes | None
 
 
-def attached(capture: Capture, width: int, height: int) -> Attached:
+def attached(
+    capture: Capture, width: int, height: int, metadata: Metadata = Metadata.ALL
+) -> Attached:
     """EXIF and XMP of a capture, brought up to date for a picture of this size."""
+    if metadata is Metadata.NONE:
+        return Attached(None, None)
     exif = None
     if capture.exif:
         exif = readable_exif(capture.exif)
@@ -47,7 +61,11 @@ def attached(capture: Capture, width: int, height: int) -> Attached:
         exif[SOFTWARE] = f"camerapipe {__version__}"
         details = exif.get_ifd(EXIF_IFD)
         details[PIXEL_WIDTH], details[PIXEL_HEIGHT] = width, height
-    return Attached(exif, kept_xmp(capture.xmp))
+        if metadata is Metadata.WITHOUT_GPS:
+            exif._ifds.pop(GPS_IFD, None)
+            if GPS_IFD in exif:
+                del exif[GPS_IFD]
+    return Attached(exif, kept_xmp(capture.xmp, gps=metadata is Metadata.ALL))
 
 
 def readable_exif(block: bytes) -> Image.Exif:
@@ -86,13 +104,26 @@ def exif_bytes(exif: Image.Exif | None, limit: int = 1 << 31) -> bytes:
     return block if len(block) <= limit else b""
 
 
-def kept_xmp(packet: bytes | None) -> bytes | None:
-    """XMP with orientation 1 and without the pointer to an extension, which does not travel."""
+def kept_xmp(packet: bytes | None, *, gps: bool = True) -> bytes | None:
+    """XMP with orientation 1 and without the pointer to an extension, which does not travel.
+
+    None where there is none or it is broken.
+    """
     if not packet:
         return None
-    packet = re.sub(rb'(tiff:Orientation\s*=\s*["\'])\d', rb"\g<1>1", packet)
-    packet = re.sub(rb"(<tiff:Orientation>\s*)\d", rb"\g<1>1", packet)
-    return re.sub(rb'xmpNote:HasExtendedXMP\s*=\s*"[^"]*"', b"", packet)
+    removed: Callable[[Name], bool] = _left_out if gps else _left_out_or_gps
+    try:
+        return edited(packet, values={Name(TIFF, "Orientation"): "1"}, removed=removed)
+    except BrokenXmpError:
+        return None
+
+
+def _left_out(name: Name) -> bool:
+    return name == (NOTE, "HasExtendedXMP")
+
+
+def _left_out_or_gps(name: Name) -> bool:
+    return _left_out(name) or (name.space == EXIF and name.local.startswith("GPS"))
 
 
 def raw_exif(file: BinaryIO, meta: CaptureMeta) -> bytes:

@@ -1,51 +1,51 @@
-"""Blur maps as files: ours to keep and edit, and foreign ones to render from.
+"""Blur maps from files: ours, edited or not, and foreign ones to render from.
 
-`.npz` keeps everything (sigma, confidence, grid). `.tif` holds sigma as 16-bit codes, and says in
-its description what they mean: `{"unit": "sigma_px", "scale": pixels per code, ...}`; a map that is
-opened in an image editor stays a map. `.png` is a picture for the eye, and is not read back.
-Sigma is in full-resolution pixels in every file, whatever the size of the map.
+How ours are written is told in `map_encoding`. Any grey picture is a map as well, and what it does
+not say is assumed: the assumptions are returned with it.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import math
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-import cv2
 import numpy as np
 import tifffile
 
-from camerapipe.errors import CaptureError, OutputError
-from camerapipe.ingest.atomic import MAPS, check_output, write_bytes
+from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, check_pixels, opened, refusing
+from camerapipe.ingest.map_encoding import TOP, UNIT
 from camerapipe.ingest.pixels import Samples, split, upright
-from camerapipe.ingest.png import png_bytes, text_chunk
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.reading import DECODERS
+from camerapipe.ingest.saved_map import (
+    Focus,
+    SavedMap,
+    after_edit,
+    coarse_grid,
+    digest_of,
+    fitted_map,
+)
 from camerapipe.ingest.sniff import Kind, sniff
 from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
-from stages.tone import to_codes
 
-TOP = 65535  # largest code of a 16-bit map
 FOREIGN_MAX_PX = 10.0  # sigma of white in a foreign map of integers
-ASPECT_SLACK = 0.02  # difference of aspect ratios that rounding of sizes explains
+MAX_STEP = 64  # of a grid; real ones have 1 to 8
+FOCUS_UNKNOWN = "The map does not say what is in focus: the sharpest part of it is taken."
 ZIP_MAGIC = b"PK\x03\x04"
 
 
-def write_map(path: str | os.PathLike[str], blur: BlurMap, *, overwrite: bool = False) -> None:
-    """Write a blur map as `.npz`, `.tif` or (colour-mapped) `.png`; sparse maps only as `.npz`."""
-    path = Path(path)
-    check_output(path, overwrite=overwrite, suffixes=MAPS)
-    suffix = path.suffix.lower()
-    if suffix != ".npz" and not blur.is_dense:
-        raise OutputError(f"{path}: a sparse map has places without data; choose .npz for it")
-    encode = {".npz": _npz, ".png": _png}.get(suffix, _tiff)
-    write_bytes(path, encode(blur), overwrite=overwrite)
+class Codes(NamedTuple):
+    """A page of a map: its codes, and what its description says of them (nothing: foreign)."""
+
+    plane: Samples
+    meaning: dict[str, Any]
 
 
 def read_map(
@@ -54,22 +54,51 @@ def read_map(
     *,
     foreign_max_px: float = FOREIGN_MAX_PX,
 ) -> BlurMap:
-    """Read a blur map for a picture of `full_shape`: one of ours, or any grey picture.
+    """Read the map to render from, and nothing else of it: `read_saved_map(...).blur`."""
+    return read_saved_map(path, full_shape, foreign_max_px=foreign_max_px).blur
 
-    A foreign floating-point TIFF holds sigma in full-resolution pixels; in a foreign picture of
-    integers the codes 0..max stand for 0..`foreign_max_px` pixels. A map of another size than the
-    picture is resized to it, its values unchanged; its aspect ratio must be that of the picture.
+
+def read_saved_map(
+    path: str | os.PathLike[str],
+    full_shape: tuple[int, int],
+    *,
+    foreign_max_px: float = FOREIGN_MAX_PX,
+) -> SavedMap:
+    """Read a blur map: one of ours, or any grey picture.
+
+    Parameters
+    ----------
+    path : path
+        `.npz` or a picture; what it is, is told by its content.
+    full_shape : (int, int)
+        Rows and columns of the picture that the map is for. A map of another size is resized to
+        it, its values unchanged; its aspect ratio must be that of the picture.
+    foreign_max_px : float
+        Sigma of white in a foreign picture of integers, px. A foreign floating-point TIFF holds
+        sigma in full-resolution pixels.
+
+    Returns
+    -------
+    SavedMap
+        With the low-resolution map and the focus where the file has them, and what was assumed.
+
+    Raises
+    ------
+    CaptureError
+        If the file cannot be read, or is no map for this picture.
     """
     path = Path(path)
     with opened(path) as file, quiet(), refusing(path), muted():
         if file.read(4) == ZIP_MAGIC:
-            blur = _from_npz(file, full_shape)
+            saved = _from_npz(file, full_shape)
         else:
-            blur = _from_picture(file, full_shape, foreign_max_px)
-        for name, plane in (("sigma", blur.sigma), ("confidence", blur.confidence)):
-            if not np.isfinite(plane).all() or plane.min() < 0:
-                raise CaptureError(f"{name} has NaN, infinite or negative values; no map has those")
-        return blur
+            saved = _from_picture(file, full_shape, foreign_max_px)
+        for blur in (saved.blur, saved.low):
+            if blur is not None:
+                _check_values(blur)
+        if saved.focus is None:
+            saved = replace(saved, assumptions=(*saved.assumptions, FOCUS_UNKNOWN))
+        return fitted_map(saved, full_shape)
 
 
 def read_mask(path: str | os.PathLike[str], full_shape: tuple[int, int]) -> Array:
@@ -78,63 +107,10 @@ def read_mask(path: str | os.PathLike[str], full_shape: tuple[int, int]) -> Arra
     return lift(read_map(path, full_shape, foreign_max_px=1.0), full).sigma
 
 
-def colour_map(sigma: Array, brightest_px: float | None = None) -> Array:
-    """Sigma from 0 (black) to `brightest_px` in OpenCV's INFERNO; HxWx3 in [0, 1].
-
-    Without it, the largest value is the brightest.
-    """
-    scale = 255 / (brightest_px or _largest(sigma))
-    codes = np.rint(np.minimum(sigma * scale, 255)).astype(np.uint8)
-    bgr = cv2.applyColorMap(codes, cv2.COLORMAP_INFERNO)
-    return np.asarray(bgr[..., ::-1], np.float32) / np.float32(255)
-
-
-def _largest(sigma: Array) -> float:
-    return float(sigma.max()) or 1.0  # an all-sharp map needs a scale too
-
-
-def _npz(blur: BlurMap) -> bytes:
-    buffer = io.BytesIO()
-    grid = blur.grid
-    np.savez_compressed(
-        buffer,
-        sigma=blur.sigma,
-        confidence=blur.confidence,
-        step=np.int64(grid.step),
-        phase=np.float64(grid.phase),
-        unit=np.array("sigma_px"),
-    )
-    return buffer.getvalue()
-
-
-def _tiff(blur: BlurMap) -> bytes:
-    scale = _largest(blur.sigma) / TOP
-    meaning = {
-        "unit": "sigma_px",
-        "scale": scale,
-        "max": _largest(blur.sigma),
-        "step": blur.grid.step,
-        "phase": blur.grid.phase,
-        "note": "sigma = code * scale: standard deviation of the blur in full-resolution pixels",
-    }
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        np.rint(blur.sigma / np.float64(scale)).astype(np.uint16),
-        photometric="minisblack",
-        compression="zlib",
-        predictor=True,
-        description=json.dumps(meaning),
-        metadata=None,
-    )
-    return buffer.getvalue()
-
-
-def _png(blur: BlurMap) -> bytes:
-    colours = to_codes(colour_map(blur.sigma), 8)
-    largest = _largest(blur.sigma)
-    text = f"blur map, sigma in full-resolution pixels: black 0, brightest {largest:.4g}"
-    return png_bytes(colours, [text_chunk("Description", text)])
+def _check_values(blur: BlurMap) -> None:
+    for name, plane in (("sigma", blur.sigma), ("confidence", blur.confidence)):
+        if not np.isfinite(plane).all() or plane.min() < 0:
+            raise CaptureError(f"{name} has NaN, infinite or negative values; no map has those")
 
 
 def _limit(full_shape: tuple[int, int]) -> int:
@@ -142,47 +118,118 @@ def _limit(full_shape: tuple[int, int]) -> int:
     return max(DEFAULT_MAX_PIXELS, full_shape[0] * full_shape[1])
 
 
-def _from_npz(file: BinaryIO, full_shape: tuple[int, int]) -> BlurMap:
+def _from_npz(file: BinaryIO, full_shape: tuple[int, int]) -> SavedMap:
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
         pixels = sum(entry.file_size for entry in archive.infolist()) // np.float32().nbytes
-    check_pixels(1, pixels, 2 * _limit(full_shape))  # two planes of float32
+    check_pixels(1, pixels, 4 * _limit(full_shape))  # two maps of two planes of float32
     file.seek(0)
     with np.load(file, allow_pickle=False) as data:
-        sigma = np.asarray(data["sigma"], np.float32)
-        known = {name: data[name] for name in ("confidence", "step", "phase") if name in data}
-    confidence = np.asarray(known.get("confidence", np.ones_like(sigma)), np.float32)
+        held = {name: data[name] for name in data.files}
+    if "sigma" not in held:
+        raise CaptureError("has no array named sigma")
+    blur = _map_of(held, "")
+    notes = (
+        ()
+        if "unit" in held
+        else ("The map names no unit: sigma is taken as full-resolution pixels.",)
+    )
+    low = _map_of(held, "low_") if "low_sigma" in held else None
+    focus = None
+    if "dead_zone_px" in held:
+        point = held.get("focus_point")
+        focus = _focus(held["dead_zone_px"], point, held.get("focus_step", 1))
+    saved = SavedMap(blur=blur, low=low, focus=focus, assumptions=notes)
+    edited = "digest" in held and str(held["digest"]) != digest_of(blur.sigma)
+    return after_edit(saved, low.grid) if edited and low is not None else saved
+
+
+def _map_of(held: dict[str, Any], prefix: str) -> BlurMap:
+    sigma = np.asarray(held[f"{prefix}sigma"], np.float32)
+    confidence = np.asarray(held.get(f"{prefix}confidence", np.ones_like(sigma)), np.float32)
     if sigma.ndim != 2 or confidence.shape != sigma.shape or sigma.size == 0:
         raise CaptureError("sigma and confidence must be two planes of one size")
-    if "step" in known:
-        grid = Grid(sigma.shape, int(known["step"]), float(known.get("phase", 0)))
-        if _covers(grid, full_shape):
-            return BlurMap(sigma, confidence, grid)
-    return BlurMap(_fitted(sigma, full_shape), _fitted(confidence, full_shape), Grid(full_shape))
+    return BlurMap(sigma, confidence, _grid(sigma, held, prefix))
 
 
-def _from_picture(file: BinaryIO, full_shape: tuple[int, int], foreign_max_px: float) -> BlurMap:
+def _grid(plane: Samples, said: dict[str, Any], prefix: str = "") -> Grid:
+    step, phase = int(said.get(f"{prefix}step", 1)), float(said.get(f"{prefix}phase", 0))
+    if not (1 <= step <= MAX_STEP and abs(phase) <= step):
+        raise CaptureError(f"a grid of step {step} and phase {phase:g} is none of a blur map")
+    return Grid((plane.shape[0], plane.shape[1]), step, phase)
+
+
+def _focus(dead_zone_px: Any, point: Any, step: Any) -> Focus:
+    dead_zone = float(dead_zone_px)
+    if not (math.isfinite(dead_zone) and dead_zone >= 0):
+        raise CaptureError(f"its dead zone of {dead_zone:g} px is none")
+    place = None
+    if point is not None:
+        x, y = (float(at) for at in point)
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise CaptureError(f"its focus point {x:g},{y:g} is none")
+        place = (x, y)
+    return Focus(dead_zone_px=dead_zone, point=place, step=int(step))
+
+
+def _from_picture(file: BinaryIO, full_shape: tuple[int, int], foreign_max_px: float) -> SavedMap:
     kind = sniff(file)
     if kind not in DECODERS:
         raise CaptureError("is neither a picture nor an .npz map")
     decoded = DECODERS[kind](file, _limit(full_shape))
     codes = _grey(upright(decoded.samples, decoded.orientation))
-    ours = _meaning(file) if kind in (Kind.TIFF, Kind.MAYBE_RAW) else {}
-    sigma = _sigma(codes, ours, foreign_max_px)
-    if ours:
-        grid = Grid(sigma.shape, int(ours.get("step", 1)), float(ours.get("phase", 0)))
-        if _covers(grid, full_shape):
-            return BlurMap(sigma, np.ones_like(sigma), grid)
-    sigma = _fitted(sigma, full_shape)
-    return BlurMap(sigma, np.ones_like(sigma), Grid(full_shape))
+    pages = _pages(file, _limit(full_shape)) if kind in (Kind.TIFF, Kind.MAYBE_RAW) else []
+    if not pages or not pages[0].meaning:
+        return _foreign(codes, foreign_max_px)
+    meaning = pages[0].meaning
+    blur = _dense(Codes(codes, meaning))
+    low = _dense(pages[1]) if len(pages) > 1 and pages[1].meaning else None
+    focus = None
+    if isinstance(meaning.get("focus"), dict):
+        said = meaning["focus"]
+        focus = _focus(said.get("dead_zone_px"), said.get("point"), said.get("step", 1))
+    saved = SavedMap(blur=blur, low=low, focus=focus)
+    grid = _low_grid(meaning, low, blur)
+    unchanged = meaning.get("digest") in (None, digest_of(codes))
+    if grid is None or (unchanged and low is not None):
+        return saved
+    return after_edit(saved, grid)
 
 
-def _sigma(codes: Samples, ours: dict[str, Any], foreign_max_px: float) -> Array:
+def _low_grid(meaning: dict[str, Any], low: BlurMap | None, blur: BlurMap) -> Grid | None:
+    """The grid of the map before upsampling, also where an editor has dropped its page."""
+    if low is not None:
+        return low.grid
+    said = meaning.get("low")
+    if not isinstance(said, dict):
+        return None
+    one = _grid(np.empty((1, 1)), said)
+    full = tuple(size * blur.grid.step for size in blur.grid.shape)
+    return coarse_grid((full[0], full[1]), one.step, one.phase)
+
+
+def _dense(page: Codes) -> BlurMap:
+    sigma = _sigma(page.plane, float(page.meaning["scale"]) * TOP)
+    return BlurMap(sigma, np.ones_like(sigma), _grid(sigma, page.meaning))
+
+
+def _foreign(codes: Samples, foreign_max_px: float) -> SavedMap:
+    """A map without a description: floats are px, integers a part of a range."""
+    if codes.dtype.kind == "f":
+        said = "its values are taken as sigma in full-resolution pixels"
+    else:
+        top = np.iinfo(codes.dtype).max
+        said = f"its codes 0 to {top} are taken as sigma from 0 to {foreign_max_px:g} px"
+    sigma = _sigma(codes, foreign_max_px)
+    blur = BlurMap(sigma, np.ones_like(sigma), Grid((sigma.shape[0], sigma.shape[1])))
+    return SavedMap(blur=blur, assumptions=(f"The map has no description: {said}.",))
+
+
+def _sigma(codes: Samples, largest_px: float) -> Array:
+    """Sigma in px: floats as they are, integers as parts of the largest."""
     if codes.dtype.kind == "f":
         return codes.astype(np.float32)
-    top = np.iinfo(codes.dtype).max
-    scale = float(ours["scale"]) * TOP / top if ours else foreign_max_px / top
-    return (codes * np.float64(scale)).astype(np.float32)
+    return (codes * np.float64(largest_px / np.iinfo(codes.dtype).max)).astype(np.float32)
 
 
 def _grey(samples: Samples) -> Samples:
@@ -194,34 +241,26 @@ def _grey(samples: Samples) -> Samples:
     return np.asarray(colour[..., 0])
 
 
-def _meaning(file: BinaryIO) -> dict[str, Any]:
-    """What the description of one of our TIFF maps says; nothing for a foreign one."""
+def _pages(file: BinaryIO, max_pixels: int) -> list[Codes]:
+    """What the pages of one of our TIFF maps say; codes of the second one only."""
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        text = tiff.pages.first.description
+        first = _meaning(tiff.pages.first.description)
+        found = [Codes(np.empty((0, 0)), first)]
+        if "low" in first and len(tiff.pages) > 1:
+            page = tiff.pages[1]
+            check_pixels(page.imagewidth, page.imagelength, max_pixels)
+            if page.dtype == np.uint16 and page.samplesperpixel == 1:
+                found.append(Codes(page.asarray(), _meaning(page.description)))
+    return found
+
+
+def _meaning(text: str) -> dict[str, Any]:
+    """What a description says; nothing for a foreign one."""
     try:
         meaning = json.loads(text)
     except ValueError:
         return {}
-    if not isinstance(meaning, dict) or meaning.get("unit") != "sigma_px":
+    if not isinstance(meaning, dict) or meaning.get("unit") != UNIT:
         return {}
     return meaning if isinstance(meaning.get("scale"), float) else {}
-
-
-def _covers(grid: Grid, full_shape: tuple[int, int]) -> bool:
-    return grid.step >= 1 and grid.shape == tuple(-(-n // grid.step) for n in full_shape)
-
-
-def _fitted(plane: Array, full_shape: tuple[int, int]) -> Array:
-    """A map of another size, resized to the picture; values are in full-resolution pixels."""
-    if plane.shape == full_shape:
-        return plane
-    (rows, cols), (height, width) = plane.shape, full_shape
-    if abs(cols * height / (rows * width) - 1) > ASPECT_SLACK:
-        raise CaptureError(
-            f"the map has {cols} x {rows} pixels and another shape than the picture "
-            f"({width} x {height}); make it for this picture"
-        )
-    shrinking = rows > height
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(plane, (width, height), interpolation=method), np.float32)

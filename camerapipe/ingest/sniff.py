@@ -14,7 +14,10 @@ from typing import BinaryIO
 import tifffile
 
 HEAD_BYTES = 32
+JPEG_MAGIC = b"\xff\xd8\xff"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+OUTPUT_MAGIC = {"jpeg": (JPEG_MAGIC,), "png": (PNG_MAGIC,), "tiff": TIFF_MAGIC}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 
@@ -45,10 +48,24 @@ def sniff(file: BinaryIO) -> Kind:
     return kind
 
 
+def picture_format(file: BinaryIO) -> str | None:
+    """Name of the output format that a file has by its content; its position is left at the start.
+
+    A RAW that is built like a TIFF is not told from one here.
+    """
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    for name, magics in OUTPUT_MAGIC.items():
+        if head.startswith(magics):
+            return name
+    return None
+
+
 def _by_magic(head: bytes) -> Kind:
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+    if head.startswith(PNG_MAGIC):
         return Kind.PNG16 if head[24:25] == b"\x10" else Kind.DISPLAY  # bit depth in the header
-    if head.startswith((b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM")):
+    if head.startswith((JPEG_MAGIC, b"GIF87a", b"GIF89a", b"BM")):
         return Kind.DISPLAY
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return Kind.DISPLAY

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import OutputError, RequestError
-from camerapipe.ingest import check_output, colour_map, write_picture
-from camerapipe.ingest.atomic import PICTURES, whole_path
+from camerapipe.ingest import PICTURES, check_output, colour_map, write_picture
+from camerapipe.ingest.atomic import whole_path
 from camerapipe.ingest.quiet import muted
 from camerapipe.stream.viewfinder import Shown
 from stages.grid import Grid, lift

@@ -27,8 +27,11 @@ from stages.tone import encode
 
 EXIF_IFD, GPS_IFD, IFD1 = 0x8769, 0x8825, 1
 XMP = (
-    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" '
-    b'xmpNote:HasExtendedXMP="0123" dc:title="kept"/></x:xmpmeta>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    b'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" tiff:Orientation="6" '
+    b'xmpNote:HasExtendedXMP="0123" dc:title="kept"/></rdf:RDF></x:xmpmeta>'
 )
 
 

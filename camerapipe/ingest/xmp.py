@@ -1,0 +1,201 @@
+"""XMP packets: changed in place, by what the XML means and not by how it is spelled.
+
+A packet is parsed with namespaces, so that a property is found under any prefix, as an attribute
+or as an element. Only the bytes of the properties that change are replaced: everything else keeps
+its spelling, its order and its padding. Properties are those of ISO 16684-1.
+
+No XMP packet has a document type. One that has is refused before its entities are expanded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from xml.parsers import expat
+from xml.sax.saxutils import escape
+
+META = "adobe:ns:meta/"
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+TIFF = "http://ns.adobe.com/tiff/1.0/"
+EXIF = "http://ns.adobe.com/exif/1.0/"
+XMP = "http://ns.adobe.com/xap/1.0/"
+NOTE = "http://ns.adobe.com/xmp/note/"
+FRAME = (META, RDF)  # namespaces of what properties stand in
+
+ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*("[^"]*"|'[^']*')""")
+QUOTE = {'"': "&quot;"}
+MAX_BYTES = 64 << 20  # real packets have some kB; ones with embedded pictures a few MB
+
+
+class Name(NamedTuple):
+    """A property: namespace and local name."""
+
+    space: str
+    local: str
+
+
+class BrokenXmpError(ValueError):
+    """A packet that is no well-formed XML, or has a document type."""
+
+
+class Edit(NamedTuple):
+    """Bytes [start, stop) of a packet become others."""
+
+    start: int
+    stop: int
+    content: bytes
+
+
+def edited(
+    packet: bytes,
+    *,
+    values: Mapping[Name, str] = {},
+    removed: Callable[[Name], bool] = lambda name: False,
+) -> bytes:
+    """Change the properties of a packet.
+
+    Parameters
+    ----------
+    packet : bytes
+        UTF-8, with or without the packet wrapper.
+    values : mapping of Name to str
+        Simple properties of the picture and their new values; one that the packet does not have is
+        not added.
+    removed : function of Name
+        Whether to remove a property, with all that is in it; at any depth.
+
+    Raises
+    ------
+    BrokenXmpError
+        If the packet cannot be parsed.
+    """
+    packet = packet.rstrip(b"\0")
+    edits = _Editor(packet, values, removed).edits()
+    parts, place = [], 0
+    for edit in edits:
+        parts += [packet[place : edit.start], edit.content]
+        place = edit.stop
+    return b"".join([*parts, packet[place:]])
+
+
+def properties(packet: bytes) -> frozenset[Name]:
+    """Names of all properties and fields in a packet; `BrokenXmpError` as above."""
+    found: set[Name] = set()
+
+    def see(name: Name) -> bool:
+        found.add(name)
+        return False
+
+    edited(packet, removed=see)
+    return frozenset(found)
+
+
+class _Open(NamedTuple):
+    """An element whose end has not come yet: its name and where its start tag lies."""
+
+    name: Name
+    start: int
+    content: int  # where the start tag ends
+
+
+class _Editor:
+    """Walks a packet once and collects edits in order."""
+
+    def __init__(
+        self, packet: bytes, values: Mapping[Name, str], removed: Callable[[Name], bool]
+    ) -> None:
+        self._packet = packet
+        self._values = values
+        self._removed = removed
+        self._open: list[_Open] = []
+        self._within: int | None = None  # depth of the element that is being removed or replaced
+        self._edits: list[Edit] = []
+        self._parser = expat.ParserCreate("UTF-8", " ")
+        self._parser.ordered_attributes = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = self._doctype
+
+    def edits(self) -> list[Edit]:
+        """Parse the packet."""
+        if len(self._packet) > MAX_BYTES:
+            raise BrokenXmpError(f"{len(self._packet)} bytes are too many")
+        try:
+            self._parser.Parse(self._packet, True)
+        except expat.ExpatError as error:
+            raise BrokenXmpError(str(error)) from error
+        return self._edits
+
+    def _doctype(self, *_: object) -> None:
+        raise BrokenXmpError("it has a document type")
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        start = self._parser.CurrentByteIndex
+        element = _Open(_name(name), start, _tag_end(self._packet, start))
+        if self._within is None:
+            gone = element.name.space not in FRAME and self._removed(element.name)
+            if gone or self._new_value(element.name) is not None:
+                self._within = len(self._open)
+            else:
+                self._attributes(element, attributes)
+        self._open.append(element)
+
+    def _end(self, _: str) -> None:
+        element = self._open.pop()
+        if self._within != len(self._open):
+            return
+        self._within = None
+        empty = self._packet[element.content - 2 : element.content] == b"/>"
+        inner = element.content if empty else self._parser.CurrentByteIndex
+        stop = element.content if empty else self._packet.index(b">", inner) + 1
+        value = self._new_value(element.name)
+        if value is None or self._removed(element.name):
+            self._edits.append(Edit(element.start, stop, b""))
+        elif not empty:
+            self._edits.append(Edit(element.content, inner, escape(value).encode()))
+
+    def _attributes(self, element: _Open, attributes: list[str]) -> None:
+        """Edit the properties that are attributes of a description."""
+        tag = self._packet[element.start : element.content]
+        found = [m for m in ATTRIBUTE.finditer(tag) if not m[1].startswith(b"xmlns")]
+        is_description = element.name == (RDF, "Description")
+        for match, full in zip(found, attributes[::2], strict=True):
+            name = _name(full)
+            if name.space in ("", *FRAME):
+                continue
+            value = self._new_value(name, element=element) if is_description else None
+            first, last = (element.start + place for place in match.span())
+            if self._removed(name):
+                self._edits.append(Edit(first, last, b""))
+            elif value is not None:
+                quoted = f'"{escape(value, QUOTE)}"'.encode()
+                self._edits.append(Edit(element.start + match.start(2), last, quoted))
+
+    def _new_value(self, name: Name, element: _Open | None = None) -> str | None:
+        """The value that a property of the picture itself gets, not one of a nested description."""
+        path = [*self._open, element] if element else self._open
+        above = [each.name for each in path[-2:]]
+        depth = sum(each.name == (RDF, "Description") for each in path)
+        if above != [(RDF, "RDF"), (RDF, "Description")] or depth != 1:
+            return None
+        return self._values.get(name)
+
+
+def _name(full: str) -> Name:
+    space, _, local = full.rpartition(" ")
+    return Name(space, local)
+
+
+def _tag_end(packet: bytes, start: int) -> int:
+    """Where a start tag ends: at the first `>` outside of quotes."""
+    place, quote = start, 0
+    while True:
+        code = packet[place]
+        if quote:
+            quote = 0 if code == quote else quote
+        elif code in b"\"'":
+            quote = code
+        elif code == 0x3E:
+            return place + 1
+        place += 1
