@@ -91,12 +91,9 @@ def render(
     ValueError
         A parameter is wrong; the message names it.
     """
-    values = {section: dict(changes) for section, changes in (params or {}).items()}
-    if strength is not None:
-        values.setdefault("radius", {})["strength"] = strength
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     request = Request(
-        settings=resolve(preset, config, values=values),
+        settings=resolve(preset, config, values=params, strength=strength),
         budget=_budget(budget),
         focus_point=focus,
         distance_m=distance_m,
@@ -180,11 +177,8 @@ def open_stream(
     from camerapipe.stream.sinks import App, Nowhere
     from camerapipe.stream.sources import app_source, open_source
 
-    values = {section: dict(changes) for section, changes in (params or {}).items()}
-    if strength is not None:
-        values.setdefault("radius", {})["strength"] = strength
     options = StreamOptions(
-        settings=resolve(values=values),
+        settings=resolve(values=params, strength=strength),
         budget=_budget(budget),
         policy=policy,
         frames=frames,
