@@ -32,6 +32,7 @@ from stages.areas import reduce_to
 from stages.bokeh import RadiusParams
 from stages.params import Array
 from stages.scribble import Scribble
+from stages.view import ViewParams, working_grid
 
 PROXY_MEGAPIXELS = 1.5
 MEMORY_BYTES = 1 << 30  # of the values kept, of proxy and full size together
@@ -190,20 +191,28 @@ class Session:
             if size == "full":
                 return self._shoot(self.capture, self.request(), size)
             full, shape = shape_of(self.capture), shape_of(self.proxy)
-            settings = self.settings()
-            radius = settings.params[RadiusParams]
-            assert isinstance(radius, RadiusParams)
-            largest = max(radius.max_radius_px * shape[1] / full[1], 1.0)
-            settings = settings.with_layer(
-                Layer.PERSON,
-                self.edits.with_params({"radius": {"max_radius_px": largest}}).params,
-            )
             edits = self.edits.at_scale(shape, full)
+            settings = self.settings(edits.with_params(self._of_proxy(self.settings())))
             return self._shoot(self.proxy, _request(edits, settings), size)
 
     def export(self) -> Shot:
         """Render at full size from the capture alone: bit-identical to `camerapipe.render`."""
         return shoot(self.capture, self.request(), before=self._opening)
+
+    def _of_proxy(self, settings: Settings) -> Changes:
+        """Parameters in px of the picture, or per step of its view, for the same look."""
+        radius, view = settings.params[RadiusParams], settings.params[ViewParams]
+        assert isinstance(radius, RadiusParams) and isinstance(view, ViewParams)
+        size = shape_of(self.proxy)[1] / shape_of(self.capture)[1]
+        steps = [working_grid(each.linear, view).step for each in (self.capture, self.proxy)]
+        per_step = size * steps[0] / steps[1]
+        return {
+            "radius": {
+                "max_radius_px": max(radius.max_radius_px * size, 1.0),
+                "focus_floor_px": radius.focus_floor_px * per_step,
+                "focus_ceiling_px": radius.focus_ceiling_px * per_step,
+            }
+        }
 
     def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:
         versions: dict[str, Hashable] = {
