@@ -17,11 +17,13 @@ from camerapipe.assembly import (
     Request,
     check_budget,
     check_request,
+    check_settings,
     is_blocked,
     megapixels_of,
     picture_graph,
     settings_for,
     shape_of,
+    shared_within_a_shot,
     sources_of,
 )
 from camerapipe.budget import Deadline, Stopwatch
@@ -115,6 +117,7 @@ def shoot(
     With `kept`, values of earlier shots are used again.
     """
     check_request(capture, request)
+    kept = kept or shared_within_a_shot()
     deadline = _start(request)
     started_s = deadline.clock()
     checked = _check(capture, request, deadline, kept)
@@ -139,12 +142,13 @@ def estimate_map(
 ) -> tuple[SavedMap, Report]:
     """Check a capture and estimate its dense blur map, without rendering."""
     check_request(capture, request)
+    kept = shared_within_a_shot()
     deadline = _start(request)
     started_s = deadline.clock()
-    checked = _check(capture, request, deadline)
+    checked = _check(capture, request, deadline, kept)
     findings = (*checked.values["findings"], *capture.findings)
     graph = request.settings.preset.map_graph
-    done = _run(graph, capture, request, deadline)
+    done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
     report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
     saved = _saved(done.values, capture, request)
@@ -218,7 +222,8 @@ def _rehearse(preset: str) -> None:
 
 
 def _check(capture: Capture, request: Request, deadline: Deadline, kept: Kept | None = None) -> Run:
-    return _run(CHECK, capture, request, deadline, kept)
+    checking = replace(request, settings=check_settings(request.settings))
+    return _run(CHECK, capture, checking, deadline, kept)
 
 
 def _run(
