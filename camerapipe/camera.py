@@ -21,15 +21,7 @@ from camerapipe.optics import optics_of
 from camerapipe.pipelines import CHECK, FROM_MAP, GRAPHS, PASS_THROUGH
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Costs, Run, run
-from camerapipe.runtime import (
-    ensure_kernel_cache,
-    keep_freed_memory,
-    peak_mb,
-    return_freed_memory,
-    share_heap,
-    versions,
-    warm_up,
-)
+from camerapipe.runtime import peak_mb, versions, warm_up
 from camerapipe.settings import Settings, resolve
 from stages.findings import Finding, Severity
 from stages.finish import FinishParams
@@ -40,8 +32,6 @@ from stages.scribble import Scribble
 MEGA = 1e6
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
-ensure_kernel_cache()
-share_heap()  # before OpenCV or a pool has a thread
 Source = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
@@ -127,7 +117,6 @@ def shoot(
     }
     done = _run(graph, sources, capture, options, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
-    keep_freed_memory()  # for the shots to come; a single one takes the least memory
     values = checked.values | done.values
     return Shot(
         image=values["picture"],
@@ -224,7 +213,6 @@ def _report(
 
 def _start(options: Options) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
-    return_freed_memory()
     check_budget(options)
     if options.budget.total_ms is not None or options.budget.stages_ms:
         warm_up()

@@ -136,7 +136,7 @@ def stream_command(source: str, **options: Any) -> None:
 
 def _stream(text: str, options: dict[str, Any]) -> int:
     """Open everything, run the stream, tell how it went."""
-    from camerapipe.runtime import versions
+    from camerapipe.runtime import configure, versions
     from camerapipe.stream.record import Recorder, about_of
     from camerapipe.stream.session import Stream
     from camerapipe.stream.sources import open_source
@@ -145,13 +145,14 @@ def _stream(text: str, options: dict[str, Any]) -> int:
 
     if options["only"]:
         raise Failure(f"--only: frames of a recording are meant: {REPLAY}DIR", USAGE)
+    configure(long_running=True)  # before the source has threads
     taking = _options(text, options)
     source = open_source(
         text, fps=options["fps"], paced=taking.policy == "latest" or options["fps"] is not None,
         size=_size(options["size"]), sensor_fps=taking.sensor_fps, seed=options["seed"],
         max_pixels=max_pixels(options),
     )  # fmt: skip
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=True)
     sink = _sink(options, source.fps, text)
     noting: list[Callable[[Any, Any], None]] = [Teller(quiet=options["quiet"]).note]
     tracers: list[Tracer] = []
@@ -237,7 +238,7 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     from camerapipe.stream.session import looks, ways
 
     recording = Recording.open(folder)
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=True)
     settings, sink = (
         resolve(values=recording.about["params"]),
         _sink(options, recording.about["fps"]),

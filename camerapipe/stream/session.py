@@ -23,7 +23,7 @@ from camerapipe.capture import Capture, OutputError, RequestError
 from camerapipe.ingest import capture_from_array
 from camerapipe.live import LADDER, LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE, LOOKS
 from camerapipe.runner import Costs
-from camerapipe.runtime import keep_freed_memory, settle_objects, share_heap, warm_up
+from camerapipe.runtime import warm_up
 from camerapipe.settings import Settings
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.checking import CHECK, Look
@@ -43,8 +43,6 @@ DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
 IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that are on no rung
 REHEARSALS = 3  # of each rung: the first fills tables, the quickest of the others counts
 STUCK_S = 30.0
-
-share_heap()  # before OpenCV or a pool has a thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +107,6 @@ class Stream:
         self._device = _device(options, world.clock)
         arrivals, first = _peek(itertools.islice(source.frames, options.frames))
         warm_up()
-        keep_freed_memory()
-        settle_objects()
         viewfinder = _viewfinder(options, world.clock, self._device)
         ladder = None
         if options.budget.total_ms is not None or CHECK in options.budget.stages_ms:

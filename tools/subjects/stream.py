@@ -26,7 +26,7 @@ import numpy.typing as npt
 from camerapipe.budget import Budget, cpu_s
 from camerapipe.ingest import capture_from_array
 from camerapipe.live import LADDER
-from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.runtime import configure, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
@@ -53,7 +53,7 @@ MEGA = 1e6
 
 def measure(context: Any) -> dict[str, float]:
     """Measure everything of a stream."""
-    set_threads(available_cores())
+    configure(long_running=True)
     warm_up()
     quick = context.quick
     results = {
