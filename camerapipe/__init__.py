@@ -10,11 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from camerapipe.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from camerapipe.api import check, open_stream, render
     from camerapipe.capture import Capture, CaptureError, LimitError, OutputError, Shot
 
-__version__ = "0.1.0"
 __all__ = [
     "Capture",
     "CaptureError",

@@ -14,8 +14,9 @@ from camerapipe.camera import Options, Source, check_capture, develop, given_map
 from camerapipe.capture import Shot
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.settings import resolve
+from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
-from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.session import Stream
 from camerapipe.stream.sinks import App, Nowhere
 from camerapipe.stream.sources import app_source, open_source
 from camerapipe.stream.viewfinder import Shown

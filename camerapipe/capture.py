@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, Literal, TypeVar
 
+from camerapipe.errors import CaptureError as CaptureError
+from camerapipe.errors import LimitError as LimitError
+from camerapipe.errors import OutputError as OutputError
+from camerapipe.errors import RequestError as RequestError
 from camerapipe.report import Report
 from stages.findings import Finding
 from stages.grid import BlurMap
@@ -12,22 +16,6 @@ from stages.params import Array
 from stages.tone import SRGB, ToneCurve
 
 T = TypeVar("T")
-
-
-class RequestError(ValueError):
-    """Something asked for that does not exist, or does not fit the capture."""
-
-
-class CaptureError(Exception):
-    """A capture that cannot be read: the message says which file, what is wrong and what to do."""
-
-
-class LimitError(CaptureError):
-    """A capture beyond a limit (pixels, memory) that the person can raise."""
-
-
-class OutputError(Exception):
-    """An output that cannot be written; nothing was left under its name."""
 
 
 @dataclass(frozen=True, slots=True)

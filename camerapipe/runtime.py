@@ -26,7 +26,7 @@ from pathlib import Path
 import cv2
 from threadpoolctl import threadpool_limits
 
-from camerapipe import __version__
+from camerapipe.version import __version__
 from stages import kernels, strips
 from stages.kernels import Kernel
 from stages.strips import available_cores as available_cores

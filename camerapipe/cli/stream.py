@@ -27,6 +27,7 @@ from camerapipe.cli.common import (
     say,
 )
 from camerapipe.cli.telling import Teller, code_of, interrupts, tell
+from camerapipe.errors import CaptureError, OutputError
 
 REPLAY = "replay:"
 PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
@@ -122,8 +123,6 @@ def stream_command(source: str, **options: Any) -> None:
     pull, step, pan, cut) or replay:DIR. Ctrl-C (or SIGTERM) ends after the frames that came in; a
     second one ends at once. Outputs are whole either way.
     """
-    from camerapipe.capture import CaptureError, OutputError
-
     try:
         if source.startswith(REPLAY):
             code = _replay(Path(source.removeprefix(REPLAY)), options)
@@ -186,8 +185,8 @@ def _stream(text: str, options: dict[str, Any]) -> int:
 def _options(text: str, options: dict[str, Any]) -> Any:
     from camerapipe.budget import Budget
     from camerapipe.settings import resolve
+    from camerapipe.stream.options import StreamOptions
     from camerapipe.stream.profile import read_profile
-    from camerapipe.stream.session import StreamOptions
 
     strength = options["strength"]
     values = {} if strength is None else {"radius": {"strength": strength}}
@@ -256,7 +255,6 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
 
 
 def _sink(options: dict[str, Any], fps: float | None, source: str = "") -> Any:
-    from camerapipe.capture import OutputError
     from camerapipe.stream.sinks import VIDEOS, Nowhere, Pictures, Video
 
     if options["output"] is None:

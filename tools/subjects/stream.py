@@ -30,7 +30,8 @@ from camerapipe.runtime import configure, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
-from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.session import Stream
 from camerapipe.stream.sinks import App, Nowhere, Pictures, codes_of
 from camerapipe.stream.sources import Exposure, Source, open_source
 from camerapipe.stream.viewfinder import Shown
