@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from camerapipe.capture import CaptureError, LimitError, OutputError, RequestError
+from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
 from camerapipe.report import Report
 from stages.findings import Finding, Severity
 
