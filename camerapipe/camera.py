@@ -36,15 +36,7 @@ from camerapipe.ingest.saved_map import Focus, SavedMap
 from camerapipe.pipelines import CHECK
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Kept, Pace, Run, run
-from camerapipe.runtime import (
-    ensure_kernel_cache,
-    keep_freed_memory,
-    peak_mb,
-    return_freed_memory,
-    share_heap,
-    versions,
-    warm_up,
-)
+from camerapipe.runtime import peak_mb, versions, warm_up
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
 from stages.findings import Finding
@@ -53,8 +45,6 @@ from stages.view import ViewParams, working_grid
 
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
-ensure_kernel_cache()
-share_heap()  # before OpenCV or a pool has a thread
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
@@ -125,7 +115,6 @@ def shoot(
     graph = picture_graph(request, blocked=is_blocked(findings, force=request.force))
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
-    keep_freed_memory()  # for the shots to come; a single one takes the least memory
     values = checked.values | done.values
     return Shot(
         image=values["picture"],
@@ -202,7 +191,6 @@ def _report(
 
 def _start(request: Request) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
-    return_freed_memory()
     check_budget(request.budget, request.settings.preset)
     if request.budget.total_ms is not None or request.budget.stages_ms:
         warm_up()

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from camerapipe.budget import Stopwatch, wall_s
 from camerapipe.ingest import capture_from_array
 from camerapipe.runner import Costs
-from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.runtime import available_cores, configure, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.checking import Look
 from camerapipe.stream.device import KIND_OF, SETUP, STEP, reference_costs
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help="print the ratio to the reference")
     parser.add_argument("--keep-pace", action="store_true", help="at the pace of the reference")
     given = parser.parse_args()
-    set_threads(available_cores())
+    configure(long_running=True)
     warm_up()
     pictures = [synthetic_frame(SCENE, k, SIZE, 1).picture for k in range(FRAMES)]
     known, checks = ways(resolve()), looks(resolve())

@@ -80,7 +80,7 @@ def render_command(**options: Any) -> None:
     jobs = name_outputs(
         options["inputs"], options["output"], options["map_to"], options["report_to"]
     )
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=len(jobs) > 1)
     tasks = [(str(job.source), partial(_render_one, job, taking, options)) for job in jobs]
     for_inputs(tasks, options)
 

@@ -43,7 +43,7 @@ def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) ->
     from camerapipe.ingest import write_map, write_picture, write_text
     from camerapipe.sheet import contact_sheet
 
-    prepare(quiet=quiet)
+    prepare(quiet=quiet, long_running=True)
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name in PHOTOGRAPHS:
@@ -76,8 +76,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
     from camerapipe import runtime
     from camerapipe.ingest import DEFAULT_MAX_PIXELS, optional_formats
 
-    runtime.ensure_kernel_cache()
-    runtime.set_threads(runtime.available_cores())
+    runtime.configure()
     if warm_up:
         prepare(quiet=as_json)
     import cv2

@@ -47,7 +47,7 @@ def check_command(inputs: tuple[Path, ...], **options: Any) -> None:
 
     settings = resolve(options["preset"], options["config"], options["overrides"])
     looking = Options(settings=settings, distance_m=options["distance"])
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=len(inputs) > 1)
     tasks = [(str(source), partial(_check_one, source, looking, options)) for source in inputs]
     for_inputs(tasks, options)
 
