@@ -122,7 +122,7 @@ def stream_command(source: str, **options: Any) -> None:
     pull, step, pan, cut) or replay:DIR. Ctrl-C (or SIGTERM) ends after the frames that came in; a
     second one ends at once. Outputs are whole either way.
     """
-    from camerapipe.capture import CaptureError, OutputError
+    from camerapipe.errors import CaptureError, OutputError
 
     try:
         if source.startswith(REPLAY):
@@ -255,7 +255,7 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
 
 
 def _sink(options: dict[str, Any], fps: float | None, source: str = "") -> Any:
-    from camerapipe.capture import OutputError
+    from camerapipe.errors import OutputError
     from camerapipe.stream.sinks import VIDEOS, Nowhere, Pictures, Video
 
     if options["output"] is None:

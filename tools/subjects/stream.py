@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from camerapipe.budget import Budget, cpu_s
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER
+from camerapipe.levels import LADDER
 from camerapipe.runtime import available_cores, set_threads, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival, Outcome
