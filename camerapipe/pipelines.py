@@ -13,6 +13,7 @@ at the first frame), so that any frame can be computed again by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from camerapipe.graph import Graph, Node, renamed
@@ -266,7 +267,8 @@ LIVE_RENDER = (
     *DETAIL,
     *RADIUS,
     *RESOLVE_LOW,
-    *renamed(RENDER, signed_radius="disk_radius", picture="finished"),
+    *(replace(node, fallback=None, steps=None)  # a rung that fits was chosen before the frame
+      for node in renamed(RENDER, signed_radius="disk_radius", picture="finished")),
     Node("codes", to_picture, ("finished",), "picture"),
 )
 # fmt: on

@@ -11,21 +11,21 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from camerapipe.budget import Budget, BudgetError, Clock
 from camerapipe.capture import Capture
+from camerapipe.costs import Costs
 from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER, LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE, LOOKS
-from camerapipe.runner import Costs
+from camerapipe.levels import CHECK_LADDER, LADDER
+from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
 from camerapipe.runtime import warm_up
-from camerapipe.settings import Settings
+from camerapipe.settings import Layer, Settings
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.checking import CHECK, Look
 from camerapipe.stream.device import Device
@@ -38,7 +38,6 @@ from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
 from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
 from camerapipe.stream.worlds import ThreadWorld, VirtualClock, VirtualWorld, World
 from camerapipe.trace import GRAPH
-from stages.params import Params
 
 DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
 IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that are on no rung
@@ -168,7 +167,7 @@ def ways(settings: Settings, device: Device | None = None) -> tuple[Way, ...]:
             rung.name,
             simulated(LIVE_SEE, rung.name),
             simulated(rung.graph, rung.name),
-            _params(settings, rung.params),
+            settings.with_layer(Layer.RUNG, rung.params, rung.name).params,
             known[rung.instead] if rung.instead else None,
         )
     return tuple(known.values())
@@ -178,25 +177,13 @@ def looks(settings: Settings, device: Device | None = None) -> tuple[Look, ...]:
     """The ways to check a frame; what a person has set is left as it is."""
     simulated = device.simulate if device else lambda graph, rung: graph
     return tuple(
-        Look(look.name, simulated(LIVE_CHECK, look.name), _params(settings, look.params))
-        for look in LOOKS
+        Look(
+            look.name,
+            simulated(LIVE_CHECK, look.name),
+            settings.with_layer(Layer.RUNG, look.params, look.name).params,
+        )
+        for look in CHECK_LADDER
     )
-
-
-def _params(
-    settings: Settings, changes: Mapping[str, Mapping[str, Any]]
-) -> dict[type[Params], Params]:
-    return {
-        kind: _over_defaults(values, changes.get(kind.stage(), {}))
-        for kind, values in settings.params.items()
-    }
-
-
-def _over_defaults(values: Params, changes: Mapping[str, Any]) -> Params:
-    """Change what still has its default."""
-    default = type(values)()
-    free = {k: v for k, v in changes.items() if getattr(values, k) == getattr(default, k)}
-    return values.replace(**free)
 
 
 def _wanted(options: StreamOptions, device: Device | None) -> tuple[Way, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from camerapipe.live import LIVE_CHECK
+from camerapipe.pipelines import LIVE_CHECK
 from camerapipe.report import Caveat
 from camerapipe.stream.checking import CHECK
 from camerapipe.stream.frames import Fate, Outcome, Service
