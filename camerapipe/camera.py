@@ -17,6 +17,7 @@ from camerapipe.assembly import (
     Request,
     check_budget,
     check_request,
+    focus_finding,
     is_blocked,
     megapixels_of,
     picture_graph,
@@ -124,9 +125,11 @@ def shoot(
     spent_ms = (deadline.clock() - started_s) * 1000
     keep_freed_memory()  # for the shots to come; a single one takes the least memory
     values = checked.values | done.values
+    saved = _saved(values, capture, request)
+    findings = (*findings, *focus_finding(request, saved))
     return Shot(
         image=values["picture"],
-        saved_map=_saved(values, capture, request),
+        saved_map=saved,
         findings=findings,
         report=_report(capture, request, graph, before, (checked, done), findings, spent_ms),
         capture=capture,
@@ -146,9 +149,10 @@ def estimate_map(
     graph = request.settings.preset.map_graph
     done = _run(graph, capture, request, deadline)
     spent_ms = (deadline.clock() - started_s) * 1000
-    report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
     saved = _saved(done.values, capture, request)
     assert saved is not None  # every map graph makes one
+    findings = (*findings, *focus_finding(request, saved))
+    report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
     return saved, report
 
 

@@ -22,9 +22,9 @@ class Shot:
     """What the camera returns.
 
     `image` is HxWx3 float32 in the encoding of the capture (display-encoded in [0, 1] for files and
-    sRGB arrays, linear for linear arrays). `saved_map` is the blur map with what is needed to render from
-    it again, None after pass-through. `kept` holds the intermediate values that were asked for, by
-    their names in the graph.
+    sRGB arrays, linear for linear arrays). `saved_map` is the blur map with what is needed to
+    render from it again, None after pass-through. `kept` holds the intermediate values that were
+    asked for, by their names in the graph.
     """
 
     image: Array
