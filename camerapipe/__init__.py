@@ -3,36 +3,80 @@
 >>> import camerapipe
 >>> shot = camerapipe.render("IMG_0042.DNG", strength=2.5, budget="2s")  # doctest: +SKIP
 >>> shot.image, shot.blur_map.sigma, shot.findings, shot.report  # doctest: +SKIP
+>>> shot.save("bokeh.jpg")  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from camerapipe.api import check, open_stream, render
+    from camerapipe.budget import Budget
     from camerapipe.capture import Capture
-    from camerapipe.errors import CaptureError, LimitError, OutputError
+    from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
+    from camerapipe.ingest.saved_map import SavedMap
+    from camerapipe.presets import Preset, add_estimator
+    from camerapipe.session import Edits, Session
     from camerapipe.shot import Shot
+    from stages.findings import Finding
+    from stages.grid import BlurMap
+    from stages.scribble import Scribble
 
 __version__ = "0.1.0"
+
+# Where the public names are. They are imported when they are first used, so that the package itself
+# is quick to import.
+_HOMES = {
+    "BlurMap": "stages.grid",
+    "Budget": "camerapipe.budget",
+    "Capture": "camerapipe.capture",
+    "CaptureError": "camerapipe.errors",
+    "Edits": "camerapipe.session",
+    "Finding": "stages.findings",
+    "LimitError": "camerapipe.errors",
+    "OutputError": "camerapipe.errors",
+    "Preset": "camerapipe.presets",
+    "RequestError": "camerapipe.errors",
+    "SavedMap": "camerapipe.ingest.saved_map",
+    "Scribble": "stages.scribble",
+    "Session": "camerapipe.session",
+    "Shot": "camerapipe.shot",
+    "add_estimator": "camerapipe.presets",
+    "check": "camerapipe.api",
+    "open_stream": "camerapipe.api",
+    "render": "camerapipe.api",
+}
 __all__ = [
+    "BlurMap",
+    "Budget",
     "Capture",
     "CaptureError",
+    "Edits",
+    "Finding",
     "LimitError",
     "OutputError",
+    "Preset",
+    "RequestError",
+    "SavedMap",
+    "Scribble",
+    "Session",
     "Shot",
+    "add_estimator",
     "check",
     "open_stream",
     "render",
 ]
 
-_HOMES = dict.fromkeys(("check", "open_stream", "render"), "camerapipe.api")
 
-
-def __getattr__(name: str) -> Any:
-    """Import the public names when they are first used: the package itself is quick to import."""
-    if name not in __all__:
+def __getattr__(name: str) -> _typing.Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "camerapipe.capture")), name)
+    return getattr(_importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return [*__all__, "__version__"]

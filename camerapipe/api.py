@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,13 @@ from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.saved_map import SavedMap
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
-from camerapipe.stream.profile import read_profile
-from camerapipe.stream.session import Stream, StreamOptions
-from camerapipe.stream.sinks import App, Nowhere
-from camerapipe.stream.sources import app_source, open_source
-from camerapipe.stream.viewfinder import Shown
 from stages.findings import Finding
 from stages.grid import BlurMap
 from stages.scribble import Scribble
+
+if TYPE_CHECKING:
+    from camerapipe.stream.session import Stream
+    from camerapipe.stream.viewfinder import Shown
 
 
 def render(
@@ -92,12 +91,9 @@ def render(
     ValueError
         A parameter is wrong; the message names it.
     """
-    values = {section: dict(changes) for section, changes in (params or {}).items()}
-    if strength is not None:
-        values.setdefault("radius", {})["strength"] = strength
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     request = Request(
-        settings=resolve(preset, config, values=values),
+        settings=resolve(preset, config, values=params, strength=strength),
         budget=_budget(budget),
         focus_point=focus,
         distance_m=distance_m,
@@ -176,11 +172,13 @@ def open_stream(
     CaptureError, ValueError
         As `render`.
     """
-    values = {section: dict(changes) for section, changes in (params or {}).items()}
-    if strength is not None:
-        values.setdefault("radius", {})["strength"] = strength
+    from camerapipe.stream.profile import read_profile
+    from camerapipe.stream.session import Stream, StreamOptions
+    from camerapipe.stream.sinks import App, Nowhere
+    from camerapipe.stream.sources import app_source, open_source
+
     options = StreamOptions(
-        settings=resolve(values=values),
+        settings=resolve(values=params, strength=strength),
         budget=_budget(budget),
         policy=policy,
         frames=frames,

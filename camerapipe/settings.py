@@ -121,6 +121,7 @@ def resolve(
     values: Changes | None = None,
     *,
     recipe: tuple[str, Changes] | None = None,
+    strength: float | None = None,
 ) -> Settings:
     """Combine preset, settings file, recipe, and what a person asked for.
 
@@ -136,6 +137,8 @@ def resolve(
         Parameters by section; they override `overrides`.
     recipe : (name, mapping), optional
         Parameters of a recipe, and what to call it.
+    strength : float, optional
+        Short for `values={"radius": {"strength": strength}}`.
 
     Raises
     ------
@@ -148,7 +151,8 @@ def resolve(
     if name not in PRESETS:
         raise SettingsError(f"preset {name!r} does not exist{hint(name, PRESETS)}")
     person: dict[str, dict[str, Any]] = {}
-    for source in (_parse(overrides), values or {}):
+    short = {} if strength is None else {"radius": {"strength": strength}}
+    for source in (_parse(overrides), values or {}, short):
         for section, changes in _checked("", source).items():
             person.setdefault(section, {}).update(changes)
     chosen, file = PRESETS[name], str(config or "")

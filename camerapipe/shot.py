@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.capture import Capture
+from camerapipe.errors import OutputError
+from camerapipe.ingest import write_map, write_picture
+from camerapipe.ingest.attachments import Metadata
+from camerapipe.ingest.encode import DEFAULT_QUALITY
 from camerapipe.ingest.saved_map import SavedMap
 from camerapipe.report import Report
 from stages.findings import Finding
@@ -42,6 +47,33 @@ class Shot:
     def to_uint8(self) -> npt.NDArray[np.uint8]:
         """The picture as HxWx3 uint8, as `PIL.Image.fromarray` takes it."""
         return np.asarray(to_codes(self.image, 8), np.uint8)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        quality: int = DEFAULT_QUALITY,
+        bits: int | None = None,
+        metadata: Metadata | str = Metadata.ALL,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the picture as JPEG, PNG or TIFF, by the suffix; see `ingest.write_picture`."""
+        write_picture(
+            path, self.image, self.capture,
+            quality=quality, bits=bits, metadata=metadata, overwrite=overwrite,
+        )  # fmt: skip
+
+    def save_map(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the blur map as `.npz`, `.tiff` or a coloured `.png`, by the suffix.
+
+        Raises
+        ------
+        OutputError
+            If there is no map, or the file cannot be written.
+        """
+        if self.saved_map is None:
+            raise OutputError(f"{path}: the picture was left untouched, so there is no blur map")
+        write_map(path, self.saved_map, overwrite=overwrite)
 
     def __repr__(self) -> str:
         """Say what it is, without its pixels."""

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from camerapipe.cli import COMMANDS, cli
-from camerapipe.pipelines import GRAPHS, PRESETS
+from camerapipe.presets import PRESETS, graphs
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -47,7 +47,7 @@ def test_every_command_line_of_the_readme_exists():
     assert seen == set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", [*PRESETS, *(set(GRAPHS) & {"check", "from-map"})])
+@pytest.mark.parametrize("name", [*PRESETS, *(set(graphs()) & {"check", "from-map"})])
 def test_names_are_explained(name):
     assert f"`{name}`" in README
 

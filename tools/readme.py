@@ -9,7 +9,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from camerapipe.pipelines import CHECK, PRESETS, SECTIONS
+from camerapipe.pipelines import CHECK
+from camerapipe.presets import PRESETS, SECTIONS
 from stages.params import expectation
 
 README = Path(__file__).resolve().parents[1] / "README.md"

@@ -6,9 +6,10 @@ import pytest
 
 import camerapipe
 from camerapipe.budget import Budget
-from camerapipe.pipelines import PRESETS
+from camerapipe.presets import PRESETS, add_estimator
 from camerapipe.report import Caveat
-from stages.grid import BlurMap, Grid
+from stages.grid import BlurMap, Grid, SparseBlur
+from stages.kinds import Encoded
 from stages.scribble import Scribble
 from stages.tone import SRGB, linearise
 
@@ -150,9 +151,9 @@ def test_any_budget_gives_a_complete_picture_with_honest_caveats(scene, budget):
 
 
 def test_report_and_kept_values(scene):
-    shot = camerapipe.render(scene[0], keep=["sparse", "evidence"])
-    assert set(shot.kept) == {"sparse", "evidence"}
-    assert isinstance(shot.kept["sparse"], BlurMap) and not shot.kept["sparse"].is_dense
+    shot = camerapipe.render(scene[0], keep=["edge_data", "sharpness_bounds"])
+    assert set(shot.kept) == {"edge_data", "sharpness_bounds"}
+    assert isinstance(shot.kept["edge_data"], BlurMap) and not shot.kept["edge_data"].is_dense
     data = shot.report.to_dict()
     names = [row["name"] for row in data["stages"]]
     assert names[0] == "develop" and names[-1] == "finish" and "propagate" in names
@@ -177,3 +178,44 @@ def test_check_gives_the_verdict_first(scene):
 
 def test_the_capture_keeps_its_curve(scene):
     assert camerapipe.render(scene[0]).capture.curve is SRGB
+
+
+def test_a_scribble_outside_of_the_picture_is_refused(scene):
+    stroke = Scribble(points=((400.0, 100.0), (420.0, 100.0)), width_px=10.0, kind="sharp")
+    with pytest.raises(ValueError, match="stroke 1 lies outside of the picture of 320x240"):
+        camerapipe.render(scene[0], scribbles=[stroke])
+
+
+def test_a_map_that_was_estimated_gives_the_same_picture_again(scene):
+    first = camerapipe.render(scene[0], strength=3.0)
+    again = camerapipe.render(scene[0], strength=3.0, from_map=first.saved_map)
+    assert again.report.graph == "from-saved-map"
+    np.testing.assert_array_equal(first.image, again.image)
+
+
+def test_a_shot_says_what_it_is_and_gives_its_codes(scene):
+    shot = camerapipe.render(scene[0])
+    assert len(repr(shot)) < 200 and "320x240" in repr(shot)
+    assert shot.to_uint8().dtype == np.uint8 and shot.to_uint8().shape == (240, 320, 3)
+
+
+def test_an_estimator_of_ones_own(scene):
+    """Ten lines: the picture's gradients decide, and the rest of the pipeline is as it is."""
+    picture, subject = scene
+
+    def known_blur(view: Encoded, grid: Grid) -> SparseBlur:
+        strength = np.abs(cv2.Laplacian(view[..., 1], cv2.CV_32F))
+        edges = strength > np.percentile(strength, 80)
+        sigma = np.where(edges & ~subject, np.float32(3), np.float32(0))
+        return BlurMap(sigma, edges.astype(np.float32), grid)
+
+    add_estimator("known", known_blur, summary="the truth")
+    try:
+        shot = camerapipe.render(picture, preset="known")
+        assert shot.report.graph == "known"
+        outside = cv2.dilate(subject.astype(np.uint8), np.ones((9, 9))) == 0
+        assert abs(shot.blur_map.sigma[outside] - 3).mean() < 0.3
+        with pytest.raises(ValueError, match="preset 'known' exists"):
+            add_estimator("known", known_blur)
+    finally:
+        del PRESETS["known"]

@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 import pytest
-
 from camerapipe.live import DEFAULT_RUNG, LADDER, LIVE, LIVE_CHECK, LIVE_SEE
+
 from camerapipe.runner import Costs, run
 from camerapipe.settings import resolve
 from camerapipe.stream.session import looks, ways

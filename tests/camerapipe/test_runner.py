@@ -1,11 +1,14 @@
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from camerapipe.budget import Budget, Deadline
+from camerapipe.costs import Costs
 from camerapipe.graph import Graph, Node
+from camerapipe.memo import Memo
 from camerapipe.report import Caveat
-from camerapipe.runner import Costs, run
+from camerapipe.runner import Kept, Pace, run
 from stages.params import Estimate, Params, param
 
 
@@ -43,19 +46,18 @@ def scale(value, params):
     return value * params.factor
 
 
-def run_graph(world, nodes, outputs, budget=Budget(), costs=None, **more):
-    return run(
-        Graph("g", ("x",), tuple(nodes), outputs),
-        {"x": 1},
-        {ScaleParams: ScaleParams(factor=4)},
+def run_graph(world, nodes, outputs, budget=Budget(), costs=None, guesses=(), x=1, **more):
+    pace = Pace(
         megapixels=1.0,
         costs=costs or Costs(),
+        guesses=dict(guesses),
         budget=budget,
         deadline=Deadline.after(budget.total_ms, world.clock)
         if budget.total_ms
         else Deadline(clock=world.clock),
-        **more,
     )
+    graph = Graph("g", ("x",), tuple(nodes), outputs)
+    return run(graph, {"x": x}, {ScaleParams: ScaleParams(factor=4)}, pace, **more)
 
 
 def test_values_flow_and_are_released_after_their_last_reader():
@@ -76,9 +78,9 @@ def test_plain_nodes_are_paid_before_an_anytime_node():
     world = World()
     nodes = [
         Node("refine", world.refine, ("x",), "y", anytime=True),
-        Node("late", world.plain(60), ("y",), "z", cost=60),
+        Node("late", world.plain(60), ("y",), "z"),
     ]
-    done = run_graph(world, nodes, ("z",), Budget(200))
+    done = run_graph(world, nodes, ("z",), Budget(200), guesses={"late": 60})
     refine, late = done.stages
     assert refine.granted_ms == pytest.approx(140)
     assert refine.used_ms <= 140
@@ -90,21 +92,22 @@ def test_plain_nodes_are_paid_before_an_anytime_node():
 def test_an_early_finisher_passes_its_time_on():
     world = World()
     nodes = [
-        Node("quick", world.plain(1), ("x",), "y", cost=100),
+        Node("quick", world.plain(1), ("x",), "y"),
         Node("refine", world.refine, ("y",), "z", anytime=True),
     ]
-    assert run_graph(world, nodes, ("z",), Budget(600)).stages[1].caveats == Caveat.NONE
+    done = run_graph(world, nodes, ("z",), Budget(600), guesses={"quick": 100})
+    assert done.stages[1].caveats == Caveat.NONE
 
 
 def test_a_fallback_runs_where_the_full_form_would_not_fit():
     world = World()
-    node = Node(
-        "blur", world.plain(80), ("x",), "y", cost=80, fallback=world.plain(10), fallback_cost=10
-    )
-    after = Node("after", world.plain(30), ("y",), "z", cost=30)
-    tight = run_graph(world, [node, after], ("z",), Budget(100)).stages[0]
+    node = Node("blur", world.plain(80), ("x",), "y", fallback=world.plain(10))
+    after = Node("after", world.plain(30), ("y",), "z")
+    guesses = {"blur": 80, "blur.fallback": 10, "after": 30}
+    tight = run_graph(world, [node, after], ("z",), Budget(100), guesses=guesses).stages[0]
     assert tight.caveats == Caveat.FALLBACK and tight.used_ms == pytest.approx(10)
-    assert run_graph(world, [node, after], ("z",), Budget(150)).stages[0].caveats == Caveat.NONE
+    roomy = run_graph(world, [node, after], ("z",), Budget(150), guesses=guesses).stages[0]
+    assert roomy.caveats == Caveat.NONE
 
 
 def test_being_late_is_a_caveat():
@@ -116,13 +119,15 @@ def test_being_late_is_a_caveat():
     assert [row.granted_ms for row in done.stages] == [pytest.approx(100), 0]
 
 
+QUICK = {"blur": 10, "blur.fallback": 5}
+
+
 def test_costs_are_learnt():
     world, costs = World(), Costs()
-    slow = Node(
-        "blur", world.plain(300), ("x",), "y", cost=10, fallback=world.plain(5), fallback_cost=5
+    slow = Node("blur", world.plain(300), ("x",), "y", fallback=world.plain(5))
+    first, second = (
+        run_graph(world, [slow], ("y",), Budget(100), costs, QUICK).stages[0] for _ in range(2)
     )
-    first = run_graph(world, [slow], ("y",), Budget(100), costs).stages[0]
-    second = run_graph(world, [slow], ("y",), Budget(100), costs).stages[0]
     assert first.caveats == Caveat.OVERRUN
     assert second.caveats == Caveat.FALLBACK
 
@@ -131,12 +136,11 @@ def test_a_full_form_that_was_slow_once_comes_back():
     world, costs = World(), Costs()
     times = iter([400.0] + [10.0] * 50)
     node = Node(
-        "blur", lambda value: world.plain(next(times))(value), ("x",), "y", cost=10,
-        fallback=world.plain(5), fallback_cost=5,
+        "blur", lambda value: world.plain(next(times))(value), ("x",), "y",
+        fallback=world.plain(5),
     )  # fmt: skip
-    caveats = [
-        run_graph(world, [node], ("y",), Budget(100), costs).stages[0].caveats for _ in range(40)
-    ]
+    runs = [run_graph(world, [node], ("y",), Budget(100), costs, QUICK) for _ in range(40)]
+    caveats = [done.stages[0].caveats for done in runs]
     assert caveats[1] == Caveat.FALLBACK and caveats[-1] == Caveat.NONE
 
 
@@ -154,10 +158,10 @@ def coarse_first(world, full_ms):
         world.spend(10)
         return -1
 
-    return Node(
-        "blur", world.plain(full_ms), ("x",), "y", cost=100, fallback=coarse, fallback_cost=10,
-        steps=steps,
-    )  # fmt: skip
+    return Node("blur", world.plain(full_ms), ("x",), "y", fallback=coarse, steps=steps)
+
+
+STEPPED = {"blur": 100, "blur.fallback": 10}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def coarse_first(world, full_ms):
 )
 def test_coarse_first_then_full_detail(budget_ms, value, used_ms, steps, caveats):
     world = World()
-    done = run_graph(world, [coarse_first(world, 100)], ("y",), Budget(budget_ms))
+    done = run_graph(world, [coarse_first(world, 100)], ("y",), Budget(budget_ms), None, STEPPED)
     row = done.stages[0]
     assert (done.values["y"], row.steps, row.caveats) == (value, steps, caveats)
     assert row.used_ms == pytest.approx(used_ms)
@@ -179,20 +183,20 @@ def test_coarse_first_then_full_detail(budget_ms, value, used_ms, steps, caveats
 def test_full_detail_that_takes_longer_than_expected_is_given_up_in_time():
     world, costs = World(), Costs()
     node = coarse_first(world, 300)
-    done = run_graph(world, [node], ("y",), Budget(150), costs)
+    done = run_graph(world, [node], ("y",), Budget(150), costs, STEPPED)
     row = done.stages[0]
     assert done.values["y"] == -1 and row.caveats == Caveat.UNFINISHED
     assert row.used_ms <= 150
-    again = run_graph(world, [node], ("y",), Budget(150), costs).stages[0]
+    again = run_graph(world, [node], ("y",), Budget(150), costs, STEPPED).stages[0]
     assert again.caveats == Caveat.FALLBACK and again.used_ms == pytest.approx(10)
 
 
 def test_steps_tell_what_both_forms_cost():
     world, costs = World(), Costs()
     node = coarse_first(world, 120)
-    run_graph(world, [node], ("y",), Budget(180), costs)
-    assert costs.full(node, None, 1.0) == pytest.approx(120)
-    assert costs.least(node, None, 1.0) == pytest.approx(10)
+    run_graph(world, [node], ("y",), Budget(180), costs, STEPPED)
+    assert costs.full(node, None, 1.0, STEPPED) == pytest.approx(120)
+    assert costs.least(node, None, 1.0, STEPPED) == pytest.approx(10)
 
 
 def steps_of_one(world, *, done, ms):
@@ -203,35 +207,32 @@ def steps_of_one(world, *, done, ms):
         yield Estimate(-1, 0.0, done=done)
         yield Estimate(value + 1, 0.0, done=True)
 
-    return Node(
-        "blur", world.plain(100), ("x",), "y", cost=100, fallback=world.plain(10),
-        fallback_cost=10, steps=steps,
-    )  # fmt: skip
+    return Node("blur", world.plain(100), ("x",), "y", fallback=world.plain(10), steps=steps)
 
 
 def test_a_first_step_that_is_all_of_it_tells_what_the_full_form_costs():
     world, costs = World(), Costs()
     node = steps_of_one(world, done=True, ms=120)
-    run_graph(world, [node], ("y",), Budget(150), costs)
-    assert costs.full(node, None, 1.0) == pytest.approx(120)
-    assert costs.least(node, None, 1.0) == 10
+    run_graph(world, [node], ("y",), Budget(150), costs, STEPPED)
+    assert costs.full(node, None, 1.0, STEPPED) == pytest.approx(120)
+    assert costs.least(node, None, 1.0, STEPPED) == 10
 
 
 def test_a_full_form_that_was_not_begun_tells_nothing():
     world, costs = World(), Costs()
     node = steps_of_one(world, done=False, ms=160)
-    row = run_graph(world, [node], ("y",), Budget(150), costs).stages[0]
+    row = run_graph(world, [node], ("y",), Budget(150), costs, STEPPED).stages[0]
     assert row.steps == 1 and Caveat.UNFINISHED in row.caveats
-    assert costs.full(node, None, 1.0) == 100
-    assert costs.least(node, None, 1.0) == pytest.approx(160)
+    assert costs.full(node, None, 1.0, STEPPED) == 100
+    assert costs.least(node, None, 1.0, STEPPED) == pytest.approx(160)
 
 
 def test_what_a_small_frame_took_says_nothing_of_a_large_one():
     world, costs = World(), Costs()
-    node = Node("a", world.plain(40), ("x",), "y", cost=10)
-    costs.learn(node, None, 0.001, fallback=False, ms=40)
-    assert costs.full(node, None, 2.0) == 20
-    assert costs.full(node, None, 0.001) == pytest.approx(40)
+    node, guesses = Node("a", world.plain(40), ("x",), "y"), {"a": 10}
+    costs.learn(node, None, 0.001, guesses, fallback=False, ms=40)
+    assert costs.full(node, None, 2.0, guesses) == 20
+    assert costs.full(node, None, 0.001, guesses) == pytest.approx(40)
 
 
 def test_a_stage_budget_holds_without_a_total():
@@ -253,4 +254,57 @@ def test_an_error_names_its_stage():
 def test_a_missing_source_is_named():
     with pytest.raises(ValueError, match="source 'x' is not given"):
         run(Graph("g", ("x",), (Node("a", scale, ("x",), "y", ScaleParams),), ("y",)), {}, {},
-            megapixels=1.0, costs=Costs())  # fmt: skip
+            Pace(megapixels=1.0, costs=Costs()))  # fmt: skip
+
+
+def kept(memo, x):
+    return {"kept": Kept(memo=memo, versions={"x": x}), "x": x}
+
+
+def counted(calls, name, function):
+    def stage(*arguments):
+        calls.append(name)
+        return function(*arguments)
+
+    return stage
+
+
+def test_only_what_depends_on_a_change_runs_again():
+    world, memo, calls = World(), Memo(1e6), []
+    nodes = [
+        Node("a", counted(calls, "a", lambda x: np.full(3, x % 10)), ("x",), "y"),
+        Node("b", counted(calls, "b", lambda y: y + 1), ("y",), "z"),
+        Node("c", counted(calls, "c", scale), ("z",), "w", ScaleParams),
+    ]
+    first = run_graph(world, nodes, ("w",), **kept(memo, 1))
+    again = run_graph(world, nodes, ("w",), **kept(memo, 1))
+    assert calls == ["a", "b", "c"] and again.stages == []
+    np.testing.assert_array_equal(first.values["w"], again.values["w"])
+    run_graph(world, nodes, ("w",), **kept(memo, 2))
+    assert calls == ["a", "b", "c"] * 2
+    run_graph(world, nodes[:2], ("z",), **kept(memo, 2))  # another graph of the same stages
+    assert len(calls) == 6
+
+
+def test_an_evicted_value_is_computed_again_only_where_it_is_read():
+    world, calls = World(), []
+    nodes = [
+        Node("large", counted(calls, "large", lambda x: np.zeros(1000)), ("x",), "y"),
+        Node("small", counted(calls, "small", lambda y: y[:1] + 1), ("y",), "z"),
+    ]
+    memo = Memo(limit_bytes=1000)
+    run_graph(world, nodes, ("z",), **kept(memo, 1))
+    assert memo.size_bytes == 8  # the large value does not fit
+    run_graph(world, nodes, ("z",), **kept(memo, 1))
+    assert calls == ["large", "small"]
+    run_graph(world, nodes, ("y", "z"), **kept(memo, 1))
+    assert calls == ["large", "small", "large"]
+
+
+def test_what_was_given_up_for_time_is_not_kept():
+    world, memo = World(), Memo(1e6)
+    node = Node("refine", world.refine, ("x",), "y", anytime=True)
+    done = run_graph(world, [node], ("y",), Budget(100), **kept(memo, 1))
+    assert done.stages[0].caveats == Caveat.UNFINISHED
+    assert run_graph(world, [node], ("y",), **kept(memo, 1)).stages[0].caveats == Caveat.NONE
+    assert run_graph(world, [node], ("y",), **kept(memo, 1)).stages == []

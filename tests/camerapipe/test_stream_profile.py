@@ -3,9 +3,9 @@
 import math
 
 import pytest
+from camerapipe.live import LADDER, LIVE_CHECK, LIVE_SEE, LOOKS
 
 from camerapipe.graph import Graph, Node
-from camerapipe.live import LADDER, LIVE_CHECK, LIVE_SEE, LOOKS
 from camerapipe.runner import Costs, run
 from camerapipe.stream.device import SETUP, STEP, Device, reference_costs
 from camerapipe.stream.profile import (

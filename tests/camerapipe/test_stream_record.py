@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from camerapipe.budget import Budget
-from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
 from camerapipe.cli import cli
+from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
 from camerapipe.ingest import capture_from_array, open_capture
 from camerapipe.runtime import versions
 from camerapipe.settings import resolve

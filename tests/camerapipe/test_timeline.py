@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from camerapipe.errors import CaptureError
 from camerapipe.cli import cli, main
+from camerapipe.errors import CaptureError
 from camerapipe.timeline import drawing, page, read_trace, summarise
 from camerapipe.timeline.page import embedded
 from camerapipe.timeline.summary import Quantiles

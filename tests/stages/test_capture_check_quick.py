@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 import pytest
-
 from camerapipe.live import QUICK_CHECK
+
 from stages.capture_check import CheckParams, judge, quick_evidence
 from stages.grid import Grid
 from stages.tone import encode, linearise

@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, dataclass, fields
 import numpy as np
 import pytest
 
-from camerapipe.pipelines import SECTIONS
+from camerapipe.presets import SECTIONS
 from stages.params import Params, expectation, param
 
 

@@ -23,8 +23,9 @@ import cv2
 import numpy as np
 import rawpy
 
+from camerapipe.assembly import Request
 from camerapipe.budget import Stopwatch
-from camerapipe.camera import Options, develop, shoot
+from camerapipe.camera import open_input, shoot
 from camerapipe.ingest import write_picture
 from camerapipe.runtime import available_cores, set_threads, warm_up
 from camerapipe.settings import resolve
@@ -85,15 +86,15 @@ def _against_development(context: Any, photograph: Path, repeats: int) -> dict[s
     bgr = cv2.imread(str(photograph))
     rows, cols = (n & ~1 for n in bgr.shape[:2])  # whole Bayer cells
     write_dng(raw, sample_mosaic(linearise(np.ascontiguousarray(bgr[:rows, :cols, ::-1]))))
-    options = Options(settings=resolve(), force=True)
-    capture, _ = develop(raw)
+    request = Request(settings=resolve(), force=True)
+    capture, _ = open_input(raw)
     develop_ms, job_ms = [], []
     for _ in range(repeats + 1):
         with Stopwatch() as watch, rawpy.imread(str(raw)) as opened:
             opened.postprocess(demosaic_algorithm=rawpy.DemosaicAlgorithm.AHD, use_camera_wb=True)
         develop_ms.append(watch.ms)
         with Stopwatch() as watch:
-            shot = shoot(capture, options)
+            shot = shoot(capture, request)
             write_picture(photograph.with_suffix(".24.jpg"), shot.image, capture, overwrite=True)
             del shot  # the next one is to find its memory free
         job_ms.append(watch.ms)

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, TypeVar
 import cv2
 import numpy as np
 import numpy.typing as npt
+from camerapipe.live import LADDER
 
 from camerapipe.budget import Budget, cpu_s
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER
 from camerapipe.runtime import available_cores, set_threads, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival, Outcome

@@ -1,0 +1,57 @@
+"""The names that scripts and apps use."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import camerapipe
+
+
+def test_dir_shows_what_there_is_and_all_of_it_can_be_had():
+    names = [name for name in dir(camerapipe) if not name.startswith("__")]
+    assert names == sorted(camerapipe.__all__)
+    for name in names:
+        assert getattr(camerapipe, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'rendr'"):
+        camerapipe.rendr  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, camerapipe; print({'numpy', 'cv2', 'numba', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.fixture(scope="module")
+def shot():
+    return camerapipe.render(np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tiff"])
+def test_a_shot_saves_itself(shot, tmp_path, suffix):
+    path = tmp_path / f"picture{suffix}"
+    shot.save(path)
+    with Image.open(path) as picture:
+        assert picture.size == (80, 60)
+        if suffix != ".jpg":
+            np.testing.assert_array_equal(np.asarray(picture), shot.to_uint8())
+    with pytest.raises(camerapipe.OutputError, match="exists"):
+        shot.save(path)
+    shot.save(path, overwrite=True)
+
+
+def test_quality_and_bits_are_passed_on(shot, tmp_path):
+    for quality in (30, 95):
+        shot.save(tmp_path / f"{quality}.jpg", quality=quality)
+    assert (tmp_path / "30.jpg").stat().st_size < (tmp_path / "95.jpg").stat().st_size
+    with pytest.raises(camerapipe.RequestError, match="not 16; choose png"):
+        shot.save(tmp_path / "deep.jpg", bits=16)
+
+
+def test_what_has_no_map_cannot_save_one(tmp_path):
+    flat = camerapipe.render(np.full((50, 60, 3), 77, np.uint8))
+    with pytest.raises(camerapipe.OutputError, match="left untouched, so there is no blur map"):
+        flat.save_map(tmp_path / "map.npz")

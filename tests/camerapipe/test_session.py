@@ -1,0 +1,145 @@
+"""Editing one capture: what runs again, and that nothing depends on the way to an edit."""
+
+import cv2
+import numpy as np
+import pytest
+
+import camerapipe
+from camerapipe import Scribble, Session
+from camerapipe.session import Edits, reduced
+from stages.tone import encode
+
+FULL, PROXY_MEGAPIXELS = (300, 400), 0.05
+SHARP = Scribble(points=((40.0, 40.0), (120.0, 90.0)), width_px=20.0, kind="sharp")
+BLURRED = Scribble(points=((200.0, 150.0), (260.0, 180.0)), width_px=24.0, kind="blurred")
+
+
+@pytest.fixture(scope="module")
+def picture():
+    rng = np.random.default_rng(3)
+
+    def texture(cell):
+        small = rng.random((FULL[0] // cell, FULL[1] // cell, 3), np.float32)
+        return cv2.resize(small, FULL[::-1], interpolation=cv2.INTER_NEAREST)
+
+    subject = np.zeros((*FULL, 1), np.float32)
+    subject[80:260, 140:280] = 1
+    blurred = cv2.GaussianBlur(texture(20), (0, 0), 3.5)
+    return (255 * (0.1 + 0.8 * (subject * texture(10) + (1 - subject) * blurred))).astype(np.uint8)
+
+
+@pytest.fixture
+def session(picture):
+    return Session(picture, proxy_megapixels=PROXY_MEGAPIXELS)
+
+
+def stages_of(shot):
+    return [row.name for row in shot.report.stages]
+
+
+def test_the_first_picture_runs_everything_and_the_same_again_nothing(session):
+    assert "propagate" in stages_of(session.render())
+    assert stages_of(session.render()) == []
+
+
+def test_aperture_and_strength_render_only(session):
+    session.render()
+    session.change({"bokeh": {"blades": 6}})
+    assert stages_of(session.render()) == ["bokeh", "finish"]
+    session.change(strength=4.0)
+    rendering = ["focus", "radius", "resolve", "foreground", "highlights", "bokeh", "finish"]
+    assert stages_of(session.render()) == rendering
+
+
+def test_a_scribble_solves_again_but_estimates_nothing(session):
+    session.render()
+    stages = stages_of(session.scribble(SHARP).render())
+    assert "propagate" in stages
+    assert not {"view", "survey", "octaves", "laplacian", "look"} & set(stages)
+
+
+def test_a_point_of_focus_leaves_the_map(session):
+    before = session.render()
+    after = session.change(focus_point=(200.0, 150.0)).render()
+    assert stages_of(after)[0] == "focus"
+    np.testing.assert_array_equal(before.blur_map.sigma, after.blur_map.sigma)
+
+
+def test_undo_and_redo_compute_nothing(session):
+    first = session.render()
+    second = session.change(strength=5.0).render()
+    assert session.undo() and not session.undo()
+    again = session.render()
+    np.testing.assert_array_equal(first.image, again.image)
+    assert stages_of(again) == [] and session.redo() and not session.redo()
+    np.testing.assert_array_equal(second.image, session.render().image)
+
+
+def test_a_change_after_undo_begins_another_branch(session):
+    session.change(strength=5.0).change(strength=6.0)
+    session.undo()
+    session.change(strength=7.0)
+    assert not session.redo()
+    session.undo()
+    assert session.edits.params["radius"]["strength"] == 5.0
+
+
+def test_mistakes_change_nothing(session):
+    with pytest.raises(ValueError, match=r"radius\.strength: expected"):
+        session.change(strength=99.0)
+    with pytest.raises(ValueError, match="focus: expected a point within 400x300"):
+        session.change(focus_point=(400.0, 0.0))
+    assert session.edits.params == {} and session.edits.focus_point is None
+    assert not session.undo()
+
+
+def test_what_is_kept_stays_within_its_limit(picture):
+    session = Session(picture, proxy_megapixels=PROXY_MEGAPIXELS, memory_bytes=200_000)
+    first = session.render()
+    for strength in (3.0, 4.0, 5.0):
+        session.change(strength=strength).render()
+        assert session.kept_bytes <= 200_000
+    for _ in range(3):
+        session.undo()
+    np.testing.assert_array_equal(first.image, session.render().image)
+
+
+def test_an_export_is_what_render_gives(session, picture):
+    session.render()
+    session.change({"bokeh": {"blades": 7}}, strength=3.0).scribble(SHARP, BLURRED).render()
+    exported = session.change(focus_point=(200.0, 150.0)).export()
+    fresh = camerapipe.render(
+        picture,
+        strength=3.0,
+        params={"bokeh": {"blades": 7}},
+        scribbles=[SHARP, BLURRED],
+        focus=(200.0, 150.0),
+    )
+    np.testing.assert_array_equal(exported.image, fresh.image)
+    np.testing.assert_array_equal(exported.blur_map.sigma, fresh.blur_map.sigma)
+
+
+def test_the_proxy_has_the_look_of_the_full_picture():
+    cat = pytest.importorskip("skimage.data").chelsea()
+    full = cv2.resize(cat, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    session = Session(full, proxy_megapixels=0.14).change(strength=3.0)
+    small, full = session.render().image, session.export().image
+    expected = cv2.resize(full, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert -10 * np.log10(np.mean((small - expected) ** 2)) > 34  # 34.9 measured
+
+
+def test_coordinates_are_those_of_the_full_picture():
+    edits = Edits(focus_point=(399.0, 299.0), scribbles=(SHARP,), foreground=np.ones(FULL))
+    half = edits.at_scale((150, 200), FULL)
+    assert half.focus_point == (199.0, 149.0)
+    assert half.scribbles[0].points[0] == (19.75, 19.75) and half.scribbles[0].width_px == 10
+    assert half.foreground.shape == (150, 200)
+    assert edits.at_scale(FULL, FULL) is edits
+
+
+def test_a_reduced_capture_keeps_its_light(session):
+    small = reduced(session.capture, PROXY_MEGAPIXELS)
+    assert small.linear.shape[0] * small.linear.shape[1] <= 51_000
+    assert small.linear.mean() == pytest.approx(session.capture.linear.mean(), rel=1e-3)
+    assert reduced(session.capture, 9.0) is session.capture
+    assert encode(small.linear).max() <= 1
