@@ -21,6 +21,7 @@ are scaled; parameters are not. Paths are relative to the recipe.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import tomllib
@@ -222,15 +223,18 @@ def resolve_with(
     config: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     values: Changes | None = None,
+    *,
+    strength: float | None = None,
 ) -> Settings:
     """Settings as `settings.resolve` gives them, with the preset and parameters of a recipe.
 
     A preset given by name overrides that of the recipe, which overrides that of a settings file.
     """
     if recipe is None:
-        return resolve(preset, config, overrides, values)
+        return resolve(preset, config, overrides, values, strength=strength)
+    changes = (recipe.name, recipe.params)
     chosen = preset or recipe.preset
-    return resolve(chosen, config, overrides, values, recipe=(recipe.name, recipe.params))
+    return resolve(chosen, config, overrides, values, recipe=changes, strength=strength)
 
 
 def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
@@ -272,6 +276,17 @@ def recipe_of(request: Request, capture: Capture, foreground: Path | None = None
         scribbles=request.scribbles,
         foreground=foreground,
     )
+
+
+def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
+    """Read scribbles from a JSON list; `RecipeError` names the stroke that cannot be used."""
+    path = Path(path)
+    text = read_text(path)
+    try:
+        strokes = json.loads(text)
+    except ValueError as error:
+        raise RecipeError(f"{path}: is not JSON: {error}") from error
+    return strokes_of(str(path), strokes)
 
 
 def _relative(path: Path, folder: str | os.PathLike[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -24,17 +23,6 @@ Point = tuple[float, float]
 
 class RecipeError(RequestError):
     """A recipe, or a file of scribbles, that cannot be used."""
-
-
-def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
-    """Read scribbles from a JSON list; `RecipeError` names the stroke that cannot be used."""
-    path = Path(path)
-    text = read_text(path)
-    try:
-        strokes = json.loads(text)
-    except ValueError as error:
-        raise RecipeError(f"{path}: is not JSON: {error}") from error
-    return strokes_of(str(path), strokes)
 
 
 def read_text(path: Path) -> str:
