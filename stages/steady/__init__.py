@@ -1,15 +1,18 @@
-"""Steadiness over time: what the frames before a frame know of it.
+"""Temporal filter: motion-compensated averages of what earlier frames measured.
 
-The blur at edges is measured anew in every frame, and noise makes it flicker; starting the solve
-from the map before does not help, since it is the data that flickers. So data is gathered over
-time: `memory.py` is what one frame leaves for the next, `track.py` finds where in it every place
-of the new frame was, and how far to believe that, `recall.py` carries the memory there and drops
-what a change of focus has made wrong, `blend.py` joins it with what the new frame shows. Where
-there is no time to measure, `carry.py` takes the map from memory instead.
+The blur at edges is estimated in every frame, and noise makes it flicker. A solve that starts from
+the previous map does not help, because it is the data that flickers. The data is therefore averaged
+over time:
 
-Everything lives on cells of 2 x 2 pixels of the view, but for the evidence of sharpness, which has
-the detail of the view. A frame and its memory are all that the next frame needs: any frame can be
-computed again alone. Sigma is in full-resolution pixels, time in frames.
+- `memory.py`: the state of the filter, which one frame leaves for the next;
+- `track.py`: optical flow from a frame to the previous one, and its confidence;
+- `recall.py`: the state warped along the motion, without what a change of focus has made invalid;
+- `blend.py`: the recursive mean of the warped state and the new measurements;
+- `carry.py`: the warped map in place of a new one, if there is no time to estimate.
+
+All maps are on cells of 2 x 2 pixels of the view, except the bounds of sharpness, which have the
+resolution of the view. A frame and the state before it are all that is needed to compute the frame
+again. Sigma is in full-resolution pixels, time in frames.
 """
 
 from stages.steady.blend import (

@@ -1,8 +1,8 @@
-"""The map of an earlier frame in place of a new one: carried along the motion, nothing measured.
+"""The map of an earlier frame, warped along the motion, in place of a new estimate.
 
-What was measured stays as it was, and every frame carries it anew from there: motion adds up from
-frame to frame, but nothing is interpolated twice. What a frame shows that was not seen then is
-filled from around, and its detail protects it.
+The state stays as it was measured, and every frame warps it from there. The flow is accumulated
+from frame to frame, so that no value is interpolated twice. Areas that were not visible in the
+measured frame are filled from their surroundings, and bounds from their detail protect them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from stages.propagate import fill
 from stages.steady.memory import Memory
 from stages.steady.track import Motion, warp
 
-NEAR = np.ones((3, 3), np.uint8)  # cells; motion is known about that well
-ENOUGH_TRUST = np.float32(8)  # 1 / the trust from which on a place counts as seen before
+NEAR = np.ones((3, 3), np.uint8)  # cells; about the error of the flow
+FULL_TRUST = np.float32(8)  # 1 / the trust from which a cell counts as visible in both frames
 
 
 def carried_map(motion: Motion, to: Grid) -> DenseBlur:
-    """Dense map that was measured, at where things are in this frame.
+    """Warp the measured dense map to this frame.
 
-    Where that is not known it is filled smoothly, or 0 where nothing is known at all.
+    Cells without known motion are filled smoothly from the others, with 0 if there are none.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def carried_map(motion: Motion, to: Grid) -> DenseBlur:
     Raises
     ------
     ValueError
-        If there is no memory to carry.
+        If there is no state to warp.
     """
     memory, flow = _known(motion)
     dense, (rows, cols) = lift(memory.dense, to), to.shape
@@ -52,48 +52,54 @@ def carried_map(motion: Motion, to: Grid) -> DenseBlur:
         moves = cv2.resize(flow, (cols, rows), interpolation=cv2.INTER_AREA)
         moves *= np.float32(motion.cells.step / to.step)
         sigma = np.asarray(warp(sigma, moves), np.float32)
-    seen = np.minimum(ENOUGH_TRUST * motion.trust, 1)
-    seen = cv2.resize(seen, (cols, rows), interpolation=cv2.INTER_AREA)
-    around = fill(BlurMap(sigma, seen, to)).sigma
-    carried = np.asarray(around + seen * (sigma - around), np.float32)
-    return BlurMap(np.ascontiguousarray(carried), dense.confidence, to)
+    visible = np.minimum(FULL_TRUST * motion.trust, 1)
+    visible = cv2.resize(visible, (cols, rows), interpolation=cv2.INTER_AREA)
+    filled = fill(BlurMap(sigma, visible, to)).sigma
+    warped = np.asarray(filled + visible * (sigma - filled), np.float32)
+    return BlurMap(np.ascontiguousarray(warped), dense.confidence, to)
 
 
 def carried_evidence(evidence: BlurBounds, motion: Motion) -> BlurBounds:
-    """Evidence of sharpness of a frame, where there was some when the map was measured.
+    """Keep the bounds of a frame where the measured frame had bounds as well.
 
-    One frame alone shows specks that are none over time. Where that is not known, all of it counts.
+    A single frame has spurious specks that averages over time do not have. Where the motion is not
+    known, all bounds are kept.
 
     Parameters
     ----------
     evidence : BlurMap
-        Of the frame, on its view.
+        Upper bounds of the frame, on its view.
     motion : Motion
         Of `track`, with memory.
+
+    Returns
+    -------
+    BlurMap
+        The same bounds with less confidence, on the view.
     """
     memory, flow = _known(motion)
     (rows, cols), before = motion.cells.shape, memory.evidence.confidence
     size = (cols, rows)
-    there = cv2.resize((before > PRESENT).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    near = cv2.dilate((there > 0).astype(np.float32), NEAR)
-    sure = np.minimum(ENOUGH_TRUST * motion.trust, 1)
-    part = 1 - sure * (1 - np.asarray(warp(near, flow), np.float32))
+    bounded = cv2.resize((before > PRESENT).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    near = cv2.dilate((bounded > 0).astype(np.float32), NEAR)
+    visible = np.minimum(FULL_TRUST * motion.trust, 1)
+    part = 1 - visible * (1 - np.asarray(warp(near, flow), np.float32))
     part = cv2.resize(part, before.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return BlurMap(evidence.sigma, evidence.confidence * part, evidence.grid)
 
 
 def keep_measured(motion: Motion) -> Memory:
-    """Memory after a frame that was not measured: what was known, and where that is now."""
+    """State after a frame without estimates: the measured maps, and the flow to where they are."""
     memory, flow = _known(motion)
     return replace(memory, look=motion.look, flow=flow, trust=motion.trust)
 
 
 def carried_dead_zone(motion: Motion) -> float:
-    """Blur that was left alone, px; see `carried_map`."""
+    """Dead zone of the measured frame, full-resolution px; errors as in `carried_map`."""
     return _known(motion)[0].dead_zone
 
 
 def _known(motion: Motion) -> tuple[Memory, Array]:
     if motion.memory is None or motion.flow is None:
-        raise ValueError("carry: there is no memory of what this frame shows; measure it")
+        raise ValueError("carry: there is no earlier map of this scene; estimate one")
     return motion.memory, motion.flow

@@ -1,6 +1,6 @@
-"""What one frame leaves for the next: a handful of small maps.
+"""The state of the temporal filter, which one frame leaves for the next: a few small maps.
 
-Of a 1280 x 720 preview that looks at half resolution, it is 2.7 MB.
+For a 1280 x 720 preview that is estimated at half resolution, it takes 2.7 MB.
 """
 
 from __future__ import annotations
@@ -17,19 +17,30 @@ from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
 from stages.tone import encode, linearise, to_codes
 
-CARRIED_FRAMES = np.float32(3)  # most that data of another scale counts: it differs a little
+MAX_AGE_AT_OTHER_SCALE = np.float32(3)  # frames; estimates at another scale differ a little
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """The state of a stream after a frame.
+    """The state of the filter after a frame.
 
-    `look` is the luma of the frame on the cells of `edges`, HxW uint8. `edges` and `evidence` are
-    sparse maps gathered over time. `age` says for how many frames a cell of `edges` counts, HxW
-    float32 >= 0. `dense` is the map of the frame. `dead_zone` is the blur that was left alone, in
-    full-resolution px. Where frames since then were not measured, `look` is that of the last of
-    them, `flow` (x, y) says how many cells away everything was when it was, HxWx2, and `trust` how
-    far to believe that, HxW in [0, 1].
+    Attributes
+    ----------
+    look : array of uint8
+        Luma of the last frame, HxW on the cells of `edges`.
+    edges, evidence : BlurMap
+        Averaged data on cells, and averaged upper bounds on the view.
+    age : Array
+        Weight of every cell of `edges`, HxW float32, frames >= 0.
+    dense : BlurMap
+        The map of the last frame that was estimated.
+    dead_zone : float
+        Its dead zone, full-resolution px.
+    flow : Array or None
+        If later frames were not estimated: HxWx2 (x, y), cells from the last frame to the one that
+        was.
+    trust : Array or None
+        Confidence of `flow`, HxW in [0, 1].
     """
 
     look: npt.NDArray[np.uint8]
@@ -77,14 +88,14 @@ class Memory:
         )
 
     def on(self, cells: Grid, view: Grid) -> Memory:
-        """Carry everything to the grids of another frame, as after a change of working scale."""
+        """Resample the state to other grids, as after a change of the working scale."""
         if self.edges.grid == cells and self.evidence.grid == view:
             return self
         rows, cols = cells.shape
         light = cv2.resize(linearise(self.look), (cols, rows), interpolation=cv2.INTER_AREA)
         look = to_codes(encode(np.asarray(light, np.float32)), 8)
         factor = np.float32(self.edges.grid.step / cells.step)
-        age = cv2.resize(np.minimum(self.age, CARRIED_FRAMES), (cols, rows))
+        age = cv2.resize(np.minimum(self.age, MAX_AGE_AT_OTHER_SCALE), (cols, rows))
         return Memory(
             look=np.asarray(look, np.uint8),
             edges=lift(self.edges, cells),
@@ -103,7 +114,7 @@ def _resized(planes: Array, cells: Grid) -> Array:
 
 
 def _lift_shares(evidence: BlurMap, to: Grid) -> BlurMap:
-    """Lift a sparse map whose confidence is a share: where samples meet, it is averaged."""
+    """Lift a sparse map whose confidence is a share: samples that meet are averaged, not added."""
     lifted = lift(evidence, to)
     confidence = lifted.confidence * np.float32(min((evidence.grid.step / to.step) ** 2, 1.0))
     return BlurMap(lifted.sigma, confidence, to)

@@ -1,9 +1,10 @@
-"""Memory, carried to where things are now, less what a change of focus has made wrong.
+"""The state warped along the motion, without what a change of focus has made invalid.
 
-The frame and the memory are compared where both have edges. Single edges differ by noise; a mean
-over a neighbourhood that differs is a change of focus, or of what stands there, and drops the
-memory of that neighbourhood (of everything, where that is most of it), at once and however long it
-has been right. A small difference shortens it, so that a slow pull of focus is followed.
+The frame and the state are compared where both have edges. Single edges differ by noise. If the
+mean over a neighbourhood differs, the focus or the scene has changed there: the history of that
+neighbourhood is dropped, whatever its age, and all history is dropped if most of it is affected. If
+the mean difference is small but not zero, the weight of the history is reduced in proportion, so
+that the map follows a slow focus pull.
 """
 
 from __future__ import annotations
@@ -22,16 +23,24 @@ from stages.steady.track import Motion, SteadyParams, warp
 from stages.strips import run_strips
 
 NEIGHBOURHOOD = 21  # cells; changes of blur are means over windows of this side
-LEAST_COMMON = 0.02  # mean confidence that two frames must share to be compared
-CHANGE_RAMP = 0.4  # share of the largest change from which on memory is shortened
-MOVING = 3.0  # cells a frame; motion that halves the memory, which every move blurs a little
+MIN_COMMON = 0.02  # mean confidence that frame and state must share to be compared
+CHANGE_RAMP = 0.4  # share of the largest allowed change from which the age is reduced
+HALVING_SPEED = 3.0  # cells a frame; motion that halves the age, since warping blurs a little
 
 
 class History(NamedTuple):
-    """What is remembered of every place of a frame; `age` 0 where nothing is, in frames.
+    """The state warped to a frame.
 
-    `edges` and `age` are on cells, `evidence` on the view. `dense` is the map before, on cells, or
-    None where there is none; `dead_zone` its dead zone in px.
+    Attributes
+    ----------
+    edges, evidence : BlurMap
+        Averaged data on cells, and averaged bounds on the view.
+    age : Array
+        Weight of the history, HxW float32 on cells, frames; 0: none.
+    dense : Array or None
+        Sigma of the previous map, HxW float32 on cells, full-resolution px; None without history.
+    dead_zone : float
+        Its dead zone, full-resolution px.
     """
 
     edges: BlurMap
@@ -44,18 +53,23 @@ class History(NamedTuple):
 def recall(
     sparse: SparseBlur, evidence: BlurBounds, motion: Motion, params: SteadyParams
 ) -> History:
-    """Carry the memory to a frame.
+    """Warp the state to a frame.
 
     Parameters
     ----------
     sparse : BlurMap
         Blur at the edges of the frame, on cells.
     evidence : BlurMap
-        Its evidence of sharpness, on the view: only its grid is used.
+        Upper bounds of the frame, on the view; only the grid is used.
     motion : Motion
         Of `track`.
     params : SteadyParams
-        What is a change of focus.
+        Thresholds of a change of focus.
+
+    Returns
+    -------
+    History
+        Of age 0 after a change of scene or focus.
     """
     memory, flow = motion.memory, motion.flow
     if memory is None or flow is None:
@@ -67,12 +81,12 @@ def recall(
     else:
         age = memory.age
     speed = np.hypot(flow[..., 0], flow[..., 1])
-    age = np.asarray(age * motion.trust / (1 + speed / np.float32(MOVING)), np.float32)
-    kept = _unchanged(sparse, edges, age, motion.coarsest_step, params)
-    if kept is None:
+    age = np.asarray(age * motion.trust / (1 + speed / np.float32(HALVING_SPEED)), np.float32)
+    valid = _valid_share(sparse, edges, age, motion.coarsest_step, params)
+    if valid is None:
         return _nothing(sparse.grid, evidence.grid)
     return History(
-        edges, _carried_evidence(memory.evidence, flow), (age * kept).astype(np.float32), dense,
+        edges, _carried_evidence(memory.evidence, flow), (age * valid).astype(np.float32), dense,
         memory.dead_zone,
     )  # fmt: skip
 
@@ -86,7 +100,7 @@ def _nothing(cells: Grid, view: Grid) -> History:
 
 
 def _carried(memory: Memory, dense: Array, flow: Array) -> tuple[BlurMap, Array, Array]:
-    """Edges, age and dense map at where each cell was."""
+    """Data, age and dense map, warped along the flow."""
     weight = memory.edges.confidence
     moved = warp(np.dstack([weight, weight * memory.edges.sigma, memory.age, dense]), flow)
     edges = _from_moment(moved[..., 0], moved[..., 1], memory.edges.grid)
@@ -95,7 +109,7 @@ def _carried(memory: Memory, dense: Array, flow: Array) -> tuple[BlurMap, Array,
 
 
 def _carried_evidence(evidence: BlurMap, flow: Array) -> BlurMap:
-    """Evidence at where every pixel of the view was; pixels move with their cell."""
+    """Bounds warped along the flow; pixels of the view move with their cell."""
     if not flow.any():
         return evidence
     confidence, sigma = (np.empty(evidence.grid.shape, np.float32) for _ in range(2))
@@ -138,23 +152,23 @@ def _from_moment(
     return BlurMap(sigma, confidence, grid)
 
 
-def _unchanged(
+def _valid_share(
     sparse: BlurMap, edges: BlurMap, age: Array, view_step: int, params: SteadyParams
 ) -> Array | None:
-    """Share of its memory that every cell keeps; None where the focus of the picture changed."""
+    """Share of its age that every cell keeps; None if the focus of the whole picture changed."""
     common = np.minimum(sparse.confidence, edges.confidence * (age > 0))
     planes = np.dstack([common, common * (sparse.sigma - edges.sigma), common * edges.sigma])
     window = (NEIGHBOURHOOD, NEIGHBOURHOOD)
     around = cv2.boxFilter(planes, -1, window, borderType=cv2.BORDER_CONSTANT)
     support, change, blur = (around[..., k] for k in range(3))
     largest = params.focus_change_px * view_step * support + params.focus_change * blur
-    known = support > LEAST_COMMON * sparse.grid.step / 2
+    known = support > MIN_COMMON * sparse.grid.step / 2
     if not known.any():
         return np.ones_like(age)
     size = np.divide(np.abs(change), largest, out=np.zeros_like(change), where=largest > 0)
     t = np.clip((size - np.float32(CHANGE_RAMP)) / np.float32(1 - CHANGE_RAMP), 0, 1)
-    kept = 1 - t * t * (3 - 2 * t)
-    overall = float(np.average(kept[known], weights=support[known]))
+    valid = 1 - t * t * (3 - 2 * t)
+    overall = float(np.average(valid[known], weights=support[known]))
     if overall < 1 - params.cut_share:
         return None
-    return np.asarray(np.where(known, kept, np.float32(overall)), np.float32)
+    return np.asarray(np.where(known, valid, np.float32(overall)), np.float32)
