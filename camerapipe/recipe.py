@@ -203,7 +203,7 @@ class Recipe:
         focus = self.focus_point
         if focus is not None:
             x, y = _scaled(focus, scales)
-            focus = (min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0))
+            focus = (_inside(x, width), _inside(y, height))
         length = math.sqrt(scales[0] * scales[1])
         scribbles = tuple(
             Scribble(
@@ -294,6 +294,11 @@ def _relative(path: Path, folder: str | os.PathLike[str]) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # on another drive of Windows
         return path.absolute().as_posix()
+
+
+def _inside(at: float, size: int) -> float:
+    """The nearest coordinate that belongs to a pixel of `size`: in [0, size)."""
+    return min(max(at, 0.0), math.nextafter(size, 0))
 
 
 def _scaled(point: Point, scales: Point) -> Point:
