@@ -14,6 +14,7 @@ from camerapipe.budget import Budget
 from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.saved_map import SavedMap
+from camerapipe.recipe import Recipe, resolve_with, with_recipe
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
 from stages.findings import Finding
@@ -37,6 +38,7 @@ def render(
     from_map: SavedMap | BlurMap | npt.NDArray[np.floating] | None = None,
     scribbles: Iterable[Scribble] = (),
     foreground: npt.NDArray[Any] | None = None,
+    recipe: Recipe | str | os.PathLike[str] | None = None,
     distance_m: float | None = None,
     force: bool = False,
     encoding: Literal["srgb", "linear"] = "srgb",
@@ -67,6 +69,9 @@ def render(
         Corrections of the blur map, in the order in which they were drawn.
     foreground : array, optional
         Mask HxW of what is nearer than the focus (not 0): it is rendered in front.
+    recipe : Recipe or path, optional
+        Preset, parameters and corrections to start from; what is given beside it overrides it, and
+        scribbles are drawn after those of the recipe.
     distance_m : float, optional
         Distance of the subject, for the check of the optics.
     force : bool
@@ -91,9 +96,11 @@ def render(
     ValueError
         A parameter is wrong; the message names it.
     """
+    if isinstance(recipe, str | os.PathLike):
+        recipe = Recipe.read(recipe)
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     request = Request(
-        settings=resolve(preset, config, values=params, strength=strength),
+        settings=resolve_with(recipe, preset, config, values=params, strength=strength),
         budget=_budget(budget),
         focus_point=focus,
         distance_m=distance_m,
@@ -103,6 +110,8 @@ def render(
         force=force,
         keep=tuple(keep),
     )
+    if recipe is not None:
+        request = with_recipe(request, recipe, capture)
     return shoot(capture, request, before=opening)
 
 

@@ -9,25 +9,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
-from camerapipe.ingest.saved_map import SavedMap
+from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
 from camerapipe.pipelines import CHECK, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH, SOURCES
 from camerapipe.presets import Preset, graphs
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
+from stages.bokeh import RadiusParams, focus_sigma
+from stages.bokeh.foreground import NEARER
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
 from stages.scribble import Scribble, coverage
 
 MEGA = 1e6
+FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
 SHARED = frozenset({"grid", "view", "edge_survey"})  # of the check, read by the estimate as well
 SHARED_BYTES = 1 << 28
 
@@ -130,6 +133,8 @@ def check_request(capture: Capture, request: Request) -> None:
             f"foreground: expected a mask of shape {(height, width)}; "
             f"got {request.foreground.shape}"
         )
+    if request.foreground is not None:
+        _check_mask(request.foreground)
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():
             raise RequestError(
@@ -139,6 +144,36 @@ def check_request(capture: Capture, request: Request) -> None:
     for name in request.keep:
         if name not in known:
             raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
+
+
+def _check_mask(mask: Array) -> None:
+    """Refuse a mask that says nothing: with nothing, or with everything in front of the focus."""
+    in_front = mask > NEARER
+    if not in_front.any():
+        raise RequestError("foreground: the mask is empty: nothing in it is white")
+    if in_front.all():
+        raise RequestError("foreground: the mask is white everywhere, so that nothing is in focus")
+
+
+def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ...]:
+    """A warning if the point that a person named as in focus is itself blurred.
+
+    It is if its sigma exceeds what would be left alone around the sharpest part of the map.
+    """
+    point = request.focus_point
+    if point is None or saved is None:
+        return ()
+    params = cast(RadiusParams, request.settings.params[RadiusParams])
+    step = saved.focus.step if saved.focus else 1
+    there, sharpest = sigma_at(saved.blur, point), focus_sigma(saved.blur, params)
+    limit = max(params.focus_margin * sharpest, params.focus_floor_px * step)
+    if there <= limit:
+        return ()
+    message = (
+        f"The focus point {point[0]:g},{point[1]:g} is itself blurred (sigma {there:.1f} px, and "
+        f"{sharpest:.1f} px where the picture is sharp): everything as blurred as it is left alone."
+    )
+    return (Finding(FOCUS_POINT_BLURRED, Severity.WARNING, message, there, limit),)
 
 
 def check_budget(budget: Budget, preset: Preset) -> None:

@@ -18,6 +18,7 @@ from camerapipe.assembly import (
     check_budget,
     check_request,
     check_settings,
+    focus_finding,
     is_blocked,
     megapixels_of,
     picture_graph,
@@ -116,9 +117,11 @@ def shoot(
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
     values = checked.values | done.values
+    saved = _saved(values, capture, request)
+    findings = (*findings, *focus_finding(request, saved))
     return Shot(
         image=values["picture"],
-        saved_map=_saved(values, capture, request),
+        saved_map=saved,
         findings=findings,
         report=_report(capture, request, graph, before, (checked, done), findings, spent_ms),
         capture=capture,
@@ -139,9 +142,10 @@ def estimate_map(
     graph = request.settings.preset.map_graph
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
-    report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
     saved = _saved(done.values, capture, request)
     assert saved is not None  # every map graph makes one
+    findings = (*findings, *focus_finding(request, saved))
+    report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
     return saved, report
 
 

@@ -1,5 +1,7 @@
 """What can go wrong, as exceptions; each message is one line: what, where, what to do."""
 
+from enum import IntEnum
+
 
 class RequestError(ValueError):
     """Something asked for that does not exist, or does not fit the capture."""
@@ -15,3 +17,40 @@ class LimitError(CaptureError):
 
 class OutputError(Exception):
     """An output that cannot be written; nothing was left under its name."""
+
+
+class ExitCode(IntEnum):
+    """How a job or a command ended. The values are the exit codes of the command line."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREADABLE = 3
+    LIMIT = 4
+    UNWRITTEN = 5
+    LATE = 6
+    NEGATIVE = 7
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """Exit code that stands for the kind of an error."""
+    kinds: tuple[tuple[type[BaseException], ExitCode], ...] = (
+        (LimitError, ExitCode.LIMIT),
+        (MemoryError, ExitCode.LIMIT),
+        (CaptureError, ExitCode.UNREADABLE),
+        (OutputError, ExitCode.UNWRITTEN),
+        (RequestError, ExitCode.USAGE),
+    )
+    return next((code for kind, code in kinds if isinstance(error, kind)), ExitCode.FAILED)
+
+
+def explain(error: BaseException, subject: str) -> str:
+    """One line that says what went wrong with `subject`, such as the name of a file."""
+    if isinstance(error, CaptureError | OutputError):
+        return str(error)  # it names the file
+    if isinstance(error, RequestError):
+        return f"{subject}: {error}"
+    if isinstance(error, MemoryError):
+        return f"{subject}: not enough memory; lower the limit of pixels or free some"
+    place = f" ({error.__notes__[-1]})" if getattr(error, "__notes__", None) else ""
+    return f"{subject}: {type(error).__name__}: {error}{place}"

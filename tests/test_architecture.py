@@ -15,9 +15,10 @@ LEVELS = [
     {"budget", "optics", "costs", "memo", "pipelines"},
     {"ingest", "presets", "levels", "runner", "synthetic"},
     {"settings", "shot", "runtime", "trace"},
-    {"assembly", "sheet", "recipe"},
-    {"camera", "timeline"},
-    {"session", "stream", "job"},
+    {"assembly", "sheet", "recipe_keys", "verdict"},
+    {"camera", "timeline", "recipe"},
+    {"session", "stream", "job_data", "naming"},
+    {"job"},
     {"api"},
     {"cli"},
 ]

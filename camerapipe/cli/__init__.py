@@ -1,4 +1,4 @@
-"""The command line: a thin shell around `camerapipe.camera`. Commands are imported when used."""
+"""The command line. A command lives in the module of its name, which is imported to run it."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ import click
 
 from camerapipe.version import __version__
 
-COMMANDS = {  # name: (module, what it does)
-    "render": ("develop", "Turn captures into shallow depth-of-field pictures."),
-    "map": ("develop", "Estimate the blur map of a capture."),
-    "check": ("look", "Say whether captures have defocus to magnify."),
-    "optics": ("look", "Hyperfocal distance, depth of field, blur of the background."),
-    "report": ("trace", "Show the trace of a stream as a page."),
-    "graph": ("look", "Show the stage graphs."),
-    "stream": ("stream", "Stream frames from a folder, a video, a camera or a synthetic scene."),
-    "demo": ("house", "Render photographs that scikit-image carries."),
-    "doctor": ("house", "Show versions, threads, limits, caches; compile the kernels."),
+COMMANDS = {  # name of a command and of its module: what it does
+    "render": "Turn captures into shallow depth-of-field pictures.",
+    "map": "Estimate the blur maps of captures.",
+    "check": "Say whether captures have defocus to magnify.",
+    "optics": "Hyperfocal distance, depth of field, blur of the background.",
+    "stream": "Stream frames from a folder, a video, a camera or a synthetic scene.",
+    "report": "Show the trace of a stream as a page.",
+    "settings": "Show every parameter, its value, and who set it.",
+    "graph": "Show the stage graphs.",
+    "demo": "Render photographs that scikit-image carries.",
+    "doctor": "Show versions, threads, limits, caches; compile the kernels.",
 }
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports a command only to run it."""
+    """A group that knows its commands by name and imports only the one that is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the room of a command."""
+        """Import the module of a command."""
         if name not in COMMANDS:
             return None
-        module = import_module(f"camerapipe.cli.{COMMANDS[name][0]}")
+        module = import_module(f"camerapipe.cli.{name}")
         return getattr(module, f"{name}_command")  # type: ignore[no-any-return]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
@@ -60,7 +61,7 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line; every way out has its exit code."""
+    """Run the command line and exit with the code that says how it went."""
     warnings.showwarning = _show_warning
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminated)
@@ -75,7 +76,7 @@ def main(args: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("camerapipe: interrupted; no partial output was left", err=True)
         code = 130
-    except BrokenPipeError:  # the reader of stdout has gone: nobody is left to tell
+    except BrokenPipeError:  # nobody reads stdout any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:
@@ -88,7 +89,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _terminated(*_: Any) -> None:
-    """Leave through the `finally` clauses, so that no temporary file stays behind."""
+    """Exit through the `finally` clauses, which remove temporary files."""
     sys.exit(128 + signal.SIGTERM)
 
 

@@ -1,79 +1,93 @@
-"""What the commands share: options, messages, exit codes, the report on a terminal."""
+"""What the commands share: options, messages, exit codes, progress, the table of stages."""
 
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
+from camerapipe.errors import ExitCode, RequestError, exit_code_of, explain
 from camerapipe.report import Report
-from stages.findings import Finding, Severity
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OK, SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = range(8)
-COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
+OK, SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = ExitCode
+WIDTH = 100  # columns of text for people
 
 
 class Failure(click.ClickException):
-    """One clear line, and an exit code that means something."""
+    """One clear line, and an exit code that says what kind of failure it is."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class
+        self.exit_code = int(exit_code)  # type: ignore[misc]  # click declares it on the class
 
     def show(self, file: Any = None) -> None:
         """Print the line on stderr."""
         say(f"error: {self.format_message()}")
 
 
-class Result(NamedTuple):
-    """What one input gave: data for `--json`, and an exit code (`OK` where nothing is wrong)."""
-
-    data: dict[str, Any]
-    code: int
-
-
 def say(message: str) -> None:
-    """Tell the person something, on stderr."""
+    """Print a message for people, on stderr."""
     click.echo(f"camerapipe: {message}", err=True)
 
 
+inputs_argument = click.argument(
+    "inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN..."
+)
 distance_option = click.option(
     "--distance", type=float, metavar="M", help="distance of the subject in metres"
 )
-
-
 scribbles_option = click.option(
     "--scribbles", metavar="FILE.json", help="corrections of the blur map, drawn as strokes"
 )
+recipe_option = click.option(
+    "--recipe",
+    "recipe_from",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.toml",
+    help="preset, parameters and corrections to start from",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="replace outputs that exist")
+json_option = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="print errors only")
 
 
-def common_options(command: F) -> F:
-    """Add the options that every command with settings has."""
+def settings_options(command: F) -> F:
+    """Add the options that choose settings."""
     options = [
         click.option("--preset", metavar="NAME", help="default, paper or direct"),
         click.option(
             "--config",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="TOML settings: preset, and a table for every stage",
+            help="TOML settings: preset, and a table for every section",
         ),
         click.option(
-            "--set", "overrides", multiple=True, metavar="STAGE.PARAM=VALUE", help="one parameter"
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="SECTION.PARAM=VALUE",
+            help="one parameter (see `camerapipe settings`)",
         ),
+    ]
+    return functools.reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def common_options(command: F) -> F:
+    """Add the options that every command with inputs and settings has."""
+    options = [
+        settings_options,
         click.option("--max-pixels", type=click.IntRange(1), help="refuse larger captures"),
         click.option("--json", "as_json", is_flag=True, help="machine-readable result on stdout"),
         click.option("-q", "--quiet", is_flag=True, callback=_without_notes, help="errors only"),
-        click.option("-v", "--verbose", is_flag=True, help="tracebacks and parameters"),
+        click.option("-v", "--verbose", is_flag=True, help="findings, table of stages, tracebacks"),
     ]
     return functools.reduce(lambda made, option: option(made), reversed(options), command)
 
@@ -97,50 +111,15 @@ def request_errors(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def for_inputs(tasks: Sequence[tuple[str, Callable[[], Result]]], options: dict[str, Any]) -> None:
-    """Run a task for every input; one that fails stops no other. Leaves with the exit code."""
-    results: list[dict[str, Any]] = []
-    failures: list[Failure] = []
-    codes = {OK}
-    with progress("captures", quiet=options["quiet"] or len(tasks) == 1) as advance:
-        for done, (name, task) in enumerate(tasks):
-            advance(done, len(tasks), Path(name).name)
-            try:
-                data, code = task()
-            except BrokenPipeError:
-                raise
-            except Exception as error:
-                failure = failure_of(error, name, verbose=options["verbose"])
-                failure.show()
-                failures.append(failure)
-                data, code = {"capture": name, "error": failure.message}, OK
-                data["exit_code"] = failure.exit_code
-            results.append(data)
-            codes.add(code)
-    if options["as_json"]:
-        click.echo(json.dumps(results if len(tasks) > 1 else results[0]))
-    if failures:
-        click.get_current_context().exit(failures[0].exit_code if len(tasks) == 1 else SOME_FAILED)
-    click.get_current_context().exit(max(codes))
-
-
 def failure_of(error: BaseException, name: str, *, verbose: bool) -> Failure:
-    """Explain what went wrong with one input."""
+    """The failure that explains an error; with `verbose`, the traceback is printed."""
     if verbose:
         traceback.print_exception(error)
     if isinstance(error, Failure):
         return error
-    kinds = ((LimitError, LIMIT), (CaptureError, UNREADABLE), (OutputError, UNWRITTEN))
-    for kind, code in kinds:
-        if isinstance(error, kind):
-            return Failure(str(error), code)
-    if isinstance(error, RequestError):
-        return Failure(f"{name}: {error}", USAGE)
-    if isinstance(error, MemoryError):
-        return Failure(f"{name}: not enough memory; lower --max-pixels or free some", LIMIT)
-    place = f" ({error.__notes__[-1]})" if getattr(error, "__notes__", None) else ""
-    hint = "" if verbose else "; run again with -v for the traceback"
-    return Failure(f"{name}: {type(error).__name__}: {error}{place}{hint}", SOME_FAILED)
+    code = exit_code_of(error)
+    hint = "" if verbose or code is not SOME_FAILED else "; run again with -v for the traceback"
+    return Failure(explain(error, name) + hint, code)
 
 
 def max_pixels(options: dict[str, Any]) -> int:
@@ -157,12 +136,12 @@ def point(text: str | None) -> tuple[float, float] | None:
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError:
-        raise Failure(f"--focus: expected X,Y in pixels; got {text!r}", USAGE) from None
+        raise RequestError(f"--focus: expected X,Y in pixels; got {text!r}") from None
     return x, y
 
 
 def prepare(*, quiet: bool, long_running: bool = False) -> None:
-    """Set up the process and load the kernels, saying so where that takes long.
+    """Set up the process and load the kernels; say so if they have to be compiled.
 
     Parameters
     ----------
@@ -206,15 +185,7 @@ def progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int, str], N
         )
 
 
-def show_findings(name: str, findings: tuple[Finding, ...], *, quiet: bool) -> None:
-    """Print findings; blocking ones even when quiet."""
-    for finding in findings:
-        if not quiet or finding.severity is Severity.BLOCKING:
-            label = click.style(f"{finding.severity.value}", fg=COLOURS[finding.severity])
-            say(f"{name}: {label}: {finding.message} [{finding.code}]")
-
-
-def show_report(report: Report, *, verbose: bool) -> None:
+def show_report(report: Report, *, parameters: bool = False) -> None:
     """Print what every stage did with its time, as a table on stderr."""
     from rich import box
     from rich.console import Console
@@ -231,7 +202,7 @@ def show_report(report: Report, *, verbose: bool) -> None:
     for heading in ("granted ms", "used ms", "steps", "residual"):
         table.add_column(heading, justify="right")
     table.add_column("caveats")
-    if verbose:
+    if parameters:
         table.add_column("parameters")
     for stage in report.stages:
         row = [
@@ -242,7 +213,7 @@ def show_report(report: Report, *, verbose: bool) -> None:
             "" if stage.residual is None else f"{stage.residual:.3g}",
             ", ".join(stage.caveats.names()),
         ]
-        if verbose:
+        if parameters:
             row.append(" ".join(f"{k}={v}" for k, v in stage.params.items()))
         table.add_row(*row)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)

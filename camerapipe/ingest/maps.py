@@ -237,7 +237,7 @@ def _grey(samples: Samples) -> Samples:
     if colour.ndim == 2:
         return colour
     if not (colour == colour[..., :1]).all():
-        raise CaptureError("is a colour picture, and a blur map is grey; give the .tif or .npz map")
+        raise CaptureError("is a colour picture; a blur map or a mask is a grey one")
     return np.asarray(colour[..., 0])
 
 

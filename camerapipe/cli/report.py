@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from camerapipe.cli.common import USAGE, Failure, request_errors, say
+from camerapipe.cli.common import (
+    USAGE,
+    Failure,
+    json_option,
+    overwrite_option,
+    quiet_option,
+    request_errors,
+    say,
+)
 
 
 @click.command("report")
@@ -16,9 +24,9 @@ from camerapipe.cli.common import USAGE, Failure, request_errors, say
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.html",
     help="page that shows the trace; needs no network and no other file",
 )  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="replace an existing page")
-@click.option("--json", "as_json", is_flag=True, help="the numbers as JSON on stdout")
-@click.option("-q", "--quiet", is_flag=True, help="errors only")
+@overwrite_option
+@json_option
+@quiet_option
 @request_errors
 def report_command(
     trace: Path, output: Path | None, overwrite: bool, as_json: bool, quiet: bool

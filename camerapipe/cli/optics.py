@@ -1,30 +1,14 @@
-"""`camerapipe check`, `optics` and `graph`: look, and say in plain words."""
+"""`camerapipe optics`: what a lens does to the background."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
-from camerapipe.cli.common import (
-    NEGATIVE,
-    OK,
-    USAGE,
-    Failure,
-    Result,
-    common_options,
-    distance_option,
-    for_inputs,
-    max_pixels,
-    prepare,
-    request_errors,
-    show_findings,
-)
+from camerapipe.cli.common import USAGE, Failure, json_option, request_errors
 
 # Diagonals in mm of the sensor types that people name; a bare number is a diagonal in mm.
 SENSORS = {
@@ -32,41 +16,6 @@ SENSORS = {
     "1/2": 8.0, "1/1.8": 8.93, "1/1.7": 9.5, "1/1.33": 12.0, "2/3": 11.0, "1": 15.86,
     "4/3": 21.64, "aps-c": 28.2, "aps-c-canon": 26.82, "full-frame": 43.27, "44x33": 54.78,
 }  # fmt: skip
-
-
-@click.command("check")
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN...")
-@distance_option
-@click.option("--strict-check", is_flag=True, help="exit 7 where there is nothing to magnify")
-@common_options
-@request_errors
-def check_command(inputs: tuple[Path, ...], **options: Any) -> None:
-    """Say whether captures have defocus to magnify, and why or why not."""
-    from camerapipe.camera import Options
-    from camerapipe.settings import resolve
-
-    settings = resolve(options["preset"], options["config"], options["overrides"])
-    looking = Options(settings=settings, distance_m=options["distance"])
-    prepare(quiet=options["quiet"], long_running=len(inputs) > 1)
-    tasks = [(str(source), partial(_check_one, source, looking, options)) for source in inputs]
-    for_inputs(tasks, options)
-
-
-def _check_one(source: Path, looking: Any, options: dict[str, Any]) -> Result:
-    from camerapipe.camera import check_capture, develop
-    from stages.capture_check import NEGATIVE_CODES
-
-    capture, _ = develop(source, max_pixels=max_pixels(options))
-    findings = check_capture(capture, looking)
-    if not options["as_json"]:
-        show_findings(source.name, findings, quiet=options["quiet"])
-    negative = options["strict_check"] and any(f.code in NEGATIVE_CODES for f in findings)
-    data = {
-        "capture": str(source),
-        "findings": [asdict(finding) for finding in findings],
-        "metadata": capture.meta.to_dict(),
-    }
-    return Result(data, NEGATIVE if negative else OK)
 
 
 @click.command("optics")
@@ -89,7 +38,7 @@ def _check_one(source: Path, looking: Any, options: dict[str, Any]) -> Result:
 )
 @click.option("--aspect", type=click.FloatRange(1, 100), default=1.5, show_default=True,
               help="long side / short side")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="machine-readable result on stdout")
+@json_option
 @request_errors
 def optics_command(**options: Any) -> None:
     """Hyperfocal distance, depth of field, and the blur of the background in pixels."""
@@ -124,21 +73,6 @@ def optics_command(**options: Any) -> None:
         label, _, unit = name.rpartition("_")
         shown = f"{value:.3g} {unit}" if math.isfinite(value) else "infinity"
         click.echo(f"{label.replace('_', ' '):<28} {shown}")
-
-
-@click.command("graph")
-@click.argument("names", nargs=-1, metavar="[GRAPH...]")
-@click.option("--mermaid", is_flag=True, help="as a Mermaid flow chart")
-def graph_command(names: tuple[str, ...], mermaid: bool) -> None:
-    """Show the stage graphs: what runs after what, and which values flow."""
-    from camerapipe.pipelines import GRAPHS
-
-    for name in names:
-        if name not in GRAPHS:
-            raise Failure(f"graph {name!r} does not exist; there are: {', '.join(GRAPHS)}", USAGE)
-    for name in names or ("check", "default"):
-        graph = GRAPHS[name]
-        click.echo(graph.mermaid() if mermaid else graph.text())
 
 
 def _diagonal(sensor: str) -> float:

@@ -1,0 +1,178 @@
+"""Jobs from the command line: one after the other, each told in a line, and one exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from camerapipe.cli.common import (
+    OK,
+    SOME_FAILED,
+    USAGE,
+    WIDTH,
+    Failure,
+    max_pixels,
+    point,
+    progress,
+    say,
+    show_report,
+)
+from stages.findings import Severity
+
+if TYPE_CHECKING:
+    from camerapipe.assembly import Request
+    from camerapipe.job import Job, JobResult
+    from camerapipe.recipe import Recipe
+    from stages.findings import Finding
+
+COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
+INDENT = " " * 4
+
+
+def recipe_in(options: Mapping[str, Any]) -> Recipe | None:
+    """The recipe of `--recipe`."""
+    from camerapipe.recipe import Recipe
+
+    return Recipe.read(options["recipe_from"]) if options["recipe_from"] else None
+
+
+def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Request:
+    """What the options of a command ask of every capture."""
+    from camerapipe.assembly import Request, check_budget
+    from camerapipe.budget import Budget
+    from camerapipe.recipe import read_scribbles, resolve_with
+
+    settings = resolve_with(
+        recipe,
+        options["preset"],
+        options["config"],
+        options["overrides"],
+        strength=options.get("strength"),
+    )
+    budget = Budget.parse(options.get("budgets", ()))
+    check_budget(budget, settings.preset)
+    scribbles = options.get("scribbles")
+    return Request(
+        settings=settings,
+        budget=budget,
+        focus_point=point(options.get("focus")),
+        distance_m=options["distance"],
+        scribbles=read_scribbles(scribbles) if scribbles else (),
+        force=options.get("force", False),
+    )
+
+
+def common_fields(
+    options: Mapping[str, Any], recipe: Recipe | None, inputs: Sequence[Path]
+) -> dict[str, Any]:
+    """Fields that all jobs of a command share."""
+    read = (options.get(key) for key in ("config", "recipe_from", "scribbles", "from_map"))
+    return {
+        "request": request_in(options, recipe),
+        "recipe": recipe,
+        "protected": (*inputs, *(Path(path) for path in read if path)),
+        "overwrite": options.get("overwrite", False),
+        "strict_budget": options.get("strict_budget", False),
+        "strict_check": options.get("strict_check", False),
+        "max_pixels": max_pixels(dict(options)),
+    }
+
+
+def run_jobs(
+    jobs: Sequence[Job], options: Mapping[str, Any], tell: Callable[[JobResult, bool], None]
+) -> None:
+    """Run every job, tell how it ended, and exit with the code that sums them up.
+
+    `tell(result, verbose)` prints the result of a job that was not stopped by an error. It is not
+    called with `--quiet`, unless the picture was left untouched.
+    """
+    from camerapipe.job import run_job
+
+    quiet, verbose = options["quiet"], options["verbose"]
+    results: list[JobResult] = []
+    with progress("captures", quiet=quiet or len(jobs) == 1) as advance:
+        for done, job in enumerate(jobs):
+            advance(done, len(jobs), Path(job.name).name)
+            result = run_job(job)
+            stopped = result.error is not None and not result.findings
+            blocked = any(each.severity is Severity.BLOCKING for each in result.findings)
+            if not stopped and (blocked or not quiet):
+                tell(result, verbose)
+            if result.error is not None:
+                _show_error(result, verbose=verbose)
+            if result.picture is not None:
+                sys.stdout.buffer.write(result.picture)
+                sys.stdout.buffer.flush()
+            results.append(result)
+    if options["as_json"]:
+        data = [result.to_dict() for result in results]
+        click.echo(json.dumps(data if len(jobs) > 1 else data[0]))
+    click.get_current_context().exit(_code_of(results))
+
+
+def tell_outcome(result: JobResult, verbose: bool) -> None:
+    """One line for a picture or map; further ones for what was changed in what was asked."""
+    name = Path(result.name).name
+    say(f"{name}: {result.verdict}")
+    for note in result.notes:
+        say(f"{name}: {click.style('note', fg='yellow')}: {note}")
+    if verbose:
+        for finding in result.findings:
+            say(f"{name}: {_labelled(finding)}")
+        if result.report is not None:
+            show_report(result.report, parameters=True)
+
+
+def tell_check(result: JobResult, verbose: bool) -> None:
+    """The verdict of a check, then its other findings, in lines of at most `WIDTH` columns."""
+    lines = [f"{Path(result.name).name}: {result.verdict}"]
+    lines += [_labelled(finding) for finding in result.findings[1:]]
+    for line in lines:
+        click.echo("\n".join(_wrapped(line, first=line is lines[0])), err=True)
+
+
+def refuse_two_outputs_on_stdout(output: str, *, as_json: bool) -> None:
+    """Refuse a picture and JSON on one stream."""
+    if output == "-" and as_json:
+        raise Failure("-o - and --json both want stdout", USAGE)
+
+
+def _labelled(finding: Finding) -> str:
+    label = click.style(finding.severity.value, fg=COLOURS[finding.severity])
+    return f"{label}: {finding.message} [{finding.code}]"
+
+
+def _wrapped(line: str, *, first: bool) -> list[str]:
+    return textwrap.wrap(
+        line,
+        WIDTH,
+        initial_indent="" if first else INDENT,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _show_error(result: JobResult, *, verbose: bool) -> None:
+    assert result.error is not None
+    error = result.error
+    if verbose and error.traceback:
+        click.echo(error.traceback, err=True, nl=False)
+    unknown = error.code == SOME_FAILED and not verbose
+    hint = "; run again with -v for the traceback" if unknown else ""
+    Failure(error.message + hint, error.code).show()
+
+
+def _code_of(results: Sequence[JobResult]) -> int:
+    """That of a single job; of several, the most severe strict one, if all of them were done."""
+    if len(results) == 1:
+        return int(results[0].exit_code)
+    if any(result.error is not None and not result.findings for result in results):
+        return int(SOME_FAILED)
+    return max((int(result.exit_code) for result in results), default=int(OK))

@@ -1,0 +1,108 @@
+"""What stands in a recipe file: its keys, and how plain TOML values become typed ones."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from camerapipe.errors import RequestError
+from camerapipe.presets import SECTIONS
+from camerapipe.settings import TEXT_ENCODING, hint
+from stages.scribble import Scribble
+
+FORMAT_VERSION = 1
+KEYS = (
+    "format_version", "preset", "size_px", "focus_point", "foreground", "params", "scribbles",
+)  # fmt: skip
+
+Point = tuple[float, float]
+
+
+class RecipeError(RequestError):
+    """A recipe, or a file of scribbles, that cannot be used."""
+
+
+def read_text(path: Path) -> str:
+    """Text of a file, with or without a byte order mark."""
+    try:
+        return path.read_text(encoding=TEXT_ENCODING)
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: is not UTF-8 text: {error.reason}") from error
+
+
+def check_version(name: str, table: Mapping[str, Any]) -> None:
+    """Refuse a table without a format version, or with a newer one."""
+    version = table.get("format_version")
+    if type(version) is not int or version < 1:
+        raise RecipeError(
+            f"{name}: expected format_version = {FORMAT_VERSION}, the version of its format; "
+            f"got {version!r}"
+        )
+    if version > FORMAT_VERSION:
+        raise RecipeError(
+            f"{name}: has format_version {version}, and this camerapipe reads up to "
+            f"{FORMAT_VERSION}; update camerapipe to use it"
+        )
+
+
+def check_keys(name: str, table: Mapping[str, Any]) -> None:
+    """Refuse an unknown key, and name what was probably meant."""
+    for key in table:
+        if key in KEYS:
+            continue
+        if key in SECTIONS:
+            raise RecipeError(f"{name}: {key!r} is a section of parameters: write [params.{key}]")
+        raise RecipeError(f"{name}: key {key!r} does not exist{hint(key, KEYS)}")
+
+
+def typed(name: str, key: str, value: Any, kind: type, expected: str) -> Any:
+    """A value whose type is as expected, or None."""
+    if value is not None and not isinstance(value, kind):
+        raise RecipeError(f"{name}: {key}: expected {expected}; got {value!r}")
+    return value
+
+
+def size_of(name: str, value: Any) -> tuple[int, int] | None:
+    """Width and height in px, or None."""
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2:
+        width, height = value
+        if type(width) is type(height) is int and min(width, height) > 0:
+            return width, height
+    raise RecipeError(f"{name}: size_px: expected [width, height] in pixels; got {value!r}")
+
+
+def point_of(name: str, value: Any) -> Point | None:
+    """A point (x, y) in px, or None."""
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2:
+        x, y = value
+        if all(type(at) in (int, float) and math.isfinite(at) for at in (x, y)):
+            return float(x), float(y)
+    raise RecipeError(f"{name}: focus_point: expected [x, y] in pixels; got {value!r}")
+
+
+def strokes_of(place: str, value: Any) -> tuple[Scribble, ...]:
+    """Scribbles from plain tables; the message numbers the strokes from 1."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise RecipeError(f"{place}: expected a list of strokes")
+    found = []
+    for number, plain in enumerate(value, 1):
+        try:
+            found.append(Scribble.from_plain(plain))
+        except ValueError as error:
+            raise RecipeError(f"{place}: stroke {number}: {error}") from error
+    return tuple(found)
+
+
+def path_of(name: str, value: Any, folder: str | os.PathLike[str]) -> Path:
+    """A path that is relative to the folder of the recipe."""
+    text = typed(name, "foreground", value, str, "the path of a picture")
+    return Path(os.path.normpath(Path(folder, text)))
