@@ -17,11 +17,10 @@ from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
 from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH
+from camerapipe.pipelines import CHECK, FROM_FOCUSED_MAP, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH
 from camerapipe.presets import Preset, graphs
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import RadiusParams, focus_sigma
-from stages.bokeh.foreground import NEARER
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
@@ -95,8 +94,9 @@ def picture_graph(request: Request, *, blocked: bool) -> Graph:
     saved = request.blur_map
     if saved is None:
         return request.settings.preset.picture_graph
-    whole = saved.low is not None and saved.focus is not None
-    return FROM_SAVED_MAP if whole and request.focus_point is None else FROM_MAP
+    if saved.focus is None or request.focus_point not in (None, saved.focus.point):
+        return FROM_MAP
+    return FROM_FOCUSED_MAP if saved.low is None else FROM_SAVED_MAP
 
 
 def check_request(capture: Capture, request: Request) -> None:
@@ -119,8 +119,6 @@ def check_request(capture: Capture, request: Request) -> None:
             f"foreground: expected a mask of shape {(height, width)}; "
             f"got {request.foreground.shape}"
         )
-    if request.foreground is not None:
-        _check_mask(request.foreground)
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():
             raise RequestError(
@@ -130,15 +128,6 @@ def check_request(capture: Capture, request: Request) -> None:
     for name in request.keep:
         if name not in known:
             raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
-
-
-def _check_mask(mask: Array) -> None:
-    """Refuse a mask that says nothing: with nothing, or with everything in front of the focus."""
-    in_front = mask > NEARER
-    if not in_front.any():
-        raise RequestError("foreground: the mask is empty: nothing in it is white")
-    if in_front.all():
-        raise RequestError("foreground: the mask is white everywhere, so that nothing is in focus")
 
 
 def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ...]:

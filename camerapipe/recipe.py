@@ -34,6 +34,7 @@ import tomli_w
 
 from camerapipe.assembly import Request, shape_of
 from camerapipe.capture import Capture
+from camerapipe.errors import CaptureError
 from camerapipe.ingest import read_mask, write_bytes
 from camerapipe.ingest.saved_map import ASPECT_SLACK
 from camerapipe.presets import SECTIONS
@@ -51,6 +52,8 @@ from camerapipe.recipe_keys import (
     typed,
 )
 from camerapipe.settings import Changes, Layer, Settings, resolve
+from stages.bokeh.foreground import NEARER
+from stages.params import Array
 from stages.scribble import Scribble
 
 
@@ -248,13 +251,13 @@ def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
     RecipeError
         If the recipe was made for a picture of another shape.
     CaptureError
-        If the foreground cannot be read.
+        If the foreground is no mask.
     """
     height, width = shape_of(capture)
     fitted = recipe.fitted((width, height))
     foreground = request.foreground
     if foreground is None and fitted.foreground is not None:
-        foreground = read_mask(fitted.foreground, (height, width))
+        foreground = read_foreground(fitted.foreground, (height, width))
     focus = request.focus_point if request.focus_point is not None else fitted.focus_point
     scribbles = (*fitted.scribbles, *request.scribbles)
     return replace(request, focus_point=focus, scribbles=scribbles, foreground=foreground)
@@ -276,6 +279,37 @@ def recipe_of(request: Request, capture: Capture, foreground: Path | None = None
         scribbles=request.scribbles,
         foreground=foreground,
     )
+
+
+def read_foreground(path: Path, shape: tuple[int, int]) -> Array:
+    """Read a mask of what is nearer than the focus, resized to a picture of this shape.
+
+    Parameters
+    ----------
+    path : Path
+        A grey picture, white where something is nearer.
+    shape : (int, int)
+        Rows and columns of the picture; the mask has its aspect ratio.
+
+    Returns
+    -------
+    Array
+        HxW float32 in [0, 1].
+
+    Raises
+    ------
+    CaptureError
+        If the file cannot be read, has colours, or is black or white everywhere.
+    """
+    mask = read_mask(path, shape)
+    in_front = mask > NEARER
+    if in_front.all() or not in_front.any():
+        colour = "white" if in_front.any() else "black"
+        raise CaptureError(
+            f"{path}: is no mask of a foreground: it is {colour} everywhere; paint what is nearer "
+            "than the focus white, and all else black"
+        )
+    return mask
 
 
 def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
