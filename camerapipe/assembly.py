@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
+
+import cv2
+import numpy as np
 
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
@@ -18,12 +21,18 @@ from camerapipe.graph import Graph
 from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH, SOURCES
+from camerapipe.pipelines import (
+    CHECK,
+    FROM_FOCUSED_MAP,
+    FROM_MAP,
+    FROM_SAVED_MAP,
+    PASS_THROUGH,
+    SOURCES,
+)
 from camerapipe.presets import Preset, graphs
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import RadiusParams, focus_sigma
-from stages.bokeh.foreground import NEARER
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
@@ -97,6 +106,35 @@ def shared_within_a_shot() -> Kept:
     return Kept(memo=Memo(SHARED_BYTES), versions=dict.fromkeys(SOURCES, 0), only=SHARED)
 
 
+def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Request:
+    """A request for a picture of one shape (rows, columns), for the same picture in another.
+
+    The edges of both fall together, and pixel centres have integer coordinates. Parameters are not
+    changed.
+    """
+    if shape == to:
+        return request
+    scales = to[1] / shape[1], to[0] / shape[0]
+    focus, mask = request.focus_point, request.foreground
+    if mask is not None:
+        mask = np.asarray(cv2.resize(mask, to[::-1], interpolation=cv2.INTER_AREA))
+    return replace(
+        request,
+        focus_point=None if focus is None else scaled_point(focus, scales, to),
+        scribbles=tuple(stroke.scaled(scales) for stroke in request.scribbles),
+        foreground=mask,
+    )
+
+
+def scaled_point(
+    point: tuple[float, float], scales: tuple[float, float], to: tuple[int, int]
+) -> tuple[float, float]:
+    """A point (x, y) of a picture scaled to the shape `to`, within its pixels."""
+    inside = zip(point, scales, to[::-1], strict=True)
+    x, y = (min(max((at + 0.5) * k - 0.5, 0.0), math.nextafter(n, 0)) for at, k, n in inside)
+    return x, y
+
+
 def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
     """Whether the picture is left untouched."""
     return not force and any(f.severity is Severity.BLOCKING for f in findings)
@@ -109,8 +147,9 @@ def picture_graph(request: Request, *, blocked: bool) -> Graph:
     saved = request.blur_map
     if saved is None:
         return request.settings.preset.picture_graph
-    whole = saved.low is not None and saved.focus is not None
-    return FROM_SAVED_MAP if whole and request.focus_point is None else FROM_MAP
+    if saved.focus is None or request.focus_point not in (None, saved.focus.point):
+        return FROM_MAP
+    return FROM_FOCUSED_MAP if saved.low is None else FROM_SAVED_MAP
 
 
 def check_request(capture: Capture, request: Request) -> None:
@@ -133,8 +172,6 @@ def check_request(capture: Capture, request: Request) -> None:
             f"foreground: expected a mask of shape {(height, width)}; "
             f"got {request.foreground.shape}"
         )
-    if request.foreground is not None:
-        _check_mask(request.foreground)
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():
             raise RequestError(
@@ -144,15 +181,6 @@ def check_request(capture: Capture, request: Request) -> None:
     for name in request.keep:
         if name not in known:
             raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
-
-
-def _check_mask(mask: Array) -> None:
-    """Refuse a mask that says nothing: with nothing, or with everything in front of the focus."""
-    in_front = mask > NEARER
-    if not in_front.any():
-        raise RequestError("foreground: the mask is empty: nothing in it is white")
-    if in_front.all():
-        raise RequestError("foreground: the mask is white everywhere, so that nothing is in focus")
 
 
 def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ...]:

@@ -322,6 +322,8 @@ FROM_MAP = graph(
     ),
     ("picture", "blur", "dead_zone"),
 )
+# Maps whose dead zone is known: without and with the map before upsampling.
+FROM_FOCUSED_MAP = graph("from-focused-map", PICTURE, ("picture", "blur", "dead_zone"))
 FROM_SAVED_MAP = graph("from-saved-map", PICTURE_LOW, ("picture", "blur", "blur_low", "dead_zone"))
 
 SHOWN = ("shown", "light")  # read by previews only

@@ -17,6 +17,7 @@ from camerapipe.pipelines import (
     EDGE_FOCUS,
     FOCUS,
     FREE,
+    FROM_FOCUSED_MAP,
     FROM_MAP,
     FROM_SAVED_MAP,
     LIVE,
@@ -168,7 +169,7 @@ def add_estimator(
 def graphs() -> dict[str, Graph]:
     """All graphs by name, those of the presets included."""
     fixed = (
-        CHECK, PASS_THROUGH, FROM_MAP, FROM_SAVED_MAP,
+        CHECK, PASS_THROUGH, FROM_MAP, FROM_FOCUSED_MAP, FROM_SAVED_MAP,
         LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
     )  # fmt: skip
     stills = (each for p in PRESETS.values() for each in (p.map_graph, p.picture_graph))
