@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib as _importlib
 import typing as _typing
 
+from camerapipe.version import __version__ as __version__
+
 if _typing.TYPE_CHECKING:
     from camerapipe.api import check, open_stream, render
     from camerapipe.budget import Budget
@@ -24,8 +26,6 @@ if _typing.TYPE_CHECKING:
     from stages.findings import Finding
     from stages.grid import BlurMap
     from stages.scribble import Scribble
-
-__version__ = "0.1.0"
 
 # Where the public names are. They are imported when they are first used, so that the package itself
 # is quick to import.

@@ -181,8 +181,9 @@ def open_stream(
     CaptureError, ValueError
         As `render`.
     """
+    from camerapipe.stream.options import StreamOptions
     from camerapipe.stream.profile import read_profile
-    from camerapipe.stream.session import Stream, StreamOptions
+    from camerapipe.stream.session import Stream
     from camerapipe.stream.sinks import App, Nowhere
     from camerapipe.stream.sources import app_source, open_source
 

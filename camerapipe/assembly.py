@@ -16,9 +16,18 @@ from camerapipe.capture import Capture
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
 from camerapipe.ingest.saved_map import SavedMap, sigma_at
+from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_FOCUSED_MAP, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH
+from camerapipe.pipelines import (
+    CHECK,
+    FROM_FOCUSED_MAP,
+    FROM_MAP,
+    FROM_SAVED_MAP,
+    PASS_THROUGH,
+    SOURCES,
+)
 from camerapipe.presets import Preset, graphs
+from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import RadiusParams, focus_sigma
 from stages.findings import Finding, Severity
@@ -28,6 +37,8 @@ from stages.scribble import Scribble, coverage
 
 MEGA = 1e6
 FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
+SHARED = frozenset({"grid", "view", "edge_survey"})  # of the check, read by the estimate as well
+SHARED_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +74,11 @@ def settings_for(capture: Capture, settings: Settings) -> Settings:
     )
 
 
+def check_settings(settings: Settings) -> Settings:
+    """Settings of the check, which is the same for every preset."""
+    return settings.with_layer(Layer.PRESET, {})
+
+
 def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, Any]:
     """Every source that a graph may read; `values` are added, such as the memory of a stream."""
     saved = request.blur_map
@@ -80,6 +96,11 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
         "dead_zone": saved.focus.dead_zone_px if saved and saved.focus else None,
         **values,
     }
+
+
+def shared_within_a_shot() -> Kept:
+    """What the graphs of one shot compute once: view and survey of check and estimate."""
+    return Kept(memo=Memo(SHARED_BYTES), versions=dict.fromkeys(SOURCES, 0), only=SHARED)
 
 
 def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:

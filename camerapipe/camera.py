@@ -17,12 +17,14 @@ from camerapipe.assembly import (
     Request,
     check_budget,
     check_request,
+    check_settings,
     focus_finding,
     is_blocked,
     megapixels_of,
     picture_graph,
     settings_for,
     shape_of,
+    shared_within_a_shot,
     sources_of,
 )
 from camerapipe.budget import Deadline, Stopwatch
@@ -35,15 +37,7 @@ from camerapipe.ingest.saved_map import Focus, SavedMap
 from camerapipe.pipelines import CHECK
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Kept, Pace, Run, run
-from camerapipe.runtime import (
-    ensure_kernel_cache,
-    keep_freed_memory,
-    peak_mb,
-    return_freed_memory,
-    share_heap,
-    versions,
-    warm_up,
-)
+from camerapipe.runtime import peak_mb, versions, warm_up
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
 from stages.findings import Finding
@@ -52,8 +46,6 @@ from stages.view import ViewParams, working_grid
 
 COSTS = Costs()  # what stages took in this process, shared by all shots
 
-ensure_kernel_cache()
-share_heap()  # before OpenCV or a pool has a thread
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
@@ -116,6 +108,7 @@ def shoot(
     With `kept`, values of earlier shots are used again.
     """
     check_request(capture, request)
+    kept = kept or shared_within_a_shot()
     deadline = _start(request)
     started_s = deadline.clock()
     checked = _check(capture, request, deadline, kept)
@@ -123,7 +116,6 @@ def shoot(
     graph = picture_graph(request, blocked=is_blocked(findings, force=request.force))
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
-    keep_freed_memory()  # for the shots to come; a single one takes the least memory
     values = checked.values | done.values
     saved = _saved(values, capture, request)
     findings = (*findings, *focus_finding(request, saved))
@@ -142,12 +134,13 @@ def estimate_map(
 ) -> tuple[SavedMap, Report]:
     """Check a capture and estimate its dense blur map, without rendering."""
     check_request(capture, request)
+    kept = shared_within_a_shot()
     deadline = _start(request)
     started_s = deadline.clock()
-    checked = _check(capture, request, deadline)
+    checked = _check(capture, request, deadline, kept)
     findings = (*checked.values["findings"], *capture.findings)
     graph = request.settings.preset.map_graph
-    done = _run(graph, capture, request, deadline)
+    done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
     saved = _saved(done.values, capture, request)
     assert saved is not None  # every map graph makes one
@@ -202,7 +195,6 @@ def _report(
 
 def _start(request: Request) -> Deadline:
     """Start the clock of a frame; kernels and tables are made before it starts."""
-    return_freed_memory()
     check_budget(request.budget, request.settings.preset)
     if request.budget.total_ms is not None or request.budget.stages_ms:
         warm_up()
@@ -222,7 +214,8 @@ def _rehearse(preset: str) -> None:
 
 
 def _check(capture: Capture, request: Request, deadline: Deadline, kept: Kept | None = None) -> Run:
-    return _run(CHECK, capture, request, deadline, kept)
+    checking = replace(request, settings=check_settings(request.settings))
+    return _run(CHECK, capture, checking, deadline, kept)
 
 
 def _run(

@@ -1,6 +1,4 @@
-"""Errors that a person can act on; importing them loads nothing else."""
-
-from __future__ import annotations
+"""What can go wrong, as exceptions; each message is one line: what, where, what to do."""
 
 from enum import IntEnum
 

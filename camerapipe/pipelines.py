@@ -13,6 +13,7 @@ at the first frame), so that any frame can be computed again by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from camerapipe.graph import Graph, Node, renamed
@@ -57,9 +58,9 @@ from stages.capture_check import (
     CheckParams,
     Optics,
     UnknownOptics,
-    gather_evidence,
+    blur_statistics,
     judge,
-    quick_evidence,
+    quick_blur_statistics,
 )
 from stages.finish import FinishParams, finish
 from stages.grid import DenseBlur, Grid, lift, lift_bicubic
@@ -116,6 +117,8 @@ SOURCES: dict[str, Any] = {
     "previous": Array | None,
     "memory": Memory | None,
     "blur": DenseBlur,
+    "blur_low": DenseBlur,
+    "dead_zone": float,
     "grid": Grid,
     "view": Encoded,
     "motion": Motion,
@@ -143,6 +146,7 @@ EDGES = (
          CoarseParams),
     Node("shading", doubt_shading, ("all_edges", "view"), "edge_data", ShadingParams),
 )
+JUDGE = (Node("judge", judge, ("statistics", "optics"), "findings", CheckParams),)
 # The way from there to the solve differs in the grids: a still guides by light, a frame by its view
 STILL_GRID = (
     Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
@@ -263,7 +267,8 @@ LIVE_RENDER = (
     *DETAIL,
     *RADIUS,
     *RESOLVE_LOW,
-    *renamed(RENDER, signed_radius="disk_radius", picture="finished"),
+    *(replace(node, fallback=None, steps=None)  # a rung that fits was chosen before the frame
+      for node in renamed(RENDER, signed_radius="disk_radius", picture="finished")),
     Node("codes", to_picture, ("finished",), "picture"),
 )
 # fmt: on
@@ -299,8 +304,10 @@ def graph(name: str, nodes: Iterable[Node], outputs: tuple[str, ...]) -> Graph:
 CHECK = graph(
     "check",
     (
-        Node("look", gather_evidence, ("linear",), "blur_statistics", CheckParams),
-        Node("judge", judge, ("blur_statistics", "optics"), "findings", CheckParams),
+        *VIEW,
+        *SURVEY,
+        Node("look", blur_statistics, ("view", "edge_survey", "grid"), "statistics", CheckParams),
+        *JUDGE,
     ),
     ("findings",),
 )
@@ -327,8 +334,10 @@ LIVE_CHECK = graph(
     (
         Node("check_grid", working_grid, ("linear",), "check_grid", ViewParams),
         Node("check_view", guide_at, ("view", "grid", "check_grid"), "check_view"),
-        Node("look", quick_evidence, ("check_view", "check_grid"), "blur_statistics", CheckParams),
-        Node("judge", judge, ("blur_statistics", "optics"), "findings", CheckParams),
+        Node(
+            "look", quick_blur_statistics, ("check_view", "check_grid"), "statistics", CheckParams
+        ),
+        *JUDGE,
     ),
     ("findings",),
 )

@@ -43,10 +43,19 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Values kept from run to run, and the versions of the sources of this one."""
+    """Values kept from run to run, and the versions of the sources of this one.
+
+    `only` names the values that are kept; None: all.
+    """
 
     memo: Memo
     versions: Mapping[str, Hashable]
+    only: frozenset[str] | None = None
+
+    def keeps(self, node: Node, row: StageReport) -> bool:
+        """Whether the value of a stage is to be kept: it must be complete."""
+        complete = not row.caveats & (Caveat.UNFINISHED | Caveat.FALLBACK)
+        return complete and (self.only is None or node.output in self.only)
 
 
 def run(
@@ -87,7 +96,7 @@ def run(
             raise
         done.values[node.output] = value
         done.stages.append(row)
-        if kept is not None and not row.caveats & (Caveat.UNFINISHED | Caveat.FALLBACK):
+        if kept is not None and kept.keeps(node, row):
             kept.memo[versions[node.output]] = value
         del inputs, value
         for name in node.inputs:

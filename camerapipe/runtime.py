@@ -1,8 +1,15 @@
-"""The process: threads, memory, kernel cache, warm-up, versions. The only room that sets them."""
+"""The process: `configure` for one of our own, kernels, versions, peak memory.
+
+`configure` is the only function that changes settings of the process, and only programs call it:
+the command line, a server, a worker. `camerapipe.render`, `check` and `open_stream` do without, and
+leave memory options, garbage collector, threads of OpenCV and BLAS, and the environment as they
+are.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import os
 import platform
@@ -15,130 +22,107 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from camerapipe import __version__
+import cv2
+from threadpoolctl import threadpool_limits
 
-if TYPE_CHECKING:
-    from stages.kernels import Kernel
+from camerapipe.version import __version__
+from stages import kernels, strips
+from stages.kernels import Kernel
+from stages.strips import available_cores as available_cores
 
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -3, -4, -8  # of <malloc.h>
-KEPT_BYTES = (1 << 31) - 1  # of freed memory, the most that mallopt can be told
-LARGE_BYTES = 1 << 18  # of an array that is returned when it is freed
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of <malloc.h>
+KEPT_BYTES = (1 << 31) - 1  # of freed memory: the largest value that mallopt accepts
+
+_long_running = False
 
 
-def ensure_kernel_cache() -> None:
-    """Give compiled kernels a place: beside the code, in the user's cache, else a temporary one."""
-    if CACHE_VARIABLE in os.environ:
-        return
-    beside, user = _cache_places()
-    if _writable(beside) or _writable(user):
-        return
-    temporary = Path(tempfile.gettempdir()) / f"camerapipe-kernels-{_user_name()}"
+def configure(*, workers: int | None = None, long_running: bool = False) -> None:
+    """Set up this process as one of camerapipe's own. Call it first; it takes no time.
+
+    Strips and OpenCV get `workers` threads, and BLAS, which is used for small products only, gets
+    one. A long-running process also keeps freed memory for the next arrays (on glibc; up to 2 GB
+    stay with the process), and once `warm_up` has loaded the kernels, the garbage collector no
+    longer visits the objects that exist by then.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Threads that compute, at least 1; the default is the number of available cores. Pictures do
+        not depend on it.
+    long_running : bool
+        The process takes more than one shot, as a stream, a batch or a server does. For a single
+        shot the defaults of the C library need less memory.
+
+    Notes
+    -----
+    The functions of `camerapipe` work without this call. They then compute on all available cores
+    as well, with the host's own threads in OpenCV and BLAS, but
+    MEASURED
+    """
+    global _long_running
+    _long_running = long_running
+    if long_running:
+        _keep_freed_memory()
+    threads = available_cores() if workers is None else workers
+    strips.set_workers(threads)
+    cv2.setNumThreads(threads)
+    threadpool_limits(limits=1, user_api="blas")
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed arrays in one heap, which all threads share.
+
+    Otherwise large arrays are returned to the system, which has to clear the pages of every new
+    one. Heaps of threads are too small for large arrays. A heap that a thread has already (of
+    OpenCV, from its first call on) is reused by later threads, so this must come before.
+    """
+    _set_malloc({M_ARENA_MAX: 1, M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES})
+
+
+def _set_malloc(options: dict[int, int]) -> None:
+    """Set options of glibc; other C libraries have no such function."""
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in options.items():
+            mallopt(option, value)
+
+
+def kernel_cache() -> str | None:
+    """Folder of compiled kernels (those of the folders of `stages` lie beside it); None if none."""
+    with suppress(RuntimeError):
+        path: str = kernels.KernelCache(kernels.total_of.py_func).cache_path
+        return path
+    return None
+
+
+@functools.cache
+def _temporary_cache() -> str | None:
+    """Folder for kernels where neither the code's nor the user's can be written; None if none."""
+    folder = Path(tempfile.gettempdir()) / f"camerapipe-kernels-{_user_name()}"
     try:
-        temporary.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            return None  # compiled code from a folder of somebody else must not be run
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError:
-        return  # no place at all: kernels are compiled anew by every process
-    if hasattr(os, "getuid") and temporary.stat().st_uid != os.getuid():
-        return  # somebody else's folder: compiled code from it is not to be trusted
-    os.environ[CACHE_VARIABLE] = str(temporary)
-    if "numba" in sys.modules:
-        sys.modules["numba"].config.CACHE_DIR = str(temporary)
+        return None
     warnings.warn(
-        f"no writable place for compiled kernels beside the code or in {user}; "
-        f"using {temporary} (set {CACHE_VARIABLE} to choose another)",
+        "no writable place for compiled kernels beside the code or in the user's cache; "
+        f"using {folder} (set {CACHE_VARIABLE} to choose another)",
         RuntimeWarning,
         stacklevel=2,
     )
-
-
-def _cache_places() -> tuple[Path, Path]:
-    """Where Numba keeps compiled kernels: beside the code, else in the user's cache."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(__file__).resolve().parents[1] / "stages", user
-
-
-def _writable(place: Path) -> bool:
-    """Could a folder be made or written at this place?"""
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return os.access(place, os.W_OK | os.X_OK)
+    return str(folder)
 
 
 def _user_name() -> str:
     return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
 
 
-def kernel_cache() -> str:
-    """Folder in which compiled kernels are kept."""
-    if CACHE_VARIABLE in os.environ:
-        return os.environ[CACHE_VARIABLE]
-    beside, user = _cache_places()
-    return str(beside / "**" / "__pycache__" if _writable(beside) else user / "numba")
-
-
-def return_freed_memory() -> bool:
-    """Let the C library return each large array to the system when it is freed.
-
-    Left alone it keeps more and more of them. Has no effect any more after `keep_freed_memory`.
-    """
-    return _tell_malloc({M_MMAP_THRESHOLD: LARGE_BYTES})
-
-
-def keep_freed_memory() -> bool:
-    """Let the C library keep freed arrays for the next ones, from now on.
-
-    Otherwise every stage waits for the system to clear the pages of its arrays: up to half of the
-    time of a large picture. Up to 2 GB at the end of the heap stay with the process.
-    """
-    return share_heap() and _tell_malloc({M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES})
-
-
-def share_heap() -> bool:
-    """Let all threads that begin from now on share one heap, the one that keeps freed memory.
-
-    Heaps of their own are too small to keep large arrays. Those that threads have already (of
-    OpenCV, from its first call on) are handed to new threads in turns, so this comes before them.
-    """
-    return _tell_malloc({M_ARENA_MAX: 1})
-
-
-def settle_objects() -> None:
-    """Look for garbage once, and from now on only among what is made later.
-
-    Compiled kernels are many objects: looking them through takes a tenth of a second, in the midst
-    of some frame.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-def _tell_malloc(options: dict[int, int]) -> bool:
-    """Set options of glibc; tell whether this is glibc."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    return all(mallopt(option, value) for option, value in options.items())
-
-
-def set_threads(count: int) -> None:
-    """Set the number of threads of strips and of OpenCV; BLAS, for small products only, has one."""
-    import cv2
-    from threadpoolctl import threadpool_limits
-
-    from stages import strips
-
-    strips.set_workers(count)
-    cv2.setNumThreads(count)
-    threadpool_limits(limits=1, user_api="blas")
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+kernels.set_cache_fallback(_temporary_cache)
 
 
 def warm_up(
@@ -150,35 +134,47 @@ def warm_up(
     `progress(name, done, total)` is called before each, and `compiling()` once where the first is
     found that was not in the cache.
     """
-    kernels, found = _kernels(), False
-    with _seldom_collecting(), closing(_in_turn(kernels)) as turn:
+    known, found = _kernels(), False
+    with _seldom_collecting(), closing(_in_turn(known)) as turn:
         for done, kernel in enumerate(turn):
             if progress is not None:
-                progress(kernel.name, done, len(kernels))
+                progress(kernel.name, done, len(known))
             if kernel.compile() and compiling is not None and not found:
                 found = True
                 compiling()
-    return len(kernels)
+    if _long_running and not gc.get_freeze_count():
+        _freeze_objects()
+    return len(known)
 
 
-def _in_turn(kernels: list[Kernel]) -> Generator[Kernel, None, None]:
+def _freeze_objects() -> None:
+    """Exempt all present objects from garbage collection.
+
+    Compiled kernels are many objects. A full collection visits each, which takes a tenth of a
+    second in the middle of a frame.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _in_turn(known: list[Kernel]) -> Generator[Kernel, None, None]:
     """The kernels in the order in which they are to be compiled here.
 
     Where there is much to compile, a process beside this one takes part: each takes what is next
     from one pipe. What the other has put into the cache comes last, to be loaded from there.
     """
     ours: set[int] = set()
-    for place, kernel in enumerate(kernels):
+    for place, kernel in enumerate(known):
         ours.add(place)
-        known = kernel.ready
+        was_ready = kernel.ready
         yield kernel
-        if kernel.is_new and not known and available_cores() > 1:
+        if kernel.is_new and not was_ready and available_cores() > 1:
             break
-    with _helper(range(len(ours), len(kernels))) as places:
+    with _helper(range(len(ours), len(known))) as places:
         for place in places:
             ours.add(place)
-            yield kernels[place]
-    yield from (kernel for place, kernel in enumerate(kernels) if place not in ours)
+            yield known[place]
+    yield from (kernel for place, kernel in enumerate(known) if place not in ours)
 
 
 @contextmanager
@@ -212,10 +208,10 @@ def _helper(places: range) -> Iterator[Iterator[int]]:
 
 def compile_in_turn() -> None:
     """Compile the kernels whose places come from standard input: the work of a helper."""
-    kernels = _kernels()
+    known = _kernels()
     with _seldom_collecting():
         for place in _taken_from(sys.stdin.fileno()):
-            kernels[place].compile()
+            known[place].compile()
 
 
 def _taken_from(pipe: int) -> Iterator[int]:
@@ -237,9 +233,8 @@ def _seldom_collecting() -> Iterator[None]:
 
 def _kernels() -> list[Kernel]:
     import camerapipe.pipelines  # noqa: F401 - declares all kernels
-    from stages.kernels import registered
 
-    return list(registered())
+    return list(kernels.registered())
 
 
 def peak_mb() -> float | None:

@@ -25,6 +25,7 @@ from camerapipe.camera import Input, open_input, shoot
 from camerapipe.capture import Capture
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.memo import Memo
+from camerapipe.pipelines import SOURCES
 from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Layer, Settings, resolve
 from camerapipe.shot import Shot
@@ -215,12 +216,7 @@ class Session:
         }
 
     def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:
-        versions: dict[str, Hashable] = {
-            "linear": size,
-            "curve": size,
-            "headroom": size,
-            "optics": size,
-            "previous": size,  # where a solve starts changes its result by less than matters
+        versions: dict[str, Hashable] = dict.fromkeys(SOURCES, size) | {
             "focus_point": request.focus_point,
             "foreground": _digest(request.foreground),
             "scribbles": request.scribbles,

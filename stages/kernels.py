@@ -4,9 +4,13 @@
 release the GIL and hold no threads of their own: `strips.py` runs them on row strips. No
 `fastmath`, so that a value does not depend on where a strip or tile was cut.
 
-A kernel in the cache is good as long as its module and all of `stages` that this imports are what
-they were: helpers and constants of other modules are compiled into it. Numba asks its own file
-only.
+Compiled kernels are cached where Numba caches: in the folder of `NUMBA_CACHE_DIR`, else beside the
+source, else in the user's cache. If none of these can be written, they go to the folder given to
+`set_cache_fallback`. Neither the environment nor Numba's own configuration is changed.
+
+A cached kernel is valid as long as its module, and every module of `stages` that this imports, are
+unchanged: helpers and constants of other modules are compiled into it. Numba itself compares only
+the file of the kernel.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from typing import Any
 
 import numba
 from numba import types
+from numba.core.caching import FunctionCache
 
 f32, f64 = types.float32, types.float64
 i32, i64, b1 = types.int32, types.int64, types.boolean
@@ -39,6 +44,65 @@ def reads(dtype: Any, ndim: int) -> Any:
 def writes(dtype: Any, ndim: int) -> Any:
     """Type of a C-contiguous array that a kernel writes."""
     return types.Array(dtype, ndim, "C")
+
+
+def _no_folder() -> str | None:
+    return None
+
+
+_cache_fallback = _no_folder
+
+
+def set_cache_fallback(folder: Callable[[], str | None]) -> None:
+    """Set where kernels are cached if Numba finds no writable folder.
+
+    Parameters
+    ----------
+    folder : callable
+        Returns the path of an existing writable folder, or None where there is none: kernels are
+        then compiled anew by every process. It is called only when it is needed.
+    """
+    global _cache_fallback
+    _cache_fallback = folder
+
+
+class _FallbackLocator:
+    """Locator of Numba's cache protocol, asked after Numba's own: the fallback folder."""
+
+    def __init__(self, function: Callable[..., Any], folder: str) -> None:
+        self._function, self._folder = function, folder
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], file: str) -> _FallbackLocator | None:
+        folder = _cache_fallback()
+        return None if folder is None else cls(function, folder)
+
+    def ensure_cache_path(self) -> None:
+        """The folder exists already."""
+
+    def get_cache_path(self) -> str:
+        return self._folder
+
+    def get_source_stamp(self) -> str:
+        return digest_of(self._function.__module__)
+
+    def get_disambiguator(self) -> str:
+        """Tell functions of one name apart: all modules share the folder."""
+        return f"{self._function.__module__}-{self._function.__code__.co_firstlineno}"
+
+
+class _CacheImpl(FunctionCache._impl_class):  # type: ignore[misc]  # numba is untyped
+    _locator_classes = (*FunctionCache._impl_class._locator_classes, _FallbackLocator)
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]  # numba is untyped
+    """Numba's cache on disk, with a fallback folder and with digests of all sources of a kernel."""
+
+    _impl_class = _CacheImpl
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = digest_of(function.__module__)
 
 
 class Kernel:
@@ -71,9 +135,9 @@ class Kernel:
             return self.is_new
 
     def _build(self, *, cache: bool) -> Any:
-        dispatcher = numba.njit(cache=cache, **OPTIONS)(self._function)
+        dispatcher = numba.njit(**OPTIONS)(self._function)
         if cache:
-            dispatcher._cache._cache_file._source_stamp = digest_of(self._function.__module__)
+            dispatcher._cache = KernelCache(self._function)
         dispatcher.compile(self._signature)
         dispatcher.disable_compile()
         return dispatcher

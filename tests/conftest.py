@@ -10,6 +10,7 @@ import pytest
 from stages import strips
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+NO_SHARED_DATA = f"no folder of real captures at {SHARED_DATA}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,11 +24,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="slow; give --run-slow"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line how many tests were skipped for want of real data."""
+    skipped = terminalreporter.getreports("skipped")
+    count = sum(NO_SHARED_DATA in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_line(f"{count} tests were skipped: {NO_SHARED_DATA}")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real captures; tests that use it skip where it is absent."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"no folder of real captures at {SHARED_DATA}")
+        pytest.skip(NO_SHARED_DATA)
     return SHARED_DATA
 
 

@@ -1,8 +1,9 @@
 """Measure what every stage of every rung costs here, in ms per megapixel.
 
-    python tools/reference_costs.py > camerapipe/stream/reference.toml
-    python tools/reference_costs.py --keep-pace      # the same, on a machine of another pace
-    python tools/reference_costs.py --scale          # on a device: the [cpu.scale] of its profile
+    python tools/reference_costs.py                       # print the [live] tables
+    python tools/reference_costs.py --write               # put them into camerapipe/costs.toml
+    python tools/reference_costs.py --write --keep-pace   # measured on a machine of another pace
+    python tools/reference_costs.py --scale               # on a device: [cpu.scale] of its profile
 
 Medians over frames of a moving synthetic scene at 720p. Simulated devices are so many times slower
 than the machine on which the reference was written; `--scale` gives that factor for each class of
@@ -19,22 +20,27 @@ import platform
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+import camerapipe
 from camerapipe.budget import Stopwatch, wall_s
+from camerapipe.costs import SETUP, STEP, Costs, cost_table, part_of
 from camerapipe.ingest import capture_from_array
-from camerapipe.runner import Costs
-from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.runtime import available_cores, configure, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.checking import Look
-from camerapipe.stream.device import KIND_OF, SETUP, STEP, reference_costs
+from camerapipe.stream.device import KIND_OF
 from camerapipe.stream.profile import KINDS
 from camerapipe.stream.session import DECODE, ENCODE, IO, looks, ways
 from camerapipe.stream.viewfinder import Frame, State, Viewfinder, Way
 from camerapipe.synthetic import SIZE, synthetic_frame
+
+COSTS_FILE = Path(camerapipe.__file__).parent / "costs.toml"
+MEASURED = "# Measured on"  # the beginning of the part of the table that this tool writes
 
 Table = dict[str, dict[str, float]]  # rung, stage: ms per megapixel
 
@@ -48,9 +54,10 @@ def main() -> None:
     """Measure; print the table, or its ratio to the reference."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--scale", action="store_true", help="print the ratio to the reference")
+    parser.add_argument("--write", action="store_true", help=f"put them into {COSTS_FILE.name}")
     parser.add_argument("--keep-pace", action="store_true", help="at the pace of the reference")
     given = parser.parse_args()
-    set_threads(available_cores())
+    configure(long_running=True)
     warm_up()
     pictures = [synthetic_frame(SCENE, k, SIZE, 1).picture for k in range(FRAMES)]
     known, checks = ways(resolve()), looks(resolve())
@@ -67,17 +74,35 @@ def main() -> None:
     if given.scale:
         _print_scale(found)
         return
-    print(f"# Measured on {platform.machine()}, {available_cores()} cores, {SIZE[1]}x{SIZE[0]}:")
-    print("# medians, in ms per megapixel. Written by tools/reference_costs.py.")
+    text = _live_tables(found, keep_pace=given.keep_pace)
+    if given.write:
+        _write(text)
+    else:
+        print(text, end="")
+
+
+def _live_tables(found: Table, *, keep_pace: bool) -> str:
+    """The part of the cost table that was measured, as TOML."""
+    lines = [
+        f"{MEASURED} {platform.machine()}, {available_cores()} cores, {SIZE[1]}x{SIZE[0]}:",
+        "# medians, in ms per megapixel. Written by tools/reference_costs.py.",
+    ]
     pace = 1.0
-    if given.keep_pace:
+    if keep_pace:
         pace = statistics.median(itertools.chain.from_iterable(_ratios(found).values()))
-        print(f"# Divided by {pace:.2f}, the median ratio to the table before this.")
-    for rung, costs in found.items():
-        print(f"\n[costs.{rung}]")
+        lines.append(f"# Divided by {pace:.2f}, the median ratio to the table before this.")
+    for level, costs in found.items():
+        lines += ["", f"[live.{level}]"]
         for stage, cost in costs.items():
             name = f'"{stage}"' if "." in stage else stage
-            print(f"{name} = {cost / pace:.3g}")
+            lines.append(f"{name} = {cost / pace:.3g}")
+    return "\n".join(lines) + "\n"
+
+
+def _write(live: str) -> None:
+    """Replace the measured part of the cost table; the guesses for stills stand before it."""
+    stills, _, _ = COSTS_FILE.read_text(encoding="utf-8").partition(MEASURED)
+    COSTS_FILE.write_text(stills + live, encoding="utf-8")
 
 
 def _stages(way: Way, look: Look, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
@@ -90,8 +115,8 @@ def _stages(way: Way, look: Look, pictures: list[npt.NDArray[np.uint8]]) -> dict
         for row in shown.stages if seq >= SKIPPED and shown.rung == way.name else ():
             if row.steps:
                 step_ms = (row.used_ms - row.setup_ms) / max(row.steps - 1, 1)
-                found[f"{row.name}.{SETUP}"].append(row.setup_ms / frame.megapixels)
-                found[f"{row.name}.{STEP}"].append(step_ms / frame.megapixels)
+                found[part_of(row.name, SETUP)].append(row.setup_ms / frame.megapixels)
+                found[part_of(row.name, STEP)].append(step_ms / frame.megapixels)
             else:
                 found[row.name].append(row.used_ms / frame.megapixels)
     return {stage: statistics.median(values) for stage, values in found.items()}
@@ -114,7 +139,7 @@ def _io(pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
 def _ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
     """Ratios to the reference, of each class of kernels."""
     ratios: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for rung, costs in reference_costs().items():
+    for rung, costs in cost_table()["live"].items():
         for stage, cost in costs.items():
             if cost >= LEAST_COST:
                 kind = KIND_OF.get(stage.partition(".")[0], "stencil")

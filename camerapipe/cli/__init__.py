@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from camerapipe import __version__
+from camerapipe.version import __version__
 
 COMMANDS = {  # name of a command and of its module: what it does
     "render": "Turn captures into shallow depth-of-field pictures.",

@@ -32,6 +32,6 @@ def check_command(**options: Any) -> None:
 
     found = find_inputs(options["inputs"])
     shared = common_fields(options, None, found.paths)
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=found.several)
     jobs = [Job(source=source, task=Task.CHECK, **shared) for source in found.paths]
     run_jobs(jobs, options, tell_check)

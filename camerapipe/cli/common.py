@@ -140,11 +140,19 @@ def point(text: str | None) -> tuple[float, float] | None:
     return x, y
 
 
-def prepare(*, quiet: bool) -> None:
-    """Set threads and load the kernels; say so if they have to be compiled."""
+def prepare(*, quiet: bool, long_running: bool = False) -> None:
+    """Set up the process and load the kernels; say so if they have to be compiled.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    long_running : bool
+        More than one shot is to be taken (see `runtime.configure`).
+    """
     from camerapipe import runtime
 
-    runtime.set_threads(runtime.available_cores())
+    runtime.configure(long_running=long_running)
 
     def compiling() -> None:
         if not quiet:

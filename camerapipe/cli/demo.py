@@ -39,7 +39,7 @@ def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) ->
             'demo: its photographs come with scikit-image: pip install "camerapipe[demo]"',
             UNREADABLE,
         ) from error
-    prepare(quiet=quiet)
+    prepare(quiet=quiet, long_running=True)
     try:
         output.mkdir(parents=True, exist_ok=True)
         for name in PHOTOGRAPHS:

@@ -18,8 +18,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
     from camerapipe import runtime
     from camerapipe.ingest import DEFAULT_MAX_PIXELS, optional_formats
 
-    runtime.ensure_kernel_cache()
-    runtime.set_threads(runtime.available_cores())
+    runtime.configure()
     if warm_up:
         prepare(quiet=as_json)
     import cv2

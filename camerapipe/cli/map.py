@@ -55,5 +55,5 @@ def map_command(**options: Any) -> None:
         Job(source=source, task=Task.MAP, outputs=places, **shared)
         for source, places in zip(found.paths, outputs, strict=True)
     ]
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=found.several)
     run_jobs(jobs, options, tell_outcome)

@@ -114,7 +114,7 @@ def render_command(**options: Any) -> None:
         )
         for source, places in zip(found.paths, outputs, strict=True)
     ]
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=found.several)
     run_jobs(jobs, options, tell_outcome)
 
 

@@ -27,6 +27,7 @@ from camerapipe.cli.common import (
     say,
 )
 from camerapipe.cli.telling import Teller, code_of, interrupts, tell
+from camerapipe.errors import CaptureError, OutputError
 
 REPLAY = "replay:"
 PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
@@ -122,8 +123,6 @@ def stream_command(source: str, **options: Any) -> None:
     pull, step, pan, cut) or replay:DIR. Ctrl-C (or SIGTERM) ends after the frames that came in; a
     second one ends at once. Outputs are whole either way.
     """
-    from camerapipe.capture import CaptureError, OutputError
-
     try:
         if source.startswith(REPLAY):
             code = _replay(Path(source.removeprefix(REPLAY)), options)
@@ -136,7 +135,7 @@ def stream_command(source: str, **options: Any) -> None:
 
 def _stream(text: str, options: dict[str, Any]) -> int:
     """Open everything, run the stream, tell how it went."""
-    from camerapipe.runtime import versions
+    from camerapipe.runtime import configure, versions
     from camerapipe.stream.record import Recorder, about_of
     from camerapipe.stream.session import Stream
     from camerapipe.stream.sources import open_source
@@ -145,13 +144,14 @@ def _stream(text: str, options: dict[str, Any]) -> int:
 
     if options["only"]:
         raise Failure(f"--only: frames of a recording are meant: {REPLAY}DIR", USAGE)
+    configure(long_running=True)  # before the source has threads
     taking = _options(text, options)
     source = open_source(
         text, fps=options["fps"], paced=taking.policy == "latest" or options["fps"] is not None,
         size=_size(options["size"]), sensor_fps=taking.sensor_fps, seed=options["seed"],
         max_pixels=max_pixels(options),
     )  # fmt: skip
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=True)
     sink = _sink(options, source.fps, text)
     noting: list[Callable[[Any, Any], None]] = [Teller(quiet=options["quiet"]).note]
     tracers: list[Tracer] = []
@@ -185,8 +185,8 @@ def _stream(text: str, options: dict[str, Any]) -> int:
 def _options(text: str, options: dict[str, Any]) -> Any:
     from camerapipe.budget import Budget
     from camerapipe.settings import resolve
+    from camerapipe.stream.options import StreamOptions
     from camerapipe.stream.profile import read_profile
-    from camerapipe.stream.session import StreamOptions
 
     strength = options["strength"]
     values = {} if strength is None else {"radius": {"strength": strength}}
@@ -237,7 +237,7 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     from camerapipe.stream.session import looks, ways
 
     recording = Recording.open(folder)
-    prepare(quiet=options["quiet"])
+    prepare(quiet=options["quiet"], long_running=True)
     settings, sink = (
         resolve(values=recording.about["params"]),
         _sink(options, recording.about["fps"]),
@@ -255,7 +255,6 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
 
 
 def _sink(options: dict[str, Any], fps: float | None, source: str = "") -> Any:
-    from camerapipe.capture import OutputError
     from camerapipe.stream.sinks import VIDEOS, Nowhere, Pictures, Video
 
     if options["output"] is None:

@@ -15,9 +15,9 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from camerapipe import __version__
 from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.ingest.xmp import EXIF, NOTE, TIFF, BrokenXmpError, Name, edited
+from camerapipe.version import __version__
 
 EXIF_IFD, GPS_IFD, MAKER_NOTE, INTEROPERABILITY = 0x8769, 0x8825, 0x927C, 0xA005
 ORIENTATION, SOFTWARE = 0x0112, 0x0131

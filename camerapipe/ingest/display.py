@@ -7,7 +7,9 @@ of them risky (EPS runs a program). The size is checked between reading the head
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, BinaryIO
 
@@ -58,11 +60,10 @@ WITH_ALPHA = {"L": "LA", "RGB": "RGBA", "1": "LA", "P": "RGBA"}
 
 def open_header(file: BinaryIO, max_pixels: int) -> Image.Image:
     """Read the header and hold its size against the limit: Pillow's own check, and ours."""
-    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
-        Image.MAX_IMAGE_PIXELS = max_pixels // 2 + 1  # Pillow refuses beyond twice this number
     file.seek(0)
     try:
-        image = Image.open(file, formats=FORMATS)
+        with _pillow_limit(max_pixels):
+            image = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError as error:
         said = re.search(r"\d+", str(error))
         size = f"{said[0]} pixels" if said else "its size"
@@ -71,6 +72,22 @@ def open_header(file: BinaryIO, max_pixels: int) -> Image.Image:
         raise CaptureError("its header is damaged; copy it again") from error
     check_pixels(*image.size, max_pixels)
     return image
+
+
+_limit_lock = threading.Lock()
+
+
+@contextmanager
+def _pillow_limit(max_pixels: int) -> Iterator[None]:
+    """Raise Pillow's process-wide limit to `max_pixels` where it is lower, for this moment."""
+    with _limit_lock:
+        before = Image.MAX_IMAGE_PIXELS
+        if before is not None:
+            Image.MAX_IMAGE_PIXELS = max(before, max_pixels // 2 + 1)  # refused beyond twice this
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def decode_display(file: BinaryIO, max_pixels: int) -> Decoded:

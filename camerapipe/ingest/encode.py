@@ -17,7 +17,6 @@ import tifffile
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from camerapipe import __version__
 from camerapipe.capture import Capture
 from camerapipe.errors import OutputError
 from camerapipe.ingest.attachments import (
@@ -38,6 +37,7 @@ from camerapipe.ingest.jpeg import jpeg_bytes
 from camerapipe.ingest.pixels import as_unit
 from camerapipe.ingest.png import exif_chunk, png_bytes, profile_chunk, xmp_chunk
 from camerapipe.ingest.quiet import quiet
+from camerapipe.version import __version__
 from stages.arrays import check_image
 from stages.params import Array
 from stages.tone import to_codes

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from camerapipe.budget import Budget
 from camerapipe.stream.frames import Fate, Outcome, Service, Tally
+from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.sources import Source
 from camerapipe.stream.viewfinder import Shown
-
-if TYPE_CHECKING:
-    from camerapipe.stream.session import StreamOptions
-    from camerapipe.stream.sources import Source
 
 BIN = math.log(1.01)  # a bin is 1 % wide: so exact are percentiles
 LEAST_MS = 1e-3

@@ -12,31 +12,21 @@ from __future__ import annotations
 
 import functools
 import math
-import tomllib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from camerapipe.costs import SETUP, STEP, live_guesses, part_of
 from camerapipe.graph import Graph, Node
-from camerapipe.stream.profile import DATA, Heat, Profile
+from camerapipe.stream.profile import Heat, Profile
 from camerapipe.stream.worlds import VirtualClock
 
-REFERENCE = DATA / "reference.toml"
-SETUP, STEP = "setup", "step"  # of an anytime stage: before its first estimate, and every further
 # Classes of kernels of the stages; all others are stencils.
 KIND_OF = {"decode": "decode", "laplacian": "solve", "propagate": "solve", "bokeh": "gather",
            "preview": "gather", "encode_file": "encode"}  # fmt: skip
-
-
-@functools.cache
-def reference_costs() -> Mapping[str, Mapping[str, float]]:
-    """Costs by rung and stage, ms per megapixel; an anytime stage has `.setup` and `.step`."""
-    table: dict[str, Any] = tomllib.loads(REFERENCE.read_text(encoding="utf-8"))
-    costs: dict[str, dict[str, float]] = table["costs"]
-    return costs
 
 
 class Device:
@@ -54,7 +44,7 @@ class Device:
 
     def spend(self, rung: str, stage: str, part: str = "", step: int = 0) -> None:
         """Let a stage of the frame pass, or a step of it."""
-        cost = reference_costs()[rung][f"{stage}.{part}" if part else stage]
+        cost = live_guesses(rung)[part_of(stage, part)]
         key = (self._seed, self._seq, zlib.crc32(stage.encode()), step)
         jitter = math.exp(self.profile.jitter * np.random.default_rng(key).standard_normal())
         scale = self.profile.scale_at(KIND_OF.get(stage, "stencil"), self._place)
@@ -64,8 +54,7 @@ class Device:
 
     def simulate(self, graph: Graph, rung: str) -> Graph:
         """The same graph, whose stages also cost what they cost on the device."""
-        nodes = tuple(self._simulated(node, rung) for node in graph.nodes)
-        return Graph(graph.name, graph.sources, nodes, graph.outputs)
+        return graph.with_nodes(lambda node: self._simulated(node, rung))
 
     def _simulated(self, node: Node, rung: str) -> Node:
         if node.anytime:

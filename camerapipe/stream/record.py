@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import Any, Self, TextIO
 
 import cv2
 import numpy as np
@@ -33,13 +33,11 @@ from camerapipe.ingest import DEFAULT_MAX_PIXELS, write_text
 from camerapipe.report import Caveat
 from camerapipe.stream.checking import Checked
 from camerapipe.stream.frames import Fate, Outcome, Service
+from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.sinks import Sink, codes_of
+from camerapipe.stream.sources import Source
 from camerapipe.stream.viewfinder import Frame, Shown
 from stages.tone import SRGB, encode, linearise, to_codes
-
-if TYPE_CHECKING:
-    from camerapipe.stream.session import StreamOptions
-    from camerapipe.stream.sources import Source
 
 FORMAT = "camerapipe-recording/4"
 RUN, FRAMES = "run.json", "frames.jsonl"

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from camerapipe.capture import Capture, CaptureMeta, Sourced
+from camerapipe.costs import Costs
 from camerapipe.errors import CaptureError, RequestError
-from camerapipe.graph import Graph, Node
+from camerapipe.graph import Node
 from camerapipe.ingest import open_capture
-from camerapipe.runner import Costs
 from camerapipe.stream.checking import Checked, Look
 from camerapipe.stream.frames import Fate
 from camerapipe.stream.record import FORMAT, FRAMES, MEMORY, PIXELS, RUN, digest
@@ -252,11 +252,11 @@ def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
             return replace(node, function=node.fallback, fallback=None)
         return node
 
-    def graph_as_decided(graph: Graph) -> Graph:
-        nodes = tuple(map(node_as_decided, graph.nodes))
-        return Graph(graph.name, graph.sources, nodes, graph.outputs)
-
-    return replace(way, see=graph_as_decided(way.see), picture=graph_as_decided(way.picture))
+    return replace(
+        way,
+        see=way.see.with_nodes(node_as_decided),
+        picture=way.picture.with_nodes(node_as_decided),
+    )
 
 
 def _first_steps(function: Any, steps: int) -> Any:

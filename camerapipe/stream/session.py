@@ -11,83 +11,37 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 import numpy as np
 
 from camerapipe.budget import Budget, BudgetError, Clock
 from camerapipe.capture import Capture
+from camerapipe.costs import Costs
 from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import capture_from_array
-from camerapipe.live import LADDER, LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE, LOOKS
-from camerapipe.runner import Costs
-from camerapipe.runtime import keep_freed_memory, settle_objects, share_heap, warm_up
-from camerapipe.settings import Settings
+from camerapipe.levels import CHECK_LADDER, LADDER
+from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
+from camerapipe.runtime import warm_up
+from camerapipe.settings import Layer, Settings
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.checking import CHECK, Look
 from camerapipe.stream.device import Device
 from camerapipe.stream.frames import Arrival, Outcome, Service
 from camerapipe.stream.ladder import Ladder
-from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Rules, Stage
-from camerapipe.stream.profile import Profile
+from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Stage
+from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.sinks import Sink
-from camerapipe.stream.sources import DEFAULT_SIZE, SYNTHETIC_FPS, Exposure, Source
+from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
 from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
 from camerapipe.stream.worlds import ThreadWorld, VirtualClock, VirtualWorld, World
 from camerapipe.trace import GRAPH
-from stages.params import Params
 
 DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
 IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that are on no rung
 REHEARSALS = 3  # of each rung: the first fills tables, the quickest of the others counts
-STUCK_S = 30.0
-
-share_heap()  # before OpenCV or a pool has a thread
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamOptions:
-    """How a stream runs; everything but the settings has a default."""
-
-    settings: Settings
-    budget: Budget = Budget()
-    policy: Literal["block", "latest"] = "block"
-    in_flight: int | None = None  # None: 4 where nothing may be lost, 2 where the newest wins
-    max_bytes: float = 2e9  # of the frames in flight
-    frames: int | None = None  # stop after so many
-    stuck_s: float = STUCK_S  # a frame that takes a stage longer has failed
-    rung: str | None = None  # always this one; None: the best, or what the budget allows
-    profile: Profile | None = None  # None: measured on this machine
-    place: float = 0.5  # in the range of the profile's scales: 0 the fastest, 1 the slowest
-    seed: int = 0
-    distance_m: float | None = None
-    focus_point: tuple[float, float] | None = None
-    force: bool = False
-
-    @property
-    def nearest_focus_m(self) -> float:
-        """Distance at which the lens of a simulated device can still focus; 0 where unknown."""
-        return self.profile.lens.nearest_focus_m if self.profile else 0.0
-
-    @property
-    def sensor_fps(self) -> float:
-        """Rate of a synthetic scene."""
-        return self.profile.sensor.fps if self.profile else SYNTHETIC_FPS
-
-    @property
-    def rules(self) -> Rules:
-        """What the line allows."""
-        wanted = self.in_flight or (2 if self.policy == "latest" else 4)
-        memory = self.profile.memory_mb * 1e6 if self.profile else self.max_bytes
-        return Rules(
-            policy=self.policy,
-            max_in_flight=wanted,
-            max_bytes=memory,
-            source_timeout_s=self.stuck_s,
-        )
 
 
 class Stream:
@@ -110,8 +64,6 @@ class Stream:
         self._device = _device(options, world.clock)
         arrivals, first = _peek(itertools.islice(source.frames, options.frames))
         warm_up()
-        keep_freed_memory()
-        settle_objects()
         viewfinder = _viewfinder(options, world.clock, self._device)
         ladder = None
         if options.budget.total_ms is not None or CHECK in options.budget.stages_ms:
@@ -215,7 +167,7 @@ def ways(settings: Settings, device: Device | None = None) -> tuple[Way, ...]:
             rung.name,
             simulated(LIVE_SEE, rung.name),
             simulated(rung.graph, rung.name),
-            _params(settings, rung.params),
+            settings.with_layer(Layer.RUNG, rung.params, rung.name).params,
             known[rung.instead] if rung.instead else None,
         )
     return tuple(known.values())
@@ -225,25 +177,13 @@ def looks(settings: Settings, device: Device | None = None) -> tuple[Look, ...]:
     """The ways to check a frame; what a person has set is left as it is."""
     simulated = device.simulate if device else lambda graph, rung: graph
     return tuple(
-        Look(look.name, simulated(LIVE_CHECK, look.name), _params(settings, look.params))
-        for look in LOOKS
+        Look(
+            look.name,
+            simulated(LIVE_CHECK, look.name),
+            settings.with_layer(Layer.RUNG, look.params, look.name).params,
+        )
+        for look in CHECK_LADDER
     )
-
-
-def _params(
-    settings: Settings, changes: Mapping[str, Mapping[str, Any]]
-) -> dict[type[Params], Params]:
-    return {
-        kind: _over_defaults(values, changes.get(kind.stage(), {}))
-        for kind, values in settings.params.items()
-    }
-
-
-def _over_defaults(values: Params, changes: Mapping[str, Any]) -> Params:
-    """Change what still has its default."""
-    default = type(values)()
-    free = {k: v for k, v in changes.items() if getattr(values, k) == getattr(default, k)}
-    return values.replace(**free)
 
 
 def _wanted(options: StreamOptions, device: Device | None) -> tuple[Way, ...]:

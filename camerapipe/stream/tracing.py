@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from camerapipe.live import LIVE_CHECK
+from camerapipe.pipelines import LIVE_CHECK
 from camerapipe.report import Caveat
 from camerapipe.stream.checking import CHECK
 from camerapipe.stream.frames import Fate, Outcome, Service
-from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.session import Stream
 from camerapipe.stream.sources import Source
 from camerapipe.stream.viewfinder import Shown
 from camerapipe.trace import GRAPH, Run, Tracer

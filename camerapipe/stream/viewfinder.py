@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from camerapipe.budget import Budget, Clock, Deadline, cpu_s
 from camerapipe.capture import Capture, CaptureMeta
+from camerapipe.costs import Costs, live_guesses
 from camerapipe.graph import Graph
 from camerapipe.optics import optics_of
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
-from camerapipe.runner import Costs, Run, run
+from camerapipe.runner import Pace, Run, run
 from camerapipe.stream.checking import (
     CARRIED,
     CHECK,
@@ -175,7 +176,7 @@ class Viewfinder:
         rung = rung_within(self.budget, ladder, megapixels) if ladder is not None else 0
         way = self.ways[rung]
         sources = self._sources(frame.capture, state)
-        seen = self._run(way.see, way.params, sources, deadline, megapixels)
+        seen = self._run(way.see, way, sources, deadline, megapixels)
         sources |= seen.values
         lost = sources["motion"].memory is None
         if way.instead and (lost or self._too_old(way.instead, ladder, state, megapixels)):
@@ -188,7 +189,7 @@ class Viewfinder:
         advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, way)
         blocked = any(f.severity is Severity.BLOCKING for f in findings) and not self.force
         graph = PASS_THROUGH if blocked else way.picture
-        done = self._run(graph, way.params, sources, deadline, megapixels)
+        done = self._run(graph, way, sources, deadline, megapixels)
         spent_ms = (self.clock() - started_s) * 1000
         shown = Shown(
             frame=frame,
@@ -266,7 +267,7 @@ class Viewfinder:
         if look is None:
             assert before is not None
             return before._replace(age_frames=before.age_frames + 1), []
-        done = self._run(look.graph, look.params, sources, deadline, megapixels)
+        done = self._run(look.graph, look, sources, deadline, megapixels)
         return Checked(self._in_reach(done.values["findings"])), done.stages
 
     def _in_reach(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -297,15 +298,19 @@ class Viewfinder:
     def _run(
         self,
         graph: Graph,
-        params: Mapping[type[Params], Params],
+        chosen: Way | Look,
         sources: Mapping[str, Any],
         deadline: Deadline,
         megapixels: float,
     ) -> Run:
-        return run(
-            graph, sources, params, megapixels=megapixels, costs=self.costs,
-            budget=self.budget, deadline=deadline,
-        )  # fmt: skip
+        pace = Pace(
+            megapixels=megapixels,
+            costs=self.costs,
+            guesses=live_guesses(chosen.name),
+            budget=self.budget,
+            deadline=deadline,
+        )
+        return run(graph, sources, chosen.params, pace)
 
 
 def _advise(

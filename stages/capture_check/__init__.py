@@ -1,24 +1,25 @@
 """Is there defocus to magnify? What the lens predicts, and what the picture shows.
 
-The picture is looked at with a long side of 1280 px, where a blur of sigma 1 px begins to be seen.
-`gather_evidence` measures blur by areas and the direction of detail, `judge` turns both and the
-optics into findings. Metadata can be wrong or absent, so the verdict is the picture's; the optics
-explain it, say what to do, and are doubted where the picture contradicts them.
+The unit of blur is a pixel of a picture with a long side of 1280 px, where a sigma of 1 px begins
+to be visible. `blur_statistics` measures blur by areas and the direction of detail. `judge` turns
+them and the optics into findings. Metadata can be wrong or absent, so the verdict is that of the
+picture. The optics explain it and say what to do. If they contradict the picture, a finding says
+so.
 """
 
-from stages.capture_check.evidence import Evidence, gather_evidence
 from stages.capture_check.explain import Optics, UnknownOptics
 from stages.capture_check.params import CheckParams
-from stages.capture_check.quick import quick_evidence
+from stages.capture_check.quick import quick_blur_statistics
+from stages.capture_check.statistics import BlurStatistics, blur_statistics
 from stages.capture_check.verdict import NEGATIVE_CODES, judge
 
 __all__ = [
     "NEGATIVE_CODES",
+    "BlurStatistics",
     "CheckParams",
-    "Evidence",
     "Optics",
     "UnknownOptics",
-    "gather_evidence",
+    "blur_statistics",
     "judge",
-    "quick_evidence",
+    "quick_blur_statistics",
 ]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stages.capture_check.evidence import Evidence
 from stages.capture_check.params import CheckParams
+from stages.capture_check.statistics import BlurStatistics
 from stages.findings import Finding, Severity
 from stages.optics import Lens
 
@@ -37,7 +37,10 @@ class UnknownOptics:
 
 
 def explain(
-    verdict: Finding, seen: Evidence, optics: Optics | UnknownOptics | None, limits: CheckParams
+    verdict: Finding,
+    seen: BlurStatistics,
+    optics: Optics | UnknownOptics | None,
+    limits: CheckParams,
 ) -> tuple[Finding, ...]:
     """Say what the lens explains of a verdict; arguments as of `judge`."""
     if optics is None:
@@ -102,7 +105,7 @@ def _background(optics: Optics, distance_mm: float, limits: CheckParams) -> Find
 
 
 def _contradiction(
-    verdict: Finding, seen: Evidence, optics: Optics, distance_mm: float, limits: CheckParams
+    verdict: Finding, seen: BlurStatistics, optics: Optics, distance_mm: float, limits: CheckParams
 ) -> Finding | None:
     """Doubt the distance where it promises a clear blur and none is there, or the reverse.
 

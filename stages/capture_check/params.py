@@ -11,8 +11,10 @@ from stages.params import Params, param
 class CheckParams(Params):
     """Thresholds of the capture check; blur is sigma in pixels of the 1280-px view."""
 
-    view_side_px: int = param(1280, 320, 4096, unit="px", help="long side of the first look")
-    coarse_side_px: int = param(320, 80, 1024, unit="px", help="long side of the second look")
+    view_side_px: int = param(
+        1280, 320, 4096, unit="px", help="long side of the picture in the unit of sigma"
+    )
+    coarse_side_px: int = param(320, 80, 1024, unit="px", help="long side of the second pass")
     least_signal: float = param(
         20.0, 1.0, help="99th percentile of luma over noise; below: too dark or noisy"
     )
@@ -33,10 +35,10 @@ class CheckParams(Params):
         0.115, 0.0, 1.0, help="share of areas blurred by > 1.8 px: present"
     )
     coarse_share: float = param(
-        0.20, 0.0, 1.0, help="share of areas blurred by > 2.2 px in the second look: present"
+        0.20, 0.0, 1.0, help="share of areas blurred by > 2.2 px in the second pass: present"
     )
     weak_sigma_px: float = param(1.30, 0.1, 8.0, unit="px", help="as present_sigma_px, for weak")
-    weak_share: float = param(0.03, 0.0, 1.0, help="as present_share, for weak")
+    weak_share: float = param(0.05, 0.0, 1.0, help="as present_share, for weak")
     wanted_blur_px: float = param(
         4.0, 0.5, unit="px", help="background blur diameter at 1280 px that magnifies well"
     )

@@ -1,10 +1,10 @@
-"""From evidence and optics to findings: the verdict of the picture, and what the lens explains."""
+"""From blur statistics and optics to findings: the verdict, and what the lens explains."""
 
 from __future__ import annotations
 
-from stages.capture_check.evidence import Evidence
 from stages.capture_check.explain import Optics, UnknownOptics, explain, nearest_m
 from stages.capture_check.params import CheckParams
+from stages.capture_check.statistics import BlurStatistics
 from stages.findings import Finding, Severity
 
 NEGATIVE_CODES = frozenset(
@@ -13,14 +13,14 @@ NEGATIVE_CODES = frozenset(
 
 
 def judge(
-    evidence: Evidence, optics: Optics | UnknownOptics | None, params: CheckParams
+    statistics: BlurStatistics, optics: Optics | UnknownOptics | None, params: CheckParams
 ) -> tuple[Finding, ...]:
-    """Turn evidence and optics into findings: the picture's verdict first.
+    """Turn blur statistics and optics into findings: the picture's verdict first.
 
     Parameters
     ----------
-    evidence : Evidence
-        Of `gather_evidence`.
+    statistics : BlurStatistics
+        Of `blur_statistics`.
     optics : Optics or UnknownOptics or None
         None where there are no metadata to speak of, as for an array.
     params : CheckParams
@@ -31,16 +31,16 @@ def judge(
     tuple of Finding
         Exactly one verdict, then what the optics say, and whether the picture contradicts them.
     """
-    verdict = _verdict(evidence, optics if isinstance(optics, Optics) else None, params)
-    return (verdict, *explain(verdict, evidence, optics, params))
+    verdict = _verdict(statistics, optics if isinstance(optics, Optics) else None, params)
+    return (verdict, *explain(verdict, statistics, optics, params))
 
 
-def _verdict(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Finding:
+def _verdict(seen: BlurStatistics, optics: Optics | None, limits: CheckParams) -> Finding:
     """Judge the picture; the first rule that matches wins."""
     return _unusable(seen, limits) or _unsharp(seen, limits) or _defocus(seen, optics, limits)
 
 
-def _unusable(seen: Evidence, limits: CheckParams) -> Finding | None:
+def _unusable(seen: BlurStatistics, limits: CheckParams) -> Finding | None:
     """Too dark, too noisy or too empty to see blur at all."""
     if seen.signal_to_noise < limits.least_signal:
         return Finding(
@@ -67,7 +67,7 @@ def _unusable(seen: Evidence, limits: CheckParams) -> Finding | None:
     return None
 
 
-def _unsharp(seen: Evidence, limits: CheckParams) -> Finding | None:
+def _unsharp(seen: BlurStatistics, limits: CheckParams) -> Finding | None:
     """Shaken, or nothing in focus. A shaken picture in which nothing is sharp is no better."""
     nothing_sharp = seen.sharpest_sigma > limits.sharp_sigma_px
     if seen.shake_contrast > limits.shake_contrast:
@@ -89,7 +89,7 @@ def _unsharp(seen: Evidence, limits: CheckParams) -> Finding | None:
     return None
 
 
-def _defocus(seen: Evidence, optics: Optics | None, limits: CheckParams) -> Finding:
+def _defocus(seen: BlurStatistics, optics: Optics | None, limits: CheckParams) -> Finding:
     """How much blur there is to magnify."""
     blurred = seen.blurriest_sigma
     if (

@@ -1,9 +1,11 @@
 import cv2
 import numpy as np
 import pytest
-from camerapipe.live import DEFAULT_RUNG, LADDER, LIVE, LIVE_CHECK, LIVE_SEE
 
-from camerapipe.runner import Costs, run
+from camerapipe.costs import Costs
+from camerapipe.levels import DEFAULT_RUNG, LADDER
+from camerapipe.pipelines import LIVE, LIVE_CHECK, LIVE_SEE
+from camerapipe.runner import Pace, run
 from camerapipe.settings import resolve
 from camerapipe.stream.session import looks, ways
 from camerapipe.synthetic import EPISODE, synthetic_frame
@@ -37,7 +39,7 @@ def way_of(rung, **values):
 
 
 def run_one(graph, sources, way):
-    return run(graph, sources, way.params, megapixels=0.06, costs=Costs()).values
+    return run(graph, sources, way.params, Pace(megapixels=0.06, costs=Costs())).values
 
 
 def pictures(scene, frames, size=SIZE):

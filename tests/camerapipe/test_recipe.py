@@ -95,9 +95,7 @@ def test_coordinates_come_back_from_another_size(recipe, factor):
     assert larger.params == recipe.params
     if recipe.focus_point:
         assert back.focus_point == pytest.approx(recipe.focus_point, abs=1e-6)
-    for before, wide, after in zip(
-        recipe.scribbles, larger.scribbles, back.scribbles, strict=True
-    ):
+    for before, wide, after in zip(recipe.scribbles, larger.scribbles, back.scribbles, strict=True):
         assert wide.width_px == pytest.approx(before.width_px * factor)
         assert wide.sigma_px == pytest.approx(before.sigma_px * factor)
         np.testing.assert_allclose(after.points, before.points, rtol=1e-9, atol=1e-6)

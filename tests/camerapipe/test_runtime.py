@@ -2,7 +2,7 @@ import os
 import platform
 import subprocess
 import sys
-import warnings
+from pathlib import Path
 
 import pytest
 
@@ -14,41 +14,59 @@ from stages.kernels import Kernel, i64
 
 @pytest.fixture
 def nowhere(monkeypatch, tmp_path):
-    """Neither the code nor the home can be written; temporary files can."""
-    monkeypatch.delenv(runtime.CACHE_VARIABLE, raising=False)
-    monkeypatch.setattr(runtime, "_writable", lambda place: False)
+    """Numba finds no place for its cache; temporary files can be written."""
+    monkeypatch.setattr(kernels._CacheImpl, "_locator_classes", (kernels._FallbackLocator,))
     monkeypatch.setattr(runtime.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(sys.modules["numba"].config, "CACHE_DIR", "")
+    runtime._temporary_cache.cache_clear()
     yield tmp_path
-    os.environ.pop(runtime.CACHE_VARIABLE, None)
+    runtime._temporary_cache.cache_clear()
 
 
 def test_without_a_place_kernels_are_kept_in_a_temporary_one(nowhere):
+    before = dict(os.environ), kernels.numba.config.CACHE_DIR
+    first, again = Kernel(_twice, (i64,)), Kernel(_twice, (i64,))
     with pytest.warns(RuntimeWarning, match="no writable place for compiled kernels"):
-        runtime.ensure_kernel_cache()
-    place = os.environ[runtime.CACHE_VARIABLE]
-    assert place.startswith(str(nowhere)) and os.path.isdir(place)
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        runtime.ensure_kernel_cache()
-    assert not seen
+        assert first.compile()
+    assert runtime.kernel_cache().startswith(str(nowhere))
+    assert not again.compile() and again(21) == 42  # from the cache, and without a warning
+    assert [path.suffix for path in nowhere.rglob("*.nb?")].count(".nbc") == 1
+    assert before == (dict(os.environ), kernels.numba.config.CACHE_DIR)
 
 
-def test_a_place_of_ones_own_is_respected(monkeypatch, tmp_path):
-    monkeypatch.setenv(runtime.CACHE_VARIABLE, str(tmp_path))
-    runtime.ensure_kernel_cache()
-    assert os.environ[runtime.CACHE_VARIABLE] == str(tmp_path) == runtime.kernel_cache()
+@pytest.mark.usefixtures("nowhere")
+def test_functions_of_one_name_do_not_share_a_cached_kernel():
+    def named(factor):
+        def function(value):
+            return value * factor
+
+        function.__module__ = f"{__name__}_{factor}"
+        return function
+
+    with pytest.warns(RuntimeWarning, match="no writable place"):
+        assert [Kernel(named(factor), (i64,))(10) for factor in (2, 3)] == [20, 30]
+
+
+def test_a_folder_of_somebody_else_is_not_used(nowhere, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 12345, raising=False)
+    (nowhere / "camerapipe-kernels-12345").mkdir()
+    assert Kernel(_twice, (i64,))(21) == 42
+    assert runtime.kernel_cache() is None and not list(nowhere.rglob("*.nbc"))
+
+
+def test_a_place_of_ones_own_is_respected(tmp_path):
+    code = "from camerapipe.runtime import kernel_cache; print(kernel_cache())"
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.startswith(str(tmp_path))
 
 
 def test_a_kernel_compiles_where_no_cache_can_be_kept(monkeypatch):
-    real = kernels.numba.njit
+    def nowhere(function):
+        raise RuntimeError("no locator available")
 
-    def njit(*args, cache=False, **options):
-        if cache:
-            raise RuntimeError("no locator available")
-        return real(*args, **options)
-
-    monkeypatch.setattr(kernels.numba, "njit", njit)
+    monkeypatch.setattr(kernels, "KernelCache", nowhere)
     assert Kernel(_twice, (i64,))(21) == 42
 
 
@@ -119,10 +137,89 @@ def test_without_another_process_warm_up_does_it_all(monkeypatch):
     assert runtime.warm_up() == 3
 
 
+HOST = """
+import ctypes, gc, os, signal, warnings
+import cv2, numpy as np, scipy.linalg
+from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
+
+asked = []
+real = ctypes.CDLL.__getattr__
+ctypes.CDLL.__getattr__ = lambda self, name: asked.append(name) or real(self, name)
+threads = 3
+cv2.setNumThreads(threads)
+threadpool_limits(limits=threads)
+gc.set_threshold(701, 11, 12)
+Image.MAX_IMAGE_PIXELS = 10_000
+
+def state():
+    return {
+        "malloc": asked.count("mallopt"),
+        "environment": dict(os.environ),
+        "frozen": gc.get_freeze_count(),
+        "collector": (gc.isenabled(), gc.get_threshold(), gc.get_debug()),
+        "opencv": cv2.getNumThreads(),
+        "pools": sorted((pool["filepath"], pool["num_threads"]) for pool in threadpool_info()),
+        "numpy": np.geterr(),
+        "pillow": Image.MAX_IMAGE_PIXELS,
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "warnings": list(warnings.filters),
+    }
+
+before = state()
+"""
+API = """
+import camerapipe
+picture = np.kron(np.random.default_rng(1).integers(0, 255, (12, 16, 3), np.uint8),
+                  np.ones((10, 10, 1), np.uint8))
+cv2.imwrite("picture.png", picture)
+camerapipe.render("picture.png", force=True, budget="9s")
+camerapipe.check("picture.png")
+camerapipe.open_stream([picture] * 3, budget="9s", force=True).run()
+changed = {key: value for key, value in state().items() if value != before[key]}
+assert not changed, changed
+"""
+OURS = """
+from camerapipe import runtime
+from stages import strips
+runtime.configure(workers=2, long_running={long_running})
+runtime.warm_up()
+after = state()
+print(after["malloc"] > 0, after["frozen"] > 10_000, after["opencv"], strips.workers(),
+      {{pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}},
+      after["environment"] == before["environment"])
+"""
+
+
+def said_by(code, folder):
+    root = str(Path(camerapipe.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=os.environ | {"PYTHONPATH": root},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_api_leaves_its_host_as_it_was(tmp_path):
+    assert said_by(HOST + API, tmp_path) == ""
+
+
+@pytest.mark.parametrize("long_running", [False, True])
+def test_configure_sets_up_a_process_of_ours(long_running, tmp_path):
+    said = said_by(HOST + OURS.format(long_running=long_running), tmp_path)
+    assert said == f"{long_running} {long_running} 2 2 {{1}} True"
+
+
+def test_configure_refuses_no_workers():
+    with pytest.raises(ValueError, match="at least 1"):
+        runtime.configure(workers=0)
+
+
 MEMORY = """
 import resource, threading, numpy as np
-from camerapipe.runtime import keep_freed_memory, return_freed_memory
-def faults(size=1 << 22):
+from camerapipe.runtime import configure
+def faults(size=1 << 26):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     np.empty(size, np.uint8).fill(1)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -132,27 +229,26 @@ def faults_of_thread():
     thread.start()
     thread.join()
     return found[1]
-told = return_freed_memory()
 faults()
 returned = faults()
-told = keep_freed_memory() and told
+configure(long_running=True)
 faults()
-print(told, returned > 0, faults() == 0, faults_of_thread() == 0)
+print(returned > 0, faults() == 0, faults_of_thread() == 0)
 """
+on_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="glibc has options for memory"
+)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc is told of it, and faults are counted")
-def test_freed_arrays_are_returned_and_then_reused():
-    run = [sys.executable, "-c", MEMORY]
-    told, *found = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
-    if told == "False":
-        pytest.skip("this C library cannot be told what to do with memory")
-    assert found == ["True", "True", "True"]
+@on_glibc
+def test_a_long_running_process_reuses_freed_arrays(tmp_path):
+    assert said_by(MEMORY, tmp_path) == "True True True"
 
 
 HEAPS = """
 import ctypes
-import {module}
+from camerapipe.runtime import configure
+configure(long_running=True)
 import cv2, numpy as np
 cv2.setNumThreads(2)
 cv2.resize(np.ones((3000, 4000, 3), np.uint8), (2000, 1500), interpolation=cv2.INTER_AREA)
@@ -163,24 +259,22 @@ libc.fflush(None)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc has heaps for threads")
-@pytest.mark.parametrize("module", ["camerapipe.stream.session", "camerapipe.camera"])
-def test_threads_share_a_heap_with_those_that_libraries_have(module):
-    run = [sys.executable, "-c", HEAPS.format(module=module)]
-    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    assert told.count("<heap nr=") == 1
+@on_glibc
+def test_threads_share_a_heap_with_those_that_libraries_have(tmp_path):
+    assert said_by(HEAPS, tmp_path).count("<heap nr=") == 1
 
 
-SETTLED = """
+FROZEN = """
 import gc, weakref
-from camerapipe.runtime import settle_objects
+from camerapipe import runtime
 class Node: pass
 def loop():
     node = Node()
     node.itself = node
     return weakref.ref(node)
+runtime.configure(long_running=True)
 before = loop()
-settle_objects()
+runtime.warm_up()
 looked_at, kept, gone = len(gc.get_objects()), gc.get_freeze_count(), before() is None
 after = loop()
 gc.collect()
@@ -188,10 +282,8 @@ print(looked_at < kept, gone, after() is None)
 """
 
 
-def test_garbage_is_looked_for_only_among_what_is_new():
-    run = [sys.executable, "-c", SETTLED]
-    told = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    assert told.split() == ["True", "True", "True"]
+def test_garbage_is_looked_for_only_among_what_is_new(tmp_path):
+    assert said_by(FROZEN, tmp_path) == "True True True"
 
 
 def test_facts_about_the_process():

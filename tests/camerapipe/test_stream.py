@@ -15,9 +15,10 @@ from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.runtime import versions
 from camerapipe.settings import resolve
 from camerapipe.stream.account import Spread
+from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import digest
-from camerapipe.stream.session import Stream, StreamOptions, ways
+from camerapipe.stream.session import Stream, ways
 from camerapipe.stream.sinks import App, Nowhere, Pictures, Video
 from camerapipe.stream.sources import app_source, open_source
 from camerapipe.stream.tracing import Tracing, run_of

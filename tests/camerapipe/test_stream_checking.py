@@ -12,8 +12,9 @@ from camerapipe.runtime import versions
 from camerapipe.settings import resolve
 from camerapipe.stream.checking import CHECK, CHECK_SHARE, check_ms, rung_within
 from camerapipe.stream.ladder import Ladder
+from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
-from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.session import Stream
 from camerapipe.stream.sinks import App
 from camerapipe.stream.sources import open_source
 from camerapipe.stream.tracing import Tracing, run_of

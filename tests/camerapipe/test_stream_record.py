@@ -17,10 +17,11 @@ from camerapipe.ingest import capture_from_array, open_capture
 from camerapipe.runtime import versions
 from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival
+from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import Recorder, about_of
 from camerapipe.stream.replay import Recording
-from camerapipe.stream.session import Stream, StreamOptions, looks, ways
+from camerapipe.stream.session import Stream, looks, ways
 from camerapipe.stream.sinks import App, Nowhere, Pictures
 from camerapipe.stream.sources import Exposure, Source, open_source
 from camerapipe.synthetic import synthetic_frame

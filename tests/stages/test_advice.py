@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.advice import WORDS, AdviceParams, AdviceState, advice_of, advise
-from stages.capture_check import CheckParams, gather_evidence, judge
+from stages.blur import BlurParams, survey
+from stages.capture_check import CheckParams, blur_statistics, judge
 from stages.findings import Finding, Severity
 from stages.tone import linearise
+from stages.view import ViewParams, view_at, working_grid
 
 PARAMS = AdviceParams()
 SEVERITIES = {
@@ -117,13 +119,20 @@ def test_wrong_use_is_refused():
         advise(state, (), 101.0, PARAMS)
 
 
+def statistics_of(linear, params):
+    """Blur statistics on the view of the estimation, as the camera measures them."""
+    grid = working_grid(linear, ViewParams())
+    view = view_at(linear, grid)
+    return blur_statistics(view, survey(view, BlurParams()), grid, params)
+
+
 def test_advice_follows_a_focus_sweep(shared_data):
     """A person turns the focus through a scene and stops for a second at each of ten positions."""
     state, shown = AdviceState(), []
     for index in range(10):
         encoded = cv2.imread(str(shared_data / f"sequence/focus_sweep_pcb/pcb_00{index}.jpg"))
-        evidence = gather_evidence(linearise(encoded[:, :, ::-1].copy()), CheckParams())
-        found = judge(evidence, None, CheckParams())
+        statistics = statistics_of(linearise(encoded[:, :, ::-1].copy()), CheckParams())
+        found = judge(statistics, None, CheckParams())
         for frame in range(30):
             state, advice = advise(state, found, 1000 * index + 33 * frame, PARAMS)
         shown.append(advice.code)

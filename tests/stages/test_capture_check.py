@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from stages import capture_check as check
-from stages.capture_check import CheckParams, Optics
+from stages.blur import BlurParams, survey
+from stages.capture_check import CheckParams, Optics, blur_statistics
 from stages.findings import Severity
 from stages.optics import Lens
 from stages.tone import linearise
+from stages.view import ViewParams, view_at, working_grid
 
 LENS = Lens(focal_length_mm=4.48, f_number=2.8, sensor_diagonal_mm=7.18)
 
@@ -21,9 +23,16 @@ def texture(seed=0, shape=(600, 900)):
     return np.repeat((0.1 + 0.8 * plane)[:, :, None], 3, axis=2)
 
 
+def statistics_of(linear, params):
+    """Blur statistics on the view of the estimation, as the camera measures them."""
+    grid = working_grid(linear, ViewParams())
+    view = view_at(linear, grid)
+    return blur_statistics(view, survey(view, BlurParams()), grid, params)
+
+
 def verdict(encoded, optics=None):
-    evidence = check.gather_evidence(linearise(np.ascontiguousarray(encoded)), CheckParams())
-    return check.judge(evidence, optics, CheckParams())[0]
+    statistics = statistics_of(linearise(np.ascontiguousarray(encoded)), CheckParams())
+    return check.judge(statistics, optics, CheckParams())[0]
 
 
 def blurred(encoded, sigma):
@@ -70,9 +79,9 @@ def test_advice_names_the_distance_where_the_lens_is_known():
 
 
 def test_optics_findings_carry_their_numbers():
-    evidence = check.gather_evidence(linearise(texture()), CheckParams())
+    statistics = statistics_of(linearise(texture()), CheckParams())
     optics = Optics(LENS, 500.0, (2448, 3264))
-    verdict, hyperfocal, background = check.judge(evidence, optics, CheckParams())
+    verdict, hyperfocal, background = check.judge(statistics, optics, CheckParams())
     assert hyperfocal.value == pytest.approx(LENS.hyperfocal_mm / 1000)
     blur_px = LENS.background_blur_mm(500) / LENS.pixel_mm((2448, 3264))
     assert f"{blur_px:.1f} px of the file" in background.message
@@ -80,8 +89,8 @@ def test_optics_findings_carry_their_numbers():
 
 
 def seen(**changes):
-    """Evidence of a picture that is sharp everywhere, but for the changes."""
-    sharp = check.Evidence(
+    """Statistics of a picture that is sharp everywhere, but for the changes."""
+    sharp = check.BlurStatistics(
         signal_to_noise=200, edges_per_megapixel=50_000, cover=0.9, sharpest_sigma=0.3,
         blurriest_sigma=0.6, share_blurred=0, share_very_blurred=0, coarse_share_very_blurred=0,
         shake_contrast=0.1, view_side_px=1280,
@@ -89,9 +98,9 @@ def seen(**changes):
     return sharp._replace(**changes)
 
 
-def codes(evidence, distance_mm, **told):
+def codes(statistics, distance_mm, **told):
     optics = Optics(LENS, distance_mm, (2448, 3264), **told)
-    return [finding.code for finding in check.judge(evidence, optics, CheckParams())]
+    return [finding.code for finding in check.judge(statistics, optics, CheckParams())]
 
 
 def test_a_distance_that_promises_blur_where_there_is_none_is_doubted():

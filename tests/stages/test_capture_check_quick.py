@@ -1,9 +1,9 @@
 import cv2
 import numpy as np
 import pytest
-from camerapipe.live import QUICK_CHECK
 
-from stages.capture_check import CheckParams, judge, quick_evidence
+from camerapipe.levels import QUICK_CHECK
+from stages.capture_check import CheckParams, judge, quick_blur_statistics
 from stages.grid import Grid
 from stages.tone import encode, linearise
 from stages.view import light_at
@@ -29,7 +29,7 @@ def verdict(codes):
     grid = Grid.cells(SIZE, STEP)
     view = encode(light_at(linearise(codes), grid))
     params = CheckParams(**QUICK_CHECK[STEP], view_side_px=640)
-    seen = quick_evidence(view, grid, params)
+    seen = quick_blur_statistics(view, grid, params)
     return judge(seen, None, params)[0].code
 
 

@@ -3,10 +3,12 @@ import numpy as np
 import pytest
 
 from stages import capture_check as check
-from stages.capture_check import CheckParams
+from stages.blur import BlurParams, survey
+from stages.capture_check import CheckParams, blur_statistics
 from stages.capture_check.shake import shake_contrast
 from stages.findings import Severity
 from stages.tone import linearise
+from stages.view import ViewParams, view_at, working_grid
 
 LIMIT = CheckParams().shake_contrast
 NOISE = 0.5 / 255
@@ -34,10 +36,17 @@ def moved(plane, length, degrees):
     return cv2.filter2D(plane, -1, kernel / kernel.sum())
 
 
+def statistics_of(linear, params):
+    """Blur statistics on the view of the estimation, as the camera measures them."""
+    grid = working_grid(linear, ViewParams())
+    view = view_at(linear, grid)
+    return blur_statistics(view, survey(view, BlurParams()), grid, params)
+
+
 def verdict(plane):
     picture = np.repeat(np.clip(plane, 0, 1)[:, :, None], 3, axis=2)
-    evidence = check.gather_evidence(linearise(np.ascontiguousarray(picture)), CheckParams())
-    return check.judge(evidence, None, CheckParams())[0]
+    statistics = statistics_of(linearise(np.ascontiguousarray(picture)), CheckParams())
+    return check.judge(statistics, None, CheckParams())[0]
 
 
 @pytest.mark.parametrize("degrees", [0, 15, 30, 45, 75, 90, 120, 160])

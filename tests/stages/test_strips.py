@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from stages.strips import run_strips, with_halo
+from stages import strips
+from stages.strips import limited_workers, run_strips, with_halo
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -58,8 +59,67 @@ def test_two_threads_may_run_strips_at_once(set_workers):
 
 
 def test_no_worker_is_refused(set_workers):
-    with pytest.raises(ValueError, match="at least 1 worker"):
+    with pytest.raises(ValueError, match="at least 1"):
         set_workers(0)
+    with pytest.raises(ValueError, match="at least 1"), limited_workers(0):
+        pass
+
+
+def test_the_default_is_every_available_core():
+    assert strips.workers() == strips.available_cores()
+
+
+def threads_of_strips(count=40):
+    """Names of the threads that ran strips which wait for each other."""
+    names = []
+
+    def work(start, stop):
+        names.append(threading.get_ident())
+        time.sleep(0.005)
+
+    run_strips(work, count, 1)
+    return set(names)
+
+
+def test_a_context_has_its_own_number_of_workers(set_workers):
+    set_workers(2)
+    with limited_workers(1):
+        assert threads_of_strips() == {threading.get_ident()}
+        with limited_workers(5):
+            assert strips.workers() == 5 and 2 < len(threads_of_strips()) <= 5
+        with limited_workers(None):
+            assert strips.workers() == 1
+    assert strips.workers() == 2 and len(threads_of_strips()) <= 2
+
+
+def test_another_thread_is_not_limited(set_workers):
+    set_workers(3)
+    seen = []
+    with limited_workers(1):
+        thread = threading.Thread(target=lambda: seen.append(strips.workers()))
+        thread.start()
+        thread.join()
+    assert seen == [3]
+
+
+def test_a_larger_pool_is_made_while_another_thread_works(set_workers):
+    set_workers(2)
+    begun, more = threading.Event(), threading.Event()
+    found = []
+
+    def work(start, stop):
+        begun.set()
+        more.wait(10)
+        return start
+
+    thread = threading.Thread(target=lambda: found.extend(run_strips(work, 8, 1)))
+    thread.start()
+    begun.wait(10)
+    with limited_workers(6):
+        assert run_strips(lambda a, b: a, 50, 1) == list(range(50))
+    more.set()
+    thread.join()
+    assert found == list(range(8))
 
 
 def test_halo_is_cut_at_the_picture():

@@ -34,8 +34,7 @@ def test_lag_is_counted_from_the_first_frame_after_the_step(steadiness, monkeypa
 
 
 def test_better_rungs_are_closer_to_the_best_and_all_beat_the_frame_itself(steadiness):
-    from camerapipe.live import LADDER
-
+    from camerapipe.levels import LADDER
     from camerapipe.synthetic import synthetic_frame
 
     pictures = [synthetic_frame("pan", k).picture for k in range(4)]

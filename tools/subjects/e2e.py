@@ -27,7 +27,7 @@ from camerapipe.assembly import Request
 from camerapipe.budget import Stopwatch
 from camerapipe.camera import open_input, shoot
 from camerapipe.ingest import write_picture
-from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.runtime import configure, warm_up
 from camerapipe.settings import resolve
 from datasets.synthetic_raw import sample_mosaic, write_dng
 from stages.tone import linearise
@@ -80,7 +80,7 @@ def measure(context: Any) -> dict[str, float]:
 
 def _against_development(context: Any, photograph: Path, repeats: int) -> dict[str, float]:
     """Time from developed pixels to a JPEG over that of AHD for a RAW of the same picture."""
-    set_threads(available_cores())
+    configure(long_running=True)
     warm_up()
     raw = photograph.with_suffix(".dng")
     bgr = cv2.imread(str(photograph))

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from camerapipe.live import DEFAULT_RUNG, LADDER
 
 from camerapipe.budget import wall_s
+from camerapipe.costs import Costs
 from camerapipe.ingest import capture_from_array
-from camerapipe.runner import Costs
+from camerapipe.levels import DEFAULT_RUNG, LADDER
 from camerapipe.settings import resolve
 from camerapipe.stream.session import looks, ways
 from camerapipe.stream.sinks import codes_of

@@ -22,15 +22,16 @@ from typing import Any, NamedTuple, TypeVar
 import cv2
 import numpy as np
 import numpy.typing as npt
-from camerapipe.live import LADDER
 
 from camerapipe.budget import Budget, cpu_s
 from camerapipe.ingest import capture_from_array
-from camerapipe.runtime import available_cores, set_threads, warm_up
+from camerapipe.levels import LADDER
+from camerapipe.runtime import configure, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
-from camerapipe.stream.session import Stream, StreamOptions
+from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.session import Stream
 from camerapipe.stream.sinks import App, Nowhere, Pictures, codes_of
 from camerapipe.stream.sources import Exposure, Source, open_source
 from camerapipe.stream.viewfinder import Shown
@@ -53,7 +54,7 @@ MEGA = 1e6
 
 def measure(context: Any) -> dict[str, float]:
     """Measure everything of a stream."""
-    set_threads(available_cores())
+    configure(long_running=True)
     warm_up()
     quick = context.quick
     results = {
