@@ -14,9 +14,9 @@ from camerapipe.ingest.sniff import Kind, sniff
 FINISHED = frozenset({".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".webp"})
 RAW = frozenset(
     {
-        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".k25",
-        ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2",
-        ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq",
+        ".k25", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw",
+        ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
     }
 )  # fmt: skip
 
