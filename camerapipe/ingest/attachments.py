@@ -8,6 +8,7 @@ Metadata never stop a picture from being written.
 
 from __future__ import annotations
 
+import struct
 from enum import StrEnum
 from fractions import Fraction
 from typing import BinaryIO, NamedTuple
@@ -133,12 +134,18 @@ def raw_exif(file: BinaryIO, meta: CaptureMeta) -> bytes:
 
 
 def _updated_exif(capture: Capture, width: int, height: int, *, gps: bool) -> ExifBlock | None:
+    """EXIF as it will be written; a block that cannot be changed is replaced by what is known."""
     if not capture.exif:
         return None
     try:
-        exif = ExifBlock(capture.exif)
-    except BrokenExifError:
-        exif = ExifBlock.empty()
+        return _brought_up_to_date(ExifBlock(capture.exif), capture, width, height, gps=gps)
+    except (BrokenExifError, struct.error):
+        return _brought_up_to_date(ExifBlock.empty(), capture, width, height, gps=gps)
+
+
+def _brought_up_to_date(
+    exif: ExifBlock, capture: Capture, width: int, height: int, *, gps: bool
+) -> ExifBlock:
     _complete(exif, capture.meta)
     exif.drop_thumbnail()
     if not gps:

@@ -103,12 +103,24 @@ def encode_picture(
 
 def _codes(image: Pixels, capture: Capture, bits: int, *, alpha: bool) -> Codes:
     """Codes as they are stored: HxW, or HxWxC with C = 2 (grey + alpha), 3 or 4."""
-    extra = capture.alpha if alpha else None
+    opacity = capture.alpha
+    if opacity is not None and opacity.shape != image.shape[:2]:
+        opacity = None  # the picture is another one, such as a sheet of several
+    extra = opacity if alpha else None
     planes = image[..., 1] if capture.grey else image
+    if opacity is not None and not alpha:
+        planes = _over_white(planes, opacity)
     if planes.dtype == np.uint8 and bits == 8 and extra is None:
         return np.ascontiguousarray(planes, np.uint8)
     unit = as_unit(planes) if planes.dtype == np.uint8 else np.asarray(planes, np.float32)
     return to_codes(unit if extra is None else np.dstack([unit, extra]), bits)
+
+
+def _over_white(planes: Pixels, alpha: Array) -> Pixels:
+    """What a transparent picture looks like on paper, for formats without alpha."""
+    unit = as_unit(planes)
+    opacity = alpha if unit.ndim == 2 else alpha[..., None]
+    return np.asarray(1 + opacity * (unit - 1), np.float32)
 
 
 def _jpeg(codes: Codes, capture: Capture, blocks: Attached, quality: int) -> bytes:

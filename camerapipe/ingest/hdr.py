@@ -25,7 +25,8 @@ WHITE_NITS = 203.0  # reference white, cd/m2
 PQ_PEAK_NITS, HLG_PEAK_NITS = 10_000.0, 1000.0
 HLG_SYSTEM_GAMMA = 1.2  # at the peak above
 KNEE = 0.5  # of reference white; below it light is kept as it is
-LARGEST = 8.0  # multiples of reference white that still differ; what is brighter is white
+# Multiples of reference white that become display white: what is brighter does not differ.
+LARGEST = {PQ: 8.0, HLG: HLG_PEAK_NITS / WHITE_NITS}
 LUMA = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020
 ROWS = 64
 
@@ -74,17 +75,17 @@ def _displayed(light: Array, transfer: int, matrix: Array) -> Array:
         light = np.maximum(light @ matrix.T, 0)
     light = np.asarray(light, np.float32)
     brightest = light if grey else light.max(axis=2, keepdims=True)
-    gain = _shoulder(brightest) / np.maximum(brightest, np.float32(1e-6))
+    gain = _shoulder(brightest, LARGEST[transfer]) / np.maximum(brightest, np.float32(1e-6))
     return np.asarray(np.minimum(light * gain, 1), np.float32)
 
 
-def _shoulder(light: Array) -> Array:
-    """Compress light above the knee so that `LARGEST` becomes 1, smoothly (Reinhard et al. 2002).
+def _shoulder(light: Array, largest: float) -> Array:
+    """Compress light above the knee so that the largest becomes 1, smoothly (Reinhard et al. 2002).
 
-    With t = (x - k) / (1 - k), and T that of `LARGEST`: k + (1 - k) t (1 + t / T^2) / (1 + t).
+    With t = (x - k) / (1 - k), and T that of the largest: k + (1 - k) t (1 + t / T^2) / (1 + t).
     """
-    over = np.clip(light - KNEE, 0, LARGEST - KNEE) / (1 - KNEE)
-    most = (LARGEST - KNEE) / (1 - KNEE)
+    over = np.clip(light - KNEE, 0, largest - KNEE) / (1 - KNEE)
+    most = (largest - KNEE) / (1 - KNEE)
     squeezed = over * (1 + over / most**2) / (1 + over)
     return np.asarray(np.minimum(light, KNEE) + (1 - KNEE) * squeezed, np.float32)
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from camerapipe.capture import CaptureError
 from camerapipe.ingest.coding import Coding, coding_of
 from camerapipe.ingest.hdr import sdr_light
+from camerapipe.ingest.hidden import fill_hidden
 from camerapipe.ingest.icc import to_srgb
 from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding
@@ -109,9 +110,11 @@ def develop(decoded: Decoded) -> Developed:
         floats = colour.dtype.kind == "f"
         colour, profile, finding = to_srgb(colour, coding.profile)
         coding = Coding(curve=LINEAR if floats else SRGB, profile=profile, findings=(finding,))
+    linear = three(_linear(colour, coding))
+    opacity = None if alpha is None else np.ascontiguousarray(as_unit(alpha))
     return Developed(
-        linear=three(_linear(colour, coding)),
-        alpha=None if alpha is None else np.ascontiguousarray(as_unit(alpha)),
+        linear=linear if opacity is None else fill_hidden(linear, opacity),
+        alpha=opacity,
         grey=colour.ndim == 2,
         curve=coding.written,
         profile=coding.profile,

@@ -14,6 +14,7 @@ from camerapipe.ingest.isobmff import nclx_of
 from camerapipe.ingest.png_chunks import PngTags, read_chunks
 from camerapipe.ingest.tiff_exif import exif_of_tiff, tiff_blocks
 
+DENSITY_UNITS = (1, 2)  # of JFIF: per inch, per cm
 DPI_RANGE = (1.0, 100_000.0)
 
 
@@ -92,7 +93,7 @@ def _plain_tags(image: Image.Image, file: BinaryIO) -> FileTags:
         exif=exif,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         iptc=kept_resources(resources),
-        dpi=_sane_dpi(info.get("dpi") if "jfif" in info else None),
+        dpi=_sane_dpi(info.get("dpi") if info.get("jfif_unit") in DENSITY_UNITS else None),
         comment=comment if isinstance(comment, bytes) and image.format in ("JPEG", "MPO") else None,
     )
 

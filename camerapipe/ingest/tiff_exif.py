@@ -18,6 +18,7 @@ from camerapipe.ingest.exif import (
     LONG,
     MAX_ENTRIES,
     TYPE_BYTES,
+    BrokenExifError,
     ExifBlock,
     Value,
 )
@@ -32,7 +33,7 @@ LAYOUT = {
     519, 520, 521, 529, 530, 531, 532, 559, XMP_TAG, 32995, 32996, 32997, 32998, IPTC_TAG,
     PHOTOSHOP_TAG, ICC_TAG, 37724,
 }  # fmt: skip
-FIRST_PRIVATE_DNG, LAST_PRIVATE_DNG = 50706, 52600  # how a DNG is developed
+FIRST_PRIVATE_DNG, LAST_PRIVATE_DNG = 50706, 52600  # DNGVersion, and how a DNG is developed
 SIZES = {**TYPE_BYTES, 16: 8, 17: 8, 18: 8}  # with the 64-bit types of BigTIFF
 POINTERS = (LONG, 13, 16, 18)
 MAX_VALUE_BYTES = 16 << 20
@@ -63,7 +64,13 @@ def exif_of_tiff(file: BinaryIO, kept: frozenset[int] | None = None) -> bytes | 
 
     `kept` are the tags of the first directory to take; None takes all that are no layout.
     """
-    reader = _Reader(file)
+    try:
+        return _gathered(_Reader(file), kept)
+    except (BrokenExifError, struct.error):  # contradictions that only damage brings about
+        return None
+
+
+def _gathered(reader: _Reader, kept: frozenset[int] | None) -> bytes | None:
     first = reader.directory(reader.first)
     if first is None:
         return None
@@ -94,6 +101,12 @@ def tiff_blocks(file: BinaryIO) -> Blocks:
     first = reader.directory(reader.first) or {}
     found = (first.get(tag) for tag in (XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, ICC_TAG))
     return Blocks(*(None if row is None else row.data or None for row in found))
+
+
+def is_dng(file: BinaryIO) -> bool:
+    """Whether a file says that it is a DNG."""
+    reader = _Reader(file)
+    return FIRST_PRIVATE_DNG in (reader.directory(reader.first) or {})
 
 
 def _is_kept(tag: int, kept: frozenset[int] | None) -> bool:

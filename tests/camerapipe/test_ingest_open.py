@@ -79,7 +79,7 @@ def test_jpeg_is_close(tmp_path):
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("LA", 2), ("RGB", 3), ("RGBA", 4)])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_grey_and_alpha_of_eight_bits(tmp_path, rng, mode, channels, kind):
-    codes = rng.integers(0, 256, (9, 8, channels), np.uint8)
+    codes = rng.integers(1, 256, (9, 8, channels), np.uint8)
     image = Image.fromarray(codes[..., 0] if channels == 1 else codes, mode=None)
     assert image.mode == mode
     capture = opened(tmp_path, saved(image, kind))
