@@ -20,6 +20,7 @@ from camerapipe.ingest.attachments import raw_exif
 from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.icc import srgb_profile
 from camerapipe.ingest.metadata import read_tags, with_libraw
+from camerapipe.ingest.raw_extent import check_whole
 from camerapipe.ingest.tiff_exif import is_dng
 from stages.arrays import luma
 from stages.findings import Finding, Severity
@@ -43,6 +44,7 @@ def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
     with _identified(file) as raw:
         height, width = raw.sizes.raw_height, raw.sizes.raw_width
         check_pixels(width, height, max_pixels)
+        check_whole(file)
         try:
             raw.unpack()
         except rawpy.LibRawFileUnsupportedError as error:

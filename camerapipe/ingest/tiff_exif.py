@@ -8,6 +8,7 @@ maker note holds offsets from the start of the file: it is put where it was, if 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 from camerapipe.ingest.exif import (
@@ -101,6 +102,18 @@ def tiff_blocks(file: BinaryIO) -> Blocks:
     first = reader.directory(reader.first) or {}
     found = (first.get(tag) for tag in (XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, ICC_TAG))
     return Blocks(*(None if row is None else row.data or None for row in found))
+
+
+def first_numbers(file: BinaryIO, tags: Iterable[int]) -> dict[int, int]:
+    """Single numbers in the first directory of a file that is built like a TIFF."""
+    reader = _Reader(file)
+    rows = reader.directory(reader.first) or {}
+    order = "little" if reader.order == "<" else "big"
+    return {
+        tag: int.from_bytes(rows[tag].data, order)  # type: ignore[arg-type]
+        for tag in tags
+        if tag in rows and rows[tag].number == 1
+    }
 
 
 def is_dng(file: BinaryIO) -> bool:
