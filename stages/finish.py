@@ -1,12 +1,13 @@
-"""Finish: what an 8-bit file needs where the picture was blurred.
+"""Finish: encoding, dither and grain of blurred areas.
 
-Blurred areas are smoother than one code of 8 bits, so that rounding would show as bands: a
-rectangular dither of one code decides between the two nearest codes by chance, right on average.
-It moves no exact code, so that white stays white. They have also lost the grain of the picture and
-can look like plastic beside what is in focus: grain of the same strength, measured where the
-picture was already out of focus and has no detail of its own, can be put back. Chance is a hash of
-the place, the same in any tile. Encoding happens in the same pass; where the picture is in focus
-nothing is added to it. Linear light in, encoded values in [0, 1] out.
+Blurred areas change by less than one 8-bit code from pixel to pixel, so that rounding would cause
+banding. A rectangular dither of one code chooses between the two nearest codes at random, with the
+right mean. Values that are exact codes do not change, so white stays white. Blurred areas have also
+lost the grain of the picture and can look like plastic beside the subject. Grain of the same
+strength can be added; it is measured where the picture was out of focus before and has no detail.
+Random numbers are a hash of the pixel's position, so that they are the same in any tile. Encoding
+happens in the same pass. Nothing is added to pixels in focus. Input is linear light, output is
+encoded values in [0, 1].
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from stages.tone import ToneCurve, encode, encode_line
 
 CODE = 1 / 255
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
-SMOOTH_PX = 2.0  # from this radius on a picture shows no detail of the size of its grain
+SMOOTH_PX = 2.0  # radius from which a picture has no detail as fine as its grain
 TONES = 16  # brightness levels at which the grain is measured
-SAMPLES = 1_000_000  # differences that suffice to measure it
+SAMPLES = 1_000_000  # differences that are enough to measure it
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-LEAST_SAMPLES = 200  # of a tone; one with fewer takes the median of all
+LEAST_SAMPLES = 200  # of a tone; with fewer, the median of all tones is used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,15 @@ class FinishParams(Params):
 
     dither: bool = param(True, help="Hide the bands of 8-bit codes in blurred areas.")
     grain: float = param(
-        0.0, 0.0, 2.0, help="Grain put back into blurred areas, in units of the picture's own."
+        0.0, 0.0, 2.0, help="Grain added to blurred areas, as a multiple of the picture's own."
     )
 
 
 def measure_grain(linear: LinearLight, radius: Radius) -> Array:
-    """Standard deviation of the grain of a picture at TONES levels of brightness.
+    """Measure the grain of a picture at `TONES` levels of brightness.
 
-    Horizontal differences of the encoded picture where it is out of focus; half their variance is
-    grain. The median of their size is not misled by what detail there is.
+    The grain has half the variance of the horizontal differences of the encoded picture where it is
+    out of focus. The median of their absolute value is robust against remaining detail.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     Returns
     -------
     Array
-        Deviation in encoded units, TONES float32; 0 where nothing is out of focus.
+        Standard deviation in encoded units, `TONES` float32; 0 if nothing is out of focus.
     """
     every = max(1, radius.size // SAMPLES)
     rows = slice(None, None, every)
@@ -78,20 +79,20 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
 def finish(
     light: LinearLight, curve: ToneCurve, linear: LinearLight, radius: Radius, params: FinishParams
 ) -> Encoded:
-    """Encode a blurred picture, dither it against bands and put grain back.
+    """Encode a blurred picture, dither it against banding and add grain.
 
     Parameters
     ----------
     light : Array
         The blurred picture, linear light, HxWx3 float32.
     curve : ToneCurve
-        The encoding wanted.
+        Encoding of the result.
     linear : Array
-        The picture before, linear light, HxWx3 float32.
+        The picture before it was blurred, linear light, HxWx3 float32.
     radius : Array
         Disk radius in px, HxW float32; negative in front of the focus.
     params : FinishParams
-        What to do.
+        Dither and grain.
 
     Returns
     -------

@@ -1,12 +1,11 @@
-"""Sizes: one rule between grids.
+"""Grids and blur maps: one rule to resample maps between grids.
 
-Full, working, half, coarse: maps live on several grids. A `Grid` travels with every map and every
-set of constraints, and `lift` is the function that carries them from one grid to another
-(`lift_bicubic` is the paper's own way down by two). `sigma` is always in full-resolution pixels,
-so lifting never rescales values.
+Maps exist on several grids: full, working, half, coarse. Every map has a `Grid`, and `lift`
+resamples a map from one grid to another (`lift_bicubic` is the paper's own reduction by two).
+`sigma` is always in full-resolution pixels, so that resampling never rescales values.
 
-A sparse map counts: its samples move to the nearest cell and their confidences add up. A dense map
-is a picture: it is interpolated on the way up and averaged on the way down.
+The samples of a sparse map are counts: they move to the nearest cell, and their confidences are
+added. A dense map is interpolated on a finer grid and averaged on a coarser one.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from stages.kinds import Kind, Like
 from stages.params import Array
 from stages.strips import run_strips
 
-MIN_BICUBIC_WEIGHT = 0.05  # share of the kernel on data below which a quotient is mostly lobes
+MIN_BICUBIC_WEIGHT = 0.05  # share of the kernel on data; with less, lobes dominate the quotient
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +77,14 @@ DenseBlur = Annotated[BlurMap, Kind("dense blur map")]  # data everywhere
 
 
 def lift(blur: BlurMap, to: Grid) -> Annotated[BlurMap, Like("blur")]:
-    """Carry a blur map to another grid over the same picture.
+    """Resample a blur map to another grid over the same picture.
 
     Parameters
     ----------
     blur : BlurMap
         Sparse or dense.
     to : Grid
-        The grid wanted.
+        Grid of the result.
 
     Returns
     -------
@@ -163,11 +162,12 @@ def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:
 
 
 def lift_bicubic(blur: SparseBlur, to: Grid) -> SparseBlur:
-    """Carry a sparse map down by two as the paper does (section 2.3), normalised.
+    """Reduce a sparse map by two as the paper does (section 2.3), normalised.
 
-    sigma is bicubic(D beta) / bicubic(D) where bicubic(D) > 0.05, with D = 1 at data; confidence
-    is 1 there. A plain bicubic of the zero-filled map would take "no data" for "sharp". The
-    kernel's negative lobes can push a quotient outside the data: it is clipped to their range.
+    Sigma is bicubic(D beta) / bicubic(D) where bicubic(D) > 0.05, with D = 1 at data; confidence
+    is 1 there. A plain bicubic reduction of the zero-filled map would mistake "no data" for
+    "sharp". The negative lobes of the kernel can move a quotient out of the range of the data; it
+    is clipped to that range.
 
     Parameters
     ----------

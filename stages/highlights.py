@@ -1,10 +1,10 @@
-"""Highlights: what a display-encoded picture clipped, given back before it is blurred.
+"""Highlights: light that a display-encoded picture has clipped is restored before it is blurred.
 
-A lamp that a file clips at white holds far more light than white; blurred as white it vanishes. In
-small clipped regions that are out of focus and much brighter than what is around them, light is
-added in the colour of the ring around, where the channels still differ. Large regions (skies,
-shirts) and those among bright things stay as they are. A picture that kept its headroom (any RAW,
-and any picture that exceeds 1) is returned as it came. Linear light.
+A lamp that is clipped at white was far brighter than white. Blurred as white, it would vanish. In
+small clipped regions that are out of focus and much brighter than their surroundings, light is
+added. Its colour is that of the ring around the region, where the channels are not clipped. Large
+regions (skies, shirts) and regions in bright surroundings do not change. A picture with headroom
+(any RAW, and any picture that exceeds 1) is returned unchanged. Linear light.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from stages.params import Array, Params, param
 from stages.runs import Runs, add_runs, join_runs
 from stages.strips import STRIP_ROWS, run_strips
 
-HEADROOM = 1.05  # a picture that reaches this kept more light than a display shows
-CLIPPED = 0.9  # of white, from which on light is added, fully at white
+HEADROOM = 1.05  # a picture with larger values has headroom
+CLIPPED = 0.9  # of white; light is added from here, in full at white
 LEAST_RADIUS_PX = 2.0  # smaller disks leave a highlight as it is
 RING_PX = 3  # around the box of a region, where its colour is taken
-BRIGHT_AROUND = np.float32(0.5)  # mean of a ring from which on a region is no lamp
+BRIGHT_AROUND = np.float32(0.5)  # mean of a ring from which a region is no lamp
 LARGEST_SIDE = 0.5  # of the disk's radius: side of a square as large as the largest region
 
 
@@ -42,7 +42,7 @@ class HighlightsParams(Params):
 def recover_highlights(
     linear: LinearLight, radius: Radius, headroom: bool, params: HighlightsParams
 ) -> LinearLight:
-    """Give small clipped highlights that will be blurred some of their light back.
+    """Restore light of small clipped highlights that will be blurred.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ def recover_highlights(
     radius : Array
         Radius of the disk of each pixel in px, HxW float32; negative in front of the focus.
     headroom : bool
-        Whether the capture could hold more light than display white, as a RAW does: what is white
-        there was no brighter, and stays.
+        Whether the capture can hold more light than display white, as a RAW can. Its white areas
+        were no brighter, and do not change.
     params : HighlightsParams
-        How much.
+        How much light is added.
 
     Returns
     -------
     Array
-        Linear light, HxWx3 float32; `linear` itself where there is nothing to do.
+        Linear light, HxWx3 float32; `linear` itself if there is nothing to do.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Regions of marked pixels, as runs along rows: what a label for every pixel would cost is saved.
+"""Connected regions of marked pixels, as runs along rows instead of a label for every pixel.
 
-A run is (row, first column, column after the last), int32; runs are sorted. Regions hang together
-over sides and corners (8-connectivity), and are numbered in the order of their first runs.
+A run is (row, first column, column after the last), int32; runs are sorted. Regions are
+8-connected, and are numbered in the order of their first runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Row strips on worker threads: the only room of `stages` that knows workers.
+"""Row strips on worker threads: the only module of `stages` that uses threads.
 
 Strips are cut the same way for any number of workers and their results are returned in order, so
 that a result does not depend on how many threads computed it. A strip spans the full width: a

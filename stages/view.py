@@ -1,8 +1,8 @@
-"""At which sizes a picture is looked at: the working scale of estimation, the grid of the solve.
+"""Views of a picture: the working scale of the estimation, the grid of the solve.
 
-A blur estimator saturates at 4 to 5 px of the grid it runs on, so a large photograph is estimated
-on a reduced one; propagation is solved at half resolution (Kriener, Binder and Wille 2013, section
-2.3) or coarser. Both look at the same thing: the picture reduced in linear light, then encoded.
+A blur estimator saturates at 4 to 5 px of its grid, so a large photograph is estimated on a reduced
+one. Propagation is solved at half resolution (Kriener, Binder and Wille 2013, section 2.3) or
+coarser. Both use the picture reduced in linear light, and then encoded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stages.kinds import Encoded, Like, LinearLight
 from stages.params import Params, param
 from stages.tone import SRGB, encode
 
-SHOW_STEP = 2  # blur of a preview is rendered at every second pixel: nobody sees more of it
+SHOW_STEP = 2  # blur of a preview is rendered at every second pixel; more is not visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +33,13 @@ class ViewParams(Params):
         2,
         1,
         64,
-        help="step of the propagation grid, at least that of the estimate: 1 direct, 2 half",
+        help="step of the propagation grid, at least that of the view: 1 direct, 2 half",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowParams(Params):
-    """Where the blur of a preview is rendered."""
+    """Grid on which the blur of a preview is rendered."""
 
     coarser: int = param(1, 1, 16, help="on a grid so many times coarser than the view")
 
@@ -53,13 +53,13 @@ def working_grid(linear: LinearLight, params: ViewParams) -> Grid:
 
 
 def solve_grid(linear: LinearLight, params: ViewParams) -> Grid:
-    """Grid of the propagation: of step `solve_step`, but no finer than the estimate."""
+    """Grid of the propagation: of step `solve_step`, but not finer than the view."""
     step = max(params.solve_step, working_grid(linear, params).step)
     return Grid.cells(linear.shape[:2], step)
 
 
 def solve_grid_of_view(linear: LinearLight, grid: Grid, params: ViewParams) -> Grid:
-    """Grid of the propagation where `solve_step` counts pixels of the view."""
+    """Grid of the propagation if `solve_step` counts pixels of the view."""
     return Grid.cells(linear.shape[:2], grid.step * params.solve_step)
 
 
@@ -78,18 +78,18 @@ def view_at(linear: LinearLight, grid: Grid) -> Encoded:
 
 
 def guide_from(linear: LinearLight, view: Encoded, grid: Grid, to: Grid) -> Encoded:
-    """View on the grid `to`: that of `grid` once more where they are one grid."""
+    """View on the grid `to`: the given view if the grids are the same."""
     return view if to == grid else view_at(linear, to)
 
 
 def show_grid(linear: LinearLight, grid: Grid, params: ShowParams) -> Grid:
-    """Grid that a preview is blurred on: by the view, but no finer than `SHOW_STEP`."""
+    """Grid on which a preview is blurred: that of the view, but not finer than `SHOW_STEP`."""
     step = params.coarser * max(grid.step, SHOW_STEP)
     return grid if step == grid.step else Grid.cells(linear.shape[:2], step)
 
 
 def view_of(linear: LinearLight, light: LinearLight, shown: Grid, grid: Grid) -> Encoded:
-    """View on its grid, as `view_at`; from `light` where that is on the same grid already."""
+    """View on its grid, as `view_at`; made from `light` if that is on the same grid."""
     return encode(light, SRGB) if shown == grid else view_at(linear, grid)
 
 
@@ -104,7 +104,7 @@ def guide_at(view: Encoded, grid: Grid, to: Grid) -> Encoded:
 
 
 def gather_cells(sparse: BlurMap, to: Grid) -> Annotated[BlurMap, Like("sparse")]:
-    """Carry a sparse map to cells; as `lift`, but by area sums where the grids are nested."""
+    """Resample a sparse map to cells: as `lift`, but by area sums if the grids are nested."""
     factor = to.step // sparse.grid.step
     nested = (
         to.step == factor * sparse.grid.step and sparse.grid.phase == (sparse.grid.step - 1) / 2

@@ -1,6 +1,6 @@
-"""What the lens explains: hyperfocal distance, blur of the background, and whether to believe it.
+"""Findings of the optics: hyperfocal distance, blur of the background, contradictions.
 
-Thin-lens optics (`stages.optics`) of what the metadata say, in pixels of the file and of the view.
+Thin-lens optics (`stages.optics`) from the metadata, in pixels of the file and of the check.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from stages.capture_check.statistics import BlurStatistics
 from stages.findings import Finding, Severity
 from stages.optics import Lens
 
-VISIBLE_BLUR_PX = 1.0  # diameter in the view; less is lost in the blur of every picture
+VISIBLE_BLUR_PX = 1.0  # diameter, px of the check; less is not visible in any picture
 DIAMETER_PER_SIGMA = 4.0  # a disk of diameter d has standard deviation d / 4
 
 
 @dataclass(frozen=True, slots=True)
 class Optics:
-    """What is known of lens and focus.
+    """Lens and focus of a capture.
 
-    `distance_mm` is None where nobody says it; `told` means that a person said it, not the file.
+    `distance_mm` is the focus distance, None if it is unknown. `told` says that a person gave it,
+    and not the file.
     """
 
     lens: Lens
@@ -31,7 +32,7 @@ class Optics:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOptics:
-    """The names of what the metadata would have to say of the lens, and do not."""
+    """The names of the metadata that are missing for the optics."""
 
     missing: tuple[str, ...]
 
@@ -42,7 +43,7 @@ def explain(
     optics: Optics | UnknownOptics | None,
     limits: CheckParams,
 ) -> tuple[Finding, ...]:
-    """Say what the lens explains of a verdict; arguments as of `judge`."""
+    """Make the findings of the optics for a verdict; arguments as of `judge`."""
     if optics is None:
         return ()
     if isinstance(optics, UnknownOptics):
@@ -55,7 +56,7 @@ def explain(
 
 
 def nearest_m(optics: Optics, limits: CheckParams) -> float:
-    """Distance within which the background is blurred by `wanted_blur_px` at the first look."""
+    """Distance within which the background is blurred by `wanted_blur_px`, m."""
     pixel_mm, _ = _view_pixel(optics, limits)
     return optics.lens.distance_for_blur_mm(limits.wanted_blur_px * pixel_mm) / 1000
 
@@ -70,7 +71,7 @@ def _unknown(missing: tuple[str, ...]) -> Finding:
     return Finding(
         "optics_unknown", Severity.INFO,
         f"The file does not say {_listed(missing)}: hyperfocal distance and background blur cannot "
-        "be predicted. The verdict is the picture's alone.",
+        "be predicted. The verdict is based on the picture alone.",
     )  # fmt: skip
 
 
@@ -107,9 +108,9 @@ def _background(optics: Optics, distance_mm: float, limits: CheckParams) -> Find
 def _contradiction(
     verdict: Finding, seen: BlurStatistics, optics: Optics, distance_mm: float, limits: CheckParams
 ) -> Finding | None:
-    """Doubt the distance where it promises a clear blur and none is there, or the reverse.
+    """A warning if the distance predicts clear blur and there is none, or the reverse.
 
-    The step between (a blur that would be seen, but weak) is left to the uncertainty of both.
+    A blur that would be visible but weak contradicts nothing, since both are uncertain.
     """
     pixel_mm, side = _view_pixel(optics, limits)
     blur_px = optics.lens.background_blur_mm(distance_mm) / pixel_mm

@@ -1,4 +1,4 @@
-"""Preparing the matting Laplacian: statistics of the guide, once per picture.
+"""Preparation of the matting Laplacian: statistics of the guide, once per picture.
 
 Kriener et al. 2013, eq. (5), multiplied with a map by box filters (He, Sun, Tang 2010):
 
@@ -7,8 +7,9 @@ Kriener et al. 2013, eq. (5), multiplied with a map by box filters (He, Sun, Tan
 
 Only windows w_k that lie fully inside the picture count, |w| = (2 radius + 1)^2 is their size,
 Sigma_k is the biased covariance and n_i the number of windows that hold pixel i. L is symmetric
-and positive semi-definite, and L(p - c) = L p for every constant c. Moments are float64; work goes
-in row strips, so that nothing but the planes of the operator has the size of the picture.
+and positive semi-definite, and L(p - c) = L p for every constant c. Moments are float64. The
+computation runs in row strips, so that only the planes of the operator have the size of the
+picture.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The small algebra of windows: box sums, moments, and 3x3 systems, one per window.
+"""Box sums, moments, and 3x3 systems of windows.
 
-Everything here works on planes, in the dtype given; the fused kernels repeat it row by row and are
-held to it by tests.
+All functions work on planes, in the dtype given. The fused kernels do the same row by row; tests
+compare them.
 """
 
 from __future__ import annotations

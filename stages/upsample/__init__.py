@@ -1,4 +1,4 @@
-"""Guided upsampling: a small blur map becomes full-size along the edges of the picture.
+"""Guided upsampling: from a small blur map to full size, along the edges of the picture.
 
 `stage.py` chooses: `fast.py` (the default), `masked.py` (Kriener et al. 2013, section 2.3, as
 printed), `bilateral.py` (Kopf et al. 2007), or plain bilinear interpolation.
