@@ -264,3 +264,11 @@ def test_parameters_of_a_recipe_are_those_that_somebody_changed(picture, tmp_pat
     assert found.preset == "paper"
     assert found.params == {"radius": {"focus_margin": 1.7, "strength": 2.0}}
     assert found.size_px == (180, 120)
+
+
+def test_the_export_of_a_session_is_a_fresh_render_of_its_recipe(picture, tmp_path):
+    session = camerapipe.Session(picture).change(strength=3, focus_point=(90, 60), force=True)
+    session.scribble(*STROKES)
+    recipe_of(session.request(), session.capture).write(tmp_path / "r.toml")
+    fresh = camerapipe.render(picture, recipe=tmp_path / "r.toml", force=True)
+    np.testing.assert_array_equal(session.export().image, fresh.image)
