@@ -21,7 +21,7 @@ if _typing.TYPE_CHECKING:
     from camerapipe.ingest.saved_map import SavedMap
     from camerapipe.presets import Preset, add_estimator
     from camerapipe.recipe import Recipe
-    from camerapipe.session import Edits, Session
+    from camerapipe.session import Session
     from camerapipe.shot import Shot
     from stages.findings import Finding
     from stages.grid import BlurMap
@@ -34,7 +34,6 @@ _HOMES = {
     "Budget": "camerapipe.budget",
     "Capture": "camerapipe.capture",
     "CaptureError": "camerapipe.errors",
-    "Edits": "camerapipe.session",
     "Finding": "stages.findings",
     "LimitError": "camerapipe.errors",
     "OutputError": "camerapipe.errors",
@@ -55,7 +54,6 @@ __all__ = [
     "Budget",
     "Capture",
     "CaptureError",
-    "Edits",
     "Finding",
     "LimitError",
     "OutputError",

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
+
+import cv2
+import numpy as np
 
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
@@ -101,6 +104,35 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
 def shared_within_a_shot() -> Kept:
     """What the graphs of one shot compute once: view and survey of check and estimate."""
     return Kept(memo=Memo(SHARED_BYTES), versions=dict.fromkeys(SOURCES, 0), only=SHARED)
+
+
+def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Request:
+    """A request for a picture of one shape (rows, columns), for the same picture in another.
+
+    The edges of both fall together, and pixel centres have integer coordinates. Parameters are not
+    changed.
+    """
+    if shape == to:
+        return request
+    scales = to[1] / shape[1], to[0] / shape[0]
+    focus, mask = request.focus_point, request.foreground
+    if mask is not None:
+        mask = np.asarray(cv2.resize(mask, to[::-1], interpolation=cv2.INTER_AREA))
+    return replace(
+        request,
+        focus_point=None if focus is None else scaled_point(focus, scales, to),
+        scribbles=tuple(stroke.scaled(scales) for stroke in request.scribbles),
+        foreground=mask,
+    )
+
+
+def scaled_point(
+    point: tuple[float, float], scales: tuple[float, float], to: tuple[int, int]
+) -> tuple[float, float]:
+    """A point (x, y) of a picture scaled to the shape `to`, within its pixels."""
+    inside = zip(point, scales, to[::-1], strict=True)
+    x, y = (min(max((at + 0.5) * k - 0.5, 0.0), math.nextafter(n, 0)) for at, k, n in inside)
+    return x, y
 
 
 def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:

@@ -22,7 +22,6 @@ are scaled; parameters are not. Paths are relative to the recipe.
 from __future__ import annotations
 
 import json
-import math
 import os
 import tomllib
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ from typing import Any
 
 import tomli_w
 
-from camerapipe.assembly import Request, shape_of
+from camerapipe.assembly import Request, scaled_point, shape_of
 from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import read_mask, write_bytes
@@ -202,22 +201,13 @@ class Recipe:
                 f"one has {width}x{height}: the aspect ratios differ, so that its coordinates do "
                 "not fit"
             )
-        scales = (width / old_width, height / old_height)
-        focus = self.focus_point
-        if focus is not None:
-            x, y = _scaled(focus, scales)
-            focus = (_inside(x, width), _inside(y, height))
-        length = math.sqrt(scales[0] * scales[1])
-        scribbles = tuple(
-            Scribble(
-                tuple(_scaled(point, scales) for point in each.points),
-                each.width_px * length,
-                each.kind,
-                each.sigma_px * length,
-            )
-            for each in self.scribbles
+        scales, focus = (width / old_width, height / old_height), self.focus_point
+        return replace(
+            self,
+            size_px=size_px,
+            focus_point=None if focus is None else scaled_point(focus, scales, (height, width)),
+            scribbles=tuple(each.scaled(scales) for each in self.scribbles),
         )
-        return replace(self, size_px=size_px, focus_point=focus, scribbles=scribbles)
 
 
 def resolve_with(
@@ -328,14 +318,3 @@ def _relative(path: Path, folder: str | os.PathLike[str]) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # on another drive of Windows
         return path.absolute().as_posix()
-
-
-def _inside(at: float, size: int) -> float:
-    """The nearest coordinate that belongs to a pixel of `size`: in [0, size)."""
-    return min(max(at, 0.0), math.nextafter(size, 0))
-
-
-def _scaled(point: Point, scales: Point) -> Point:
-    """A point on a picture of another size; the edges of the pictures fall together."""
-    x, y = point
-    return (x + 0.5) * scales[0] - 0.5, (y + 0.5) * scales[1] - 0.5

@@ -73,6 +73,13 @@ class Settings:
         found.params  # noqa: B018 - checked when built
         return found
 
+    def changed_by_person(self, changes: Changes, *, strength: float | None = None) -> Settings:
+        """The same settings with further changes of a person; `strength` as in `resolve`."""
+        merged = self.changed(Layer.PERSON)
+        for section, values in _checked("", _with_strength(changes, strength)).items():
+            merged.setdefault(section, {}).update(values)
+        return self.with_layer(Layer.PERSON, merged)
+
     @functools.cached_property
     def params(self) -> Mapping[type[Params], Params]:
         """The parameters that count, by their type."""
@@ -151,8 +158,7 @@ def resolve(
     if name not in PRESETS:
         raise SettingsError(f"preset {name!r} does not exist{hint(name, PRESETS)}")
     person: dict[str, dict[str, Any]] = {}
-    short = {} if strength is None else {"radius": {"strength": strength}}
-    for source in (_parse(overrides), values or {}, short):
+    for source in (_parse(overrides), _with_strength(values or {}, strength)):
         for section, changes in _checked("", source).items():
             person.setdefault(section, {}).update(changes)
     chosen, file = PRESETS[name], str(config or "")
@@ -180,6 +186,12 @@ def hint(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
+
+
+def _with_strength(changes: Changes, strength: float | None) -> Changes:
+    if strength is None:
+        return changes
+    return {**changes, "radius": {**changes.get("radius", {}), "strength": strength}}
 
 
 def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -64,6 +64,17 @@ class Scribble:
             if not 0 <= value < np.inf:
                 raise ValueError(f"scribble: {name} must be finite and >= 0; got {value!r}")
 
+    def scaled(self, scales: tuple[float, float]) -> Scribble:
+        """The stroke on the same picture in another size; `scales` is (along x, along y).
+
+        The edges of both pictures fall together. Width and sigma are scaled by the geometric mean.
+        """
+        length = float(np.sqrt(scales[0] * scales[1]))
+        points = tuple(
+            ((x + 0.5) * scales[0] - 0.5, (y + 0.5) * scales[1] - 0.5) for x, y in self.points
+        )
+        return Scribble(points, self.width_px * length, self.kind, self.sigma_px * length)
+
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Scribble:
         """Read what `to_plain` wrote.

@@ -14,10 +14,7 @@ import numpy as np
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.pixels import Decoded
-from stages.findings import Finding, Severity
-
-HDR_TRANSFERS = {16: "PQ", 18: "HLG"}  # transfer characteristics of ITU-T H.273
-PLAIN_PRIMARIES = (1, 2)  # of BT.709, or not stated
+from camerapipe.ingest.tags import heif_tags
 
 
 def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
@@ -33,10 +30,7 @@ def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
     return Decoded(
         samples=samples,
         bits=bits,
-        icc=image.info.get("icc_profile"),
-        exif=image.info.get("exif"),
-        xmp=image.info.get("xmp"),
-        findings=colour_findings(image.info),
+        tags=heif_tags(image.info, file),
     )
 
 
@@ -52,18 +46,3 @@ def _library() -> Any:
         raise CaptureError(
             'is a HEIF picture, and the optional reader is missing: pip install "camerapipe[heif]"'
         ) from error
-
-
-def colour_findings(info: dict[str, Any]) -> tuple[Finding, ...]:
-    """Colour that is stated by numbers instead of a profile, and is not sRGB."""
-    nclx = info.get("nclx_profile") or {}
-    if info.get("icc_profile") or not nclx:
-        return ()
-    transfer = HDR_TRANSFERS.get(int(nclx.get("transfer_characteristics", 2)))
-    if transfer:
-        message = f"The picture is HDR ({transfer}); it is read as sRGB and will look flat."
-        return (Finding("hdr_as_srgb", Severity.WARNING, message),)
-    if int(nclx.get("color_primaries", 2)) not in PLAIN_PRIMARIES:
-        message = "The picture has other primaries than sRGB, without a profile; they are ignored."
-        return (Finding("primaries_ignored", Severity.INFO, message),)
-    return ()

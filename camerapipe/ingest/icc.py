@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from stages.findings import Finding, Severity
-from stages.tone import SRGB, ToneCurve, curve_from
+from stages.tone import ToneCurve, curve_from
 
 MAX_BYTES = 16 << 20  # the largest press profiles have a few MB; beyond it is no profile
 MAX_TAGS = 1000  # real profiles have about 20
@@ -34,50 +33,55 @@ class BrokenProfileError(ValueError):
     """A profile that does not say what it must."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
-    """How a picture is encoded; `convert` asks for a conversion to sRGB before it is linearised."""
+def curve_of(profile: bytes, *, grey: bool) -> ToneCurve | None:
+    """Tone curve of a profile for a grey or an RGB picture.
 
-    curve: ToneCurve = SRGB
-    profile: bytes | None = None
-    convert: bool = False
-    findings: tuple[Finding, ...] = ()
-
-
-def read_coding(profile: bytes | None, *, grey: bool) -> Coding:
-    """Decide what an embedded profile means for a grey or an RGB picture."""
-    if not profile:
-        return Coding()
+    None where the profile has no such curve (tables, curves that differ between channels): the
+    picture has to be converted. `BrokenProfileError` where the profile cannot be used at all.
+    """
     try:
         tags = _tags(profile)
         expected = b"GRAY" if grey else b"RGB "
         if profile[16:20] != expected:
             raise BrokenProfileError(f"it is made for {profile[16:20].decode('latin-1')!r} data")
         curves = [_decode(tags[name]) for name in ((b"kTRC",) if grey else _RGB_CURVES)]
-        if not grey and (b"A2B0" in tags or not _close(curves)):
-            return Coding(profile=profile, convert=True)
-        curve = curve_from("profile", lambda code: np.interp(code, _CODES, curves[0]))
-        return Coding(curve, profile)
     except KeyError:
-        return Coding(profile=profile, convert=True)
+        return None
     except (ValueError, struct.error) as error:
-        return Coding(findings=(ignored(error),))
+        raise BrokenProfileError(str(error)) from error
+    if not grey and (b"A2B0" in tags or not _close(curves)):
+        return None
+    return curve_from("profile", lambda code: np.interp(code, _CODES, curves[0]))
 
 
-def to_srgb(colour: npt.NDArray[Any], source: Coding) -> tuple[npt.NDArray[Any], Coding]:
-    """Convert grey or RGB codes to sRGB; a profile that LittleCMS refuses is ignored."""
-    assert source.profile is not None
+def cicp_of(profile: bytes) -> tuple[int, int, bool] | None:
+    """Code points of a profile (tag 'cicp', ICC.1:2022, 10.3): primaries, transfer, full range."""
+    try:
+        tag = _tags(profile).get(b"cicp")
+    except (ValueError, struct.error):
+        return None
+    if tag is None or len(tag) < 12:
+        return None
+    return tag[8], tag[9], bool(tag[11])
+
+
+def to_srgb(
+    colour: npt.NDArray[Any], profile: bytes
+) -> tuple[npt.NDArray[Any], bytes | None, Finding]:
+    """Convert grey or RGB codes to sRGB; the profile of the result, and what to say of it.
+
+    A profile that LittleCMS refuses is ignored, and so is one of a floating-point picture.
+    """
     if colour.dtype.kind == "f":
         finding = ignored(ValueError("a floating-point picture is taken as linear sRGB"))
-        return colour, Coding(findings=(finding,))
+        return colour, None, finding
     codes = (colour >> 8).astype(np.uint8) if colour.dtype == np.uint16 else colour
     try:
-        converted, finding = convert(Image.fromarray(np.ascontiguousarray(codes)), source.profile)
+        converted, finding = convert(Image.fromarray(np.ascontiguousarray(codes)), profile)
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        return colour, Coding(findings=(ignored(error),))
+        return colour, None, ignored(error)
     rgb = np.asarray(converted)
-    rgb = rgb[..., 0] if colour.ndim == 2 else rgb
-    return rgb, Coding(profile=srgb_profile(), findings=(finding,))
+    return (rgb[..., 0] if colour.ndim == 2 else rgb), srgb_profile(), finding
 
 
 def convert(image: Image.Image, profile: bytes) -> tuple[Image.Image, Finding]:

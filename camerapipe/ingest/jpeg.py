@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from camerapipe.ingest.irb import SEGMENT_HEAD
 from stages.strips import run_strips
 
 FULL_CHROMA_QUALITY = 90  # from this quality on, colour is not subsampled
@@ -26,18 +27,41 @@ LARGEST_SIDE = 65_500  # px; of libjpeg
 PIECE_ROWS = 512  # px; a multiple of the 8 rows of blocks, of up to 16 px, that restarts count
 START, END, LAST_RESTART = b"\xff\xd8", b"\xff\xd9", b"\xff\xd7"
 APPLICATION = range(0xE0, 0xF0)  # markers of the segments that applications write
+RESOURCES, COMMENT = 0xED, 0xFE  # APP13, COM
+MAX_CONTENT = 65_000  # of a segment of image resources
 FRAME, SCAN = 0xC0, 0xDA  # and of those that tell the size, and that come before the pixels
 
 
-def jpeg_bytes(codes: npt.NDArray[np.uint8], quality: int, **metadata: Any) -> bytes:
-    """Encode HxW or HxWx3 (RGB) codes, with `exif`, `xmp` and `icc_profile` as Pillow has them."""
+def jpeg_bytes(
+    codes: npt.NDArray[np.uint8],
+    quality: int,
+    *,
+    resources: bytes | None = None,
+    comment: bytes | None = None,
+    **metadata: Any,
+) -> bytes:
+    """Encode HxW or HxWx3 (RGB) codes.
+
+    `resources` are Photoshop's image resources, with IPTC; `metadata` are `exif`, `xmp`, `dpi` and
+    `icc_profile` as Pillow has them.
+    """
     if max(codes.shape[:2]) > LARGEST_SIDE:
         raise ValueError(f"a side of a JPEG is at most {LARGEST_SIDE} px")
     pixels = _encoded(codes, quality)
     pixel = io.BytesIO()
     Image.new("RGB", (1, 1)).save(pixel, "JPEG", **metadata)
     head = pixel.getvalue()
-    return head[: _end_of_applications(head)] + pixels[_end_of_applications(pixels) :]
+    more = b"".join(
+        _segment(RESOURCES, SEGMENT_HEAD + (resources or b"")[at : at + MAX_CONTENT])
+        for at in range(0, len(resources or b""), MAX_CONTENT)
+    )
+    if comment:
+        more += _segment(COMMENT, comment[: 0xFFFF - 2])
+    return head[: _end_of_applications(head)] + more + pixels[_end_of_applications(pixels) :]
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 def _encoded(codes: npt.NDArray[np.uint8], quality: int) -> bytes:

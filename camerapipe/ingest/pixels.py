@@ -6,19 +6,24 @@ channels are grey, grey + alpha, RGB or RGB + alpha. What leaves is HxWx3 linear
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.icc import read_coding, to_srgb
+from camerapipe.ingest.coding import Coding, coding_of
+from camerapipe.ingest.hdr import sdr_light
+from camerapipe.ingest.hidden import fill_hidden
+from camerapipe.ingest.icc import to_srgb
+from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding
 from stages.params import Array
-from stages.tone import ToneCurve, linearise
+from stages.tone import LINEAR, SRGB, ToneCurve, linearise
 
 Samples = npt.NDArray[Any]
+CODES_MEDIAN = 4.0  # of floats; a photograph with 1 at display white has about 0.2
 
 # EXIF orientation -> (transpose, flip rows, flip columns), in this order
 TURNS = {
@@ -40,9 +45,7 @@ class Decoded:
     samples: Samples
     bits: int
     orientation: int = 1
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
+    tags: FileTags = FileTags()
     findings: tuple[Finding, ...] = ()
 
 
@@ -98,23 +101,63 @@ class Developed:
 
 
 def develop(decoded: Decoded) -> Developed:
-    """Turn codes into linear light by the curve of their profile; floats are linear already."""
+    """Turn codes into linear light by their coding."""
     colour, alpha = split(upright(decoded.samples, decoded.orientation))
-    coding = read_coding(decoded.icc, grey=colour.ndim == 2)
+    tags = replace(decoded.tags.colour, floats=colour.dtype.kind == "f")
+    coding = coding_of(tags, grey=colour.ndim == 2)
     if coding.convert:
-        colour, coding = to_srgb(colour, coding)
+        assert coding.profile is not None
+        floats = colour.dtype.kind == "f"
+        colour, profile, finding = to_srgb(colour, coding.profile)
+        coding = Coding(curve=LINEAR if floats else SRGB, profile=profile, findings=(finding,))
+    linear = three(_linear(colour, coding))
+    opacity = None if alpha is None else np.ascontiguousarray(as_unit(alpha))
     return Developed(
-        linear=three(_linear(colour, coding.curve)),
-        alpha=None if alpha is None else np.ascontiguousarray(as_unit(alpha)),
+        linear=linear if opacity is None else fill_hidden(linear, opacity),
+        alpha=opacity,
         grey=colour.ndim == 2,
-        curve=coding.curve,
+        curve=coding.written,
         profile=coding.profile,
         findings=decoded.findings + coding.findings,
     )
 
 
-def _linear(colour: Samples, curve: ToneCurve) -> Array:
+def _linear(colour: Samples, coding: Coding) -> Array:
     if colour.dtype.kind == "f":
         check_finite(colour)
-        return np.maximum(colour, 0).astype(np.float32)
-    return linearise(np.ascontiguousarray(colour), curve)
+        _check_scale(colour)
+        return _float_light(np.maximum(colour, 0).astype(np.float32), coding.curve)
+    if not coding.full_range:
+        colour = _expanded(colour)
+    if coding.hdr is not None:
+        return sdr_light(as_unit(colour), coding.hdr, coding.primaries)
+    return linearise(np.ascontiguousarray(colour), coding.curve)
+
+
+def _float_light(values: Array, curve: ToneCurve) -> Array:
+    """Light of floating-point values; beyond 1 a curve goes on as a power of its slope."""
+    if curve is LINEAR:
+        return values
+    light = linearise(values, curve)
+    beyond = values > 1
+    if beyond.any():
+        exponent = (curve.decode[-1] - curve.decode[-2]) * (curve.decode.size - 1)
+        light[beyond] = curve.decode[-1] * values[beyond] ** np.float32(exponent)
+    return light
+
+
+def _check_scale(values: Samples) -> None:
+    """Refuse floats that are plainly codes: half of what is not black is far above white."""
+    lit = values[values > 0]
+    if lit.size and float(np.median(lit)) > CODES_MEDIAN:
+        raise CaptureError(
+            f"its floating-point values reach {float(lit.max()):g}, and 1 is display white; "
+            "divide them by their full range, or export 16 bits"
+        )
+
+
+def _expanded(codes: Samples) -> Samples:
+    """Codes of narrow range (16 to 235 of 8 bits, ITU-T H.273) to full range."""
+    top = np.iinfo(codes.dtype).max
+    unit = (codes.astype(np.float32) * (255 / top) - 16) / 219
+    return np.rint(np.clip(unit, 0, 1) * top).astype(codes.dtype)

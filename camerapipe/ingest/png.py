@@ -19,6 +19,9 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels: grey, grey + alpha, RGB,
 UP = 2  # filter type
 COMPRESSION = 3  # of zlib: higher levels gain 5 % and take three times as long
 
+METRE = 1  # unit of pHYs
+METRES_PER_INCH = 0.0254
+
 Chunk = tuple[bytes, bytes]  # name and content
 
 
@@ -57,6 +60,20 @@ def exif_chunk(block: bytes) -> Chunk:
 def xmp_chunk(packet: bytes) -> Chunk:
     """An XMP packet: international text, not compressed, without language."""
     return b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet
+
+
+def raw_profile_chunk(name: str, block: bytes) -> Chunk:
+    """A block that PNG has no chunk for, as ImageMagick writes it and exiftool reads it."""
+    digits = block.hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = f"\n{name}\n{len(block):8d}\n{lines}\n".encode()
+    return b"zTXt", f"Raw profile type {name}".encode() + b"\0\0" + zlib.compress(text)
+
+
+def density_chunk(dpi: tuple[float, float]) -> Chunk:
+    """Pixels per inch, as pixels per metre."""
+    x, y = (round(value / METRES_PER_INCH) for value in dpi)
+    return b"pHYs", struct.pack(">IIB", x, y, METRE)
 
 
 def text_chunk(keyword: str, text: str) -> Chunk:

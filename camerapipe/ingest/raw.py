@@ -21,6 +21,8 @@ from camerapipe.ingest.attachments import raw_exif
 from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.icc import srgb_profile
 from camerapipe.ingest.metadata import read_tags, with_libraw
+from camerapipe.ingest.raw_extent import check_whole
+from camerapipe.ingest.tiff_exif import is_dng
 from stages.arrays import luma
 from stages.findings import Finding, Severity
 from stages.params import Array
@@ -30,6 +32,7 @@ WHITE_LEVEL = 0.9  # linear luma that the percentile is brought to; display whit
 MAX_GAIN = 8.0  # three stops; more shows noise rather than a picture
 BLACK = 1e-3  # linear luma; below it the brightest parts are noise, or the file holds no pixels
 MIN_BITS = 9  # even 8 linear bits are more than 8 display bits can hold
+COLS_FLIPPED, ROWS_FLIPPED, TRANSPOSED = 1, 2, 4  # bits of LibRaw's flip
 LUMA_SAMPLES = 1_000_000  # enough pixels for a percentile
 
 
@@ -42,6 +45,7 @@ def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
     with _identified(file) as raw:
         height, width = raw.sizes.raw_height, raw.sizes.raw_width
         check_pixels(width, height, max_pixels)
+        check_whole(file)
         try:
             raw.unpack()
         except rawpy.LibRawFileUnsupportedError as error:
@@ -51,6 +55,8 @@ def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
         except rawpy.LibRawIOError as error:
             raise CaptureError("this RAW is cut off; copy it again from the camera") from error
         linear = _developed(raw)
+        if is_dng(file):
+            linear = _default_crop(linear, raw.sizes)
         bits = int(raw.white_level).bit_length()
         meta = with_libraw(read_tags(file), raw.other, raw.lens)
     gain, findings = _exposure(linear)
@@ -96,6 +102,26 @@ def _developed(raw: Any) -> Array:
     if codes.ndim == 2 or codes.shape[2] == 1:  # monochrome sensors
         codes = np.repeat(codes.reshape(*codes.shape[:2], 1), 3, axis=2)
     return np.asarray(codes, np.float32) / np.float32(65535)
+
+
+def _default_crop(linear: Array, sizes: Any) -> Array:
+    """The part of a DNG that is its picture (DefaultCropOrigin, DefaultCropSize); upright.
+
+    The active area around it holds what a demosaicer needs at the border, and may hold junk.
+    """
+    top, left = sizes.crop_top_margin - sizes.top_margin, sizes.crop_left_margin - sizes.left_margin
+    bottom, right = top + sizes.crop_height, left + sizes.crop_width
+    inside = 0 <= top < bottom <= sizes.height and 0 <= left < right <= sizes.width
+    transposed = bool(sizes.flip & TRANSPOSED)
+    stored = (linear.shape[1], linear.shape[0]) if transposed else linear.shape[:2]
+    if not inside or stored != (sizes.height, sizes.width):
+        return linear
+    rows, cols = slice(top, bottom), slice(left, right)
+    if sizes.flip & ROWS_FLIPPED:
+        rows = slice(sizes.height - bottom, sizes.height - top)
+    if sizes.flip & COLS_FLIPPED:
+        cols = slice(sizes.width - right, sizes.width - left)
+    return np.ascontiguousarray(linear[cols, rows] if transposed else linear[rows, cols])
 
 
 def _exposure(linear: Array) -> tuple[np.float32, tuple[Finding, ...]]:

@@ -9,16 +9,18 @@ from typing import BinaryIO
 
 from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.attachments import kept_exif
+from camerapipe.ingest.announced import announcements
+from camerapipe.ingest.attachments import is_readable
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
-from camerapipe.ingest.metadata import Tags, meta_from, read_exif_block, read_tags
-from camerapipe.ingest.pixels import Decoded, develop
+from camerapipe.ingest.metadata import meta_from, read_exif_block
+from camerapipe.ingest.pixels import develop
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.raw import NotRawError, open_raw, raw_pixels
-from camerapipe.ingest.sniff import TIFF_MAGIC, Kind, sniff
+from camerapipe.ingest.sniff import Kind, sniff
+from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding, Severity
 
 DECODERS = {
@@ -88,24 +90,20 @@ def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
         grey=picture.grey,
         curve=picture.curve,
         alpha=picture.alpha,
-        meta=meta_from(_tags(file, decoded)),
+        meta=meta_from(read_exif_block(decoded.tags.exif)),
         profile=picture.profile,
-        exif=decoded.exif,
-        xmp=decoded.xmp,
-        findings=picture.findings + _exif_finding(decoded.exif),
+        exif=decoded.tags.exif,
+        xmp=decoded.tags.xmp,
+        iptc=decoded.tags.iptc,
+        dpi=decoded.tags.dpi,
+        comment=decoded.tags.comment,
+        findings=picture.findings + _metadata_findings(decoded.tags),
     )
 
 
-def _exif_finding(exif: bytes | None) -> tuple[Finding, ...]:
-    if not exif or kept_exif(exif) is not None:
-        return ()
+def _metadata_findings(tags: FileTags) -> tuple[Finding, ...]:
+    found = announcements(tags.xmp)
+    if not tags.exif or is_readable(tags.exif):
+        return found
     message = "The metadata (EXIF) is damaged: only what could be read is kept in the picture."
-    return (Finding("exif_damaged", Severity.INFO, message),)
-
-
-def _tags(file: BinaryIO, decoded: Decoded) -> Tags:
-    """Tags of the EXIF block, or of the file itself where it is a TIFF."""
-    file.seek(0)
-    if file.read(4) in TIFF_MAGIC:
-        return read_tags(file)
-    return read_exif_block(decoded.exif)
+    return (Finding("exif_damaged", Severity.INFO, message), *found)

@@ -13,6 +13,16 @@ from typing import BinaryIO
 
 import tifffile
 
+from camerapipe.ingest.pages import (
+    MIN_IS_BLACK,
+    MIN_IS_WHITE,
+    RAW_PHOTOMETRICS,
+    REDUCED,
+    RGB,
+    SUB_IFDS,
+    choose_page,
+)
+
 HEAD_BYTES = 32
 JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -21,9 +31,9 @@ OUTPUT_MAGIC = {"jpeg": (JPEG_MAGIC,), "png": (PNG_MAGIC,), "tiff": TIFF_MAGIC}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 
-DNG_VERSION, MAKE, SUB_IFDS, REDUCED_IMAGE = 50706, 271, 330, 1
-PLAIN_PHOTOMETRICS = (0, 1, 2)  # grey, either way round; RGB
-RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear RAW
+DNG_VERSION, MAKE = 50706, 271
+CR2_MAGIC = b"CR"  # at byte 8
+PLAIN_PHOTOMETRICS = (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
 
 
 class Kind(Enum):
@@ -84,15 +94,18 @@ def _tiff_kind(file: BinaryIO, head: bytes) -> Kind:
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
-            page = tiff.pages.first
+            page, choice = tiff.pages.first, choose_page(tiff)
             tags = {code for code in (DNG_VERSION, MAKE, SUB_IFDS) if code in page.tags}
-            photometric, reduced = page.photometric, page.subfiletype & REDUCED_IMAGE
+            photometric, reduced = page.photometric, page.subfiletype & REDUCED
+            scan = not choice.is_first and not choice.has_raw and choice.page.photometric == RGB
     except Exception:  # a damaged first directory: LibRaw and Pillow shall say what is wrong
         return Kind.MAYBE_RAW
+    if scan and DNG_VERSION not in tags and head[8:10] != CR2_MAGIC:
+        return Kind.TIFF  # a finished picture behind its preview
     preview_first = reduced and MAKE in tags
     if DNG_VERSION in tags or photometric in RAW_PHOTOMETRICS or preview_first:
         return Kind.RAW
-    if head[8:10] == b"CR":  # Canon's CR2
+    if head[8:10] == CR2_MAGIC:
         return Kind.RAW
     if photometric in PLAIN_PHOTOMETRICS and SUB_IFDS not in tags:
         return Kind.TIFF  # a finished picture; a camera's name alone does not make it a RAW

@@ -139,7 +139,7 @@ def test_without_another_process_warm_up_does_it_all(monkeypatch):
 
 HOST = """
 import ctypes, gc, os, signal, warnings
-import cv2, numpy as np, scipy.linalg
+import cv2, numba, numpy as np, rawpy, scipy.fft, scipy.linalg, scipy.sparse, scipy.special
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
