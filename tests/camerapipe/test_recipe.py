@@ -64,7 +64,7 @@ def strokes(draw):
 @st.composite
 def recipes(draw):
     size = draw(st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)))
-    point = st.tuples(*(st.floats(0, n, exclude_max=True) for n in size))
+    point = st.tuples(*(st.floats(0, n - 1) for n in size))
     name = st.text(
         st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="/\\"), min_size=1
     ).filter(lambda text: text not in (".", ".."))
@@ -266,3 +266,11 @@ def test_parameters_of_a_recipe_are_those_that_somebody_changed(picture, tmp_pat
     assert found.preset == "paper"
     assert found.params == {"radius": {"focus_margin": 1.7, "strength": 2.0}}
     assert found.size_px == (180, 120)
+
+
+def test_the_export_of_a_session_is_a_fresh_render_of_its_recipe(picture, tmp_path):
+    session = camerapipe.Session(picture).change(strength=3, focus_point=(90, 60), force=True)
+    session.scribble(*STROKES)
+    recipe_of(session.request, session.capture).write(tmp_path / "r.toml")
+    fresh = camerapipe.render(picture, recipe=tmp_path / "r.toml", force=True)
+    np.testing.assert_array_equal(session.export().image, fresh.image)
