@@ -58,9 +58,11 @@ def configure(*, workers: int | None = None, long_running: bool = False) -> None
 
     Notes
     -----
-    The functions of `camerapipe` work without this call. They then compute on all available cores
-    as well, with the host's own threads in OpenCV and BLAS, but
-    MEASURED
+    The functions of `camerapipe` work without this call, on all available cores, and return the
+    same bytes. They then lose time: from the second shot of 24 MP on they need 1.6 times the
+    processor time (5.3 s against 3.4 s on two cores), because the system clears the pages of every
+    large array anew; peak memory is 1.4 GB against 1.7 GB. In a stream, a full garbage collection
+    may delay a frame by a tenth of a second.
     """
     global _long_running
     _long_running = long_running
