@@ -21,7 +21,6 @@ if _typing.TYPE_CHECKING:
     from camerapipe.ingest.saved_map import SavedMap
     from camerapipe.presets import Preset, add_estimator
     from camerapipe.recipe import Recipe
-    from camerapipe.recipe import Recipe
     from camerapipe.session import Session
     from camerapipe.shot import Shot
     from stages.findings import Finding
@@ -39,7 +38,6 @@ _HOMES = {
     "LimitError": "camerapipe.errors",
     "OutputError": "camerapipe.errors",
     "Preset": "camerapipe.presets",
-    "Recipe": "camerapipe.recipe",
     "Recipe": "camerapipe.recipe",
     "RequestError": "camerapipe.errors",
     "SavedMap": "camerapipe.ingest.saved_map",
@@ -60,7 +58,6 @@ __all__ = [
     "LimitError",
     "OutputError",
     "Preset",
-    "Recipe",
     "Recipe",
     "RequestError",
     "SavedMap",
