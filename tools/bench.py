@@ -34,6 +34,7 @@ class Context:
     data: Path
     quick: bool
     truth: Path | None = None  # folder where true photographs are kept; None: the usual one
+    copies: Path | None = None  # of published sets, a person's own
     missing: list[str] = field(default_factory=list)
 
     def picture(self, name: str) -> Path | None:
@@ -87,8 +88,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR")
     parser.add_argument("--truth", type=Path, metavar="DIR", help="where true pictures are kept")
+    parser.add_argument("--copies", type=Path, metavar="DIR", help="own copies of published sets")
     given = parser.parse_args()
-    context = Context(given.data, given.quick, given.truth)
+    context = Context(given.data, given.quick, given.truth, given.copies)
     if given.list or given.subject is None:
         print_goals(None, given.subject, context)
         return
