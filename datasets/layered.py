@@ -50,10 +50,8 @@ def defocus_of(layers: tuple[Layer, ...]) -> Array:
     return out
 
 
-def photographs(
-    scene: Layered, times: float, psf: str = "disk"
-) -> dict[str, npt.NDArray[np.generic]]:
-    """Both photographs of a scene and what is known of them.
+def photographs(scene: Layered, times: float) -> dict[str, npt.NDArray[np.generic]]:
+    """Both photographs of a scene and what is known of them; lenses blur by disks.
 
     Parameters
     ----------
@@ -61,34 +59,43 @@ def photographs(
         A scene.
     times : float
         How many times as wide the other lens is; 1: there is none.
-    psf : str
-        "disk" or "gauss".
 
     Returns
     -------
     dict of str to array
         `light`: the photograph, HxWx3 uint16 sRGB codes. `defocus`: HxW float32, px. `truth`: that
         of the wider lens, and with a subject `near` (its colour), `far` (what the wider lens shows
-        without it) and `strands`, all in the region of the scene.
+        without it) and `strands`, all in the region of the scene: its (start, stop) of rows and
+        columns.
     """
     out: dict[str, npt.NDArray[np.generic]] = {
-        "light": codes_of(compose(scene.layers, psf)),
+        "light": codes_of(compose(scene.layers)),
         "defocus": defocus_of(scene.layers),
     }
     if times == 1:
         return out
+    spans = (axis.indices(n) for axis, n in zip(scene.region, out["defocus"].shape, strict=True))
+    out["region"] = np.array([(start, stop) for start, stop, _ in spans])
     wide = widened(scene.layers, times)
-    out["truth"] = codes_of(compose(wide, psf)[scene.region])
+    out["truth"] = codes_of(_compose_part(wide, scene.region))
     if scene.subject is not None:
         others = (*wide[: scene.subject], *wide[scene.subject + 1 :])
         out["near"] = codes_of(scene.layers[scene.subject].linear[scene.region])
-        out["far"] = codes_of(compose(others, psf)[scene.region])
-        out["matte"] = scene.layers[scene.subject].alpha[scene.region]
+        out["far"] = codes_of(_compose_part(others, scene.region))
     if scene.strands is not None:
         out["strands"] = scene.strands[scene.region]
     if scene.balls is not None:
         out["balls"] = scene.balls
     return out
+
+
+def _compose_part(layers: tuple[Layer, ...], region: Region) -> Array:
+    """A region of the photograph, from the part of the layers that spreads into it."""
+    reach = int(np.ceil(2 * max(float(layer.sigma.max()) for layer in layers))) + 2
+    spans = [axis.indices(n) for axis, n in zip(region, layers[0].alpha.shape, strict=True)]
+    part = tuple(slice(max(a - reach, 0), b + reach) for a, b, _ in spans)
+    inner = tuple(slice(a - p.start, b - p.start) for (a, b, _), p in zip(spans, part, strict=True))
+    return compose([Layer(*(plane[part] for plane in layer)) for layer in layers])[inner]
 
 
 def codes_of(linear: Array) -> npt.NDArray[np.uint16]:

@@ -10,7 +10,7 @@ on disk once made (`datasets.kept`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from datasets.made_scenes import (
     cards,
     cells,
     foreground,
+    large_matte,
     leafy_ground,
     matte,
     night,
@@ -44,11 +45,20 @@ MADE_BY = tuple(
     for room in (forward_model, disk, defocus_scenes, layered, made_scenes, scenes, strands)
 )
 SHAPE = (600, 800)
-LARGE = (3000, 4000)
+LARGE, LARGEST = (3000, 4000), (4000, 6000)  # 12 and 24 MP
 LONG = (1000, 4000)  # as long as the large ones, and quicker
 NIGHT_PX = {"night a": 5.0, "night b": 6.5}  # blur of the lamps
 
 BENCH = ("teddy", "aloe", "cones", "motorcycle")
+# A scene of `datasets.defocus_scenes`, and the defocus (px) of the depth that is in focus.
+TRACED = dict.fromkeys(BENCH, 0.0) | {
+    "teddy middle": 2.5,
+    "cones middle": 2.5,
+    "china": 0.0,
+    "astronaut": 0.0,
+    "ball": 0.0,
+    "leaves": 0.0,
+}
 MADE: dict[str, Callable[[], Layered]] = {
     "white a": partial(matte, SHAPE, 1, 8.0, white_ground, 0.72),
     "white b": partial(matte, SHAPE, 21, 6.0, white_ground, 0.76),
@@ -66,27 +76,33 @@ MADE: dict[str, Callable[[], Layered]] = {
     "cards d": partial(cards, SHAPE, 27, 0.5, 6.0),
     "foreground a": partial(foreground, SHAPE, 8, 6.0, 4.0),
     "foreground b": partial(foreground, SHAPE, 28, 4.0, 6.0),
+    "large white a": partial(large_matte, LARGE, 11, 40.0, white_ground, 0.72),
+    "large white b": partial(large_matte, LARGE, 31, 32.0, white_ground, 0.76),
+    "large leafy a": partial(large_matte, LARGE, 12, 25.0, leafy_ground, 0.6),
+    "large black b": partial(large_matte, LARGEST, 32, 40.0, black_ground, 0.3),
 }
 # Without a wider lens: two planes of cells or leaves, for maps of large blur.
-CELLS_A = partial(cells, side_px=10, coloured_cells=True)
-CELLS_B = partial(cells, side_px=8, coloured_cells=False)
+COLOURED_CELLS = partial(cells, side_px=10, coloured_cells=True)
+GREY_CELLS = partial(cells, side_px=8, coloured_cells=False)
 PLANES: dict[str, Callable[[], Layered]] = {
-    "planes 12 a": partial(planes, LARGE, 9, 12.0, CELLS_A),
-    "planes 20 a": partial(planes, LARGE, 9, 20.0, CELLS_A),
-    "planes 12 b": partial(planes, LARGE, 29, 12.0, CELLS_B),
-    "planes 20 b": partial(planes, LARGE, 29, 20.0, CELLS_B),
-    "long planes 12": partial(planes, LONG, 10, 12.0, CELLS_A),
-    "long planes 20": partial(planes, LONG, 10, 20.0, CELLS_A),
-    "leafy planes 12": partial(planes, LONG, 30, 12.0, leafy_ground),
-    "leafy planes 20": partial(planes, LONG, 30, 20.0, leafy_ground),
+    "planes 12 a": partial(planes, LARGE, 9, 12.0, COLOURED_CELLS),
+    "planes 20 a": partial(planes, LARGE, 9, 20.0, COLOURED_CELLS),
+    "long planes 12 a": partial(planes, LONG, 10, 12.0, COLOURED_CELLS),
+    "long planes 20 a": partial(planes, LONG, 10, 20.0, COLOURED_CELLS),
+    "long planes 12 b": partial(planes, LONG, 29, 12.0, GREY_CELLS),
+    "long planes 20 b": partial(planes, LONG, 29, 20.0, GREY_CELLS),
+    "leafy planes 12 b": partial(planes, LONG, 30, 12.0, leafy_ground),
+    "leafy planes 20 b": partial(planes, LONG, 30, 20.0, leafy_ground),
 }
 CHOOSING = (
-    "teddy", "aloe", "white a", "black a", "leafy a", "night a", "slant a", "cards a", "cards c",
-    "foreground a", "planes 12 a", "planes 20 a", "long planes 12", "long planes 20",
+    "teddy", "aloe", "teddy middle", "china", "ball", "white a", "black a", "leafy a", "night a",
+    "slant a", "cards a", "cards c", "foreground a", "large white a", "large leafy a",
+    "planes 12 a", "planes 20 a", "long planes 12 a", "long planes 20 a",
 )  # fmt: skip
 REPORTING = (
-    "cones", "motorcycle", "white b", "black b", "leafy b", "night b", "slant b", "cards b",
-    "cards d", "foreground b", "planes 12 b", "planes 20 b", "leafy planes 12", "leafy planes 20",
+    "cones", "motorcycle", "cones middle", "astronaut", "leaves", "white b", "black b", "leafy b",
+    "night b", "slant b", "cards b", "cards d", "foreground b", "large white b", "large black b",
+    "long planes 12 b", "long planes 20 b", "leafy planes 12 b", "leafy planes 20 b",
 )  # fmt: skip
 
 
@@ -144,9 +160,10 @@ def load_pair(name: str, data: Path, truth: Path) -> LensPair | None:
         key = digest(name, times, *MADE_BY)
         arrays = kept(truth, key, lambda: photographs(make(), times))
     else:
-        scene = load_scene(name, data)
+        scene = load_scene(name.removesuffix(" middle"), data)
         if scene is None:
             return None
+        scene = replace(scene, defocus=scene.defocus - np.float32(TRACED[name]))
         key = digest(scene.linear, scene.defocus, TIMES, Path(str(forward_model.__file__)))
         arrays = kept(truth, key, lambda: _traced(scene))
     return _pair(name, arrays)
@@ -165,8 +182,10 @@ def _pair(name: str, arrays: Arrays) -> LensPair:
     known = {
         key: encoded_of(arrays[key]) for key in ("light", "truth", "near", "far") if key in arrays
     }
+    rows, columns = arrays.get("region", [(None, None)] * 2)
     return LensPair(
         name=name,
+        region=(slice(*rows), slice(*columns)),
         defocus=arrays["defocus"],
         strands=arrays.get("strands"),
         balls=arrays.get("balls"),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from datasets.layered import Layered, Region
+from datasets.layered import Layered
 from datasets.scenes import LAMP_COLOURS, dead_leaves
 from datasets.strands import hairy_subject
 from stages.params import Array
@@ -24,9 +24,11 @@ Shape = tuple[int, int]
 CLIPPED_WHITE = 1.6  # linear light of an overexposed ground
 BLACK = 0.0015
 GROUND_SHARE = 0.3  # of a white or black ground that has leaves on it, for its blur to show
+LARGE_HAIR_PX = (2.0, 7.0)
 SLANT_PX = 2.5  # blur at the far end of a slanted surface
 CELL_LEVELS = (0.15, 0.85)  # encoded
 LAMP_PX = 2  # side of a lamp
+LAMP_SHARE = 0.5  # of the places of a lattice have a lamp
 LAMP_LEVEL = (2.0, 9.0)  # of a lamp's disk, times display white
 
 
@@ -78,7 +80,7 @@ def matte(
     sigma_px: float,
     ground: Callable[[Shape, int], Array],
     level: float,
-    region: Region | None = None,
+    hair_px: tuple[float, float] = (0.8, 2.6),
 ) -> Layered:
     """A sharp textured subject with hairs before a ground of one blur.
 
@@ -94,15 +96,24 @@ def matte(
         Its linear light from shape and seed.
     level : float
         Mean encoded value of the subject.
-    region : (slice, slice), optional
-        Part in which results are judged; else the whole.
+    hair_px : (float, float)
+        Widths of the thinnest and of the thickest hair.
     """
-    subject = hairy_subject(shape, seed)
+    subject = hairy_subject(shape, seed, hair_px=hair_px)
     light = coloured(shape, seed + 7, level, 0.35, (1.0, 0.97, 0.92))
     front = Layer(light, subject.alpha, np.zeros(shape, np.float32))
     layers = (_opaque(ground(shape, seed), sigma_px), front)
-    whole = Layered(layers, subject=1, strands=subject.strands)
-    return whole if region is None else whole._replace(region=region)
+    return Layered(layers, subject=1, strands=subject.strands)
+
+
+def large_matte(
+    shape: Shape, seed: int, sigma_px: float, ground: Callable[[Shape, int], Array], level: float
+) -> Layered:
+    """`matte` at the size of a camera's files, judged in the upper left part of the subject."""
+    height, middle = shape[0], shape[1] // 2
+    rows = slice(int(0.2 * height), int(0.62 * height))
+    region = rows, slice(middle - (rows.stop - rows.start), middle)
+    return matte(shape, seed, sigma_px, ground, level, LARGE_HAIR_PX)._replace(region=region)
 
 
 def slant(shape: Shape, seed: int, contrast: float, across: bool) -> Layered:
@@ -147,7 +158,8 @@ def lamp_places(shape: Shape, seed: int, apart_px: float) -> np.ndarray:
     rows, cols = (int(n // apart_px) for n in shape)
     y, x = np.mgrid[0:rows, 0:cols].reshape(2, -1)
     jitter = rng.uniform(-0.08, 0.08, (2, y.size)) * apart_px
-    return np.rint(np.stack([y, x], axis=1) * apart_px + apart_px / 2 + jitter.T)
+    lit = rng.random(y.size) < LAMP_SHARE
+    return np.rint(np.stack([y, x], axis=1) * apart_px + apart_px / 2 + jitter.T)[lit]
 
 
 def night(shape: Shape, seed: int, sigma_px: float, times: float) -> Layered:
@@ -170,7 +182,8 @@ def night(shape: Shape, seed: int, sigma_px: float, times: float) -> Layered:
         np.zeros(shape, np.float32),
     )
     balls = places[isolated] + (LAMP_PX - 1) / 2
-    return Layered((_opaque(wall, sigma_px), front), subject=1, balls=balls)
+    layers = _opaque(wall, sigma_px), front
+    return Layered(layers, subject=1, strands=subject.strands, balls=balls)
 
 
 def foreground(shape: Shape, seed: int, near_px: float, far_px: float) -> Layered:

@@ -14,7 +14,6 @@ SUPERSAMPLING = 2  # of an antialiased drawing, along each axis
 SUBPIXEL_BITS = 4  # of the coordinates that OpenCV draws at
 OUTLINE_POINTS = 720
 RAGGED = (3, 5, 8, 13, 34)  # periods of the outline's waves
-HAIR_PX = (0.8, 2.6)  # thinnest and thickest hair
 HAIR_LENGTH = (0.25, 0.6)  # of the body's radius
 HAIR_POINTS = 24
 NEAR_HAIR_PX = 2  # around a hair that is judged with it
@@ -34,6 +33,7 @@ def hairy_subject(
     hairs: int = 60,
     centre: tuple[float, float] = (0.58, 0.5),
     radius: float = 0.27,
+    hair_px: tuple[float, float] = (0.8, 2.6),
 ) -> Subject:
     """Draw a body and hairs.
 
@@ -49,11 +49,8 @@ def hairy_subject(
         Centre of the body, as parts of the sides.
     radius : float
         Mean radius of the body, as a part of the height.
-
-    Returns
-    -------
-    Subject
-        Hairs are 0.8 to 2.6 px wide at any size.
+    hair_px : (float, float)
+        Widths of the thinnest and of the thickest hair.
     """
     rng = np.random.default_rng(seed)
     middle = np.array(centre) * shape
@@ -69,7 +66,7 @@ def hairy_subject(
         cv2.fillPoly(canvas, [_drawn(outline)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
     for start in rng.choice(OUTLINE_POINTS, hairs, replace=False):
         hair = _hair(outline[start], angle[start], radius * shape[0], rng)
-        width = max(round(rng.uniform(*HAIR_PX) * SUPERSAMPLING), 1)
+        width = max(round(rng.uniform(*hair_px) * SUPERSAMPLING), 1)
         cv2.polylines(whole, [_drawn(hair)], False, 255, width, cv2.LINE_AA, SUBPIXEL_BITS)
     alpha, inside = _reduced(whole), _reduced(body)
     stray = (alpha > 0) & (inside == 0)

@@ -63,6 +63,8 @@ GOALS = (
     Goal("picture.portrait_touched", "picture", "<= 0.03", "look portrait: sigma < 0.8 changed"),
     Goal("picture.true_map_db", "picture", ">= 37.5", "as truth_db, given the true map"),
     Goal("picture.over_paper_db", "picture", ">= 4", "truth_db over that of the paper preset"),
+    Goal("picture.series_db", "picture", ">= 1.2", "aperture series, dB over doing nothing"),
+    Goal("picture.series_oracle_db", "picture", "reported", "the best disk for every window"),
     Goal("picture.large_ratio_12", "picture", "0.85..1.15", "far plane of sigma 12: map / truth"),
     Goal("picture.large_ratio_20", "picture", "0.85..1.15", "the same, sigma 20"),
     Goal("picture.sparse_error_px", "picture", "<= 0.6", "data at edges, weighted by confidence"),

@@ -23,6 +23,7 @@ from datasets.layered import codes_of, encoded_of
 from measures import alignment
 from measures.alignment import align
 from measures.cameras import take, take_paper
+from measures.halves import by_halves
 from measures.scores import psnr_db
 from stages.bokeh.disk import disk_kernel
 from stages.params import Array
@@ -85,6 +86,20 @@ def gains(context: Any, folder: Path) -> Iterator[Gain]:
                 _db(take(codes, strength).image, truth),
                 math.nan if context.quick else _db(oracle(linear, truth), truth),
             )  # fmt: skip
+
+
+def results(pairs: list[Gain]) -> dict[str, float]:
+    """Mean gain over doing nothing, of pairs with defocus and of those in focus everywhere."""
+    out = {}
+    for key, part in (
+        ("series_db", [pair for pair in pairs if pair.defocused]),
+        ("series_in_focus_db", [pair for pair in pairs if not pair.defocused]),
+    ):
+        out |= by_halves(f"picture.{key}", part, lambda pair: pair.db - pair.nothing_db)
+    defocused = [pair for pair in pairs if pair.defocused]
+    return out | by_halves(
+        "picture.series_oracle_db", defocused, lambda pair: pair.oracle_db - pair.nothing_db
+    )
 
 
 def _codes(path: Path) -> npt.NDArray[np.uint8]:

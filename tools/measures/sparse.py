@@ -7,8 +7,6 @@ commit fcc9a0b.
 
 from __future__ import annotations
 
-import math
-import statistics
 from typing import NamedTuple
 
 import cv2
@@ -17,6 +15,7 @@ import numpy.typing as npt
 
 from datasets.lens_pairs import LensPair
 from measures.cameras import take
+from measures.halves import by_halves
 
 VALUE = "constraints"  # the intermediate value of the graph that holds the data
 # Share of the picture in cells with data as of commit fcc9a0b, by scene and condition.
@@ -45,31 +44,26 @@ class Errors(NamedTuple):
 
 
 def errors(pair: LensPair, condition: str, picture: npt.NDArray[np.uint8]) -> Errors:
-    """Errors of the data in the photograph of a scene."""
+    """Errors of the data in the photograph of a scene of `CELLS_BEFORE`."""
     data = take(picture, 1.0, keep=(VALUE,)).kept[VALUE]
     truth = cv2.resize(pair.sigma, data.grid.shape[::-1], interpolation=cv2.INTER_AREA)
     known = data.confidence > 0
     error, weight = np.abs(data.sigma - truth)[known], data.confidence[known]
     cells = float(known.mean())
-    before = CELLS_BEFORE.get((pair.name, condition), math.nan)
     return Errors(
         pair.name, pair.half, condition, float(np.average(error, weights=weight)),
-        float(error.mean()), cells, cells / before,
+        float(error.mean()), cells, cells / CELLS_BEFORE[pair.name, condition],
     )  # fmt: skip
 
 
 def results(found: list[Errors]) -> dict[str, float]:
     """Means over pictures, over all and over each half."""
+    keys = {
+        "sparse_error_px": lambda each: each.weighted_px,
+        "sparse_error_unweighted_px": lambda each: each.unweighted_px,
+        "sparse_cells_kept": lambda each: each.kept,
+    }
     out: dict[str, float] = {}
-    for half in ("", "choosing", "reporting"):
-        chosen = [each for each in found if half in ("", each.half)]
-        for name, column in (
-            ("sparse_error_px", "weighted_px"),
-            ("sparse_error_unweighted_px", "unweighted_px"),
-            ("sparse_cells_kept", "kept"),
-        ):
-            values = [getattr(each, column) for each in chosen]
-            if values and not any(math.isnan(value) for value in values):
-                key = f"picture.{name}" + (f"_{half}" if half else "")
-                out[key] = statistics.fmean(values)
+    for name, value in keys.items():
+        out |= by_halves(f"picture.{name}", found, value)
     return out
