@@ -19,11 +19,12 @@ from typing import Any
 
 from goals import GOALS
 
-from camerapipe.runtime import available_cores, versions
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # before an installed copy, and `datasets` is not installed
+
+from camerapipe.runtime import available_cores, versions  # noqa: E402
 
 SUBJECTS = tuple(dict.fromkeys(goal.subject for goal in GOALS))
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # `datasets` is not installed
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Context:
 
     data: Path
     quick: bool
+    truth: Path | None = None  # folder where true photographs are kept; None: the usual one
+    copies: Path | None = None  # of published sets, a person's own
     missing: list[str] = field(default_factory=list)
 
     def picture(self, name: str) -> Path | None:
@@ -84,8 +87,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repeats and sizes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR")
+    parser.add_argument("--truth", type=Path, metavar="DIR", help="where true pictures are kept")
+    parser.add_argument("--copies", type=Path, metavar="DIR", help="own copies of published sets")
     given = parser.parse_args()
-    context = Context(given.data, given.quick)
+    context = Context(given.data, given.quick, given.truth, given.copies)
     if given.list or given.subject is None:
         print_goals(None, given.subject, context)
         return
