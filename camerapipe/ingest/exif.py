@@ -198,7 +198,12 @@ class ExifBlock:
 
     def _entries(self, place: int) -> dict[int, Entry] | None:
         found = self._all_entries(place)
-        return None if found is None else dict(reversed(found))
+        if found is None:
+            return None
+        first: dict[int, Entry] = {}
+        for tag, entry in found:
+            first.setdefault(tag, entry)
+        return first
 
     def _all_entries(self, place: int) -> list[tuple[int, Entry]] | None:
         """Entries of a directory whose values lie within the block; None where it does not."""
@@ -293,9 +298,6 @@ class ExifBlock:
         body = b"".join(rows[tag] for tag in sorted(rows))
         self._data += struct.pack(f"{self.order}H", len(rows)) + body
         self._data += struct.pack(f"{self.order}I", following) + tail
-        if place is not None:
-            end = place + 2 + ENTRY_BYTES * self._unpack("H", place)
-            self._data[place:end] = bytes(end - place)
         if directory == FIRST:
             struct.pack_into(f"{self.order}I", self._data, 4, start)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -15,6 +16,8 @@ from camerapipe.ingest.png_chunks import PngTags, read_chunks
 from camerapipe.ingest.tiff_exif import exif_of_tiff, tiff_blocks
 
 DENSITY_UNITS = (1, 2)  # of JFIF: per inch, per cm
+XMP_HEAD_END = b"ns.adobe.com/xap/1.0/\0"
+MAX_XMP_HEAD = 16  # bytes before; `http://` in files that are right
 DPI_RANGE = (1.0, 100_000.0)
 
 
@@ -79,10 +82,11 @@ def heif_tags(info: dict[str, Any], file: BinaryIO) -> FileTags:
 def _plain_tags(image: Image.Image, file: BinaryIO) -> FileTags:
     """Tags of JPEG, WebP, AVIF, GIF and BMP."""
     info = image.info
-    exif, xmp = info.get("exif") or None, info.get("xmp") or None
+    segments = getattr(image, "applist", ())
+    exif, xmp = info.get("exif") or None, info.get("xmp") or _odd_xmp(segments)
     resources = b"".join(
         data.removeprefix(SEGMENT_HEAD)
-        for name, data in getattr(image, "applist", ())
+        for name, data in segments
         if name == "APP13" and data.startswith(SEGMENT_HEAD)
     )
     comment = info.get("comment")
@@ -96,6 +100,15 @@ def _plain_tags(image: Image.Image, file: BinaryIO) -> FileTags:
         dpi=_sane_dpi(info.get("dpi") if info.get("jfif_unit") in DENSITY_UNITS else None),
         comment=comment if isinstance(comment, bytes) and image.format in ("JPEG", "MPO") else None,
     )
+
+
+def _odd_xmp(segments: Iterable[tuple[str, bytes]]) -> bytes | None:
+    """XMP of a JPEG behind a head that only the end is right of; some software writes those."""
+    for name, data in segments:
+        head, found, packet = data.partition(XMP_HEAD_END)
+        if name == "APP1" and found and len(head) < MAX_XMP_HEAD:
+            return packet
+    return None
 
 
 def _sane_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -34,6 +34,7 @@ from stages.strips import run_strips
 STRIP_BYTES = 1 << 18
 ZLIB_LEVEL = 3  # higher levels gain 5 % and take three times as long
 DEFLATE, HORIZONTAL, CONTIGUOUS, UNASSOCIATED, INCHES = 8, 2, 1, 2, 2
+NO_UNIT, SQUARE = 1, (1.0, 1.0)  # no resolution, but the aspect of pixels: both are required
 MIN_IS_BLACK, RGB = 1, 2
 SOFTWARE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 305, 282, 283, 296
 BLOCK_TYPES = {ICC_TAG: UNDEFINED, XMP_TAG: BYTE, PHOTOSHOP_TAG: BYTE, IPTC_TAG: UNDEFINED}
@@ -83,11 +84,12 @@ def tiff_bytes(
     values |= {tag: (BLOCK_TYPES[tag], block) for tag, block in (blocks or {}).items()}
     if SOFTWARE not in rows:
         values[SOFTWARE] = (ASCII, software.encode() + b"\0")
-    if dpi is not None and X_RESOLUTION not in rows:
+    if X_RESOLUTION not in rows:
+        x, y = dpi or SQUARE
         values |= {
-            X_RESOLUTION: (RATIONAL, _ratio(dpi[0])),
-            Y_RESOLUTION: (RATIONAL, _ratio(dpi[1])),
-            RESOLUTION_UNIT: (SHORT, [INCHES]),
+            X_RESOLUTION: (RATIONAL, _ratio(x)),
+            Y_RESOLUTION: (RATIONAL, _ratio(y)),
+            RESOLUTION_UNIT: (SHORT, [INCHES if dpi else NO_UNIT]),
         }
     places, sizes = [], []
     rows_per_strip, strips = _strips(codes, order)

@@ -335,6 +335,15 @@ class TestArrays:
             encode(capture.linear), np.broadcast_to(expected, (6, 4, 3)), atol=2 * tolerance
         )
 
+    @pytest.mark.parametrize("kind", [">u2", "<u2", ">f4", "<f8"])
+    def test_byte_orders_are_alike(self, rng, kind):
+        values = rng.uniform(0, 1, (6, 4, 3))
+        image = (values * 65535 if "u" in kind else values).astype(kind)
+        plain = image.astype(image.dtype.newbyteorder("="))
+        np.testing.assert_array_equal(
+            capture_from_array(image, "srgb").linear, capture_from_array(plain, "srgb").linear
+        )
+
     def test_linear_floats_keep_headroom_and_views_are_welcome(self):
         image = np.linspace(0, 3, 48).reshape(4, 4, 3)
         capture = capture_from_array(image[::-1, ::2], "linear")
