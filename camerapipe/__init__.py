@@ -14,7 +14,7 @@ import typing as _typing
 from camerapipe.version import __version__ as __version__
 
 if _typing.TYPE_CHECKING:
-    from camerapipe.api import check, open_stream, render
+    from camerapipe.api import check, render
     from camerapipe.budget import Budget
     from camerapipe.capture import Capture
     from camerapipe.errors import CaptureError, LimitError, OutputError, RequestError
@@ -23,6 +23,10 @@ if _typing.TYPE_CHECKING:
     from camerapipe.recipe import Recipe
     from camerapipe.session import Session
     from camerapipe.shot import Shot
+    from camerapipe.stream.account import StreamReport
+    from camerapipe.stream.opening import open_stream
+    from camerapipe.stream.shown import Shown
+    from camerapipe.stream.stream import Stream
     from stages.findings import Finding
     from stages.grid import BlurMap
     from stages.scribble import Scribble
@@ -44,9 +48,12 @@ _HOMES = {
     "Scribble": "stages.scribble",
     "Session": "camerapipe.session",
     "Shot": "camerapipe.shot",
+    "Shown": "camerapipe.stream.shown",
+    "Stream": "camerapipe.stream.stream",
+    "StreamReport": "camerapipe.stream.account",
     "add_estimator": "camerapipe.presets",
     "check": "camerapipe.api",
-    "open_stream": "camerapipe.api",
+    "open_stream": "camerapipe.stream.opening",
     "render": "camerapipe.api",
 }
 __all__ = [
@@ -64,6 +71,9 @@ __all__ = [
     "Scribble",
     "Session",
     "Shot",
+    "Shown",
+    "Stream",
+    "StreamReport",
     "add_estimator",
     "check",
     "open_stream",

@@ -1,16 +1,19 @@
-"""What scripts and apps call: `camerapipe.render`, `check` and `open_stream`."""
+"""What scripts and apps call for photographs: `camerapipe.render` and `check`.
+
+For streams it is `camerapipe.open_stream` (`stream.opening`).
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from camerapipe.assembly import Request
-from camerapipe.budget import Budget
+from camerapipe.budget import Budget, BudgetLike
 from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.saved_map import SavedMap
@@ -22,16 +25,12 @@ from stages.grid import BlurMap
 from stages.scribble import Scribble
 from stages.strips import limited_workers
 
-if TYPE_CHECKING:
-    from camerapipe.stream.session import Stream
-    from camerapipe.stream.viewfinder import Shown
-
 
 def render(
     source: Input,
     *,
     strength: float | None = None,
-    budget: str | Sequence[str] | Budget | None = None,
+    budget: BudgetLike = None,
     preset: str | None = None,
     config: str | os.PathLike[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
@@ -55,8 +54,9 @@ def render(
         A file, or an array of sRGB (`encoding="srgb"`) or linear (`"linear"`) values.
     strength : float, optional
         Magnification of the defocus, 1 (none) to 8; short for `params={"radius": {"strength": m}}`.
-    budget : str, sequence of str or Budget, optional
-        `"2s"`, or `["2s", "propagate=300ms"]`: from developed pixels to the finished picture.
+    budget : float, str, sequence of str or Budget, optional
+        Time from developed pixels to the finished picture. A number is in seconds. Texts are
+        `"2s"`, or `["2s", "propagate=300ms"]`.
     preset : str, optional
         `default`, `paper` or `direct`.
     config : path, optional
@@ -106,7 +106,7 @@ def render(
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     request = Request(
         settings=resolve_with(recipe, preset, config, values=params, strength=strength),
-        budget=_budget(budget),
+        budget=Budget.of(budget),
         focus_point=focus,
         distance_m=distance_m,
         scribbles=tuple(scribbles),
@@ -151,95 +151,3 @@ def check(
     request = Request(settings=resolve(values=params), distance_m=distance_m)
     with limited_workers(workers):
         return check_capture(capture, request)
-
-
-def open_stream(
-    source: str | os.PathLike[str] | Iterable[npt.NDArray[Any]],
-    on_frame: Callable[[Shown], None] | None = None,
-    *,
-    fps: float | None = None,
-    policy: Literal["block", "latest"] = "block",
-    budget: str | Sequence[str] | Budget | None = None,
-    profile: str | None = None,
-    strength: float | None = None,
-    params: Mapping[str, Mapping[str, Any]] | None = None,
-    frames: int | None = None,
-    distance_m: float | None = None,
-    force: bool = False,
-    seed: int = 0,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Stream:
-    """Open a stream of frames; `run` runs it, `stop` ends it from any thread.
-
-    Parameters
-    ----------
-    source : path, str or iterable of arrays
-        A folder, a video, the index of a camera, `synthetic:SCENE`, or frames of an app: HxWx3
-        uint8 sRGB.
-    on_frame : callable, optional
-        Is given every frame in order: picture, blur map, findings, advice. Where it raises, the
-        frame has failed and the stream goes on.
-    fps : float, optional
-        Frames per second. Where not given, that of the source for `latest`, and as fast as it goes
-        for `block`.
-    policy : str
-        `block` loses nothing; with `latest` the newest frame wins, and others are dropped before
-        any work is done for them.
-    budget : str, sequence of str or Budget, optional
-        Of every frame, from its pixels to its picture: `"66ms"`.
-    profile : str, optional
-        A device to simulate in virtual time: a name or a TOML file.
-    strength, params, distance_m, force, max_pixels
-        As in `render`.
-    frames : int, optional
-        End after so many.
-    seed : int
-        Of a simulated device's jitter and of a synthetic scene.
-
-    Returns
-    -------
-    Stream
-        `run()` gives a `StreamReport`.
-
-    Raises
-    ------
-    CaptureError, ValueError
-        As `render`.
-    """
-    from camerapipe.stream.options import StreamOptions
-    from camerapipe.stream.profile import read_profile
-    from camerapipe.stream.session import Stream
-    from camerapipe.stream.sinks import App, Nowhere
-    from camerapipe.stream.sources import app_source, open_source
-
-    options = StreamOptions(
-        settings=resolve(values=params, strength=strength),
-        budget=_budget(budget),
-        policy=policy,
-        frames=frames,
-        profile=None if profile is None else read_profile(profile),
-        seed=seed,
-        distance_m=distance_m,
-        force=force,
-    )
-    paced = policy == "latest" or fps is not None
-    if isinstance(source, str | os.PathLike):
-        opened = open_source(
-            os.fspath(source),
-            fps=fps,
-            paced=paced,
-            sensor_fps=options.sensor_fps,
-            seed=seed,
-            max_pixels=max_pixels,
-        )
-    else:
-        opened = app_source(source, fps)
-    return Stream(opened, Nowhere() if on_frame is None else App(on_frame), options)
-
-
-def _budget(given: str | Sequence[str] | Budget | None) -> Budget:
-    if given is None:
-        return Budget()
-    if isinstance(given, Budget):
-        return given
-    return Budget.parse([given] if isinstance(given, str) else given)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from camerapipe.errors import RequestError
 from stages.params import Estimate
@@ -38,6 +39,9 @@ def parse_duration_ms(text: str) -> float:
     return float(found[1]) * UNITS_MS[found[2]]
 
 
+BudgetLike: TypeAlias = "str | float | Sequence[str] | Budget | None"
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How long a frame may take from developed pixels to the picture, in all and by stage."""
@@ -56,6 +60,31 @@ class Budget:
             else:
                 total = parse_duration_ms(duration)
         return cls(total, stages)
+
+    @classmethod
+    def of(cls, given: BudgetLike) -> Budget:
+        """Read a budget as the functions of the package take it.
+
+        Parameters
+        ----------
+        given : None, float, str, sequence of str or Budget
+            None is no limit. A number is the time of a frame in seconds. Texts are those of
+            `parse`: `"66ms"`, or `["2s", "propagate=300ms"]`.
+
+        Raises
+        ------
+        BudgetError
+            If a number is not positive and finite, or a text is no duration.
+        """
+        if given is None:
+            return cls()
+        if isinstance(given, Budget):
+            return given
+        if isinstance(given, int | float):
+            if isinstance(given, bool) or not 0 < given < math.inf:
+                raise BudgetError(f"budget: expected seconds above 0, or '66ms'; got {given!r}")
+            return cls(given * 1000)
+        return cls.parse([given] if isinstance(given, str) else given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +120,7 @@ class Stopwatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class AnytimeResult(Generic[T]):
     """The last estimate of an anytime stage, and what it took."""
 
     value: T
@@ -101,7 +130,7 @@ class Outcome(Generic[T]):
     setup_ms: float
 
 
-def run_until(estimates: Iterator[Estimate[T]], deadline: Deadline) -> Outcome[T]:
+def run_until(estimates: Iterator[Estimate[T]], deadline: Deadline) -> AnytimeResult[T]:
     """Pull estimates until one is done or the next would not fit; keep the last.
 
     The first is always taken: its time is set-up, and says nothing of the steps that follow. A
@@ -123,4 +152,4 @@ def run_until(estimates: Iterator[Estimate[T]], deadline: Deadline) -> Outcome[T
         latest, steps = following, steps + 1
         now = deadline.clock()
         step_ms, before = (now - before) * 1000, now
-    return Outcome(latest.value, latest.residual, latest.done, steps, setup_ms)
+    return AnytimeResult(latest.value, latest.residual, latest.done, steps, setup_ms)

@@ -149,9 +149,9 @@ def _run_node(
     value = function(*inputs, *([section] if section else []))
     setup_ms, steps, residual, done = 0.0, 0, None, True
     if node.anytime or function is node.steps:
-        outcome = run_until(value, Deadline.after(grant, clock))
+        result = run_until(value, Deadline.after(grant, clock))
         value, residual, steps, setup_ms, done = (
-            outcome.value, outcome.residual, outcome.steps, outcome.setup_ms, outcome.done,
+            result.value, result.residual, result.steps, result.setup_ms, result.done,
         )  # fmt: skip
         caveats |= Caveat.NONE if done else Caveat.UNFINISHED
     used_ms = (clock() - started) * 1000

@@ -69,7 +69,8 @@ class Settings:
         SettingsError
             If a parameter does not exist or a value does not fit.
         """
-        found = Settings(self.preset, {**self.layers, layer: changes}, {**self.names, layer: name})
+        layers = {**self.layers, layer: _checked("", changes)}
+        found = Settings(self.preset, layers, {**self.names, layer: name})
         found.params  # noqa: B018 - checked when built
         return found
 

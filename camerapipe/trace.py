@@ -1,13 +1,13 @@
-"""Traces: what happened to every frame of a run, as a Chrome trace that Perfetto shows.
+"""Traces: what happened to every frame of a run, as a Chrome trace, which Perfetto shows.
 
-A `Tracer` writes events as they come, from any thread, and keeps none; the file appears under its
-name when the tracer is closed, whole and valid also after an error. It reads no clock: every time
-is given in seconds, of the wall or of a virtual clock, and counted from `origin_s`. In the file
-times are microseconds, as Chrome wants them.
+A `Tracer` writes events as they come, from any thread, and keeps none. The file gets its name when
+the tracer is closed, and is valid even after an error. The tracer reads no clock: all times are
+given in seconds on a wall or virtual clock, and count from `origin_s`. In the file times are in
+microseconds, as Chrome expects.
 
-Vocabulary. Tracks are threads of the viewer ("decode", "graph", "write"); what the budget covers
-lies on `GRAPH`. A span is a stage of one frame, or with `outer` what surrounds stages (give it
-before them). Every submitted frame ends once, with a `Fate`.
+Vocabulary: a track is a thread of the viewer (`decode`, `graph`, `write`). What the budget covers
+is on the track `GRAPH`. A span is a stage of one frame, or with `outer` a group of stages, which
+must be added before them. Every submitted frame ends once, with a `Fate`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest.atomic import whole_file
 
 FORMAT = "camerapipe-trace/1"
+TRACES = (".json",)  # suffixes of the files
 GRAPH = "graph"  # the track whose stages the budget covers
-ENDS = "ends"  # the track of frames that were not done
+ENDS = "ends"  # the track of frames that are not done
 PLAIN = {str, int, bool, type(None)}
 ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=str)
 PROCESS = 1  # the one process of the viewer
@@ -39,16 +40,16 @@ TAIL = b'\n],"displayTimeUnit":"ms","otherData":%s}\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What produced a trace. `simulated`: its times are those of a model, not of a clock."""
+class TraceHeader:
+    """What produced a trace. If `mode` is simulated, its times are those of a model."""
 
     mode: Mode
     source: str = ""
     graph: str = ""
-    policy: str = ""  # latest or block
+    policy: str = ""  # `latest` or `block`
     profile: str | None = None
-    calibrated: bool = False  # the profile's numbers were measured on the device
-    scale_range: tuple[float, float] | None = None  # CPU of the device over CPU of the model
+    calibrated: bool = False  # the numbers of the profile were measured on the device
+    scale_range: tuple[float, float] | None = None  # times on the device over reference times
     budget_ms: float | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)  # budgets of stages
     interval_ms: float | None = None  # between frames of the source
@@ -62,7 +63,7 @@ class Run:
 
 
 class StageArgs(TypedDict, total=False):
-    """What a span may tell of a stage; None is left out."""
+    """Optional facts about a stage; None is left out."""
 
     granted_ms: float | None
     setup_ms: float  # part of the span: before the first estimate of an anytime stage
@@ -73,41 +74,42 @@ class StageArgs(TypedDict, total=False):
 
 
 class FrameArgs(TypedDict, total=False):
-    """What the end of a frame may tell; None is left out."""
+    """Optional facts about the end of a frame; None is left out."""
 
     capture: str  # its name
-    spent_ms: float | None  # of the budget: from developed pixels to the picture
+    spent_ms: float | None  # from developed pixels to the picture, which the budget limits
     budget_ms: float | None
-    step_ms: float | None  # longest step of its anytime stages: a budget may be missed by one
+    step_ms: float | None  # longest step of its anytime stages, by which a budget may be missed
     late: bool  # the budget, or that of a stage, was missed
-    contended: bool  # its wall time exceeds its CPU time for reasons outside
+    contended: bool  # other processes had the machine for a part of the time
     rung: str | None  # of the quality ladder
     caveats: Sequence[str]
     stage: str | None  # where it failed or was dropped
     reason: str | None
-    lateness_ms: float | None  # of what was dropped
+    lateness_ms: float | None  # of a dropped frame
     findings: Sequence[str]  # codes
     advice: str | None  # delivered with the frame
-    check: str | None  # how it was checked
-    check_age_frames: int | None  # of findings that were carried
+    check: str | None  # level of the check, or `carried`
+    check_age_frames: int | None  # of carried findings
 
 
 class Tracer:
-    """Writes one trace. Thread-safe; after `close` events are ignored: a stuck thread may be late.
+    """Writes one trace. Thread-safe.
 
-    A disk that fills up does not harm the run: writing stops, and `close` raises `OutputError`.
+    Events after `close` are ignored, since an abandoned thread may still send some. If the disk is
+    full, writing stops, the run continues, and `close` raises `OutputError`.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
-        run: Run,
+        header: TraceHeader,
         *,
         tracks: Sequence[str] = ("decode", GRAPH, "write"),
         origin_s: float = 0.0,
         overwrite: bool = False,
     ) -> None:
-        self._run, self._origin_s = run, origin_s
+        self._header, self._origin_s = header, origin_s
         self._lock = threading.Lock()
         self._tracks: dict[str, int] = {}
         self._error: OSError | None = None
@@ -121,11 +123,11 @@ class Tracer:
                 self._track(track)
 
     def __enter__(self) -> Tracer:
-        """Trace a `with` block."""
+        """Begin a `with` block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Close, saying whether an error ended the run; that error is not hidden by another."""
+        """Close, and note the error that ended the run; no other error replaces it."""
         try:
             self.close(ended="complete" if kind is None else kind.__name__)
         except OutputError:
@@ -143,7 +145,7 @@ class Tracer:
         outer: bool = False,
         **args: Unpack[StageArgs],
     ) -> None:
-        """Add a stage of a frame, or what surrounds stages (`outer`)."""
+        """Add a stage of a frame, or a group of stages (`outer`)."""
         start, end = self._us(start_s), self._us(end_s)
         self._add(
             track,
@@ -164,15 +166,15 @@ class Tracer:
         fate: Fate,
         **args: Unpack[FrameArgs],
     ) -> None:
-        """End a frame, once: from its capture to its delivery or loss."""
+        """Add the end of a frame, with its time from capture to delivery or loss."""
         if fate not in get_args(Fate):
             raise RequestError(f"trace: fate: expected {', '.join(get_args(Fate))}; got {fate!r}")
         latency_ms = (ended_s - captured_s) * 1000
-        told = {"fate": fate, "latency_ms": latency_ms, **args}
+        facts = {"fate": fate, "latency_ms": latency_ms, **args}
         begun, ended = self._us(captured_s), self._us(ended_s)
         common = {"cat": "frame", "name": "frame", "id": int(seq), "pid": PROCESS, "tid": 0}
         self._write(
-            {"ph": "b", **common, "ts": begun, "args": told},
+            {"ph": "b", **common, "ts": begun, "args": facts},
             {"ph": "e", **common, "ts": max(begun, ended)},
         )
         if fate != "done":
@@ -180,18 +182,18 @@ class Tracer:
             self._instant(ENDS, name, ended_s, "end", {"frame": seq, **args})
 
     def instant(self, track: str, name: str, at_s: float, **args: Any) -> None:
-        """Add a moment: an overrun, a scene change, an advice, a change of the quality ladder."""
+        """Add a moment, such as a new advice or a change of the rung."""
         self._instant(track, name, at_s, "event", args)
 
     def counter(self, name: str, at_s: float, value: float) -> None:
-        """Add a value over time: depth of a queue, bytes in flight, temperature."""
+        """Add a value at a time, such as the bytes in flight."""
         at_us = self._us(at_s)
         self._write(
             {"ph": "C", "pid": PROCESS, "name": name, "ts": at_us, "args": {"value": value}}
         )
 
     def flow(self, seq: int, hops: Sequence[tuple[str, float]]) -> None:
-        """Link the spans of one frame by arrows: (track, a moment inside its span), in order."""
+        """Link the spans of one frame by arrows; `hops` are tracks and a moment in each span."""
         steps = ["s", *["t"] * (len(hops) - 2), "f"] if len(hops) > 1 else []
         for step, (track, at_s) in zip(steps, hops[: len(steps)], strict=True):
             bound = {"bp": "e"} if step == "f" else {}
@@ -200,11 +202,11 @@ class Tracer:
             )
 
     def close(self, *, ended: str = "complete", **facts: Any) -> None:
-        """Finish the file and give it its name; `facts` of the end go to its `otherData`."""
+        """Finish the file and give it its name; `facts` are added to its `otherData`."""
         with self._lock:
             if self._file is None:
                 return
-            about = {"format": FORMAT, "run": asdict(self._run), "end": {"ended": ended} | facts}
+            about = {"format": FORMAT, "run": asdict(self._header), "end": {"ended": ended} | facts}
             self._put(TAIL % _encode(_plain(about)))
             self._file = None
         error = self._error
@@ -219,7 +221,7 @@ class Tracer:
         self._write({**event, "pid": PROCESS, "tid": number})
 
     def _track(self, name: str) -> int:
-        """Number of a track; a new one is announced to the viewer, in order of appearance."""
+        """Number of a track; new tracks are numbered in order of appearance."""
         if name not in self._tracks:
             number = self._tracks[name] = len(self._tracks) + 1
             common = {"ph": "M", "pid": PROCESS, "tid": number}
@@ -229,7 +231,7 @@ class Tracer:
         return self._tracks[name]
 
     def _write(self, *events: dict[str, Any]) -> None:
-        """Add events that belong together; they are encoded while other threads may write."""
+        """Add events that belong together. They are encoded without the lock."""
         lines = b"".join(map(_line, events))
         with self._lock:
             self._put(lines)
@@ -247,13 +249,13 @@ class Tracer:
 
 
 def _short(value: float) -> float:
-    """To 3 places (of microseconds: a nanosecond); whole numbers without a fraction."""
+    """Rounded to 3 places (nanoseconds); whole numbers as integers."""
     rounded = round(float(value), 3)
     return int(rounded) if rounded.is_integer() else rounded
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can say, in few digits; None for what is empty or not finite."""
+    """The value as JSON with few digits; None if it is empty or not finite."""
     if type(value) in PLAIN:
         return value
     if isinstance(value, np.generic):
@@ -263,18 +265,18 @@ def _plain(value: Any) -> Any:
             return None
         return round(value, 3) if abs(value) >= 1 else float(f"{value:.4g}")
     if isinstance(value, dict):
-        told = {}
+        kept: dict[str, Any] = {}
         for key, item in value.items():
             if (plain := _plain(item)) is not None:
-                told[str(key)] = plain
-        return told or None
+                kept[str(key)] = plain
+        return kept or None
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value] or None
     return value
 
 
 def _line(event: dict[str, Any]) -> bytes:
-    """An event as a line of the list; never its first."""
+    """An event as a line of the list, after the first."""
     args = _plain(event.pop("args", None))
     return b",\n" + _encode(event | {"args": args} if args else event)
 

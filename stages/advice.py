@@ -54,7 +54,7 @@ class Advice(NamedTuple):
     severity: Severity
 
 
-class Frame(NamedTuple):
+class Vote(NamedTuple):
     """Advice of a single frame."""
 
     time_ms: float
@@ -67,7 +67,7 @@ class AdviceState:
 
     shown: Advice | None = None
     since_ms: float = 0.0
-    frames: tuple[Frame, ...] = ()
+    votes: tuple[Vote, ...] = ()
 
 
 def advise(
@@ -100,18 +100,18 @@ def advise(
     ValueError
         If time goes backwards, or if no verdict is among the findings.
     """
-    if state.frames and time_ms < state.frames[-1].time_ms:
+    if state.votes and time_ms < state.votes[-1].time_ms:
         raise ValueError(
             f"advice: time_ms must not go backwards; got {time_ms:g} after "
-            f"{state.frames[-1].time_ms:g}"
+            f"{state.votes[-1].time_ms:g}"
         )
     wanted = advice_of(findings)
-    frames = _recent((*state.frames, Frame(time_ms, wanted)), time_ms, params)
+    votes = _recent((*state.votes, Vote(time_ms, wanted)), time_ms, params)
     if state.shown is None:
-        return AdviceState(wanted, time_ms, frames), wanted
-    if wanted.code != state.shown.code and _is_due(state, frames, params):
-        return AdviceState(wanted, time_ms, frames), wanted
-    return AdviceState(state.shown, state.since_ms, frames), state.shown
+        return AdviceState(wanted, time_ms, votes), wanted
+    if wanted.code != state.shown.code and _is_due(state, votes, params):
+        return AdviceState(wanted, time_ms, votes), wanted
+    return AdviceState(state.shown, state.since_ms, votes), state.shown
 
 
 def advice_of(findings: Iterable[Finding]) -> Advice:
@@ -131,21 +131,21 @@ def _hold_ms(advice: Advice, params: AdviceParams) -> float:
     return min(params.urgent_hold_ms, params.hold_ms) if urgent else params.hold_ms
 
 
-def _recent(frames: tuple[Frame, ...], now_ms: float, params: AdviceParams) -> tuple[Frame, ...]:
-    """The frames within the longest hold, and at least the last few."""
-    kept = len(frames)
-    while kept > params.least_frames and frames[-kept].time_ms < now_ms - params.hold_ms:
+def _recent(votes: tuple[Vote, ...], now_ms: float, params: AdviceParams) -> tuple[Vote, ...]:
+    """The votes within the longest hold, and at least the last few."""
+    kept = len(votes)
+    while kept > params.least_frames and votes[-kept].time_ms < now_ms - params.hold_ms:
         kept -= 1
-    return frames[-kept:]
+    return votes[-kept:]
 
 
-def _is_due(state: AdviceState, frames: tuple[Frame, ...], params: AdviceParams) -> bool:
-    """Whether enough frames agree with the last one, and the shown advice was held long enough."""
-    now_ms, wanted = frames[-1]
+def _is_due(state: AdviceState, votes: tuple[Vote, ...], params: AdviceParams) -> bool:
+    """Whether enough votes agree with the last one, and the shown advice was held long enough."""
+    now_ms, wanted = votes[-1]
     start_ms = now_ms - _hold_ms(wanted, params)
-    asked = [frame for frame in frames if frame.time_ms >= start_ms]
+    asked = [vote for vote in votes if vote.time_ms >= start_ms]
     if len(asked) < params.least_frames:
-        asked = list(frames[-params.least_frames :])
-    agreeing = sum(frame.advice.code == wanted.code for frame in asked)
+        asked = list(votes[-params.least_frames :])
+    agreeing = sum(vote.advice.code == wanted.code for vote in asked)
     enough = len(asked) >= params.least_frames and agreeing >= params.agreement * len(asked)
     return enough and state.since_ms <= start_ms

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from stages.arrays import check_image
 from stages.bokeh.aperture import Doubles
@@ -25,7 +24,6 @@ from stages.bokeh.disk import FOCUS_PX, disk_kernel
 from stages.bokeh.reference import run_bands
 from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
-from stages.tone import SRGB, ToneCurve, encode, to_codes
 
 PSFS = ("disk", "gauss")
 MIN_SIZE_STEP_PX = 0.125  # between neighbouring sizes of a point spread function
@@ -311,50 +309,3 @@ def sigma_of_disparity(disparity: Array, focus: float, sigma_per_disparity: floa
     """
     sigma = (np.float32(focus) - disparity) * np.float32(sigma_per_disparity)
     return np.asarray(sigma, np.float32)
-
-
-def add_noise(linear: Array, shot: float, read: float, seed: int) -> Array:
-    """Add the noise of a sensor, of variance shot * light + read^2.
-
-    Parameters
-    ----------
-    linear : Array
-        Linear light, float32, any shape.
-    shot, read : float
-        Variance per unit of light, and standard deviation of the read noise, in units of light.
-    seed : int
-        Of the random numbers.
-
-    Returns
-    -------
-    Array
-        Linear light of the same shape, float32; may be negative.
-    """
-    rng = np.random.default_rng(seed)
-    deviation = np.sqrt(shot * np.maximum(linear, 0) + read * read)
-    return np.asarray(linear + deviation * rng.standard_normal(linear.shape), np.float32)
-
-
-def develop(linear: Array, jpeg_quality: int = 0, curve: ToneCurve = SRGB) -> npt.NDArray[np.uint8]:
-    """Round a picture to the codes of a camera file: clipped, encoded, 8 bits.
-
-    Parameters
-    ----------
-    linear : Array
-        Linear light, HxWx3 float32.
-    jpeg_quality : int
-        1 to 100: the codes after JPEG compression; 0: without.
-    curve : ToneCurve
-        Display encoding.
-
-    Returns
-    -------
-    array of uint8
-        HxWx3, display-encoded.
-    """
-    codes = to_codes(encode(linear, curve), 8).astype(np.uint8)
-    if jpeg_quality == 0:
-        return codes
-    _, data = cv2.imencode(".jpg", codes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
-    read = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(read[..., ::-1])

@@ -15,7 +15,8 @@ import pytest
 import camerapipe
 from datasets.scenes import day, dead_leaves, sigma_of_radius
 from stages.grid import BlurMap, Grid, lift
-from stages.scene import Layer, add_noise, compose, develop
+from stages.scene import Layer, compose
+from stages.sensor import add_noise, develop
 from stages.tone import encode
 from stages.upsample import UpsampleParams, guided_upsample
 

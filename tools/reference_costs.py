@@ -27,16 +27,19 @@ import numpy as np
 import numpy.typing as npt
 
 import camerapipe
+from camerapipe.assembly import Request
 from camerapipe.budget import Stopwatch, wall_s
 from camerapipe.costs import SETUP, STEP, Costs, cost_table, part_of
 from camerapipe.ingest import capture_from_array
 from camerapipe.runtime import available_cores, configure, warm_up
 from camerapipe.settings import resolve
-from camerapipe.stream.checking import Look
 from camerapipe.stream.device import KIND_OF
+from camerapipe.stream.policy import QualityPolicy
 from camerapipe.stream.profile import KINDS
-from camerapipe.stream.session import DECODE, ENCODE, IO, looks, ways
-from camerapipe.stream.viewfinder import Frame, State, Viewfinder, Way
+from camerapipe.stream.rungs import ReadyCheck, ReadyRung, ready_checks, ready_rungs
+from camerapipe.stream.shown import Frame, StreamState
+from camerapipe.stream.stream import DECODE, ENCODE, IO
+from camerapipe.stream.viewfinder import Viewfinder
 from camerapipe.synthetic import SIZE, synthetic_frame
 
 COSTS_FILE = Path(camerapipe.__file__).parent / "costs.toml"
@@ -60,15 +63,15 @@ def main() -> None:
     configure(long_running=True)
     warm_up()
     pictures = [synthetic_frame(SCENE, k, SIZE, 1).picture for k in range(FRAMES)]
-    known, checks = ways(resolve()), looks(resolve())
+    rungs, checks = ready_rungs(resolve()), ready_checks(resolve())
     found = {IO: _io(pictures)}
-    for look in checks:
-        every = _stages(known[-1], look, pictures)
-        found[look.name] = {node.name: every[node.name] for node in look.graph.nodes}
-    for way in known:
-        every = _stages(way, checks[0], pictures)
-        nodes = [node.name for node in (*way.see.nodes, *way.picture.nodes)]
-        found[way.name] = {
+    for check in checks:
+        every = _stages(rungs[-1], check, pictures)
+        found[check.name] = {node.name: every[node.name] for node in check.graph.nodes}
+    for rung in rungs:
+        every = _stages(rung, checks[0], pictures)
+        nodes = [node.name for node in (*rung.see.nodes, *rung.picture.nodes)]
+        found[rung.name] = {
             stage: cost for stage, cost in every.items() if stage.partition(".")[0] in nodes
         }
     if given.scale:
@@ -105,14 +108,21 @@ def _write(live: str) -> None:
     COSTS_FILE.write_text(stills + live, encoding="utf-8")
 
 
-def _stages(way: Way, look: Look, pictures: list[npt.NDArray[np.uint8]]) -> dict[str, float]:
-    viewfinder = Viewfinder(ways=(way,), looks=(look,), clock=wall_s, costs=Costs(), force=True)
-    state = State()
+def _stages(
+    rung: ReadyRung, check: ReadyCheck, pictures: list[npt.NDArray[np.uint8]]
+) -> dict[str, float]:
+    viewfinder = Viewfinder(
+        request=Request(settings=resolve(), force=True),
+        policy=QualityPolicy((rung,), (check,)),
+        clock=wall_s,
+        costs=Costs(),
+    )
+    state = StreamState()
     found: dict[str, list[float]] = defaultdict(list)
     for seq, picture in enumerate(pictures):
         frame = Frame(seq, capture_from_array(picture, "srgb"))
         shown, state = viewfinder.show(frame, state)
-        for row in shown.stages if seq >= SKIPPED and shown.rung == way.name else ():
+        for row in shown.stages if seq >= SKIPPED and shown.rung == rung.name else ():
             if row.steps:
                 step_ms = (row.used_ms - row.setup_ms) / max(row.steps - 1, 1)
                 found[part_of(row.name, SETUP)].append(row.setup_ms / frame.megapixels)

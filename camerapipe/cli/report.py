@@ -43,6 +43,6 @@ def report_command(
     if output is not None:
         write_text(output, page(read), overwrite=overwrite)
         if not quiet:
-            say(f"{len(read.frames):,} frames ({read.run.mode}) shown in {output}")
+            say(f"{len(read.frames):,} frames ({read.header.mode}) shown in {output}")
     if as_json:
         click.echo(json.dumps(summarise(read).to_dict()))

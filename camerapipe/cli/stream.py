@@ -1,13 +1,12 @@
-"""`camerapipe stream`: a camera in motion, live or from files, measured here or simulated."""
+"""`camerapipe stream`: frames from files, a camera or a scene, measured here or simulated."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -21,16 +20,33 @@ from camerapipe.cli.common import (
     distance_option,
     failure_of,
     max_pixels,
+    overwrite_option,
     point,
     prepare,
     request_errors,
     say,
+    scribbles_option,
 )
-from camerapipe.cli.telling import Teller, code_of, interrupts, tell
+from camerapipe.cli.telling import (
+    Teller,
+    code_of,
+    costs_data,
+    costs_table,
+    interrupts,
+    tell,
+    tell_findings,
+)
 from camerapipe.errors import CaptureError, OutputError
 
+if TYPE_CHECKING:
+    from camerapipe.stream.stream import Stream
+
 REPLAY = "replay:"
-PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
+SPEEDS = ("fast", "typical", "slow")
+REPLAYABLE = {  # options of a replay; everything else was decided when it was recorded
+    "source", "output", "view", "fps", "only", "overwrite", "as_json", "quiet", "verbose",
+}  # fmt: skip
+NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"}
 
 
 @click.command("stream")
@@ -43,13 +59,13 @@ PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
     type=click.Choice(["picture", "map", "both"]),
     default="picture",
     show_default=True,
-    help="what is written of a frame",
+    help="what is written",
 )
-@click.option("--fps", type=float, help="frames per second; that of the source where not given")
+@click.option("--fps", type=float, help="frames per second (default: the rate of the source)")
 @click.option(
     "--policy",
     type=click.Choice(["block", "latest"]),
-    help="lose nothing, or the newest frame wins (default for a camera)",
+    help="lose no frame, or the newest frame wins (default: latest for a camera)",
 )
 @click.option("--frames", type=click.IntRange(1), help="end after so many frames")
 @click.option(
@@ -63,25 +79,23 @@ PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
     metavar="66ms|STAGE=5ms",
     help="time of a frame from its pixels to its picture, or of one stage",
 )
-@click.option(
-    "--rung", metavar="NAME", help="always this rung of the quality ladder (see `camerapipe graph`)"
-)
+@click.option("--rung", metavar="NAME", help="always this rung of the quality ladder (see --costs)")
 @click.option("--profile", metavar="NAME|FILE.toml", help="simulate a device in virtual time")
 @click.option(
     "--speed",
-    type=click.Choice(list(PLACES)),
+    type=click.Choice(SPEEDS),
     default="typical",
     show_default=True,
-    help="where in the profile's ranges",
+    help="place in the ranges of the profile",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="of jitter and of a scene",
+    help="of the jitter of a device and the noise of a scene",
 )
-@click.option("--in-flight", type=click.IntRange(1), help="frames in the stages at once")
+@click.option("--in-flight", type=click.IntRange(1), help="frames in the stages at the same time")
 @click.option(
     "--memory",
     type=click.IntRange(1),
@@ -98,21 +112,23 @@ PLACES = {"fast": 0.0, "typical": 0.5, "slow": 1.0}
     metavar="S",
     help="a frame that takes a stage longer has failed",
 )
-@click.option("--record", metavar="DIR", help="keep what is needed to replay the run")
+@click.option("--record", metavar="DIR", help="keep what is needed to replay the stream")
 @click.option(
     "--only", type=int, multiple=True, metavar="N", help="frames of a recording to replay"
 )
 @click.option(
     "--trace", metavar="FILE.json", help="write a trace for Perfetto and `camerapipe report`"
 )
+@click.option("--costs", is_flag=True, help="print what rungs and checks cost, and exit")
 @click.option("--focus", metavar="X,Y", help="a point (pixels) that counts as in focus")
+@scribbles_option
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")
-@click.option("--overwrite", is_flag=True, help="replace outputs that exist")
+@overwrite_option
 @click.option(
     "--strict-budget",
     is_flag=True,
-    help="exit 6 where a frame missed the budget by more than a step",
+    help="exit 6 if a frame missed the budget by more than a step",
 )
 @common_options
 @request_errors
@@ -134,47 +150,27 @@ def stream_command(source: str, **options: Any) -> None:
 
 
 def _stream(text: str, options: dict[str, Any]) -> int:
-    """Open everything, run the stream, tell how it went."""
-    from camerapipe.runtime import configure, versions
-    from camerapipe.stream.record import Recorder, about_of
-    from camerapipe.stream.session import Stream
-    from camerapipe.stream.sources import open_source
-    from camerapipe.stream.tracing import Tracing, run_of
-    from camerapipe.trace import Tracer
+    """Open and run a stream, and print how it went; gives the exit code."""
+    from camerapipe.runtime import configure
 
     if options["only"]:
-        raise Failure(f"--only: frames of a recording are meant: {REPLAY}DIR", USAGE)
-    configure(long_running=True)  # before the source has threads
-    taking = _options(text, options)
-    source = open_source(
-        text, fps=options["fps"], paced=taking.policy == "latest" or options["fps"] is not None,
-        size=_size(options["size"]), sensor_fps=taking.sensor_fps, seed=options["seed"],
-        max_pixels=max_pixels(options),
-    )  # fmt: skip
-    prepare(quiet=options["quiet"], long_running=True)
-    sink = _sink(options, source.fps, text)
-    noting: list[Callable[[Any, Any], None]] = [Teller(quiet=options["quiet"]).note]
-    tracers: list[Tracer] = []
-    with ExitStack() as opened:
-        if options["trace"]:
-            run = run_of(source, taking, versions())
-            tracer = Tracer(options["trace"], run, overwrite=options["overwrite"])
-            tracers.append(opened.enter_context(tracer))
-            noting.append(Tracing(tracer).note)
-        if options["record"]:
-            about = about_of(source, taking, versions(), max_pixels(options))
-            sink = recorder = Recorder(Path(options["record"]), sink, about)
-            noting.append(recorder.note)
-
-        def note_all(stream: Any, event: Any) -> None:
-            for note in noting:
-                note(stream, event)
-
-        stream = Stream(source, sink, taking, note_all)
-        with interrupts(stream) as interrupted:
+        raise Failure(f"--only: expected frames of a recording: {REPLAY}DIR", USAGE)
+    if options["costs"]:
+        _refuse_with_costs(options)
+    configure(long_running=True)  # before the source starts threads
+    teller = Teller(quiet=options["quiet"])
+    with closing(_opened(text, options, teller)) as stream:
+        prepare(quiet=options["quiet"], long_running=True)
+        if options["costs"]:
+            costs = stream.measure_costs()
+            click.echo(json.dumps(costs_data(costs)) if options["as_json"] else costs_table(costs))
+            return OK
+        stream.prepare()
+        if not options["quiet"]:
+            tell_findings(stream.findings)
+        total = options["frames"] or stream.source.length
+        with interrupts(stream) as interrupted, teller.progress(total):
             report = stream.run()
-        for tracer in tracers:
-            tracer.close(ended=report.ended)
     if options["as_json"]:
         click.echo(json.dumps(report.to_dict()))
     if not options["quiet"]:
@@ -182,39 +178,71 @@ def _stream(text: str, options: dict[str, Any]) -> int:
     return code_of(report, interrupted, strict=options["strict_budget"])
 
 
-def _options(text: str, options: dict[str, Any]) -> Any:
-    from camerapipe.budget import Budget
-    from camerapipe.settings import resolve
-    from camerapipe.stream.options import StreamOptions
-    from camerapipe.stream.profile import read_profile
+def _refuse_with_costs(options: dict[str, Any]) -> None:
+    given = [option for key, option in NOT_WITH_COSTS.items() if options[key] is not None]
+    if given:
+        raise Failure(f"--costs: writes nothing; leave out {', '.join(given)}", USAGE)
 
-    strength = options["strength"]
-    values = {} if strength is None else {"radius": {"strength": strength}}
-    return StreamOptions(
-        settings=resolve(options["preset"], options["config"], options["overrides"], values),
-        budget=Budget.parse(options["budgets"]),
-        policy=options["policy"] or ("latest" if text.isdecimal() else "block"),
-        rung=options["rung"],
-        in_flight=options["in_flight"],
-        max_bytes=options["memory"] * 1e6,
+
+def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
+    from camerapipe.recipe import read_scribbles
+    from camerapipe.stream.opening import open_stream
+
+    return open_stream(
+        text,
+        output=options["output"],
+        view=options["view"],
+        fps=options["fps"],
+        policy=options["policy"],
         frames=options["frames"],
-        stuck_s=options["stuck"],
-        profile=read_profile(options["profile"]) if options["profile"] else None,
-        place=PLACES[options["speed"]],
-        seed=options["seed"],
+        size=_size(options["size"]),
+        strength=options["strength"],
+        budget=options["budgets"],
+        rung=options["rung"],
+        preset=options["preset"],
+        config=options["config"],
+        overrides=options["overrides"],
+        focus=point(options["focus"]),
+        scribbles=read_scribbles(options["scribbles"]) if options["scribbles"] else (),
         distance_m=options["distance"],
-        focus_point=point(options["focus"]),
         force=options["force"],
+        profile=options["profile"],
+        speed=options["speed"],
+        seed=options["seed"],
+        in_flight=options["in_flight"],
+        memory_mb=options["memory"],
+        stuck_s=options["stuck"],
+        trace=options["trace"],
+        record=options["record"],
+        overwrite=options["overwrite"],
+        max_pixels=max_pixels(options),
+        observe=teller.note,
     )
 
 
-REPLAYABLE = {  # what is asked of a replay; all else was decided when it was recorded
-    "source", "output", "view", "fps", "only", "overwrite", "as_json", "quiet", "verbose",
-}  # fmt: skip
+def _replay(folder: Path, options: dict[str, Any]) -> int:
+    """Compute the frames of a recording again, and print whether they are the same."""
+    _refuse_others(click.get_current_context())
+    from camerapipe.runtime import versions
+    from camerapipe.stream.opening import sink_for
+    from camerapipe.stream.replay import Recording
+
+    recording = Recording.open(folder)
+    rate = options["fps"] or recording.about["fps"]
+    sink = sink_for(options["output"], options["view"], fps=rate, overwrite=options["overwrite"])
+    prepare(quiet=options["quiet"], long_running=True)
+    found = recording.replay(sink, versions=versions(), only=options["only"] or None)
+    if options["as_json"]:
+        click.echo(json.dumps(asdict(found)))
+    for package, (before, now) in found.other_versions.items():
+        say(f"{package} was {before} when this was recorded, and is {now}")
+    same = found.frames - len(found.differing)
+    say(f"{folder}: {found.frames} frames replayed, {same} the same to the bit")
+    return SOME_FAILED if found.differing else OK
 
 
 def _refuse_others(context: click.Context) -> None:
-    """Say which options a replay would have to ignore."""
+    """Refuse options that a replay would have to ignore."""
     given = [
         parameter.opts[0]
         for parameter in context.command.params
@@ -227,44 +255,6 @@ def _refuse_others(context: click.Context) -> None:
             "recorded; a replay takes --output, --view, --fps, --only and --overwrite",
             USAGE,
         )
-
-
-def _replay(folder: Path, options: dict[str, Any]) -> int:
-    _refuse_others(click.get_current_context())
-    from camerapipe.runtime import versions
-    from camerapipe.settings import resolve
-    from camerapipe.stream.replay import Recording
-    from camerapipe.stream.session import looks, ways
-
-    recording = Recording.open(folder)
-    prepare(quiet=options["quiet"], long_running=True)
-    settings, sink = (
-        resolve(values=recording.about["params"]),
-        _sink(options, recording.about["fps"]),
-    )
-    found = recording.replay(
-        ways(settings), looks(settings), sink, versions=versions(), only=options["only"] or None
-    )
-    if options["as_json"]:
-        click.echo(json.dumps(asdict(found)))
-    for package, (before, now) in found.other_versions.items():
-        say(f"{package} was {before} when this was recorded, and is {now}")
-    same = found.frames - len(found.differing)
-    say(f"{folder}: {found.frames} frames replayed, {same} the same to the bit")
-    return SOME_FAILED if found.differing else OK
-
-
-def _sink(options: dict[str, Any], fps: float | None, source: str = "") -> Any:
-    from camerapipe.stream.sinks import VIDEOS, Nowhere, Pictures, Video
-
-    if options["output"] is None:
-        return Nowhere()
-    path, view, overwrite = Path(options["output"]), options["view"], options["overwrite"]
-    if source and path.exists() and Path(source).exists() and path.samefile(source):
-        raise OutputError(f"{path}: is the source itself; choose another output")
-    if path.suffix.lower() in VIDEOS:
-        return Video(path, view, options["fps"] or fps or 30.0, overwrite=overwrite)
-    return Pictures(path, view, overwrite=overwrite)
 
 
 def _size(text: str) -> tuple[int, int]:

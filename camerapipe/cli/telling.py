@@ -1,44 +1,106 @@
-"""What a person is told of a stream while it runs and at its end; signals and exit codes."""
+"""Messages of a stream while it runs and at its end; progress, signals and exit codes."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from camerapipe.cli.common import LATE, OK, SOME_FAILED, UNREADABLE, say
 
-SIGNALLED = 128  # and the number of the signal: 130 after Ctrl-C, 143 when told to end
+if TYPE_CHECKING:
+    from camerapipe.stream.account import StreamReport
+    from camerapipe.stream.rehearsal import LadderCosts
+    from camerapipe.stream.stream import Stream
+    from stages.findings import Finding
+
+SIGNALLED = 128  # plus the number of the signal: 130 after Ctrl-C, 143 after SIGTERM
 ENDINGS = (signal.SIGINT, signal.SIGTERM)
+RATE_FRAMES = 30  # over which the rate is measured
 
 
 class Teller:
-    """Says what a person should know while the stream runs: new advice, frames that failed."""
+    """Tells what a person should know while a stream runs.
+
+    New advice and failed frames are printed as lines. On a terminal, a line of progress shows
+    frames, rate, rung and late frames.
+
+    Parameters
+    ----------
+    quiet : bool
+        Print failures only.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._advice = quiet, ""
+        self._quiet = quiet
+        self._advice, self._rung = "", ""
+        self._done = self._late = 0
+        self._ended_s: deque[float] = deque(maxlen=RATE_FRAMES)
+        self._show: Callable[[int, str], None] = lambda done, status: None
 
-    def note(self, stream: Any, event: Any) -> None:
-        """Look at one event."""
+    def note(self, event: Any, in_flight: Any) -> None:
+        """Take one event of the stream (an observer)."""
         from camerapipe.stream.frames import Fate, Outcome
-        from camerapipe.stream.viewfinder import Shown
+        from camerapipe.stream.shown import Shown
 
         if not isinstance(event, Outcome):
             return
         if event.fate is Fate.FAILED:
             say(f"frame {event.seq}: {event.stage}: {event.reason}")
         shown = event.value
-        if isinstance(shown, Shown) and shown.advice.text != self._advice:
+        if not isinstance(shown, Shown):
+            return
+        self._done, self._rung = self._done + 1, shown.label
+        self._late += shown.late
+        self._ended_s.append(event.ended_s)
+        if shown.advice.text != self._advice:
             self._advice = shown.advice.text
             if not self._quiet:
                 say(f"frame {event.seq}: {shown.advice.text}")
+        self._show(self._done, self.status)
+
+    @property
+    def status(self) -> str:
+        """Frames, rate, rung and late frames so far, as one line."""
+        parts = [f"{self._done} frames"]
+        if len(self._ended_s) > 1 and (seconds := self._ended_s[-1] - self._ended_s[0]) > 0:
+            parts.append(f"{(len(self._ended_s) - 1) / seconds:.1f} a second")
+        parts += [f"rung {self._rung}"] if self._rung else []
+        return ", ".join([*parts, f"{self._late} late"])
+
+    @contextmanager
+    def progress(self, total: int | None) -> Iterator[None]:
+        """Show the line of progress on a terminal.
+
+        Parameters
+        ----------
+        total : int or None
+            Number of frames, if it is known.
+        """
+        if self._quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+
+        first: ProgressColumn = SpinnerColumn() if total is None else BarColumn()
+        columns = (first, TextColumn("{task.description}"))
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=total)
+            self._show = lambda done, status: bar.update(
+                task, completed=done, description=escape(status)
+            )
+            yield
 
 
 @contextmanager
-def interrupts(stream: Any) -> Iterator[list[int]]:
-    """Ctrl-C or SIGTERM drains, a second one aborts; gives the signals that came."""
+def interrupts(stream: Stream) -> Iterator[list[int]]:
+    """Make Ctrl-C and SIGTERM drain the stream, and a second one abort it; gives the signals."""
     seen: list[int] = []
 
     def stop(number: int, frame: object) -> None:
@@ -57,8 +119,14 @@ def interrupts(stream: Any) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def tell(report: Any) -> None:
-    """Sum up a stream in a few lines; what is simulated says so first."""
+def tell_findings(findings: Sequence[Finding]) -> None:
+    """Print findings about the stream itself."""
+    for finding in findings:
+        say(f"{finding.severity.value}: {finding.message} [{finding.code}]")
+
+
+def tell(report: StreamReport) -> None:
+    """Sum up a stream in a few lines. Whether it was simulated comes first."""
     how = "measured"
     if report.mode == "simulated":
         known = "calibrated" if report.calibrated else "not calibrated"
@@ -72,9 +140,10 @@ def tell(report: Any) -> None:
         half, most = report.latency_ms["p50"], report.latency_ms["p95"]
         say(f"latency {half:.0f} ms (95 %: {most:.0f} ms)")
     if report.within_budget is not None:
-        contended = f"; {report.contended:.0%} judged apart: others had the machine"
-        within = f"{report.within_budget:.1%} within {report.budget_ms:g} ms and one step"
-        say(within + (contended if report.contended else ""))
+        limit = "budgets" if report.budget_ms is None else f"{report.budget_ms:g} ms"
+        apart = f"; {report.contended:.0%} not judged, since other processes had the machine"
+        within = f"{report.within_budget:.1%} within {limit} and one step"
+        say(within + (apart if report.contended else ""))
     for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
         if counts:
             say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
@@ -82,8 +151,33 @@ def tell(report: Any) -> None:
         say(f"ended early: {report.ended}")
 
 
-def code_of(report: Any, interrupted: list[int], *, strict: bool) -> int:
-    """Exit code of a stream; `strict`: a missed budget is a failure."""
+def costs_table(costs: LadderCosts) -> str:
+    """Costs of rungs and check levels as a table of text."""
+    where = f"simulated on {costs.simulated_on}" if costs.simulated_on else "on this machine"
+    lines = [f"frames of {costs.width}x{costs.height}, {where}", ""]
+    for title, levels in (("rung", costs.rungs), ("check", costs.checks)):
+        lines.append(f"{title:<10}{'ms a frame':>12}{'frames a second':>18}")
+        lines += [
+            f"{level.name:<10}{level.ms:>12.1f}{level.frames_per_second:>18.1f}" for level in levels
+        ]
+        lines.append("")
+    lines.append("A frame takes the time of its rung plus that of its check.")
+    return "\n".join(lines)
+
+
+def costs_data(costs: LadderCosts) -> dict[str, Any]:
+    """Costs of rungs and check levels as plain data for JSON."""
+    return {
+        "width": costs.width,
+        "height": costs.height,
+        "simulated_on": costs.simulated_on,
+        "rungs_ms": {level.name: level.ms for level in costs.rungs},
+        "checks_ms": {level.name: level.ms for level in costs.checks},
+    }
+
+
+def code_of(report: StreamReport, interrupted: list[int], *, strict: bool) -> int:
+    """Exit code of a stream. If `strict`, a missed budget is a failure."""
     if interrupted:
         return SIGNALLED + interrupted[0]
     if report.ended not in ("complete", "stopped"):

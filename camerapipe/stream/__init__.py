@@ -1,7 +1,8 @@
-"""A camera in motion: frames in, frames out, on time, and an account of each.
+"""Streams: frames in, frames out, on time, and an account of each.
 
-`worlds` runs processes under the wall clock or a virtual one, `line` is the row of stages with its
-promises, `viewfinder` shows one frame, `ladder` decides how much is done for it, `profile` and
-`device` simulate a phone, `session` puts a stream together; `sources`, `sinks`, `record` and
-`tracing` are its ends.
+`opening` is the door; `stream` puts a stream together from its `options`. `scheduler` runs
+processes under the wall clock or a virtual one; `line` is the row of stages with its guarantees.
+`viewfinder` computes one frame (`shown`) at the rung (`rungs`) that `policy` decides; `rehearsal`
+measures what rungs cost. `profile` and `device` simulate a phone. `sources`, `sinks`, `record`,
+`replay`, `tracing` and `account` are its ends.
 """

@@ -1,4 +1,4 @@
-"""What a stream did: sums, and distributions of bounded size, however long it ran."""
+"""The account of a stream: sums, and distributions whose size does not grow with its length."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from camerapipe.budget import Budget
-from camerapipe.stream.frames import Fate, Outcome, Service, Tally
+from camerapipe.stream.frames import Event, Fate, Service, Tally
 from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.shown import Shown
 from camerapipe.stream.sources import Source
-from camerapipe.stream.viewfinder import Shown
+from stages.findings import Finding
 
-BIN = math.log(1.01)  # a bin is 1 % wide: so exact are percentiles
-LEAST_MS = 1e-3
+BIN = math.log(1.01)  # a bin is 1 % wide, which is the precision of percentiles
+MIN_MS = 1e-3
 
 
 @dataclass(slots=True)
@@ -25,10 +26,10 @@ class Spread:
 
     def add(self, ms: float) -> None:
         """Count a time."""
-        self.counts[round(math.log(max(ms, LEAST_MS)) / BIN)] += 1
+        self.counts[round(math.log(max(ms, MIN_MS)) / BIN)] += 1
 
     def percentile(self, percent: float) -> float | None:
-        """Smallest time that `percent` of all do not exceed, in ms; None of none."""
+        """Smallest time in ms that `percent` of all do not exceed; None if there are none."""
         wanted, seen = percent / 100 * self.counts.total(), 0
         for place in sorted(self.counts):
             seen += self.counts[place]
@@ -39,7 +40,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamReport:
-    """A stream that has ended. Times are those of a model where `mode` is simulated."""
+    """Report of a stream that has ended. If `mode` is simulated, times are those of a model."""
 
     mode: str  # measured or simulated
     source: str
@@ -54,16 +55,17 @@ class StreamReport:
     drops: dict[str, int]  # by reason
     failures: list[str]  # the first few
     budget_ms: float | None
-    within_budget: float | None  # share of frames done, one step of an anytime stage allowed
-    contended: float | None  # share whose time was taken by others, not counted in within_budget
+    within_budget: float | None  # share of frames done in time, up to one step of an anytime stage
+    contended: float | None  # share slowed by other processes, not counted in within_budget
     seconds: float
     frames_per_second: float | None
     latency_ms: dict[str, float | None]  # from capture to delivery: p50, p95, p99
-    spent_ms: dict[str, float | None]  # of the budget
-    rungs: dict[str, int]
-    checks: dict[str, int]  # by how they were done
+    spent_ms: dict[str, float | None]  # from pixels to picture, which the budget limits
+    rungs: dict[str, int]  # frames by rung, or `pass-through`
+    checks: dict[str, int]  # frames by level of the check, or `carried`
     most_in_flight: int
-    ended: str  # "complete", or why not
+    ended: str  # `complete`, `stopped`, or what failed
+    findings: tuple[Finding, ...] = ()  # about the stream itself, before its first frame
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -71,11 +73,11 @@ class StreamReport:
 
 
 PERCENTS = (50, 95, 99)
-FAILURES_KEPT = 5
+MAX_FAILURES = 5  # that are kept as texts
 
 
 class Account:
-    """Adds up events as they come."""
+    """Adds up the events of a stream."""
 
     def __init__(self) -> None:
         self._latency, self._spent = Spread(), Spread()
@@ -85,13 +87,13 @@ class Account:
         self._within = self._judged = self._contended = 0
         self._first_s, self._last_s = math.inf, -math.inf
 
-    def add(self, event: Service | Outcome) -> None:
-        """Take note of an event."""
+    def add(self, event: Event) -> None:
+        """Count an event."""
         if isinstance(event, Service):
             self._first_s = min(self._first_s, event.started_s)
             return
         self._last_s = max(self._last_s, event.ended_s)
-        if event.fate is Fate.FAILED and len(self._failures) < FAILURES_KEPT:
+        if event.fate is Fate.FAILED and len(self._failures) < MAX_FAILURES:
             self._failures.append(f"frame {event.seq}: {event.stage}: {event.reason}")
         if event.fate is Fate.DONE:
             self._latency.add(event.age_ms)
@@ -101,7 +103,7 @@ class Account:
     def _add_shown(self, shown: Shown) -> None:
         self._spent.add(shown.spent_ms)
         self._rungs[shown.label] += 1
-        self._checks[shown.check.look] += 1
+        self._checks[shown.check.level] += 1
         if shown.budget == Budget():
             return
         if shown.contended:
@@ -111,9 +113,14 @@ class Account:
         self._within += shown.in_time
 
     def report(
-        self, source: Source, options: StreamOptions, tally: Tally, ended: str
+        self,
+        source: Source,
+        options: StreamOptions,
+        tally: Tally,
+        ended: str,
+        findings: tuple[Finding, ...] = (),
     ) -> StreamReport:
-        """Close the account."""
+        """Sum up the stream."""
         profile, fates = options.profile, tally.fates
         seconds = max(self._last_s - self._first_s, 0.0)
         budgeted = self._judged + self._contended
@@ -141,4 +148,5 @@ class Account:
             checks=dict(self._checks),
             most_in_flight=tally.most_in_flight,
             ended=ended,
+            findings=findings,
         )

@@ -1,11 +1,11 @@
-"""A device at work in virtual time: stages run here for their result and cost what a model says.
+"""A simulated device in virtual time: stages run here, and their time comes from a model.
 
     cost = reference ms per megapixel x megapixels x scale x jitter x throttling
 
-The reference costs were measured once, for each rung of the ladder, and come with the package
-(`tools/reference_costs.py` measures them anew); scale and throttling are the profile's; jitter is
-drawn from seed, frame, stage and step, so that a frame costs the same wherever and however often it
-is run. The clock of this machine is never read.
+The reference costs were measured once for every rung of the quality ladder (`[live]` in
+`costs.toml`, written by `tools/reference_costs.py`). Scale and throttling come from the profile.
+Jitter is drawn from seed, frame, stage and step, so that the cost of a frame does not depend on
+where, when and how often it runs. The clock of this machine is never read.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ import numpy as np
 from camerapipe.costs import SETUP, STEP, live_guesses, part_of
 from camerapipe.graph import Graph, Node
 from camerapipe.stream.profile import Heat, Profile
-from camerapipe.stream.worlds import VirtualClock
+from camerapipe.stream.scheduler import VirtualClock
 
-# Classes of kernels of the stages; all others are stencils.
+# Classes of kernels of stages; all others are stencils.
 KIND_OF = {"decode": "decode", "laplacian": "solve", "propagate": "solve", "bokeh": "gather",
            "preview": "gather", "encode_file": "encode"}  # fmt: skip
 
 
 class Device:
-    """A profile at work: it moves a virtual clock by what the stages of a frame cost on it."""
+    """Moves a virtual clock by the time that the stages of a frame take on a device."""
 
     def __init__(self, profile: Profile, clock: VirtualClock, *, seed: int, place: float) -> None:
         self.profile, self.clock = profile, clock
@@ -39,11 +39,11 @@ class Device:
         self._seq, self._megapixels = 0, 1.0
 
     def begin(self, seq: int, megapixels: float) -> None:
-        """Turn to a frame."""
+        """Begin a frame."""
         self._seq, self._megapixels = seq, megapixels
 
     def spend(self, rung: str, stage: str, part: str = "", step: int = 0) -> None:
-        """Let a stage of the frame pass, or a step of it."""
+        """Spend the time of a stage of the frame, or of a step of it."""
         cost = live_guesses(rung)[part_of(stage, part)]
         key = (self._seed, self._seq, zlib.crc32(stage.encode()), step)
         jitter = math.exp(self.profile.jitter * np.random.default_rng(key).standard_normal())
@@ -53,7 +53,7 @@ class Device:
         self.heat.work(self.clock())
 
     def simulate(self, graph: Graph, rung: str) -> Graph:
-        """The same graph, whose stages also cost what they cost on the device."""
+        """The same graph with the costs of a device: each stage also moves the clock."""
         return graph.with_nodes(lambda node: self._simulated(node, rung))
 
     def _simulated(self, node: Node, rung: str) -> Node:

@@ -1,34 +1,42 @@
-"""What a stream tells of its frames: plain data.
+"""Events of a stream: plain data about its frames.
 
-Every frame that was submitted ends in exactly one fate. Times are seconds on the clock of the
-world the stream ran in.
+Every submitted frame ends in exactly one fate. Times are seconds on the clock of the scheduler.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Fate(StrEnum):
     """How a frame ended."""
 
     DONE = "done"
-    FAILED = "failed"  # a stage raised, or took too long
+    FAILED = "failed"  # a stage raised an error or exceeded its timeout
     DROPPED = "dropped"  # at the door, because a newer frame came
-    CANCELLED = "cancelled"  # the stream was stopped before its turn
+    CANCELLED = "cancelled"  # the stream was stopped before the frame was done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A frame as a source hands it over.
 
-    `captured_s` is when it comes, in seconds after the first frame; None: as soon as there is room.
-    A sensor takes `readout_s` until the frame is there. `filmed_s` is its time in what was filmed,
-    whenever it comes; None where nobody knows. `size_bytes` is what it will take while it is in
-    flight.
+    Attributes
+    ----------
+    value : Any
+        The frame.
+    captured_s : float or None
+        When it is captured, in seconds after the first frame; None: as soon as there is room.
+    filmed_s : float or None
+        Its time within what was filmed, whenever it is delivered; None if that is unknown.
+    readout_s : float
+        Time that the sensor needs until the frame is available.
+    size_bytes : int
+        Memory that the frame takes while it is in flight.
     """
 
     value: Any
@@ -40,7 +48,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of one frame. `stage` and `reason` say where and why it is not done."""
+    """The end of one frame. If it is not done, `stage` and `reason` say where and why."""
 
     seq: int
     fate: Fate
@@ -48,17 +56,17 @@ class Outcome:
     ended_s: float
     stage: str = ""
     reason: str = ""
-    value: Any = field(default=None, repr=False)  # of the last stage, where the frame is done
+    value: Any = field(default=None, repr=False)  # of the last stage, if the frame is done
 
     @property
     def age_ms(self) -> float:
-        """From capture to the end: the latency of a frame done, the lateness of one dropped."""
+        """Time from capture to the end: latency of a frame done, lateness of one dropped."""
         return (self.ended_s - self.captured_s) * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One frame in one stage: how long it waited for it, and how long it took."""
+    """One frame in one stage: when it was queued, and when the stage began and ended."""
 
     seq: int
     stage: str
@@ -67,9 +75,20 @@ class Service:
     ended_s: float
 
 
+class InFlight(NamedTuple):
+    """Frames and bytes beyond the door."""
+
+    frames: int
+    size_bytes: int
+
+
+Event = Service | Outcome
+Observer = Callable[[Event, InFlight], None]  # is called for every event, one at a time
+
+
 @dataclass(slots=True)
 class Tally:
-    """Sums that always hold: submitted = in flight + done + failed + dropped + cancelled."""
+    """Sums over a stream: submitted = in flight + done + failed + dropped + cancelled."""
 
     submitted: int = 0
     fates: Counter[Fate] = field(default_factory=Counter)

@@ -1,14 +1,14 @@
-"""The line: frames go from a source through stages in a row, each stage in a process of its own.
+"""The line: frames pass from a source through a row of stages, each stage in its own process.
 
-What it promises, at any fault, stop or delay:
+It guarantees the following, whatever fails, stops or is delayed:
 
-- every frame submitted ends in exactly one of done, failed, dropped, cancelled;
+- every submitted frame ends in exactly one of done, failed, dropped, cancelled;
 - frames leave in the order in which they came;
 - frames and bytes in flight are bounded, at one place: the door before the first stage;
-- `block` loses nothing, and takes a frame from the source only when it has a place for it; `latest`
-  drops at the door only, because work already spent on a frame would be thrown away further in, and
-  the newest frame wins there;
-- a frame that fails, or takes a stage longer than its timeout, ends alone;
+- with `block` no frame is lost, and a frame is taken from the source only if there is room for it;
+- with `latest` the newest frame wins: if one waits at the door, a newer one replaces it. Frames are
+  dropped at the door only, because further in work would already have been spent on them;
+- if a frame fails or exceeds the timeout of a stage, no other frame is affected;
 - `stop` ends the line in bounded time.
 """
 
@@ -21,21 +21,21 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from camerapipe.errors import RequestError
-from camerapipe.stream.frames import Arrival, Fate, Outcome, Service, Tally
-from camerapipe.stream.worlds import Call, CallTimeoutError, Process, When, World
+from camerapipe.stream.frames import Arrival, Event, Fate, InFlight, Outcome, Service, Tally
+from camerapipe.stream.scheduler import Call, CallTimeoutError, Process, Scheduler, When
 
-Policy = Literal["block", "latest"]
+DropPolicy = Literal["block", "latest"]
 
 DOOR = "door"
-DRAIN_S = 10.0  # for frames that came in before a stop, unless it says otherwise
-ABORT_GRACE_S = 1.0  # for calls under way when the line is aborted; then they are left alone
+DRAIN_S = 10.0  # after a stop, for the frames that were already taken
+ABORT_GRACE_S = 1.0  # for running calls when the line is aborted; then they are abandoned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One place of work: `function(value, state)` gives the next value and the next state.
+    """One stage: `function(value, state)` returns the next value and the next state.
 
-    A call that is given up leaves the state as it was, so it can do no harm later.
+    If a call fails or is abandoned, the state remains as it was before.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Stage:
 class Rules:
     """What the line allows."""
 
-    policy: Policy = "block"
+    policy: DropPolicy = "block"
     max_in_flight: int = 3  # frames; with `latest`, one more may wait at the door
     max_bytes: float = math.inf  # of the frames beyond the door
-    source_timeout_s: float = math.inf  # a source that is silent for longer has ended
+    source_timeout_s: float = math.inf  # a source without a frame for longer has ended
     give_up_after: int = 30  # failures in a row
 
     def __post_init__(self) -> None:
-        if self.policy not in get_args(Policy):
-            names = ", ".join(get_args(Policy))
+        if self.policy not in get_args(DropPolicy):
+            names = ", ".join(get_args(DropPolicy))
             raise RequestError(f"policy: expected one of {names}; got {self.policy!r}")
         if self.max_in_flight < 1:
             raise RequestError(f"in_flight: expected at least 1; got {self.max_in_flight}")
@@ -64,7 +64,7 @@ class Rules:
 
 @dataclass(slots=True)
 class _Job:
-    """A frame on its way."""
+    """A frame in the line."""
 
     seq: int
     value: Any
@@ -75,23 +75,34 @@ class _Job:
 
 
 class Line:
-    """A source, stages in a row, and the account of every frame. It runs once.
+    """A source and a row of stages. A line runs once.
 
-    `observe` is told every `Service` and every `Outcome`, one at a time.
+    Parameters
+    ----------
+    source : iterator of Arrival
+        Frames, in order.
+    stages : sequence of Stage
+        In the order in which a frame passes them.
+    scheduler : Scheduler
+        Runs the stages, and has the clock.
+    rules : Rules
+        Limits.
+    observe : callable
+        Is called with every `Service` and every `Outcome`, one at a time.
     """
 
     def __init__(
         self,
         source: Iterator[Arrival],
         stages: Sequence[Stage],
-        world: World,
+        scheduler: Scheduler,
         rules: Rules = Rules(),
-        observe: Callable[[Service | Outcome], None] = lambda event: None,
+        observe: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self.tally = Tally()
-        self.failure: str | None = None  # why the line ended early, where it did
-        self._source, self._stages, self._world, self._rules = source, stages, world, rules
-        self._observe = observe
+        self.failure: str | None = None  # why the line ended early, if it did
+        self._source, self._stages, self._scheduler = source, stages, scheduler
+        self._rules, self._observe = rules, observe
         self._queues: list[deque[_Job]] = [deque() for _ in stages]
         self._ended = 0  # processes that have ended, in order: the feed, then stage by stage
         self._inside, self._bytes, self._failed_in_a_row = 0, 0, 0
@@ -101,36 +112,37 @@ class Line:
     def run(self) -> Tally:
         """Run until the source has ended and every frame has its fate, or the line is stopped."""
         serving = [self._serve(place) for place in range(len(self._stages))]
-        self._world.run([self._feed(), *serving, self._reap()])
+        self._scheduler.run([self._feed(), *serving, self._reap()])
         return self.tally
 
     def stop(self, *, drain: bool = True, within_s: float = DRAIN_S) -> None:
-        """Take no more frames, and end: after those that came in, or at once.
+        """Take no more frames, and end.
 
-        What is not done `within_s` is cancelled. A second stop can only hasten the first.
+        If `drain`, the frames that were already taken are finished first, but those that are not
+        done within `within_s` are cancelled. A second call can only shorten the time of the first.
         """
-        with self._world.hold():
-            by_s = self._world.clock() + within_s
+        with self._scheduler.hold():
+            by_s = self._scheduler.clock() + within_s
             self._stop_by_s = by_s if self._stop_by_s is None else min(self._stop_by_s, by_s)
             self._aborting |= not drain
 
     @property
-    def in_flight(self) -> tuple[int, int]:
+    def in_flight(self) -> InFlight:
         """Frames and bytes beyond the door."""
-        return self._inside, self._bytes
+        return InFlight(self._inside, self._bytes)
 
     @property
     def ended(self) -> str:
-        """How it ended: `complete`, `stopped`, or what failed."""
+        """How the line ended: `complete`, `stopped`, or what failed."""
         return self.failure or ("stopped" if self.stopped else "complete")
 
     @property
     def stopped(self) -> bool:
-        """Whether it was told to end before its source did."""
+        """Whether `stop` was called."""
         return self._stop_by_s is not None
 
     def _feed(self) -> Process:
-        """Bring the frames of the source to the door, each at its time."""
+        """Submit the frames of the source, each at its time."""
         begin_s, seq = None, 0
         while not self.stopped:
             yield When(lambda: self.stopped or self._has_place())
@@ -142,29 +154,29 @@ class Line:
                 self._give_up(f"the source was silent for {self._rules.source_timeout_s:g} s")
                 break
             except Exception as error:
-                self._give_up(f"the source failed: {_told(error)}")
+                self._give_up(f"the source failed: {_message_of(error)}")
                 break
             if arrival is None:
                 break
-            now_s = self._world.clock()
+            now_s = self._scheduler.clock()
             begin_s = now_s if begin_s is None else begin_s
             captured_s = now_s if arrival.captured_s is None else begin_s + arrival.captured_s
             yield When(lambda: self.stopped, captured_s + arrival.readout_s)
             if self.stopped:
                 break
-            job = _Job(seq, arrival.value, captured_s, self._world.clock(), arrival.size_bytes)
+            job = _Job(seq, arrival.value, captured_s, self._scheduler.clock(), arrival.size_bytes)
             seq += 1
             self.tally.submitted += 1
             yield from self._submit(job)
         self._ended += 1
 
     def _has_place(self) -> bool:
-        """Whether one more frame may be held; where the newest wins, it takes that of another."""
+        """Whether a frame may be taken; with `latest` it can replace another."""
         rules = self._rules
         return rules.policy == "latest" or self.tally.in_flight < rules.max_in_flight
 
     def _submit(self, job: _Job) -> Process:
-        """Take a frame to the door, which has one place."""
+        """Put a frame at the door, which has one place."""
         door, rules = self._queues[0], self._rules
         if job.size_bytes > rules.max_bytes:
             size, limit = (n / 1e6 for n in (job.size_bytes, rules.max_bytes))
@@ -177,7 +189,7 @@ class Line:
         self.tally.most_in_flight = max(self.tally.most_in_flight, self.tally.in_flight)
 
     def _serve(self, place: int) -> Process:
-        """Work at one place, frame by frame, until nothing can come any more."""
+        """Run one stage, frame by frame, until no frame can come any more."""
         stage, inbox, state = self._stages[place], self._queues[place], self._stages[place].state
         while True:
             yield When(lambda: self._may_take(place))
@@ -189,16 +201,16 @@ class Line:
                 continue
             if place == 0:
                 self._let_in(job)
-            started_s = self._world.clock()
+            started_s = self._scheduler.clock()
             try:
                 value, kept = yield Call(stage.function, (job.value, state), stage.timeout_s)
             except CallTimeoutError:
                 self._close_unanswered(job, stage)
                 continue
             except Exception as error:
-                self._close(job, Fate.FAILED, stage.name, _told(error))
+                self._close(job, Fate.FAILED, stage.name, _message_of(error))
                 continue
-            state, now_s = kept, self._world.clock()
+            state, now_s = kept, self._scheduler.clock()
             self._observe(
                 Service(
                     seq=job.seq, stage=stage.name, queued_s=job.queued_s,
@@ -212,26 +224,26 @@ class Line:
                 self._queues[place + 1].append(job)
             else:
                 self._close(job, Fate.DONE)
-            del job, value, kept  # a frame is not to stay in memory while the next is waited for
+            del job, value, kept  # free the frame before waiting for the next
         self._ended += 1
 
     def _reap(self) -> Process:
-        """Keep the promise of `stop`: what does not end by itself is aborted, then left alone."""
+        """Make `stop` bounded: a line that does not end in time is aborted, then abandoned."""
         yield When(lambda: self.stopped or self._is_over())
         while not self._has_drained():
             yield self._stop_time()
         if not self._is_over():
             self._aborting = True
-            yield When(self._is_over, self._world.clock() + ABORT_GRACE_S)
+            yield When(self._is_over, self._scheduler.clock() + ABORT_GRACE_S)
         if not self._is_over():
-            self._world.abandon()
+            self._scheduler.abandon()
 
     def _has_drained(self) -> bool:
-        late = self._stop_by_s is not None and self._world.clock() >= self._stop_by_s
+        late = self._stop_by_s is not None and self._scheduler.clock() >= self._stop_by_s
         return late or self._aborting or self._is_over()
 
     def _stop_time(self) -> When:
-        """Wait until the time of the stop, or until that is another one."""
+        """Wait until the time of the stop, or until that time changes."""
         by_s = self._stop_by_s
         assert by_s is not None
         return When(lambda: self._has_drained() or self._stop_by_s != by_s, by_s)
@@ -261,7 +273,7 @@ class Line:
             self._close(job, Fate.FAILED, stage.name, f"no answer within {stage.timeout_s:g} s")
 
     def _close(self, job: _Job, fate: Fate, stage: str = "", reason: str = "") -> None:
-        """Give a frame its one fate."""
+        """Give a frame its fate."""
         if job.inside:
             self._inside -= 1
             self._bytes -= job.size_bytes
@@ -270,7 +282,7 @@ class Line:
             self.tally.drops[reason] += 1
         self._observe(
             Outcome(
-                seq=job.seq, fate=fate, captured_s=job.captured_s, ended_s=self._world.clock(),
+                seq=job.seq, fate=fate, captured_s=job.captured_s, ended_s=self._scheduler.clock(),
                 stage=stage, reason=reason, value=job.value if fate is Fate.DONE else None,
             )
         )  # fmt: skip
@@ -286,5 +298,5 @@ class Line:
         self.stop()
 
 
-def _told(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

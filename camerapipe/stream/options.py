@@ -1,41 +1,74 @@
-"""How a stream runs: the values that a person or an app may set."""
+"""Options of a stream: the values that a person or an app may set."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from camerapipe.budget import Budget
-from camerapipe.settings import Settings
-from camerapipe.stream.line import Rules
-from camerapipe.stream.profile import Profile
+from camerapipe.assembly import Request
+from camerapipe.budget import Budget, BudgetError
+from camerapipe.errors import RequestError
+from camerapipe.levels import LADDER
+from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
+from camerapipe.presets import PRESETS
+from camerapipe.settings import Settings, hint
+from camerapipe.stream.line import DropPolicy, Rules
+from camerapipe.stream.policy import CHECK
+from camerapipe.stream.profile import SPEEDS, Profile
 from camerapipe.stream.sources import SYNTHETIC_FPS
+from stages.scribble import Scribble
 
 STUCK_S = 30.0
+MAX_BYTES = 2e9
+IN_FLIGHT = {"block": 4, "latest": 2}  # frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOptions:
-    """How a stream runs; everything but the settings has a default."""
+    """Options of a stream; all but the settings have a default.
+
+    Raises
+    ------
+    RequestError
+        If something does not exist for streams: the preset, the rung, a stage with a budget.
+    """
 
     settings: Settings
     budget: Budget = Budget()
-    policy: Literal["block", "latest"] = "block"
-    in_flight: int | None = None  # None: 4 where nothing may be lost, 2 where the newest wins
-    max_bytes: float = 2e9  # of the frames in flight
-    frames: int | None = None  # stop after so many
+    policy: DropPolicy = "block"
+    in_flight: int | None = None  # frames; None: IN_FLIGHT
+    max_bytes: float = MAX_BYTES  # of the frames in flight
+    frames: int | None = None  # end after this many
     stuck_s: float = STUCK_S  # a frame that takes a stage longer has failed
-    rung: str | None = None  # always this one; None: the best, or what the budget allows
-    profile: Profile | None = None  # None: measured on this machine
-    place: float = 0.5  # in the range of the profile's scales: 0 the fastest, 1 the slowest
+    rung: str | None = None  # always this one; None: the best that the budget allows
+    profile: Profile | None = None  # simulate this device; None: measure on this machine
+    place: float = SPEEDS["typical"]  # in the range of the profile's scales
     seed: int = 0
     distance_m: float | None = None
     focus_point: tuple[float, float] | None = None
+    scribbles: tuple[Scribble, ...] = ()
     force: bool = False
+
+    def __post_init__(self) -> None:
+        _check_preset(self.settings)
+        if self.rung is not None and self.rung not in (names := [rung.name for rung in LADDER]):
+            raise RequestError(f"rung {self.rung!r} does not exist{hint(self.rung, names)}")
+        _check_stages(self.budget)
+
+    @property
+    def request(self) -> Request:
+        """What is asked of every frame."""
+        return Request(
+            settings=self.settings,
+            budget=self.budget,
+            focus_point=self.focus_point,
+            distance_m=self.distance_m,
+            scribbles=self.scribbles,
+            force=self.force,
+        )
 
     @property
     def nearest_focus_m(self) -> float:
-        """Distance at which the lens of a simulated device can still focus; 0 where unknown."""
+        """Nearest distance at which the lens of a simulated device can focus; 0 if unknown."""
         return self.profile.lens.nearest_focus_m if self.profile else 0.0
 
     @property
@@ -45,12 +78,28 @@ class StreamOptions:
 
     @property
     def rules(self) -> Rules:
-        """What the line allows."""
-        wanted = self.in_flight or (2 if self.policy == "latest" else 4)
-        memory = self.profile.memory_mb * 1e6 if self.profile else self.max_bytes
+        """Limits of the line."""
         return Rules(
             policy=self.policy,
-            max_in_flight=wanted,
-            max_bytes=memory,
+            max_in_flight=self.in_flight or IN_FLIGHT.get(self.policy, 1),
+            max_bytes=self.profile.memory_mb * 1e6 if self.profile else self.max_bytes,
             source_timeout_s=self.stuck_s,
         )
+
+
+def _check_preset(settings: Settings) -> None:
+    preset = settings.preset
+    if not preset.live:
+        live = ", ".join(repr(each.name) for each in PRESETS.values() if each.live)
+        raise RequestError(
+            f"preset {preset.name!r} is for photographs only: it has no graphs for streams; "
+            f"choose {live} for a stream, or render single frames with it"
+        )
+
+
+def _check_stages(budget: Budget) -> None:
+    graphs = (LIVE_SEE, LIVE_CHECK, LIVE, LIVE_CARRY, LIVE_FULL)
+    known = {CHECK} | {node.name for graph in graphs for node in graph.nodes}
+    for name in budget.stages_ms:
+        if name not in known:
+            raise BudgetError(f"budget: a stream has no stage {name!r}{hint(name, sorted(known))}")

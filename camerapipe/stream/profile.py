@@ -1,10 +1,10 @@
-"""Device profiles: what a simulated phone has, as a TOML file.
+"""Device profiles: a simulated phone, described by a TOML file.
 
-Sensor, lens, memory, heat, and how many times slower than the machine of the reference costs the
-device computes: a range for each class of kernels, with the source of the numbers. A profile whose
-numbers were not measured on a device says so (`calibrated = false`), and everything that is made
-with it says so too. Not simulated: cores of different kinds, graphics and neural units, contention
-for memory, the jitter of an operating system.
+A profile has sensor, lens, memory, heat, and for each class of kernels the range of factors by
+which the device is slower than the machine of the reference costs, with the source of the numbers.
+If the numbers were not measured on a device (`calibrated = false`), every output says so. Not
+simulated: cores of different kinds, graphics and neural units, contention for memory, and the
+jitter of an operating system.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from camerapipe.errors import RequestError
 
 DATA = resources.files("camerapipe.stream")
 PACKAGED = DATA / "profiles"
+SPEEDS = {"fast": 0.0, "typical": 0.5, "slow": 1.0}  # places in the range of a scale
 KINDS = ("decode", "stencil", "solve", "gather", "encode")
 
 
 class ProfileError(RequestError):
-    """A device profile that does not exist or does not say what it must."""
+    """A device profile that does not exist or is incomplete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensor:
-    """Where pictures come from."""
+    """The sensor of a device."""
 
     width_mm: float
     fps: float
-    readout_ms: float  # a frame is there when its last row is read
+    readout_ms: float  # from the capture to the last row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LensData:
-    """What the capture check may assume where a frame says nothing itself."""
+    """Optics of frames that have no metadata, for the capture check."""
 
     focal_length_mm: float
     f_number: float
@@ -57,12 +58,12 @@ class Thermal:
     capacity_j_per_c: float
     throttle_above_c: float
     recover_below_c: float
-    throttled: float  # how many times slower while throttled
+    throttled: float  # factor by which it is slower while throttled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A device. `calibrated` says that its scales were measured on one; others are guesses."""
+    """A device. If it is not `calibrated`, its scales are guesses."""
 
     name: str
     about: str
@@ -76,7 +77,7 @@ class Profile:
     thermal: Thermal
 
     def meta(self) -> CaptureMeta:
-        """Optics for frames that come without metadata."""
+        """Metadata for frames that have none."""
         source = f"profile {self.name}"
         return CaptureMeta(
             focal_length_mm=Sourced(self.lens.focal_length_mm, source),
@@ -85,18 +86,24 @@ class Profile:
         )
 
     def scale_at(self, kind: str, place: float) -> float:
-        """Scale at a place in its range, 0 the fastest and 1 the slowest, in equal ratios."""
+        """Scale at a place in its range, from 0 (fastest) to 1 (slowest), in equal ratios."""
         low, high = self.scale[kind]
         return float(low * (high / low) ** place)
 
 
 def profile_names() -> list[str]:
-    """Names of the profiles that come with the package."""
+    """Names of the profiles in the package."""
     return sorted(p.name.removesuffix(".toml") for p in PACKAGED.iterdir() if p.name.endswith("l"))
 
 
 def read_profile(name: str) -> Profile:
-    """Read a profile that comes with the package, or a TOML file of one's own."""
+    """Read a profile of the package by its name, or a TOML file.
+
+    Raises
+    ------
+    ProfileError
+        If there is none, or a number is missing or out of range.
+    """
     if not name.endswith(".toml") and name not in profile_names():
         known = ", ".join(profile_names())
         raise ProfileError(f"profile {name!r} does not exist; there are {known}, or a .toml file")
@@ -139,7 +146,7 @@ def _at_least_0(name: str, value: Any) -> float:
 
 
 def _section(kind: type[Any], table: Mapping[str, Any]) -> Any:
-    """Build a section; every number in it is positive."""
+    """A section whose numbers are all positive."""
     known = [spec.name for spec in fields(kind)]
     for key in table:
         if key not in known:
@@ -160,7 +167,7 @@ def _range(kind: str, given: Any) -> tuple[float, float]:
 
 @dataclass(slots=True)
 class Heat:
-    """Temperature of a device over time: it heats while it computes, and cools between."""
+    """Temperature of a device: it rises while the device computes, and falls otherwise."""
 
     thermal: Thermal
     temperature_c: float = field(init=False)
@@ -171,16 +178,16 @@ class Heat:
         self.temperature_c = self.thermal.ambient_c
 
     def slowdown(self, now_s: float) -> float:
-        """How many times slower the device is now."""
+        """Factor by which the device is slower at a time."""
         self._pass(now_s, 0.0)
         return self.thermal.throttled if self.throttled else 1.0
 
     def work(self, until_s: float) -> None:
-        """Compute from the last moment on until this one."""
+        """Heat the device from the last moment until this one."""
         self._pass(until_s, self.thermal.power_w)
 
     def _pass(self, now_s: float, power_w: float) -> None:
-        """Follow the exact solution over a time of constant power."""
+        """Advance the exact solution for constant power."""
         thermal, passed_s = self.thermal, max(now_s - self._at_s, 0.0)
         limit_c = thermal.ambient_c + power_w * thermal.resistance_c_per_w
         decay = math.exp(-passed_s / (thermal.resistance_c_per_w * thermal.capacity_j_per_c))

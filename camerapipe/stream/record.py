@@ -1,22 +1,23 @@
-"""Recordings: what is needed to show every frame of a run again, alone and to the bit.
+"""Recordings: what is needed to compute every frame of a run again, alone and to the bit.
 
-    DIR/run.json        what ran: settings, budget, profile, lens, focus, versions
-    DIR/frames.jsonl    a line for every frame: its fate; where it was shown, how: rung, steps and
-                        fallbacks of its stages, check, advice, and a digest of the picture; and
-                        what was advised and found before it
-    DIR/frames/N.*      the frame as it came: the file itself; else its pixels, as PNG where 8 bits
+    DIR/run.json        what ran: preset and settings by layer, budget, profile, lens, focus point,
+                        scribbles, versions
+    DIR/frames.jsonl    one line for every frame: its fate; if it was shown, the decisions for it
+                        (rung, steps and fallbacks of its stages, check), its advice, a digest of
+                        the picture, and the advice and findings before it
+    DIR/frames/N.*      the frame as it came: the file itself, or else its pixels, as PNG if 8 bits
                         hold them exactly, or as the arrays of its capture
-    DIR/memory/N.npz    what the frames before it had left for it
+    DIR/memory/N.npz    the memory of the temporal filter before the frame
 
-What a frame looked like follows from its pixels, the memory before it and those decisions; time
-decided only the decisions. So a replay (`replay`) needs no clock, and gives the same bytes.
+The picture of a frame follows from its pixels, the memory before it, the settings and those
+decisions. Time affects only the decisions. A replay (`replay`) therefore needs no clock, and gives
+the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -29,34 +30,30 @@ import numpy as np
 
 from camerapipe.capture import Capture
 from camerapipe.errors import OutputError
-from camerapipe.ingest import DEFAULT_MAX_PIXELS, write_text
+from camerapipe.ingest import write_text
 from camerapipe.report import Caveat
-from camerapipe.stream.checking import Checked
-from camerapipe.stream.frames import Fate, Outcome, Service
+from camerapipe.settings import Layer, Settings
+from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.options import StreamOptions
-from camerapipe.stream.sinks import Sink, codes_of
+from camerapipe.stream.shown import AgedFindings, Frame, Shown
+from camerapipe.stream.sinks import Sink, check_folder
 from camerapipe.stream.sources import Source
-from camerapipe.stream.viewfinder import Frame, Shown
 from stages.tone import SRGB, encode, linearise, to_codes
 
-FORMAT = "camerapipe-recording/4"
+FORMAT = "camerapipe-recording/5"
 RUN, FRAMES = "run.json", "frames.jsonl"
 PIXELS, MEMORY = "frames", "memory"
-NAMELESS = ".bin"  # suffix of a file that has none: it is opened by its content
+NO_SUFFIX = ".bin"  # of a file without suffix, whose format is found by its content
+KEPT_LAYERS = (Layer.FILE, Layer.RECIPE, Layer.PERSON)  # the others follow from preset and rung
 
 
-def about_of(
-    source: Source,
-    options: StreamOptions,
-    versions: Mapping[str, str],
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> dict[str, Any]:
-    """What a recording says of its run: whatever a picture depends on, and the rate for a video."""
+def about_of(source: Source, options: StreamOptions, versions: Mapping[str, str]) -> dict[str, Any]:
+    """Plain data about a run: everything that a picture depends on, and the rate for a video."""
     profile = options.profile
     return {
         "source": source.name,
         "fps": source.fps,
-        "max_pixels": max_pixels,
+        "max_pixels": source.max_pixels,
         "policy": options.policy,
         "budget": asdict(options.budget),
         "profile": profile.name if profile else None,
@@ -67,28 +64,53 @@ def about_of(
         "focus_point": options.focus_point,
         "distance_m": options.distance_m,
         "force": options.force,
-        "params": {kind.stage(): asdict(kept) for kind, kept in options.settings.params.items()},
+        "scribbles": [scribble.to_plain() for scribble in options.scribbles],
+        "preset": options.settings.preset.name,
+        "settings": _layers_of(options.settings),
         "versions": dict(versions),
     }
 
 
-class Recorder(ExitStack):
-    """A sink that keeps every frame before it hands it on.
+def _layers_of(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What was set, by layer: the name of the layer, and its changes."""
+    return {
+        layer.name.lower(): {"name": settings.names.get(layer, ""), "changes": changes}
+        for layer in KEPT_LAYERS
+        if (changes := settings.changed(layer))
+    }
 
-    A disk that fills up does not harm the run: recording ends there, and leaving the sink raises
-    `OutputError`. Nothing is made before the sink is entered.
+
+class Recorder(ExitStack):
+    """A sink that keeps every frame, and then delivers it to another sink.
+
+    If the disk is full, the recording ends, the run continues, and leaving the context raises
+    `OutputError`. Nothing is written before the context is entered.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the recording; empty, or not there yet.
+    sink : Sink
+        Gets every frame as well.
+    about : mapping
+        As `about_of` gives it.
+
+    Raises
+    ------
+    OutputError
+        If no recording can be written there.
     """
 
     def __init__(self, folder: Path, sink: Sink, about: Mapping[str, Any]) -> None:
         super().__init__()
-        _check_folder(folder)
+        check_folder(folder, empty=True)
         self._folder, self._sink, self._about = folder, sink, about
         self._lines: TextIO | None = None
-        self._digests: dict[int, str] = {}  # of frames that were kept and have no fate yet
+        self._digests: dict[int, str] = {}  # of frames that were kept and whose fate is open
         self._error: OSError | None = None
 
     def __enter__(self) -> Self:
-        """Enter the sink, and begin the recording."""
+        """Enter the other sink, and begin the recording."""
         with ExitStack() as opened:
             opened.enter_context(self._sink)
             try:
@@ -110,7 +132,7 @@ class Recorder(ExitStack):
         trace: TracebackType | None,
         /,
     ) -> bool:
-        """Leave the sink; say where the recording is not whole."""
+        """Leave the other sink; report a recording that is not complete."""
         swallowed = bool(super().__exit__(kind, error, trace))
         if self._error is not None and error is None:
             reason = self._error.strerror or self._error
@@ -122,11 +144,11 @@ class Recorder(ExitStack):
 
     @property
     def encodes(self) -> bool:
-        """Whether the sink behind it writes pictures."""
+        """Whether the other sink encodes frames."""
         return self._sink.encodes
 
     def deliver(self, shown: Shown) -> None:
-        """Keep pixels and memory of a frame."""
+        """Keep pixels and memory of a frame, and deliver it to the other sink."""
         if self._lines is not None and self._error is None:
             try:
                 self._keep(shown)
@@ -134,10 +156,11 @@ class Recorder(ExitStack):
                 self._error = error
         self._sink.deliver(shown)
 
-    def note(self, stream: object, outcome: Service | Outcome) -> None:
-        """Keep the fate of a frame, and how it was shown."""
-        if not isinstance(outcome, Outcome):
+    def note(self, event: Event, in_flight: InFlight) -> None:
+        """Keep the fate of a frame and the decisions for it (an observer of the stream)."""
+        if not isinstance(event, Outcome):
             return
+        outcome = event
         found = self._digests.pop(outcome.seq, None)
         if self._lines is None or self._error is not None:
             return
@@ -161,7 +184,7 @@ class Recorder(ExitStack):
         seq, capture, origin, _ = shown.frame
         stem = self._folder / PIXELS / str(seq)
         if origin is not None:
-            stem.with_suffix(origin.suffix or NAMELESS).write_bytes(origin.read_bytes())
+            stem.with_suffix(origin.suffix or NO_SUFFIX).write_bytes(origin.read_bytes())
         elif (png := _exact_png(capture)) is not None:
             stem.with_suffix(".png").write_bytes(png)
         else:
@@ -176,26 +199,12 @@ class Recorder(ExitStack):
         try:
             if lines is not None:
                 lines.close()
-        except OSError as error:  # again: of what could not be written before
+        except OSError as error:  # of what could not be written before
             self._error = self._error or error
 
 
-def _check_folder(folder: Path) -> None:
-    """Refuse a place where no recording can be made, before anything has run."""
-    try:
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        if not there.is_dir():
-            raise OutputError(f"{folder}: {there} is a file; name a folder for the recording")
-        if there == folder and any(folder.iterdir()):
-            raise OutputError(f"{folder}: is not empty; name another folder for the recording")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be looked at ({error.strerror})") from error
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(f"{folder}: {there} may not be written to")
-
-
 def _exact_png(capture: Capture) -> bytes | None:
-    """The pixels as an 8-bit PNG; None where that would not give back every bit of the capture."""
+    """The pixels as an 8-bit PNG; None if that does not hold every bit of the capture."""
     if capture.bit_depth != 8 or capture.curve is not SRGB or capture.alpha is not None:
         return None
     codes = to_codes(encode(capture.linear), 8)
@@ -212,7 +221,7 @@ def _arrays_of(capture: Capture) -> dict[str, Any]:
 
 
 def _pixels_of(frame: Frame) -> dict[str, Any] | None:
-    """What pixels do not say of their capture; None where a file says it."""
+    """The capture's properties beside its pixels; None if a file has them."""
     if frame.origin is not None:
         return None
     capture = frame.capture
@@ -223,6 +232,11 @@ def _pixels_of(frame: Frame) -> dict[str, Any] | None:
         "exposure_gain": capture.exposure_gain,
         "meta": capture.meta.to_dict(),
     }
+
+
+def _plain(checked: AgedFindings) -> dict[str, Any]:
+    findings = [asdict(finding) for finding in checked.findings]
+    return {"findings": findings, "age_frames": checked.age_frames}
 
 
 def _decisions(shown: Shown) -> dict[str, Any]:
@@ -253,11 +267,6 @@ def _decisions(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _plain(checked: Checked) -> dict[str, Any]:
-    findings = [asdict(finding) for finding in checked.findings]
-    return {"findings": findings, "age_frames": checked.age_frames}
-
-
 def digest(shown: Shown) -> str:
-    """Fingerprint of a picture's 8-bit codes."""
-    return hashlib.sha256(codes_of(shown.image).tobytes()).hexdigest()
+    """SHA-256 of the codes of a picture, as hexadecimal text."""
+    return hashlib.sha256(shown.image.tobytes()).hexdigest()

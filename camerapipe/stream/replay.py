@@ -1,9 +1,8 @@
-"""Replays: frames of a recording shown again, all or one alone, and held against what they were.
+"""Replays: frames of a recording computed again, all or one alone, and compared.
 
 Each frame starts from its recorded memory and follows its recorded decisions, whatever time it
-takes: no clock is read, no ladder is asked, nothing is learned. What a recording lacks is a
-`CaptureError` that names the file; only a picture or an advice that came out otherwise counts as
-differing.
+takes. No clock is read, no policy decides, and nothing is learnt. If a part of a recording is
+missing, a `CaptureError` names the file. A frame differs if its picture or its advice does.
 """
 
 from __future__ import annotations
@@ -18,25 +17,29 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from camerapipe.assembly import Request
 from camerapipe.capture import Capture, CaptureMeta, Sourced
 from camerapipe.costs import Costs
 from camerapipe.errors import CaptureError, RequestError
 from camerapipe.graph import Node
 from camerapipe.ingest import open_capture
-from camerapipe.stream.checking import Checked, Look
+from camerapipe.settings import Settings, resolve
 from camerapipe.stream.frames import Fate
-from camerapipe.stream.record import FORMAT, FRAMES, MEMORY, PIXELS, RUN, digest
+from camerapipe.stream.policy import QualityPolicy
+from camerapipe.stream.record import FORMAT, FRAMES, KEPT_LAYERS, MEMORY, PIXELS, RUN, digest
+from camerapipe.stream.rungs import ReadyCheck, ReadyRung, ready_checks, ready_rungs
+from camerapipe.stream.scheduler import VirtualClock
+from camerapipe.stream.shown import AgedFindings, Frame, Shown, StreamState
 from camerapipe.stream.sinks import Sink
-from camerapipe.stream.viewfinder import Frame, Shown, State, Viewfinder, Way
-from camerapipe.stream.worlds import VirtualClock
-from stages import advice
-from stages.advice import Advice, AdviceState
+from camerapipe.stream.viewfinder import Viewfinder
+from stages.advice import Advice, AdviceState, Vote
 from stages.findings import Finding, Severity
 from stages.params import Array
+from stages.scribble import Scribble
 from stages.steady import Memory
 from stages.tone import SRGB, ToneCurve
 
-NEEDED = {  # of a frame shown
+NEEDED = {  # keys of the line of a frame that was shown
     "name", "pixels", "memory", "advised", "checked", "check", "at_s", "started_s", "rung",
     "blocked", "stages", "advice", "digest",
 }  # fmt: skip
@@ -45,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """What a replay found: frames shown again, and those that came out otherwise."""
+    """Result of a replay: number of frames, those that differ, and versions that changed."""
 
     frames: int
     differing: tuple[int, ...]
@@ -53,9 +56,11 @@ class Replayed:
 
 
 class Asked(NamedTuple):
-    """What was asked for when a run was recorded, as far as pictures depend on it."""
+    """What was asked when a run was recorded, as far as pictures depend on it."""
 
+    settings: Settings
     focus_point: tuple[float, float] | None
+    scribbles: tuple[Scribble, ...]
     distance_m: float | None
     meta: CaptureMeta | None  # of the profile
     nearest_focus_m: float  # of its lens
@@ -63,9 +68,11 @@ class Asked(NamedTuple):
 
     @classmethod
     def from_plain(cls, about: Mapping[str, Any]) -> Asked:
-        """Read it from what a recording says of its run."""
+        """Read it from the data of `record.about_of`."""
         point, far, meta = about["focus_point"], about["distance_m"], about["meta"]
         return cls(
+            settings=_settings_from(about),
+            scribbles=tuple(map(Scribble.from_plain, about["scribbles"])),
             focus_point=None if point is None else (float(point[0]), float(point[1])),
             distance_m=None if far is None else float(far),
             meta=None if meta is None else _meta(meta),
@@ -74,13 +81,21 @@ class Asked(NamedTuple):
         )
 
 
+def _settings_from(about: Mapping[str, Any]) -> Settings:
+    settings = resolve(about["preset"])
+    kept = {layer.name.lower(): layer for layer in KEPT_LAYERS}
+    for name, layer in about["settings"].items():
+        settings = settings.with_layer(kept[name], layer["changes"], str(layer["name"]))
+    return settings
+
+
 def _meta(plain: Mapping[str, Mapping[str, Any]]) -> CaptureMeta:
     return CaptureMeta(**{name: Sourced(**said) for name, said in plain.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording that was opened: what ran, and its frames that were shown, by number."""
+    """An open recording: what ran, and the lines of the frames that were shown, by number."""
 
     folder: Path
     about: dict[str, Any]
@@ -89,13 +104,19 @@ class Recording:
 
     @classmethod
     def open(cls, folder: Path) -> Recording:
-        """Read a recording; `CaptureError` says what is wrong with it."""
+        """Read a recording.
+
+        Raises
+        ------
+        CaptureError
+            If it is none, it is damaged, or it has another format.
+        """
         try:
             about = json.loads((folder / RUN).read_text(encoding="utf-8"))
             if about["format"] != FORMAT:
                 raise ValueError(f"its format is {about['format']!r}, expected {FORMAT!r}")
             asked = Asked.from_plain(about)
-            if missing := {"fps", "params", "versions"} - about.keys():
+            if missing := {"fps", "versions"} - about.keys():
                 raise ValueError(f"{RUN}: {', '.join(sorted(missing))} not said")
             shown = _shown_lines((folder / FRAMES).read_text(encoding="utf-8"))
         except OSError as error:
@@ -106,24 +127,40 @@ class Recording:
 
     def replay(
         self,
-        ways: Sequence[Way],
-        looks: Sequence[Look],
         sink: Sink,
         *,
         versions: Mapping[str, str],
         only: Iterable[int] | None = None,
     ) -> Replayed:
-        """Show frames again, all or some, each from its recorded memory and decisions."""
+        """Compute frames again, each from its recorded memory and decisions.
+
+        Parameters
+        ----------
+        sink : Sink
+            Gets the frames.
+        versions : mapping
+            Of the packages now.
+        only : iterable of int, optional
+            Numbers of the frames wanted.
+
+        Raises
+        ------
+        CaptureError
+            If a part of the recording is missing or damaged.
+        RequestError
+            If a frame that is wanted was not shown.
+        """
         wanted = list(self.shown) if only is None else list(only)
         for seq in wanted:
             if seq not in self.shown:
                 raise RequestError(f"{self.folder}: frame {seq} was not shown when it was recorded")
+        rungs, checks = ready_rungs(self.asked.settings), ready_checks(self.asked.settings)
         differing = []
         with sink:
             for seq in wanted:
                 line = self.shown[seq]
-                again = self._show(line, ways, looks)
-                if only is not None:  # some frames are no film
+                again = self._show(line, rungs, checks)
+                if only is not None:  # some frames make no film
                     again = replace(again, frame=again.frame._replace(at_s=None))
                 if (digest(again), again.advice.text) != (line["digest"], line["advice"]):
                     differing.append(seq)
@@ -136,26 +173,37 @@ class Recording:
         }
         return Replayed(frames=len(wanted), differing=tuple(differing), other_versions=changed)
 
-    def _show(self, line: Mapping[str, Any], ways: Sequence[Way], looks: Sequence[Look]) -> Shown:
-        seq = int(line["seq"])
+    def _show(
+        self,
+        line: Mapping[str, Any],
+        rungs: Sequence[ReadyRung],
+        checks: Sequence[ReadyCheck],
+    ) -> Shown:
+        seq, asked = int(line["seq"]), self.asked
         clock = VirtualClock()
         try:
             clock.now_s = float(line["started_s"])
-            state = State(
+            state = StreamState(
                 self._memory(seq, line), _advised(line["advised"]), checked=_checked(line)
             )
         except (ValueError, LookupError, TypeError) as error:
             raise CaptureError(f"{self.folder}: frame {seq} is damaged ({error})") from error
         viewfinder = Viewfinder(
-            ways=(_decided(self._way(line, ways), line["stages"]),),
-            looks=tuple(look for look in looks if look.name == line["check"]["look"]),
+            request=Request(
+                settings=asked.settings,
+                focus_point=asked.focus_point,
+                scribbles=asked.scribbles,
+                distance_m=asked.distance_m,
+                force=not line["blocked"],
+            ),
+            policy=QualityPolicy(
+                (_decided(self._rung(line, rungs), line["stages"]),),
+                tuple(check for check in checks if check.name == line["check"]["level"]),
+            ),
             clock=clock,
             costs=Costs(),
-            meta=self.asked.meta,
-            nearest_focus_m=self.asked.nearest_focus_m,
-            distance_m=self.asked.distance_m,
-            focus_point=self.asked.focus_point,
-            force=not line["blocked"],
+            meta=asked.meta,
+            nearest_focus_m=asked.nearest_focus_m,
         )
         return viewfinder.show(Frame(seq, self._capture(seq, line), at_s=line["at_s"]), state)[0]
 
@@ -164,33 +212,33 @@ class Recording:
             return None
         return _loaded(self.folder / MEMORY / f"{seq}.npz", Memory.from_arrays)
 
-    def _way(self, line: Mapping[str, Any], ways: Sequence[Way]) -> Way:
-        for way in ways:
-            if way.name == line["rung"]:
-                return way
-        known = ", ".join(way.name for way in ways)
+    def _rung(self, line: Mapping[str, Any], rungs: Sequence[ReadyRung]) -> ReadyRung:
+        for rung in rungs:
+            if rung.name == line["rung"]:
+                return rung
+        known = ", ".join(rung.name for rung in rungs)
         raise CaptureError(
-            f"{self.folder}: frame {line['seq']} was shown by the rung {line['rung']!r}, "
+            f"{self.folder}: frame {line['seq']} has the rung {line['rung']!r}, "
             f"which does not exist; there are: {known}"
         )
 
     def _capture(self, seq: int, line: Mapping[str, Any]) -> Capture:
-        """Develop a frame as it was when it was recorded."""
+        """Develop a frame as when it was recorded."""
         paths = list((self.folder / PIXELS).glob(f"{seq}.*"))
         if len(paths) != 1:
             raise CaptureError(f"{self.folder}: the pixels of frame {seq} are missing")
-        path, name, told = paths[0], str(line["name"]), line["pixels"]
-        if told is not None and path.suffix == ".npz":
+        path, name, facts = paths[0], str(line["name"]), line["pixels"]
+        if facts is not None and path.suffix == ".npz":
             capture = _loaded(path, _capture_from)
         else:
             capture = open_capture(path, max_pixels=self.asked.max_pixels)
-        if told is None:
+        if facts is None:
             return replace(capture, name=name)
-        return replace(capture, name=name, **{**told, "meta": _meta(told["meta"])})
+        return replace(capture, name=name, **{**facts, "meta": _meta(facts["meta"])})
 
 
 def _shown_lines(text: str) -> dict[int, dict[str, Any]]:
-    """The frames that were shown; a last line that was cut off does not count."""
+    """Lines of the frames that were shown, without a last line that was cut off."""
     shown = {}
     for line in map(json.loads, text.split("\n")[:-1]):
         if line["fate"] == Fate.DONE:
@@ -204,12 +252,12 @@ def _loaded(path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             return build(arrays)
-    except Exception as error:  # readers of archives and arrays raise all sorts
+    except Exception as error:  # readers of archives and arrays raise errors of many types
         raise CaptureError(f"{path}: is missing or damaged ({error})") from error
 
 
 def _capture_from(arrays: Mapping[str, Array]) -> Capture:
-    """Read what `_arrays_of` gave."""
+    """Capture from the arrays that `record` keeps."""
     curve = SRGB
     if not np.array_equal(arrays["curve"], SRGB.decode):
         curve = ToneCurve("recorded", arrays["curve"])
@@ -218,10 +266,10 @@ def _capture_from(arrays: Mapping[str, Array]) -> Capture:
 
 
 def _advised(plain: Mapping[str, Any]) -> AdviceState:
-    """Read what was advised before a frame."""
-    shown, votes = plain["shown"], plain["frames"]
-    frames = tuple(advice.Frame(float(at_ms), _advice(told)) for at_ms, told in votes)
-    return AdviceState(_advice(shown) if shown else None, float(plain["since_ms"]), frames)
+    """Advice before a frame."""
+    shown = plain["shown"]
+    votes = tuple(Vote(float(at_ms), _advice(given)) for at_ms, given in plain["votes"])
+    return AdviceState(_advice(shown) if shown else None, float(plain["since_ms"]), votes)
 
 
 def _advice(plain: Sequence[str]) -> Advice:
@@ -229,17 +277,17 @@ def _advice(plain: Sequence[str]) -> Advice:
     return Advice(code, text, Severity(severity))
 
 
-def _checked(line: Mapping[str, Any]) -> Checked | None:
-    """Read what was found before a frame."""
+def _checked(line: Mapping[str, Any]) -> AgedFindings | None:
+    """Findings before a frame."""
     plain = line["checked"]
     if plain is None:
         return None
     findings = (found | {"severity": Severity(found["severity"])} for found in plain["findings"])
-    return Checked(tuple(Finding(**found) for found in findings), int(plain["age_frames"]))
+    return AgedFindings(tuple(Finding(**found) for found in findings), int(plain["age_frames"]))
 
 
-def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
-    """A way whose stages do what was decided when it was recorded."""
+def _decided(rung: ReadyRung, stages: Iterable[Mapping[str, Any]]) -> ReadyRung:
+    """A rung whose stages follow the recorded decisions."""
     decisions = {stage["name"]: stage for stage in stages}
 
     def node_as_decided(node: Node) -> Node:
@@ -253,9 +301,9 @@ def _decided(way: Way, stages: Iterable[Mapping[str, Any]]) -> Way:
         return node
 
     return replace(
-        way,
-        see=way.see.with_nodes(node_as_decided),
-        picture=way.picture.with_nodes(node_as_decided),
+        rung,
+        see=rung.see.with_nodes(node_as_decided),
+        picture=rung.picture.with_nodes(node_as_decided),
     )
 
 

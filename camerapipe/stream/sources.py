@@ -1,7 +1,7 @@
-"""Where frames come from: a folder, a video file, a camera, a synthetic scene.
+"""Sources of frames: a folder, a video file, a camera, a synthetic scene, an app.
 
-A source is opened before anything else starts, so that what is wrong with it is said at once. It
-hands over `Exposure`s: developing one to a capture is work, and done by the stream's first stage.
+A source is opened before anything else starts, so that an error in it is reported first. It yields
+`Exposure`s. Developing an exposure to a capture takes time, and is the first stage of the stream.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import cv2
+import numpy as np
 import numpy.typing as npt
 
 from camerapipe.capture import Capture
@@ -24,27 +25,45 @@ from camerapipe.ingest.quiet import muted
 from camerapipe.stream.frames import Arrival
 from camerapipe.synthetic import SCENES, synthetic_frame
 
-BYTES_PER_PX = 80  # of a frame in flight: a whole job peaks at 930 MB for 12 megapixels
+BYTES_PER_PX = 80  # of a frame in flight: a job of 12 megapixels peaks at 930 MB
 DEFAULT_SIZE = (1280, 720)  # width, height
 SYNTHETIC = "synthetic:"
-LEAST_SIDE_PX = 16
+MIN_SIDE_PX = 16
 SYNTHETIC_FPS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One frame before it is developed."""
+    """One frame before it is developed; `origin` is its file, if it has a file of its own."""
 
     name: str
     develop: Callable[[], Capture]
-    origin: Path | None = None  # the file, where it is one of its own
+    origin: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A sequence of exposures; `fps` is None where it has no time of its own.
+    """A sequence of exposures.
 
-    `close` frees what is open, such as a camera; frames cannot be taken after it.
+    Attributes
+    ----------
+    name : str
+        What a person called it.
+    kind : str
+        `folder`, `video`, `camera` (also of an app) or `synthetic`.
+    fps : float or None
+        Frames per second; None if it has no time of its own.
+    frames : iterator of Arrival
+        Values are `Exposure`s.
+    close : callable
+        Releases what is open, such as a camera. No frames can be taken after it.
+    length : int or None
+        Number of frames, if it is known.
+    stems : tuple of str
+        Names of its frames without suffix, as far as they are known: of all frames of a folder, of
+        the first frame otherwise.
+    max_pixels : int
+        Larger frames are refused.
     """
 
     name: str
@@ -52,6 +71,9 @@ class Source:
     fps: float | None
     frames: Iterator[Arrival]
     close: Callable[[], None] = lambda: None
+    length: int | None = None
+    stems: tuple[str, ...] = ()
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 def open_source(
@@ -64,15 +86,36 @@ def open_source(
     seed: int = 0,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Source:
-    """Open what a person named: a path, the index of a camera, or `synthetic:SCENE`.
+    """Open a source by its name.
 
-    Frames come at `fps`, or at the rate of the source (of a synthetic scene: `sensor_fps`); where
-    not `paced`, as soon as there is room.
+    Parameters
+    ----------
+    text : str
+        A path, the index of a camera, or `synthetic:SCENE`.
+    fps : float, optional
+        Frames per second; by default the rate of the source.
+    paced : bool
+        Frames come at that rate; otherwise as soon as there is room.
+    size : (width, height)
+        Of a synthetic scene, in px.
+    sensor_fps : float
+        Rate of a synthetic scene.
+    seed : int
+        Of the noise of a synthetic scene.
+    max_pixels : int
+        Refuse larger frames.
+
+    Raises
+    ------
+    CaptureError
+        If there is no such file, folder or camera, or it cannot be read.
+    RequestError
+        If a value is out of range, or a folder is to be paced without a rate.
     """
     _check_rate(fps)
-    source = _open(text, fps, size, sensor_fps, seed, max_pixels)
+    source = replace(_open(text, fps, size, sensor_fps, seed, max_pixels), max_pixels=max_pixels)
     if paced and source.fps is None:
-        raise RequestError(f"{text}: a folder has no rate of its own; give one with --fps")
+        raise RequestError(f"fps: {text}: a folder has no rate; give one (--fps)")
     if paced:
         return source
     return replace(source, frames=(replace(each, captured_s=None) for each in source.frames))
@@ -84,21 +127,50 @@ def _check_rate(fps: float | None) -> None:
 
 
 def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Source:
-    """Frames that an app hands over, at a rate or as they come.
+    """Frames of an app.
 
-    HxWx3 sRGB arrays as `capture_from_array` takes them, which are not to change afterwards; what
-    is none fails as a frame.
+    Parameters
+    ----------
+    pictures : iterable of Array
+        sRGB pictures: HxW (grey) or HxWx3, uint8 or uint16 codes, or floats in [0, 1]. Each is
+        copied when it is taken, so that the app may reuse its buffer. Anything else fails as a
+        frame, and the stream continues.
+    fps : float, optional
+        Rate at which frames are taken; by default as they come.
+
+    Raises
+    ------
+    RequestError
+        If `pictures` is a single picture, or the rate is not positive.
     """
     _check_rate(fps)
+    if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
+        raise RequestError(
+            f"source: expected several pictures, got one array of shape {pictures.shape}; "
+            "for a single picture, give a list with it"
+        )
 
     def frames() -> Iterator[Arrival]:
-        for k, picture in enumerate(pictures):
-            label = f"frame_{k:06d}"
-            exposure = Exposure(label, partial(capture_from_array, picture, "srgb", label))
+        for k, given in enumerate(pictures):
+            picture = given.copy() if isinstance(given, np.ndarray) else given
+            label = _numbered("frame", k)
+            exposure = Exposure(label, partial(_capture_of, picture, label))
             pixels = math.prod(getattr(picture, "shape", ())[:2])
             yield _arrival(exposure, k / fps if fps else None, pixels)
 
-    return Source("app", "camera", fps, frames())
+    return Source("app", "camera", fps, frames(), stems=(_numbered("frame", 0),))
+
+
+def _capture_of(picture: Any, label: str) -> Capture:
+    if not isinstance(picture, np.ndarray):
+        raise CaptureError(
+            f"{label}: expected a picture as an array HxW or HxWx3; got {_kind_of(picture)}"
+        )
+    return capture_from_array(picture, "srgb", label)
+
+
+def _kind_of(value: Any) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 def _open(
@@ -127,23 +199,24 @@ def _open(
 def _synthetic(scene: str, fps: float, size: tuple[int, int], seed: int, max_pixels: int) -> Source:
     if scene not in SCENES:
         raise RequestError(f"scene {scene!r} does not exist; there are: {', '.join(SCENES)}")
-    if min(size) < LEAST_SIDE_PX or size[0] * size[1] > max_pixels:
+    if min(size) < MIN_SIDE_PX or size[0] * size[1] > max_pixels:
         raise RequestError(
-            f"size: expected sides from {LEAST_SIDE_PX} px, {max_pixels} pixels at most; "
+            f"size: expected sides from {MIN_SIDE_PX} px, {max_pixels} pixels at most; "
             f"got {size[0]}x{size[1]}"
         )
 
     def frames() -> Iterator[Arrival]:
         for k in count():
-            exposure = Exposure(f"{scene}_{k:06d}", partial(_staged, scene, k, size, seed))
+            exposure = Exposure(_numbered(scene, k), partial(_staged, scene, k, size, seed))
             yield _arrival(exposure, k / fps, size[0] * size[1])
 
-    return Source(f"{SYNTHETIC}{scene}", "synthetic", fps, frames())
+    stems = (_numbered(scene, 0),)
+    return Source(f"{SYNTHETIC}{scene}", "synthetic", fps, frames(), stems=stems)
 
 
 def _staged(scene: str, index: int, size: tuple[int, int], seed: int) -> Capture:
     picture = synthetic_frame(scene, index, size[::-1], seed).picture
-    return capture_from_array(picture, "srgb", f"{scene}_{index:06d}")
+    return capture_from_array(picture, "srgb", _numbered(scene, index))
 
 
 def _folder(folder: Path, fps: float | None, max_pixels: int) -> Source:
@@ -151,16 +224,18 @@ def _folder(folder: Path, fps: float | None, max_pixels: int) -> Source:
     if not paths:
         raise CaptureError(f"{folder}: has no files in it")
 
+    stems = tuple(dict.fromkeys(path.stem for path in paths))
+
     def frames() -> Iterator[Arrival]:
         for k, path in enumerate(paths):
             exposure = Exposure(path.name, partial(open_capture, path, max_pixels=max_pixels), path)
             yield _arrival(exposure, k / fps if fps else None, count_pixels(path) or 0)
 
-    return Source(str(folder), "folder", fps, frames())
+    return Source(str(folder), "folder", fps, frames(), length=len(paths), stems=stems)
 
 
 def _video(name: str, address: str | int, fps: float | None, max_pixels: int) -> Source:
-    """A video file or a camera; OpenCV reads both."""
+    """A video file or a camera, read by OpenCV."""
     with muted():
         video = cv2.VideoCapture(address)
     live = isinstance(address, int)
@@ -183,11 +258,18 @@ def _video(name: str, address: str | int, fps: float | None, max_pixels: int) ->
             if not there:
                 return
             rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-            label = f"{Path(name).stem}_{k:06d}"
+            label = _numbered(Path(name).stem, k)
             exposure = Exposure(label, partial(capture_from_array, rgb, "srgb", label))
             yield _arrival(exposure, None if live else k / rate, size[0] * size[1])
 
-    return Source(name, "camera" if live else "video", rate, frames(), video.release)
+    kind: Literal["camera", "video"] = "camera" if live else "video"
+    stems = (_numbered(Path(name).stem, 0),)
+    return Source(name, kind, rate, frames(), video.release, stems=stems)
+
+
+def _numbered(name: str, index: int) -> str:
+    """Name of a frame that is no file."""
+    return f"{name}_{index:06d}"
 
 
 def _arrival(exposure: Exposure, at_s: float | None, pixels: int) -> Arrival:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from camerapipe.timeline.reading import Column, Frame, Moment, Trace
+from camerapipe.timeline.reading import Column, Moment, Trace, TracedFrame
 from camerapipe.timeline.summary import Summary
 from camerapipe.trace import GRAPH, Fate
 
@@ -47,8 +47,8 @@ def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
         "stacks": _stacks(trace),
         "latency": _latency([f.latency_ms for f in trace.frames if f.fate == "done"]),
         "losses": _losses(trace.frames, summary),
-        "budget_ms": trace.run.budget_ms,
-        "interval_ms": trace.run.interval_ms,
+        "budget_ms": trace.header.budget_ms,
+        "interval_ms": trace.header.interval_ms,
         "words": words.listed,
         "totals": {
             "frames": len(trace.frames),
@@ -110,7 +110,7 @@ def _kept(trace: Trace) -> NDArray[np.bool_]:
     return kept
 
 
-def _gaps(frames: Sequence[Frame], kept: NDArray[np.bool_]) -> list[list[float | None]]:
+def _gaps(frames: Sequence[TracedFrame], kept: NDArray[np.bool_]) -> list[list[float | None]]:
     """Stretches of captures that the timeline leaves out."""
     edges = np.flatnonzero(np.diff(np.concatenate(([True], kept, [True])).astype(int)))
     times = [frame.captured_s * 1000 for frame in frames]
@@ -125,7 +125,7 @@ def _even(items: Sequence[Moment], most: int) -> list[Moment]:
     return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def _frame_row(frame: Frame, words: _Words) -> list[Any]:
+def _frame_row(frame: TracedFrame, words: _Words) -> list[Any]:
     numbers = (frame.captured_s * 1000, frame.latency_ms)
     more = (frame.spent_ms, frame.budget_ms, frame.lateness_ms)
     texts = (frame.stage, frame.reason, frame.rung, frame.advice, frame.capture, frame.caveats)
@@ -140,7 +140,7 @@ def _frame_row(frame: Frame, words: _Words) -> list[Any]:
     return _trimmed(row)
 
 
-def _span_rows(trace: Trace, frames: Iterable[Frame], words: _Words) -> list[list[Any]]:
+def _span_rows(trace: Trace, frames: Iterable[TracedFrame], words: _Words) -> list[list[Any]]:
     """Spans of the frames kept, and those of no frame."""
     spans = trace.spans
     loose = np.flatnonzero(spans.frame < 0)[:MOST_SPANS]
@@ -223,7 +223,7 @@ def _latency(values: list[float]) -> dict[str, Any] | None:
     }
 
 
-def _losses(frames: Sequence[Frame], summary: Summary) -> dict[str, Any]:
+def _losses(frames: Sequence[TracedFrame], summary: Summary) -> dict[str, Any]:
     """Lost frames over time: how many of each row of the summary, and their lateness."""
     rows = {(row.fate, row.stage, row.reason): i for i, row in enumerate(summary.losses)}
     start_ms = frames[0].captured_s * 1000 if frames else 0.0

@@ -29,8 +29,8 @@ def page(trace: Trace) -> str:
     drawn = drawing(trace, summary)
     mode, meaning = _mode(summary)
     return Template(_asset("page.html")).substitute(
-        title=escape(f"{summary.run.source or 'run'}: trace"),
-        source=escape(summary.run.source or "A run"),
+        title=escape(f"{summary.header.source or 'run'}: trace"),
+        source=escape(summary.header.source or "A run"),
         mode=mode,
         meaning=escape(meaning),
         ended=escape(_ending(summary)),
@@ -59,12 +59,12 @@ def _asset(name: str) -> str:
 
 def _mode(summary: Summary) -> tuple[str, str]:
     """Measured or simulated, and what that means."""
-    run = summary.run
-    if run.mode == "measured":
+    header = summary.header
+    if header.mode == "measured":
         return "measured", "Wall clock of the host that ran it; scaled to no device."
-    profile = f"profile {run.profile}" if run.profile else "a profile without a name"
-    scale = f", CPU scale {_range(run.scale_range)}" if run.scale_range else ""
-    known = "calibrated on the device" if run.calibrated else "not calibrated on a device"
+    profile = f"profile {header.profile}" if header.profile else "a profile without a name"
+    scale = f", CPU scale {_range(header.scale_range)}" if header.scale_range else ""
+    known = "calibrated on the device" if header.calibrated else "not calibrated on a device"
     return "simulated", f"Virtual clock, costs from {profile}{scale}, {known}. No time is measured."
 
 
@@ -82,21 +82,21 @@ def _ending(summary: Summary) -> str:
 
 
 def _facts(summary: Summary) -> str:
-    run = summary.run
-    stages = ", ".join(f"{name} {ms:g} ms" for name, ms in run.stages_ms.items())
+    header = summary.header
+    stages = ", ".join(f"{name} {ms:g} ms" for name, ms in header.stages_ms.items())
     facts = {
-        "Graph": run.graph,
-        "Policy": run.policy,
-        "Budget of a frame": _number(run.budget_ms, "ms"),
+        "Graph": header.graph,
+        "Policy": header.policy,
+        "Budget of a frame": _number(header.budget_ms, "ms"),
         "Budgets of stages": stages,
-        "Frame interval": _number(run.interval_ms, "ms"),
-        "Seed": "" if run.seed is None else str(run.seed),
+        "Frame interval": _number(header.interval_ms, "ms"),
+        "Seed": "" if header.seed is None else str(header.seed),
         "Duration": _number(summary.duration_s, "s"),
         "Quality": _counts(summary.rungs),
         "Events": _counts(summary.moments),
         "Peaks": ", ".join(f"{name} {_big(peak)}" for name, peak in summary.peaks.items()),
-        "Settings": ", ".join(f"{key} {value}" for key, value in run.settings.items()),
-        "Versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
+        "Settings": ", ".join(f"{key} {value}" for key, value in header.settings.items()),
+        "Versions": ", ".join(f"{name} {number}" for name, number in header.versions.items()),
     }
     return "\n".join(
         f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>"
@@ -118,7 +118,7 @@ def _cards(summary: Summary) -> str:
     contended = f", {_big(summary.contended)} contended, not counted" if summary.contended else ""
     intervals = summary.latency_intervals
     in_intervals = f" = {intervals:.1f} frame intervals" if intervals else ""
-    with_step, budget_ms = summary.within_step, summary.run.budget_ms
+    with_step, budget_ms = summary.within_step, summary.header.budget_ms
     judged = "none was given" if budget_ms is None else "none could be judged"
     if with_step is not None:
         judged = f"{_share(with_step)} with one step more"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camerapipe.errors import CaptureError
-from camerapipe.trace import FORMAT, Fate, Run
+from camerapipe.trace import FORMAT, Fate, TraceHeader
 
 NOT_TOLD = float("nan")
 FRAME_NUMBERS = ("spent_ms", "budget_ms", "step_ms", "lateness_ms")
@@ -30,7 +30,7 @@ Column = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 
-class Frame(NamedTuple):
+class TracedFrame(NamedTuple):
     """The end of a frame. Numbers that were not told are NaN, words None."""
 
     seq: int
@@ -84,12 +84,12 @@ class Spans:
 class Trace:
     """A run, frame by frame."""
 
-    run: Run
+    header: TraceHeader
     end: dict[str, Any]  # how it ended, and what was told at the end
     tracks: tuple[str, ...]
     kinds: tuple[tuple[str, str], ...]  # (track, stage); outer spans have no name
     caveats: tuple[tuple[str, ...], ...]  # the sets of caveats that occur
-    frames: tuple[Frame, ...]
+    frames: tuple[TracedFrame, ...]
     spans: Spans
     moments: tuple[Moment, ...]
     counters: dict[str, tuple[Column, Column]]  # (at_s, value)
@@ -112,7 +112,7 @@ def read_trace(path: Path) -> Trace:
     if events.problem:
         raise CaptureError(f"{path}: {events.problem}")
     try:
-        return events.trace(_run(told["run"]), told.get("end") or {})
+        return events.trace(_header(told["run"]), told.get("end") or {})
     except UNREADABLE as error:
         raise CaptureError(f"{path}: does not say what was run ({error})") from error
 
@@ -129,17 +129,20 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _run(told: dict[str, Any]) -> Run:
-    known = {column.name for column in fields(Run)}
+def _header(told: dict[str, Any]) -> TraceHeader:
+    known = {column.name for column in fields(TraceHeader)}
     given = {key: value for key, value in told.items() if key in known}
     if "scale_range" in given:
         low, high = given["scale_range"]
         given["scale_range"] = (low, high)
-    run = Run(**given)
-    numbers = [run.budget_ms, run.interval_ms, *run.stages_ms.values(), *(run.scale_range or ())]
+    header = TraceHeader(**given)
+    numbers = [
+        header.budget_ms, header.interval_ms, *header.stages_ms.values(),
+        *(header.scale_range or ()),
+    ]  # fmt: skip
     if not all(number is None or isinstance(number, int | float) for number in numbers):
         raise TypeError("budgets, interval and scale are numbers")
-    return run
+    return header
 
 
 class _Numbering:
@@ -163,7 +166,7 @@ class _Events:
         self._words: dict[Any, Any] = {}
         self.whole = array("q")  # kind, frame, outer, caveats of every span
         self.numbers = array("d")  # start, duration and SPAN_NUMBERS of every span
-        self.frames: dict[int, Frame] = {}
+        self.frames: dict[int, TracedFrame] = {}
         self.moments: list[tuple[int, str, float, dict[str, Any]]] = []
         self.counters: dict[str, array[float]] = {}
         self.takers: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
@@ -184,11 +187,11 @@ class _Events:
                 self.problem = f"event {self.count} cannot be understood ({error!r})"
         return None
 
-    def trace(self, run: Run, end: dict[str, Any]) -> Trace:
+    def trace(self, header: TraceHeader, end: dict[str, Any]) -> Trace:
         """Everything taken, in order."""
         counters = {name: np.array(pairs).reshape(-1, 2) for name, pairs in self.counters.items()}
         return Trace(
-            run=run,
+            header=header,
             end=end,
             tracks=tuple(self.names.values()),
             kinds=tuple((self.names.get(tid, str(tid)), name) for tid, name in self.kinds.known),
@@ -234,7 +237,7 @@ class _Events:
             raise ValueError(f"fate {args['fate']!r} of frame {seq}")
         numbers: list[Any] = [_real(args.get(key, NOT_TOLD)) for key in FRAME_NUMBERS]
         words: list[Any] = [self._shared(args.get(key)) for key in FRAME_WORDS]
-        self.frames[seq] = Frame(
+        self.frames[seq] = TracedFrame(
             seq,
             _real(event["ts"]) / 1e6,
             args["fate"],

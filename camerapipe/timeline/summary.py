@@ -15,8 +15,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from camerapipe.timeline.reading import Column, Frame, Spans, Trace
-from camerapipe.trace import Fate, Run
+from camerapipe.timeline.reading import Column, Spans, Trace, TracedFrame
+from camerapipe.trace import Fate, TraceHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class LossRow:
 class Summary:
     """A run in numbers; None is "nothing to tell"."""
 
-    run: Run
+    header: TraceHeader
     end: dict[str, Any]
     frames: int
     fates: dict[str, int]
@@ -91,12 +91,13 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        return asdict(self)
+        data = asdict(self)
+        return {"run": data.pop("header"), **data}
 
 
 def summarise(trace: Trace) -> Summary:
     """Sum a run up."""
-    frames, run = trace.frames, trace.run
+    frames, interval_ms = trace.frames, trace.header.interval_ms
     done = [frame for frame in frames if frame.fate == "done"]
     latency = Quantiles.of(frame.latency_ms for frame in done)
     own = [frame for frame in done if not frame.contended]
@@ -104,7 +105,7 @@ def summarise(trace: Trace) -> Summary:
     ends = sorted(frame.captured_s + frame.latency_ms / 1000 for frame in done)
     every = [frame.captured_s + frame.latency_ms / 1000 for frame in frames]
     return Summary(
-        run=run,
+        header=trace.header,
         end=trace.end,
         frames=len(frames),
         fates={fate: sum(f.fate == fate for f in frames) for fate in get_args(Fate)},
@@ -112,7 +113,7 @@ def summarise(trace: Trace) -> Summary:
         offered_fps=_rate(captured),
         fps=_rate(ends),
         latency_ms=latency,
-        latency_intervals=latency.p95 / run.interval_ms if latency and run.interval_ms else None,
+        latency_intervals=latency.p95 / interval_ms if latency and interval_ms else None,
         spent_ms=Quantiles.of(frame.spent_ms for frame in done),
         within_budget=_within(own, allow_step=False),
         within_step=_within(own, allow_step=True),
@@ -132,7 +133,7 @@ def _rate(times_s: Sequence[float]) -> float | None:
     return (len(times_s) - 1) / span_s if span_s > 0 else None
 
 
-def _within(frames: Sequence[Frame], *, allow_step: bool) -> float | None:
+def _within(frames: Sequence[TracedFrame], *, allow_step: bool) -> float | None:
     """Share of the frames whose time kept their budget; None where none could be judged."""
     judged = [
         frame.spent_ms <= frame.budget_ms + (frame.step_ms if allowed else 0.0)
@@ -181,7 +182,7 @@ def _median(values: Column) -> float | None:
     return known.median if known else None
 
 
-def _losses(frames: Sequence[Frame]) -> tuple[LossRow, ...]:
+def _losses(frames: Sequence[TracedFrame]) -> tuple[LossRow, ...]:
     """Most frequent first."""
     lost: dict[tuple[Fate, str, str], list[float]] = {}
     for frame in frames:

@@ -7,7 +7,7 @@ from camerapipe.levels import DEFAULT_RUNG, LADDER
 from camerapipe.pipelines import LIVE, LIVE_CHECK, LIVE_SEE
 from camerapipe.runner import Pace, run
 from camerapipe.settings import resolve
-from camerapipe.stream.session import looks, ways
+from camerapipe.stream.rungs import ready_checks, ready_rungs
 from camerapipe.synthetic import EPISODE, synthetic_frame
 from stages.grid import Grid, lift
 from stages.steady import Memory
@@ -20,26 +20,27 @@ NAMES = [rung.name for rung in LADDER]
 
 def play(pictures, rung=DEFAULT_RUNG.name, memory=None, **values):
     """Values of every frame."""
-    way, look = way_of(rung, **values), looks(resolve())[0]
+    ready, check = rung_of(rung, **values), ready_checks(resolve())[0]
     frames = []
     for picture in pictures:
         sources = {
             "linear": linearise(picture), "optics": None, "focus_point": None, "curve": SRGB,
             "scribbles": (), "memory": memory, "headroom": False,
         }  # fmt: skip
-        seen = sources | run_one(LIVE_SEE, sources, way)
-        now = way.instead if way.instead and seen["motion"].memory is None else way
-        frames.append(seen | run_one(LIVE_CHECK, seen, look) | run_one(now.picture, seen, now))
+        seen = sources | run_one(LIVE_SEE, sources, ready)
+        now = ready.instead if ready.instead and seen["motion"].memory is None else ready
+        frames.append(seen | run_one(LIVE_CHECK, seen, check) | run_one(now.picture, seen, now))
         memory = frames[-1]["next_memory"]
     return frames
 
 
-def way_of(rung, **values):
-    return next(way for way in ways(resolve(values=values)) if way.name == rung)
+def rung_of(name, **values):
+    (rung,) = ready_rungs(resolve(values=values), only=name)
+    return rung
 
 
-def run_one(graph, sources, way):
-    return run(graph, sources, way.params, Pace(megapixels=0.06, costs=Costs())).values
+def run_one(graph, sources, level):
+    return run(graph, sources, level.params, Pace(megapixels=0.06, costs=Costs())).values
 
 
 def pictures(scene, frames, size=SIZE):
@@ -143,15 +144,15 @@ def test_without_light_there_is_a_picture_all_the_same():
 
 
 def test_a_focus_point_decides():
-    way = way_of(DEFAULT_RUNG.name)
+    rung = rung_of(DEFAULT_RUNG.name)
     sources = {
         "linear": linearise(pictures("step", [EPISODE])[0]), "curve": SRGB, "scribbles": (),
         "memory": None,
     }  # fmt: skip
-    seen = sources | run_one(LIVE_SEE, sources, way)
+    seen = sources | run_one(LIVE_SEE, sources, rung)
     zones = []
     for point in ((320, 160), (20, 20)):  # the flower is out of focus, the wall is not
-        values = run_one(LIVE, seen | {"focus_point": point}, way)
+        values = run_one(LIVE, seen | {"focus_point": point}, rung)
         zones.append(values["next_memory"].dead_zone)
     assert zones[0] > 1.5 * zones[1]
 

@@ -12,20 +12,20 @@ import pytest
 import camerapipe
 from camerapipe.budget import Budget
 from camerapipe.errors import CaptureError, OutputError, RequestError
-from camerapipe.runtime import versions
+from camerapipe.levels import LADDER
 from camerapipe.settings import resolve
 from camerapipe.stream.account import Spread
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import digest
-from camerapipe.stream.session import Stream, ways
+from camerapipe.stream.rungs import ready_rungs
 from camerapipe.stream.sinks import App, Nowhere, Pictures, Video
 from camerapipe.stream.sources import app_source, open_source
-from camerapipe.stream.tracing import Tracing, run_of
+from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from camerapipe.timeline.reading import read_trace
-from camerapipe.trace import Tracer
 from stages.advice import advice_of
+from stages.propagate import PropagateParams
 
 SIZE = (240, 136)
 PLAIN = StreamOptions(settings=resolve(), force=True, frames=6)
@@ -44,7 +44,7 @@ def simulated(**changes):
 def shown_by(options, name="pan"):
     shown, events = [], []
     source = scene(name, paced=options.policy == "latest")
-    report = Stream(source, App(shown.append), options, lambda s, e: events.append(e)).run()
+    report = Stream(source, App(shown.append), options, [lambda e, _: events.append(e)]).run()
     return report, shown, events
 
 
@@ -67,8 +67,8 @@ def test_blocking_findings_show_the_frame_untouched(tmp_path):
     assert len(shown) == 3 and report.rungs == {"pass-through": 3}
     for one in shown:
         assert one.blocked and one.label == "pass-through" and one.blur_map is None
-        codes = np.rint(255 * one.image)
-        assert np.array_equal(codes, np.full((136, 240, 3), 40 + one.frame.seq))
+        assert one.image.dtype == np.uint8
+        assert np.array_equal(one.image, np.full((136, 240, 3), 40 + one.frame.seq))
 
 
 def test_one_unreadable_file_fails_alone(tmp_path):
@@ -109,7 +109,7 @@ def test_a_faster_device_shows_more():
 
 def test_budgets_choose_the_rung_before_the_frame_starts():
     options = simulated(frames=12)
-    rungs = [way.name for way in ways(options.settings)]
+    rungs = [rung.name for rung in ready_rungs(options.settings)]
     best = []
     for budget_ms in (2.0, 20.0, 1000.0):
         report, shown, _ = shown_by(replace(options, budget=Budget(total_ms=budget_ms)), "static")
@@ -126,13 +126,11 @@ def test_a_rung_that_does_not_exist_is_refused():
 def test_a_trace_accounts_for_every_frame(tmp_path):
     path, options = tmp_path / "trace.json", simulated(frames=20)
     source = scene()
-    with Tracer(path, run_of(source, options, versions())) as tracer:
-        stream = Stream(source, Nowhere(), options, Tracing(tracer).note)
-        report = stream.run()
+    report = Stream(source, Nowhere(), options, trace=path).run()
     trace = read_trace(path)
     assert len(trace.frames) == report.submitted == 20
     assert sum(frame.fate == "dropped" for frame in trace.frames) == report.dropped > 0
-    assert trace.run.mode == "simulated" and not trace.run.calibrated
+    assert trace.header.mode == "simulated" and not trace.header.calibrated
 
 
 def test_pictures_and_videos_are_whole_or_absent(tmp_path):
@@ -193,13 +191,33 @@ def test_percentiles_are_exact_to_a_percent():
     assert Spread().percentile(50) is None
 
 
-def test_what_a_person_sets_stays_on_every_rung():
-    rungs = ways(resolve(values={"propagate": {"iterations": 7}}))
-    for way in rungs:
-        kinds = {kind.stage(): values for kind, values in way.params.items()}
-        assert kinds["propagate"].iterations == 7
-    measuring = [way for way in rungs if way.instead is None]
-    assert len({(way.picture.name, str(way.params)) for way in measuring}) == len(rungs) - 1
+def params_of(rung):
+    return {kind.stage(): values for kind, values in rung.params.items()}
+
+
+@pytest.mark.parametrize("iterations", [7, PropagateParams().iterations])
+def test_what_a_person_sets_stays_on_every_rung_even_if_it_is_the_default(iterations):
+    rungs = ready_rungs(resolve(overrides=[f"propagate.iterations={iterations}"]))
+    assert {params_of(rung)["propagate"].iterations for rung in rungs} == {iterations}
+    estimating = [rung for rung in rungs if rung.instead is None]
+    assert len({(rung.picture.name, str(rung.params)) for rung in estimating}) == len(rungs) - 1
+
+
+def test_what_nobody_sets_is_as_the_rungs_declare_it(tmp_path):
+    for ready, declared in zip(ready_rungs(resolve()), LADDER, strict=True):
+        for section, changes in declared.params.items():
+            for key, value in changes.items():
+                assert getattr(params_of(ready)[section], key) == value
+    config = tmp_path / "mine.toml"
+    config.write_text("[propagate]\niterations = 9\n")
+    rungs = ready_rungs(resolve(config=config))
+    assert {params_of(rung)["propagate"].iterations for rung in rungs} == {9}
+
+
+@pytest.mark.parametrize("preset", ["paper", "direct"])
+def test_a_preset_without_live_graphs_is_refused_with_what_to_do(preset):
+    with pytest.raises(RequestError, match=f"{preset!r} is for photographs only.*choose 'default'"):
+        camerapipe.open_stream("synthetic:pan", preset=preset)
 
 
 def test_two_files_of_one_name_become_two_pictures_and_no_original_is_touched(tmp_path):
@@ -217,13 +235,6 @@ def test_two_files_of_one_name_become_two_pictures_and_no_original_is_touched(tm
     assert sorted(path.name for path in out.iterdir()) == ["a-2.jpg", "a.jpg"]
     assert reports[1].failed == 1 and "is the input itself" in reports[1].failures[0]
     assert (folder / "a.jpg").read_bytes() == before
-
-
-def test_a_wrong_frame_of_an_app_fails_alone():
-    good = synthetic_frame("pan", 0, SIZE[::-1]).picture
-    frames = [good, None, "frame", np.zeros(5, np.uint8), good]
-    report = camerapipe.open_stream(frames, force=True).run()
-    assert (report.done, report.failed) == (2, 3)
 
 
 def test_a_delivery_that_is_stuck_is_not_joined_by_another():

@@ -8,24 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camerapipe.budget import Budget
-from camerapipe.runtime import versions
 from camerapipe.settings import resolve
-from camerapipe.stream.checking import CHECK, CHECK_SHARE, check_ms, rung_within
-from camerapipe.stream.ladder import Ladder
 from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.policy import (
+    CARRY_FRAMES,
+    CHECK,
+    CHECK_SHARE,
+    LONGEST_CARRY,
+    Ladder,
+    PolicyState,
+    QualityPolicy,
+)
 from camerapipe.stream.profile import read_profile
-from camerapipe.stream.session import Stream
+from camerapipe.stream.rungs import ready_checks, ready_rungs
 from camerapipe.stream.sinks import App
 from camerapipe.stream.sources import open_source
-from camerapipe.stream.tracing import Tracing, run_of
-from camerapipe.stream.viewfinder import CARRY_FRAMES, LONGEST_CARRY
+from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import EPISODE, PAN_FRAMES, synthetic_frame
 from camerapipe.timeline.reading import read_trace
-from camerapipe.trace import Tracer
 from stages.grid import Grid, lift
 
 SIZE = (240, 136)
-LADDER = Ladder((100.0, 50.0, 20.0), looks=(8.0, 2.0))
+RUNGS, CHECKS = ready_rungs(resolve()), ready_checks(resolve())
+LADDER = Ladder((200.0, 100.0, 50.0, 35.0, 20.0, 12.0), check_costs=(8.0, 2.0))
 SIMULATED = StreamOptions(
     settings=resolve(), force=True, frames=40, profile=read_profile("large-phone")
 )
@@ -42,31 +47,87 @@ def budgeted(total_ms=None, **stages_ms):
     return replace(SIMULATED, budget=Budget(total_ms, stages_ms))
 
 
+def plan(budget, ladder=LADDER, megapixels=1.0, carried=0, map_age=8.0, has_findings=True):
+    policy = QualityPolicy(RUNGS, CHECKS, budget)
+    before = PolicyState(replace(ladder) if ladder else None, carried)
+    return policy.plan(before, megapixels, map_age=map_age, has_findings=has_findings)
+
+
 @given(st.floats(1, 500), st.one_of(st.none(), st.floats(0.1, 50)), st.floats(0.3, 3))
 def test_the_map_keeps_its_rung_whatever_the_check_takes(total_ms, own_ms, megapixels):
     stages = {} if own_ms is None else {CHECK: own_ms}
-    budget = Budget(total_ms, stages)
-    rung = rung_within(budget, replace(LADDER), megapixels)
+    planned = plan(Budget(total_ms, stages), megapixels=megapixels)
     share_ms = CHECK_SHARE * total_ms if own_ms is None else own_ms
-    assert rung == replace(LADDER).choose(
-        total_ms - min(share_ms, LADDER.look_ms(0, megapixels)), megapixels
+    rung = replace(LADDER).choose(
+        total_ms - min(share_ms, LADDER.check_ms(0, megapixels)), megapixels
     )
-    for taken in range(len(LADDER.costs)):  # also one that takes the place of what was chosen
-        allowed_ms = check_ms(budget, LADDER, taken, megapixels)
-        left_ms = total_ms - LADDER.expected_ms(taken, megapixels)
-        assert allowed_ms == (max(share_ms, left_ms) if own_ms is None else own_ms)
+    assert planned.see is RUNGS[rung] and planned.tracked.rung is RUNGS[rung]
+    for choice in (planned.tracked, planned.lost):
+        left_ms = total_ms - LADDER.expected_ms(choice.place, megapixels)
+        assert choice.check_ms == (max(share_ms, left_ms) if own_ms is None else own_ms)
 
 
 def test_without_a_budget_nothing_is_limited():
-    assert check_ms(Budget(), None, 0, 1.0) is None
-    only_check = Budget(stages_ms={CHECK: 3.0})
-    assert check_ms(only_check, replace(LADDER), 0, 1.0) == 3.0
-    assert rung_within(only_check, replace(LADDER), 1.0) == 0
+    planned = plan(Budget(), ladder=None)
+    assert planned.tracked == planned.lost == (RUNGS[0], 0, CHECKS[0], None)
+    only_check = plan(Budget(stages_ms={CHECK: 3.0}))
+    assert only_check.tracked == (RUNGS[0], 0, CHECKS[1], 3.0)
 
 
-@pytest.mark.parametrize(("budget_ms", "look"), [(10, 0), (8, 1), (2.5, 1), (2, None), (0.1, None)])
-def test_the_best_look_that_fits_with_its_margin(budget_ms, look):
-    assert LADDER.look_within(budget_ms, 1.0) == look
+@pytest.mark.parametrize(
+    ("budget_ms", "level"), [(10, 0), (8, 1), (2.5, 1), (2, None), (0.1, None)]
+)
+def test_the_best_level_of_the_check_that_fits_with_its_margin(budget_ms, level):
+    assert LADDER.check_within(budget_ms, 1.0) == level
+    planned = plan(Budget(stages_ms={CHECK: budget_ms}))
+    assert planned.tracked.check is (None if level is None else CHECKS[level])
+    assert planned.lost.check is CHECKS[-1 if level is None else level]  # a new scene
+
+
+def test_the_first_frame_is_checked_in_any_case():
+    assert plan(Budget(stages_ms={CHECK: 0.1}), has_findings=False).tracked.check is CHECKS[-1]
+
+
+@pytest.mark.parametrize(
+    ("carried", "map_age", "rung"),
+    [
+        (0, 8.0, "carry"),
+        (CARRY_FRAMES, 8.0, "carry"),  # old, but an estimate does not fit the budget
+        (LONGEST_CARRY - 1, 8.0, "carry"),
+        (LONGEST_CARRY, 8.0, "draft"),
+        (0, np.inf, "carry"),
+    ],
+)
+def test_without_time_a_map_is_carried_for_long(carried, map_age, rung):
+    planned = plan(Budget(18.0), carried=carried, map_age=map_age)
+    assert planned.see.name == "carry" and planned.tracked.rung.name == rung
+    assert planned.lost.rung.name == "draft"
+
+
+def test_with_time_a_map_is_carried_for_as_many_frames_as_the_filter_averages():
+    last = replace(LADDER, rung=5)  # it has not climbed yet, although `draft` fits
+    for carried, map_age, rung in (
+        (0, 1.0, "carry"), (1, 1.0, "draft"), (2, 3.0, "carry"), (3, 3.0, "draft"),
+        (CARRY_FRAMES - 1, 30.0, "carry"), (CARRY_FRAMES, 30.0, "draft"),
+    ):  # fmt: skip
+        planned = plan(Budget(30.0), last, carried=carried, map_age=map_age)
+        assert planned.see.name == "carry" and planned.tracked.rung.name == rung
+
+
+def test_the_policy_learns_from_rungs_of_its_ladder_only():
+    policy = QualityPolicy(RUNGS[-1:], CHECKS, Budget(50.0))
+    before = PolicyState(Ladder((12.0,), check_costs=(8.0, 2.0)))
+
+    def after(case, **changes):
+        planned = policy.plan(before, 1.0, map_age=np.inf, has_findings=False)
+        facts = {"map_ms": 99.0, "megapixels": 1.0, "cut": False, "blocked": False} | changes
+        return policy.after(planned, getattr(planned, case), **facts)
+
+    assert after("lost").ladder.load == 1.0 and after("lost").carried == 0  # that was `draft`
+    assert after("tracked").ladder.load > 2 and after("tracked").carried == 1
+    blocked = after("tracked", blocked=True)
+    assert blocked.ladder.load == 1.0 and blocked.carried == 0
+    assert before.ladder == Ladder((12.0,), check_costs=(8.0, 2.0))  # a state is a value
 
 
 def test_every_frame_is_checked_in_full_where_there_is_time():
@@ -75,16 +136,16 @@ def test_every_frame_is_checked_in_full_where_there_is_time():
     assert all(one.check.age_frames == 0 and one.check.granted_ms is None for one in shown)
 
 
-def test_less_time_is_a_smaller_look_and_then_older_findings():
+def test_less_time_is_a_lower_level_and_then_older_findings():
     plain, _ = shown_by(replace(SIMULATED, frames=4, rung="preview"))
     cost_ms = {}
-    for look in ("check", "glance"):  # what they cost on this device
+    for level in ("check", "glance"):  # what they cost on this device
         options = replace(budgeted(None, check=1e6), frames=3)
-        if look == "glance":
+        if level == "glance":
             options = replace(options, budget=Budget(None, {CHECK: 0.9 * cost_ms["check"]}))
         report, shown = shown_by(options)
-        assert report.checks == {look: 3}
-        cost_ms[look] = max(one.check.used_ms for one in shown)
+        assert report.checks == {level: 3}
+        cost_ms[level] = max(one.check.used_ms for one in shown)
     assert cost_ms["glance"] < 0.9 * cost_ms["check"] and plain.checks == {"check": 4}
     report, shown = shown_by(budgeted(None, check=0.3 * cost_ms["glance"]))
     assert report.checks == {"glance": 1, "carried": 39}  # the first frame must be judged
@@ -114,8 +175,7 @@ def test_the_check_leaves_a_budget_to_the_map_and_is_within_its_own():
 def test_the_trace_shows_the_check_as_a_slice_with_its_budget(tmp_path):
     path, options = tmp_path / "trace.json", replace(budgeted(None, check=0.01), frames=5)
     source = open_source("synthetic:pan", size=SIZE, fps=30, paced=False)
-    with Tracer(path, run_of(source, options, versions())) as tracer:
-        Stream(source, App(lambda shown: None), options, Tracing(tracer).note).run()
+    Stream(source, App(lambda shown: None), options, trace=path).run()
     trace = read_trace(path)
     spans = trace.spans.where(trace.spans.kind == trace.kinds.index(("graph", CHECK)))
     assert spans.frame.tolist() == [0] and spans.granted_ms.tolist() == [0.01]
@@ -165,7 +225,7 @@ def test_a_map_carried_through_a_swing_of_the_camera_stays_right():
 def test_after_a_cut_the_map_is_measured():
     _, shown = shown_by(budgeted(0.01), "cut")
     assert [one.frame.seq for one in shown if one.rung != "carry"] == [0, EPISODE]
-    assert all(one.frame.seq in (1, EPISODE + 1) or one.before.carried for one in shown[1:])
+    assert all(one.frame.seq in (1, EPISODE + 1) or one.before.policy.carried for one in shown[1:])
 
 
 def test_without_time_to_measure_one_frame_in_a_hundred_is_late_at_most():

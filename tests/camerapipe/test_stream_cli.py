@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,16 @@ import cv2
 import pytest
 from click.testing import CliRunner
 
+from camerapipe.budget import Budget
 from camerapipe.cli import cli
+from camerapipe.cli.telling import Teller
+from camerapipe.levels import LADDER
+from camerapipe.settings import resolve
+from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.profile import read_profile
+from camerapipe.stream.sinks import App
+from camerapipe.stream.sources import open_source
+from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +50,57 @@ def test_simulated_says_so(stream):
     assert done.exit_code == 0
     assert "simulated on budget-phone (not calibrated)" in done.stderr
     assert "dropped at the door" in done.stderr
+
+
+def test_costs_are_printed_and_nothing_runs(stream):
+    args = ("synthetic:pan", *SMALL, "--profile", "budget-phone", "--costs")
+    done = stream(*args)
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "frames of 240x136, simulated on budget-phone"
+    rungs = [line.split()[0] for line in lines if line]
+    assert rungs[1:-1] == ["rung", *(rung.name for rung in LADDER), "check", "check", "glance"]
+    data = json.loads(stream(*args, "--json").stdout)
+    assert list(data["rungs_ms"]) == [rung.name for rung in LADDER]
+    assert f"{data['rungs_ms']['good']:.1f}" in done.stdout
+
+
+def test_a_budget_that_no_rung_fits_is_said_at_the_start(stream):
+    args = ("synthetic:pan", *SMALL, "--profile", "budget-phone", "--frames", 2)
+    done = stream(*args, "--budget", "1ms")
+    assert done.exit_code == 0
+    assert "warning: The budget of 1 ms is below the quickest rung" in done.stderr
+    assert done.stderr.index("quickest rung") < done.stderr.index("2 frames")
+    assert "quickest rung" not in stream(*args, "--budget", "10s").stderr
+
+
+def test_the_line_of_progress_has_frames_rate_rung_and_late():
+    teller, shown = Teller(quiet=True), []
+    source = open_source("synthetic:pan", size=(240, 136), paced=False)
+    options = StreamOptions(
+        settings=resolve(), profile=read_profile("budget-phone"), budget=Budget(1.0),
+        force=True, frames=3,
+    )  # fmt: skip
+    assert teller.status == "0 frames, 0 late"
+    report = Stream(source, App(shown.append), options, [teller.note]).run()
+    assert report.done == 3
+    pattern = r"3 frames, \d+\.\d a second, rung carry, 3 late"
+    assert re.fullmatch(pattern, teller.status), teller.status
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch, capsys):
+    teller = Teller(quiet=False)
+    with teller.progress(3):
+        pass
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with Teller(quiet=True).progress(3):
+        pass
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("TERM", "xterm")
+    with teller.progress(3):
+        teller._show(1, teller.status)
+    assert "0 frames, 0 late" in capsys.readouterr().err
 
 
 def test_record_replay_trace_and_report(stream, tmp_path):
@@ -90,6 +151,13 @@ def test_a_missed_budget_matters_only_where_it_is_strict(stream):
         (["replay:nowhere", "--max-pixels", "9"], 2, "--max-pixels"),
         (["replay:nowhere", "--set", "radius.strength=3"], 2, "--set"),
         (["synthetic:pan", "--only", "3"], 2, "replay:DIR"),
+        (["synthetic:pan", "--preset", "paper"], 2, "is for photographs only"),
+        (["synthetic:pan", "--set", "radius"], 2, "expected section.param=value"),
+        (["synthetic:pan", "--set", "octaves.x=1"], 2, "'octaves' is a stage"),
+        (["synthetic:pan", "--costs", "-o", "out", "--trace", "t.json"], 2, "--output, --trace"),
+        (["synthetic:pan", "-o", "film.webm"], 5, "a video (.mp4"),
+        (["synthetic:pan", "-o", "no/such/film.mp4"], 5, "does not exist; make it first"),
+        (["synthetic:pan", "--trace", "t.txt"], 5, "cannot write '.txt' files"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(stream, args, code, told):

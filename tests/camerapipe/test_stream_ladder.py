@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camerapipe.stream.ladder import CLIMB_AFTER, Ladder
+from camerapipe.stream.policy import CLIMB_AFTER, Ladder
 
 COSTS = (100.0, 50.0, 20.0, 10.0)  # ms per megapixel
 

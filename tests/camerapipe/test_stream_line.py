@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from camerapipe.stream.frames import Arrival, Fate, Outcome, Service
 from camerapipe.stream.line import ABORT_GRACE_S, DOOR, Line, Rules, Stage
-from camerapipe.stream.worlds import Call, ThreadWorld, VirtualWorld, When
+from camerapipe.stream.scheduler import Call, ThreadScheduler, VirtualScheduler, When
 
 NOTHING = (None, None)
 
@@ -22,11 +22,11 @@ def seqs(events, fate):
     return [event.seq for event in outcomes(events) if event.fate is fate]
 
 
-def costly(world, name, costs_ms, faults=frozenset(), timeout_s=1.0):
+def costly(scheduler, name, costs_ms, faults=frozenset(), timeout_s=1.0):
     """A stage that takes the time, and raises at the frames, that a schedule says."""
 
     def work(value, state):
-        world.clock.spend(costs_ms[value % len(costs_ms)])
+        scheduler.clock.spend(costs_ms[value % len(costs_ms)])
         if value in faults:
             raise ValueError(f"frame {value} is broken")
         return value, state
@@ -42,9 +42,9 @@ def stop_at(line_of, at_s, *, drain, within_s):
 
 def run_schedule(schedule):
     """Run a schedule in virtual time; give the line and what it told."""
-    world, events = VirtualWorld(), []
+    scheduler, events = VirtualScheduler(), []
     stages = [
-        costly(world, f"s{k}", costs, frozenset(faults), timeout_s)
+        costly(scheduler, f"s{k}", costs, frozenset(faults), timeout_s)
         for k, (costs, faults, timeout_s) in enumerate(schedule["stages"])
     ]
     times = itertools.accumulate(schedule["gaps"]) if schedule["paced"] else itertools.repeat(None)
@@ -52,14 +52,14 @@ def run_schedule(schedule):
         Arrival(value=k, captured_s=at_s, size_bytes=size)
         for k, (at_s, size) in enumerate(zip(times, schedule["sizes"], strict=False))
     ]
-    line = Line(iter(source), stages, world, schedule["rules"], events.append)
-    world_run = world.run
+    line = Line(iter(source), stages, scheduler, schedule["rules"], events.append)
+    scheduler_run = scheduler.run
     if schedule["stop"] is not None:
         at_s, drain, within_s = schedule["stop"]
         stopper = stop_at(lambda: line, at_s, drain=drain, within_s=within_s)
-        world.run = lambda processes: world_run([*processes, stopper])
+        scheduler.run = lambda processes: scheduler_run([*processes, stopper])
     line.run()
-    return line, events, world.clock()
+    return line, events, scheduler.clock()
 
 
 def schedules(stops=True):
@@ -153,25 +153,27 @@ def test_the_same_schedule_tells_the_same_story(schedule):
 
 
 def test_a_second_stop_hastens_the_first():
-    world = VirtualWorld()
+    scheduler = VirtualScheduler()
     line = Line(
-        (Arrival(value=k) for k in range(99)), [costly(world, "a", [3e3], timeout_s=99)], world
+        (Arrival(value=k) for k in range(99)),
+        [costly(scheduler, "a", [3e3], timeout_s=99)],
+        scheduler,
     )
-    run = world.run
+    run = scheduler.run
     stops = [
         stop_at(lambda: line, 1.0, drain=True, within_s=100),
         stop_at(lambda: line, 2.0, drain=True, within_s=0.5),
     ]
-    world.run = lambda processes: run([*processes, *stops])
+    scheduler.run = lambda processes: run([*processes, *stops])
     line.run()
-    assert world.clock() <= 2.5 + ABORT_GRACE_S and line.stopped
+    assert scheduler.clock() <= 2.5 + ABORT_GRACE_S and line.stopped
 
 
 def test_the_newest_frame_wins_and_only_at_the_door():
-    world, events = VirtualWorld(), []
+    scheduler, events = VirtualScheduler(), []
     source = (Arrival(value=k, captured_s=k * 0.1) for k in range(20))
-    stages = [costly(world, "slow", [330.0], timeout_s=9)]
-    Line(source, stages, world, Rules(policy="latest"), events.append).run()
+    stages = [costly(scheduler, "slow", [330.0], timeout_s=9)]
+    Line(source, stages, scheduler, Rules(policy="latest"), events.append).run()
     done = seqs(events, Fate.DONE)
     assert done == [0, 3, 6, 9, 13, 16, 19]  # what had come last when the stage was free
     late = {e.seq: e.age_ms for e in outcomes(events) if e.fate is Fate.DROPPED}
@@ -180,9 +182,9 @@ def test_the_newest_frame_wins_and_only_at_the_door():
 
 
 def test_waiting_and_service_times_are_told():
-    world, events = VirtualWorld(), []
+    scheduler, events = VirtualScheduler(), []
     source = (Arrival(value=k, captured_s=0.0) for k in range(2))
-    Line(source, [costly(world, "a", [100.0])], world, Rules(), events.append).run()
+    Line(source, [costly(scheduler, "a", [100.0])], scheduler, Rules(), events.append).run()
     first, second = (e for e in events if isinstance(e, Service))
     assert (first.queued_s, first.started_s, first.ended_s) == (0.0, 0.0, 0.1)
     assert (second.queued_s, second.started_s, second.ended_s) == pytest.approx((0.0, 0.1, 0.2))
@@ -190,7 +192,7 @@ def test_waiting_and_service_times_are_told():
 
 @pytest.mark.parametrize(("policy", "held"), [("block", 2), ("latest", 3)])
 def test_no_frame_is_taken_from_the_source_that_has_no_place(policy, held):
-    world, taken, ended, most = VirtualWorld(), [0], [0], []
+    scheduler, taken, ended, most = VirtualScheduler(), [0], [0], []
 
     def source():
         for k in range(30):
@@ -202,23 +204,23 @@ def test_no_frame_is_taken_from_the_source_that_has_no_place(policy, held):
         ended[0] += isinstance(event, Outcome)
 
     rules = Rules(policy=policy, max_in_flight=2)
-    stages = [costly(world, "quick", [1.0]), costly(world, "slow", [35.0])]
-    line = Line(source(), stages, world, rules, note)
+    stages = [costly(scheduler, "quick", [1.0]), costly(scheduler, "slow", [35.0])]
+    line = Line(source(), stages, scheduler, rules, note)
     line.run()
     in_hand = policy == "latest"  # that one takes the place at the door
     assert max(most) == held + in_hand and line.tally.most_in_flight == held
 
 
 def test_a_call_given_up_leaves_the_state_as_it_was():
-    world, seen = VirtualWorld(), []
+    scheduler, seen = VirtualScheduler(), []
 
     def count(value, state):
-        world.clock.spend(5000.0 if value == 1 else 1.0)
+        scheduler.clock.spend(5000.0 if value == 1 else 1.0)
         seen.append((value, state))
         return value, state + 1
 
     stage = Stage(name="count", function=count, state=0, timeout_s=1.0)
-    Line((Arrival(value=k) for k in range(4)), [stage], world).run()
+    Line((Arrival(value=k) for k in range(4)), [stage], scheduler).run()
     assert seen == [(0, 0), (1, 1), (2, 1), (3, 2)]
 
 
@@ -227,27 +229,27 @@ def test_a_source_that_fails_ends_the_line_and_says_so():
         yield Arrival(value=0)
         raise OSError("unplugged")
 
-    world = VirtualWorld()
-    line = Line(source(), [costly(world, "a", [1.0])], world)
+    scheduler = VirtualScheduler()
+    line = Line(source(), [costly(scheduler, "a", [1.0])], scheduler)
     tally = line.run()
     assert tally.fates[Fate.DONE] == 1
     assert line.failure == "the source failed: OSError: unplugged"
 
 
 def test_a_frame_larger_than_the_limit_fails_alone():
-    world, events = VirtualWorld(), []
+    scheduler, events = VirtualScheduler(), []
     source = (Arrival(value=k, size_bytes=size) for k, size in enumerate([1, 99, 1]))
     rules = Rules(max_bytes=50)
-    line = Line(source, [costly(world, "a", [1.0])], world, rules, events.append)
+    line = Line(source, [costly(scheduler, "a", [1.0])], scheduler, rules, events.append)
     line.run()
     assert seqs(events, Fate.DONE) == [0, 2]
     assert next(e for e in outcomes(events) if e.seq == 1).stage == DOOR
 
 
 def test_failures_in_a_row_end_the_line():
-    world = VirtualWorld()
-    stage = costly(world, "a", [1.0], faults=frozenset(range(100)))
-    line = Line((Arrival(value=k) for k in range(100)), [stage], world, Rules(give_up_after=5))
+    scheduler = VirtualScheduler()
+    stage = costly(scheduler, "a", [1.0], faults=frozenset(range(100)))
+    line = Line((Arrival(value=k) for k in range(100)), [stage], scheduler, Rules(give_up_after=5))
     assert line.run().fates[Fate.FAILED] >= 5
     assert line.failure is not None and "failed in a row" in line.failure
 
@@ -263,7 +265,7 @@ def test_threads_end_and_deliver_in_order():
     events = []
     stages = [Stage(name=f"s{k}", function=lambda v, s: (v, s)) for k in range(4)]
     line = Line(
-        (Arrival(value=k) for k in range(500)), stages, ThreadWorld(), observe=events.append
+        (Arrival(value=k) for k in range(500)), stages, ThreadScheduler(), observe=events.append
     )
     assert line.run().fates[Fate.DONE] == 500
     assert seqs(events, Fate.DONE) == list(range(500))
@@ -281,7 +283,7 @@ def test_calls_run_at_the_same_time_in_no_more_threads_than_processes():
         for _ in range(20):
             yield Call(together)
 
-    ThreadWorld().run(caller() for _ in range(3))
+    ThreadScheduler().run(caller() for _ in range(3))
     assert len(seen) == 60 and max(seen) == 3 and not threads()
 
 
@@ -294,26 +296,26 @@ def test_what_waits_for_its_turn_only_stays_in_one_thread():
 
     stages = [Stage(name=f"s{k}", function=work) for k in range(3)]
     source = (Arrival(value=k) for k in range(50))
-    Line(source, stages, ThreadWorld(), Rules(max_in_flight=1)).run()
+    Line(source, stages, ThreadScheduler(), Rules(max_in_flight=1)).run()
     assert len(used) == 1
 
 
 def test_a_moment_comes_while_all_others_are_in_calls():
-    free, world = threading.Event(), ThreadWorld()
+    free, scheduler = threading.Event(), ThreadScheduler()
 
     def sleeper():
-        yield When(bool, world.clock() + 0.02)
+        yield When(bool, scheduler.clock() + 0.02)
         free.set()
 
     def caller():
         assert (yield Call(free.wait, (30,)))
 
-    world.run([caller(), sleeper(), caller()])
+    scheduler.run([caller(), sleeper(), caller()])
     assert free.is_set() and not threads()
 
 
 def test_a_stuck_stage_fails_its_frame_and_frees_its_place():
-    free, world = threading.Event(), ThreadWorld()
+    free, scheduler = threading.Event(), ThreadScheduler()
 
     def sometimes(value, state):
         if value == 1:
@@ -322,13 +324,13 @@ def test_a_stuck_stage_fails_its_frame_and_frees_its_place():
 
     events = []
     stage = Stage(name="native", function=sometimes, timeout_s=0.5)
-    Line((Arrival(value=k) for k in range(4)), [stage], world, observe=events.append).run()
+    Line((Arrival(value=k) for k in range(4)), [stage], scheduler, observe=events.append).run()
     assert seqs(events, Fate.DONE) == [0, 2, 3] and seqs(events, Fate.FAILED) == [1]
-    assert world.left_alone == 1
+    assert scheduler.abandoned == 1
     free.set()
     for thread in threads():
         thread.join(30)
-    assert world.left_alone == 0 and not threads()
+    assert scheduler.abandoned == 0 and not threads()
 
 
 @pytest.mark.parametrize("drain", [True, False])
@@ -340,7 +342,7 @@ def test_stop_from_outside_twice_is_once(drain):
         return value, state
 
     source = (Arrival(value=k) for k in itertools.count())
-    line = Line(source, [Stage(name="a", function=work)], ThreadWorld(), observe=events.append)
+    line = Line(source, [Stage(name="a", function=work)], ThreadScheduler(), observe=events.append)
     running = threading.Thread(target=line.run)
     running.start()
     assert started.wait(30)
@@ -362,7 +364,7 @@ def test_an_abort_does_not_wait_for_a_stuck_call():
         return value, state
 
     source = (Arrival(value=k) for k in range(3))
-    line = Line(source, [Stage(name="a", function=stuck)], ThreadWorld(), observe=events.append)
+    line = Line(source, [Stage(name="a", function=stuck)], ThreadScheduler(), observe=events.append)
     running = threading.Thread(target=line.run)
     running.start()
     assert entered.wait(30)
@@ -383,7 +385,7 @@ def test_an_error_of_the_line_itself_is_raised():
     line = Line(
         (Arrival(value=k) for k in range(3)),
         [Stage(name="a", function=lambda v, s: (v, s))],
-        ThreadWorld(),
+        ThreadScheduler(),
         observe=broken,
     )
     with pytest.raises(RuntimeError, match="may not fail"):
@@ -392,7 +394,7 @@ def test_an_error_of_the_line_itself_is_raised():
 
 
 def test_an_interrupt_ends_all_threads_before_it_is_raised(monkeypatch):
-    delivered, world, pressed = [], ThreadWorld(), []
+    delivered, scheduler, pressed = [], ThreadScheduler(), []
 
     def interrupt(timeout):
         if len(delivered) > 3 and not pressed:
@@ -400,10 +402,10 @@ def test_an_interrupt_ends_all_threads_before_it_is_raised(monkeypatch):
             raise KeyboardInterrupt
         threading.Condition.wait(watch, timeout)
 
-    watch = world._watch
+    watch = scheduler._watch
     monkeypatch.setattr(watch, "wait", interrupt, raising=False)
     stage = Stage(name="a", function=lambda v, s: (delivered.append(v), s))
-    line = Line((Arrival(value=k) for k in itertools.count()), [stage], world)
+    line = Line((Arrival(value=k) for k in itertools.count()), [stage], scheduler)
     with pytest.raises(KeyboardInterrupt):
         line.run()
     count = len(delivered)
@@ -416,7 +418,7 @@ def test_a_stage_that_wants_to_exit_ends_the_run():
 
     source = (Arrival(value=k) for k in range(3))
     with pytest.raises(SystemExit):
-        Line(source, [Stage(name="a", function=leave)], ThreadWorld()).run()
+        Line(source, [Stage(name="a", function=leave)], ThreadScheduler()).run()
     assert not threads()
 
 

@@ -19,8 +19,8 @@ from camerapipe.stream.profile import (
     profile_names,
     read_profile,
 )
-from camerapipe.stream.session import DECODE, ENCODE, IO
-from camerapipe.stream.worlds import VirtualClock
+from camerapipe.stream.scheduler import VirtualClock
+from camerapipe.stream.stream import DECODE, ENCODE, IO
 from stages.params import Estimate
 
 THERMAL = Thermal(

@@ -21,11 +21,12 @@ from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import Recorder, about_of
 from camerapipe.stream.replay import Recording
-from camerapipe.stream.session import Stream, looks, ways
 from camerapipe.stream.sinks import App, Nowhere, Pictures
 from camerapipe.stream.sources import Exposure, Source, open_source
+from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from datasets.synthetic_raw import Optics, sample_mosaic, write_dng
+from stages.scribble import Scribble
 from stages.tone import linearise
 
 SIZE = (240, 136)
@@ -72,17 +73,14 @@ def handed_over(captures):
 def recorded(path, source, options=PLAIN, sink=None):
     """Run a stream and record it; give the recording and what was shown."""
     shown = []
-    about = about_of(source, options, versions())
-    recorder = Recorder(path, sink or App(shown.append), about)
-    Stream(source, recorder, options, recorder.note).run()
+    Stream(source, sink or App(shown.append), options, record=path).run()
     return Recording.open(path), shown
 
 
 def replayed(recording, **kwargs):
     """Replay a recording; give what was found and what was shown."""
     shown = []
-    ready = ways(resolve()), looks(resolve())
-    found = recording.replay(*ready, App(shown.append), versions=versions(), **kwargs)
+    found = recording.replay(App(shown.append), versions=versions(), **kwargs)
     return found, shown
 
 
@@ -178,10 +176,33 @@ def test_what_a_file_leaves_out_is_left_out_again(tmp_path):
     check_same(recording, before)
 
 
-def test_settings_are_read_back_as_they_were(tmp_path):
-    settings = resolve("paper", values={"radius": {"strength": 3.5}})
-    recording, _ = recorded(tmp_path, scene(), replace(PLAIN, settings=settings, frames=1))
-    assert resolve(values=recording.about["params"]).params == settings.params
+def test_settings_are_read_back_by_layer(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text("[radius]\nstrength = 2.5\n\n[propagate]\niterations = 40\n")
+    settings = resolve(None, config, ["radius.strength=3.5"])
+    recording, before = recorded(tmp_path / "kept", scene(), replace(PLAIN, settings=settings))
+    about = json.loads((tmp_path / "kept" / "run.json").read_text())
+    assert about["preset"] == "default" and "params" not in about
+    assert about["settings"] == {
+        "file": {
+            "name": str(config),
+            "changes": {"radius": {"strength": 2.5}, "propagate": {"iterations": 40}},
+        },
+        "person": {"name": "", "changes": {"radius": {"strength": 3.5}}},
+    }
+    again = recording.asked.settings
+    assert again.params == settings.params and again.origins() == settings.origins()
+    check_same(recording, before)
+
+
+def test_scribbles_are_part_of_a_recording(tmp_path):
+    blurred = Scribble(((40.0, 60.0), (200.0, 60.0)), 30.0, "sigma", 3.0)
+    options = replace(PLAIN, scribbles=(blurred,))
+    recording, before = recorded(tmp_path / "kept", scene(), options)
+    assert recording.asked.scribbles == (blurred,)
+    check_same(recording, before)
+    without = replace(recording, asked=recording.asked._replace(scribbles=()))
+    assert replayed(without)[0].differing
 
 
 def test_the_lens_of_a_profile_is_part_of_a_recording(tmp_path):
@@ -194,11 +215,10 @@ def test_the_lens_of_a_profile_is_part_of_a_recording(tmp_path):
 
 
 def test_the_limit_of_pixels_is_part_of_a_recording(tmp_path):
-    source = folder(tmp_path / "in", 1)
-    recorder = Recorder(tmp_path / "kept", Nowhere(), about_of(source, PLAIN, {}, 1000))
-    Stream(source, recorder, PLAIN, recorder.note).run()
+    source = replace(folder(tmp_path / "in", 1), max_pixels=1000)
+    recording, _ = recorded(tmp_path / "kept", source)
     with pytest.raises(LimitError, match="1000"):
-        replayed(Recording.open(tmp_path / "kept"))
+        replayed(recording)
 
 
 def test_blocked_frames_pass_through_again_by_the_check_of_their_rung(tmp_path):
@@ -331,9 +351,7 @@ def test_a_recording_never_mixes_with_anything(tmp_path):
 
 def test_nothing_is_made_before_the_stream_runs(tmp_path):
     place = tmp_path / "deep" / "kept"
-    recorder = Recorder(place, Nowhere(), {})
-    with pytest.raises(RequestError, match="luxury"):
-        Stream(scene(), recorder, replace(PLAIN, rung="luxury"), recorder.note)
+    Stream(scene(), Nowhere(), PLAIN, record=place)
     assert not list(tmp_path.iterdir())
 
 
@@ -355,14 +373,20 @@ def test_a_place_that_is_lost_before_the_stream_runs_is_said_and_the_sink_is_lef
     ("change", "told"),
     [
         (lambda about: about.update(format="camerapipe-recording/1"), "its format is"),
-        (lambda about: about.pop("params"), "params"),
+        (lambda about: about.pop("preset"), "preset"),
+        (lambda about: about.update(preset="fanciful"), "preset 'fanciful' does not exist"),
+        (lambda about: about["settings"].update(moon={"name": "", "changes": {}}), "moon"),
+        (lambda about: about["settings"]["person"]["changes"].update(moon={}), "section 'moon'"),
+        (lambda about: about["settings"]["person"].pop("changes"), "changes"),
+        (lambda about: about.update(scribbles=[{}]), "points"),
         (lambda about: about.pop("distance_m"), "distance_m"),
         (lambda about: about.update(focus_point=[1]), "damaged"),
         (lambda about: about.update(meta={"colour": {"value": 1}}), "colour"),
     ],
 )
 def test_a_damaged_account_of_the_run_is_said(tmp_path, change, told):
-    recorded(tmp_path, scene(), replace(PLAIN, frames=1))
+    settings = resolve(values={"radius": {"strength": 3.0}})
+    recorded(tmp_path, scene(), replace(PLAIN, settings=settings, frames=1))
     about = json.loads((tmp_path / "run.json").read_text())
     change(about)
     (tmp_path / "run.json").write_text(json.dumps(about))
@@ -405,8 +429,7 @@ def test_a_frame_that_cannot_be_kept_ends_the_recording_and_not_the_run(tmp_path
 def check_ended_early(tmp_path, shown):
     source = scene()
     sink = Pictures(tmp_path / "out", "picture", overwrite=False)
-    recorder = Recorder(tmp_path / "kept", sink, about_of(source, PLAIN, {}))
-    stream = Stream(source, recorder, PLAIN, recorder.note)
+    stream = Stream(source, sink, PLAIN, record=tmp_path / "kept")
     with pytest.raises(OutputError, match="recording ended early.*No space"):
         stream.run()
     assert len(list((tmp_path / "out").iterdir())) == shown
@@ -419,7 +442,7 @@ def test_frames_that_were_not_delivered_leave_no_fingerprint_behind(tmp_path):
 
     source = scene()
     recorder = Recorder(tmp_path, App(app), about_of(source, PLAIN, {}))
-    Stream(source, recorder, PLAIN, recorder.note).run()
+    Stream(source, recorder, PLAIN, [recorder.note]).run()
     assert sorted(Recording.open(tmp_path).shown) == [0, 2]
     assert not recorder._digests
 

@@ -13,9 +13,9 @@ from camerapipe.errors import CaptureError
 from camerapipe.timeline import drawing, page, read_trace, summarise
 from camerapipe.timeline.page import embedded
 from camerapipe.timeline.summary import Quantiles
-from camerapipe.trace import GRAPH, Run, Tracer
+from camerapipe.trace import GRAPH, TraceHeader, Tracer
 
-SIMULATED = Run(
+SIMULATED = TraceHeader(
     mode="simulated",
     source="synthetic:pull",
     profile="phone",
@@ -59,7 +59,7 @@ def trace(tmp_path):
 
 class TestReading:
     def test_what_was_written_is_read(self, trace):
-        assert trace.run == SIMULATED and trace.end == {"ended": "complete"}
+        assert trace.header == SIMULATED and trace.end == {"ended": "complete"}
         assert [frame.fate for frame in trace.frames] == ["done"] * 3 + ["dropped", "failed"]
         last = trace.frames[2]
         assert (last.spent_ms, last.late, last.contended, last.rung) == (45.0, False, True, "full")
@@ -194,7 +194,7 @@ class TestSummary:
         assert dropped.lateness_ms == Quantiles(50.0, 50.0, 50.0, 50.0)
 
     def test_nothing_at_all(self, tmp_path):
-        Tracer(tmp_path / "t.json", Run(mode="measured")).close()
+        Tracer(tmp_path / "t.json", TraceHeader(mode="measured")).close()
         summary = summarise(read_trace(tmp_path / "t.json"))
         assert summary.frames == 0 and summary.latency_ms is None and summary.fps is None
         assert summary.within_budget is None and summary.stages == () and summary.losses == ()
@@ -279,7 +279,7 @@ class TestPage:
         assert "@import" not in html and "url(" not in html
 
     def test_evil_names_stay_text(self, tmp_path):
-        run = Run(mode="measured", source=EVIL, settings={EVIL: EVIL})
+        run = TraceHeader(mode="measured", source=EVIL, settings={EVIL: EVIL})
         with Tracer(tmp_path / "t.json", run) as tracer:
             tracer.span(GRAPH, EVIL, 0.0, 0.1, frame=0)
             tracer.instant(GRAPH, EVIL, 0.0, text=EVIL)
@@ -301,7 +301,7 @@ class TestPage:
         html = page(trace)
         assert "<strong>simulated</strong>" in html and "<strong>measured</strong>" not in html
         assert "profile phone, CPU scale 1.3 to 1.9, not calibrated" in html
-        measured = page(read_trace(write(tmp_path / "m.json", Run(mode="measured"))))
+        measured = page(read_trace(write(tmp_path / "m.json", TraceHeader(mode="measured"))))
         assert "<strong>measured</strong>" in measured and "calibrated" not in measured
 
     def test_says_how_a_broken_run_ended(self, tmp_path, trace):
@@ -314,7 +314,7 @@ class TestPage:
     def test_says_why_no_budget_was_judged(self, tmp_path):
         for budget_ms, why in ((None, "none was given"), (10.0, "none could be judged")):
             path = tmp_path / f"{budget_ms}.json"
-            with Tracer(path, Run(mode="measured", budget_ms=budget_ms)) as tracer:
+            with Tracer(path, TraceHeader(mode="measured", budget_ms=budget_ms)) as tracer:
                 tracer.frame(0, 0.0, 0.1, fate="done", budget_ms=budget_ms, contended=True)
             assert f"of done frames; {why}; " in page(read_trace(path))
 
@@ -329,7 +329,7 @@ class TestPage:
         assert page(trace) == page(read_trace(write(tmp_path / "again.json")))
 
     def test_an_empty_trace_has_a_page(self, tmp_path):
-        Tracer(tmp_path / "t.json", Run(mode="measured")).close()
+        Tracer(tmp_path / "t.json", TraceHeader(mode="measured")).close()
         assert "All 0 frames are shown" in page(read_trace(tmp_path / "t.json"))
 
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from camerapipe.errors import OutputError, RequestError
-from camerapipe.trace import GRAPH, Run, Tracer
+from camerapipe.trace import GRAPH, TraceHeader, Tracer
 
-RUN = Run(mode="simulated", source="synthetic:pull", profile="phone", scale_range=(1.3, 1.9))
+HEADER = TraceHeader(
+    mode="simulated", source="synthetic:pull", profile="phone", scale_range=(1.3, 1.9)
+)
 REQUIRED = {  # keys of the trace-event format, by phase
     "M": {"pid", "name", "args"},
     "X": {"pid", "tid", "name", "ts", "dur"},
@@ -46,7 +48,7 @@ def events_of(path, phase):
 
 def test_every_event_has_the_fields_that_chrome_requires(tmp_path):
     path = tmp_path / "t.json"
-    with Tracer(path, RUN) as tracer:
+    with Tracer(path, HEADER) as tracer:
         one_of_each(tracer)
     data = load(path)
     assert data["displayTimeUnit"] == "ms"
@@ -63,7 +65,7 @@ def test_every_event_has_the_fields_that_chrome_requires(tmp_path):
 
 def test_what_was_run_and_how_it_ended(tmp_path):
     path = tmp_path / "t.json"
-    tracer = Tracer(path, RUN)
+    tracer = Tracer(path, HEADER)
     tracer.close(ended="complete", peak_in_flight=4)
     told = load(path)["otherData"]
     assert told["format"] == "camerapipe-trace/1"
@@ -73,7 +75,7 @@ def test_what_was_run_and_how_it_ended(tmp_path):
 
 def test_times_are_microseconds_from_the_origin(tmp_path):
     path = tmp_path / "t.json"
-    with Tracer(path, RUN, origin_s=1000.0) as tracer:
+    with Tracer(path, HEADER, origin_s=1000.0) as tracer:
         tracer.span(GRAPH, "bokeh", 1000.5, 1000.5 + 1.25e-6)
         tracer.span(GRAPH, "backwards", 1001.0, 1000.0)
     first, second = events_of(path, "X")
@@ -83,7 +85,7 @@ def test_times_are_microseconds_from_the_origin(tmp_path):
 
 def test_an_outer_span_given_first_stays_before_its_stages(tmp_path):
     path = tmp_path / "t.json"
-    with Tracer(path, RUN) as tracer:
+    with Tracer(path, HEADER) as tracer:
         one_of_each(tracer)
     outer, inner = events_of(path, "X")
     assert outer["cat"] == "outer" and inner["cat"] == "stage" and outer["ts"] == inner["ts"]
@@ -92,7 +94,7 @@ def test_an_outer_span_given_first_stays_before_its_stages(tmp_path):
 
 def test_flow_runs_from_start_through_steps_to_finish(tmp_path):
     path = tmp_path / "t.json"
-    with Tracer(path, RUN) as tracer:
+    with Tracer(path, HEADER) as tracer:
         one_of_each(tracer)
         tracer.flow(8, [("decode", 1.0)])  # nothing to link
         tracer.flow(9, [])
@@ -103,7 +105,7 @@ def test_flow_runs_from_start_through_steps_to_finish(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_the_file_is_valid_after_an_error(tmp_path, error):
     path = tmp_path / "t.json"
-    with pytest.raises(error), Tracer(path, RUN) as tracer:
+    with pytest.raises(error), Tracer(path, HEADER) as tracer:
         one_of_each(tracer)
         raise error
     assert load(path)["otherData"]["end"] == {"ended": error.__name__}
@@ -113,7 +115,7 @@ def test_the_file_is_valid_after_an_error(tmp_path, error):
 
 def test_nothing_under_the_name_before_the_end(tmp_path):
     path = tmp_path / "t.json"
-    with Tracer(path, RUN) as tracer:
+    with Tracer(path, HEADER) as tracer:
         one_of_each(tracer)
         assert not path.exists()
     assert load(path)
@@ -123,14 +125,14 @@ def test_a_trace_is_not_overwritten_unless_asked(tmp_path):
     path = tmp_path / "t.json"
     path.write_text("theirs")
     with pytest.raises(OutputError, match="exists already"):
-        Tracer(path, RUN)
+        Tracer(path, HEADER)
     assert path.read_text() == "theirs"
-    Tracer(path, RUN, overwrite=True).close()
+    Tracer(path, HEADER, overwrite=True).close()
     assert load(path)
 
 
 def test_a_full_disk_does_not_stop_the_run(tmp_path):
-    tracer = Tracer(tmp_path / "t.json", RUN)
+    tracer = Tracer(tmp_path / "t.json", HEADER)
     whole, calls = tracer._file, []
 
     class Full:
@@ -147,7 +149,7 @@ def test_a_full_disk_does_not_stop_the_run(tmp_path):
 
 def test_close_twice_is_once_and_late_events_are_ignored(tmp_path):
     path = tmp_path / "t.json"
-    tracer = Tracer(path, RUN)
+    tracer = Tracer(path, HEADER)
     tracer.close()
     before = path.read_bytes()
     one_of_each(tracer)
@@ -157,7 +159,7 @@ def test_close_twice_is_once_and_late_events_are_ignored(tmp_path):
 
 def test_what_json_cannot_say_is_left_out_or_plain(tmp_path):
     path = tmp_path / "t.json"
-    with Tracer(path, RUN) as tracer:
+    with Tracer(path, HEADER) as tracer:
         args = {"residual": math.nan, "granted_ms": np.float32(0.5), "steps": np.int64(3)}
         tracer.span(
             GRAPH, 'say "</script>" \u2028', 0.0, 1.0, frame=np.int64(4), caveats=[], **args
@@ -177,7 +179,7 @@ def test_many_threads_write_whole_events(tmp_path):
             tracer.span(f"track {worker}", "stage", i, i + 0.5, frame=i)
             tracer.counter("queue", i, worker)
 
-    with Tracer(path, RUN) as tracer:
+    with Tracer(path, HEADER) as tracer:
         threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
         for thread in threads:
             thread.start()
@@ -190,7 +192,7 @@ def test_many_threads_write_whole_events(tmp_path):
 
 
 def test_memory_does_not_grow_with_events(tmp_path):
-    with Tracer(tmp_path / "t.json", RUN) as tracer:
+    with Tracer(tmp_path / "t.json", HEADER) as tracer:
 
         def write(frames):
             for i in range(frames):
@@ -210,16 +212,16 @@ def test_memory_does_not_grow_with_events(tmp_path):
 
 def test_same_calls_give_the_same_bytes(tmp_path):
     for name in "ab":
-        with Tracer(tmp_path / name, RUN) as tracer:
+        with Tracer(tmp_path / name, HEADER) as tracer:
             one_of_each(tracer)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_wrong_words_are_refused(tmp_path):
     with pytest.raises(RequestError, match="measured or simulated"):
-        Run(mode="guessed")
+        TraceHeader(mode="guessed")
     with (
-        Tracer(tmp_path / "t.json", RUN) as tracer,
+        Tracer(tmp_path / "t.json", HEADER) as tracer,
         pytest.raises(RequestError, match="fate: expected done, failed, dropped, cancelled"),
     ):
         tracer.frame(0, 0.0, 1.0, fate="lost")

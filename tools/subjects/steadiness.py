@@ -15,14 +15,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from camerapipe.assembly import Request
 from camerapipe.budget import wall_s
 from camerapipe.costs import Costs
 from camerapipe.ingest import capture_from_array
 from camerapipe.levels import DEFAULT_RUNG, LADDER
 from camerapipe.settings import resolve
-from camerapipe.stream.session import looks, ways
-from camerapipe.stream.sinks import codes_of
-from camerapipe.stream.viewfinder import Frame, State, Viewfinder
+from camerapipe.stream.policy import QualityPolicy
+from camerapipe.stream.rungs import ready_checks, ready_rungs
+from camerapipe.stream.shown import Frame, StreamState
+from camerapipe.stream.viewfinder import Viewfinder
 from camerapipe.synthetic import EPISODE, SIZE, synthetic_frame
 from stages.grid import Grid, lift
 from stages.steady import SteadyParams
@@ -53,13 +55,12 @@ def live_frames(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[LiveFrame]:
     """Show decoded pictures by one rung, each with the memory of the one before."""
-    resolved, state = resolve(values=settings), State()
+    resolved, state = resolve(values=settings), StreamState()
     viewfinder = Viewfinder(
-        ways=tuple(way for way in ways(resolved) if way.name == rung),
-        looks=looks(resolved),
+        request=Request(settings=resolved, force=True),
+        policy=QualityPolicy(ready_rungs(resolved, only=rung), ready_checks(resolved)),
         clock=wall_s,
         costs=Costs(),
-        force=True,
     )
     for seq, picture in enumerate(pictures):
         started = time.perf_counter()
@@ -68,7 +69,7 @@ def live_frames(
         ms = (time.perf_counter() - started) * 1000
         assert shown.blur_map is not None
         full = Grid((picture.shape[0], picture.shape[1]))
-        yield LiveFrame(codes_of(shown.image), lift(shown.blur_map, full).sigma, ms, shown.rung)
+        yield LiveFrame(shown.image, lift(shown.blur_map, full).sigma, ms, shown.rung)
 
 
 def flicker_px(

@@ -31,11 +31,11 @@ from camerapipe.settings import resolve
 from camerapipe.stream.frames import Arrival, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
 from camerapipe.stream.options import StreamOptions
-from camerapipe.stream.session import Stream
-from camerapipe.stream.sinks import App, Nowhere, Pictures, codes_of
+from camerapipe.stream.scheduler import ThreadScheduler
+from camerapipe.stream.shown import Shown
+from camerapipe.stream.sinks import App, Nowhere, Pictures
 from camerapipe.stream.sources import Exposure, Source, open_source
-from camerapipe.stream.viewfinder import Shown
-from camerapipe.stream.worlds import ThreadWorld
+from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from subjects import steadiness
 
@@ -79,7 +79,7 @@ def overhead_us(frames: int) -> float:
     def once() -> float:
         stages = [Stage(name=f"s{k}", function=lambda v, s: (v, s)) for k in range(STAGES)]
         source = (Arrival(value=k) for k in range(frames))
-        line = Line(source, stages, ThreadWorld(), Rules(max_in_flight=STAGES + 1))
+        line = Line(source, stages, ThreadScheduler(), Rules(max_in_flight=STAGES + 1))
         started = time.perf_counter()
         line.run()
         return (time.perf_counter() - started) / (frames * STAGES) * 1e6
@@ -121,7 +121,7 @@ def no_op_stream(frames: int, every: int) -> None:
 
     source = (Arrival(value=np.full((120, 160, 3), k % 256, np.uint8)) for k in range(frames))
     stages = [Stage(name=f"s{k}", function=touch) for k in range(STAGES)]
-    Line(source, stages, ThreadWorld(), Rules(), note).run()
+    Line(source, stages, ThreadScheduler(), Rules(), note).run()
 
 
 def rss_mb() -> float:
@@ -164,12 +164,10 @@ def budgets(context: Any, frames: int) -> dict[str, float]:
     """Frames within budget and one step, and the quality that each budget buys, at 1 MP."""
     pictures = [synthetic_frame("pan", k, SIZE_1MP).picture for k in range(min(frames, 40))]
     plain = StreamOptions(settings=resolve(), force=True)
-    reference = each_of(
-        in_memory(pictures, len(pictures)), plain, lambda shown: codes_of(shown.image)
-    )
+    reference = each_of(in_memory(pictures, len(pictures)), plain, lambda shown: shown.image)
 
     def look_at(shown: Shown) -> Seen:
-        error = codes_of(shown.image) - reference[shown.frame.seq % len(pictures)].astype(float)
+        error = shown.image - reference[shown.frame.seq % len(pictures)].astype(float)
         square = float(np.mean(error**2))
         return Seen(shown.rung, shown.spent_ms, shown.in_time, shown.contended, square)
 

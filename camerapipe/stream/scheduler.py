@@ -1,17 +1,18 @@
-"""Two worlds for the same processes: threads under the wall clock, events under a virtual one.
+"""Schedulers: the same processes on threads under the wall clock, or as events in virtual time.
 
 A process is a generator. It yields what it waits for, and is resumed when that has come:
 
-    yield When(lambda: inbox)                     until something is true, or until a moment
-    value = yield Call(function, (frame,), 1.0)   work that takes time, and may take too long
+    yield When(lambda: inbox)                     until a condition holds, or until a moment
+    value = yield Call(function, (frame,), 1.0)   work that takes time, with a timeout
 
-Between two yields it has the world for itself (one lock), so processes share plain lists. Native
-code cannot be interrupted: a call beyond its timeout is left to itself, and its process goes on
-with a `CallTimeoutError`. Which thread resumes a process or runs its call is not said.
+One lock guards all processes: between two yields a process runs alone, so that processes share
+plain lists. Native code cannot be interrupted. If a call exceeds its timeout, it is abandoned, and
+its process continues with a `CallTimeoutError`. Which thread resumes a process or runs its call is
+not specified.
 
-In the `VirtualWorld` nothing waits and nothing runs at the same time. A call takes what its code
-spends on the `VirtualClock`, and the world goes from event to event, so the same processes give the
-same story on any host.
+In the `VirtualScheduler` nothing waits and nothing runs at the same time. A call takes the time
+that its code spends on the `VirtualClock`, and the scheduler goes from event to event. The same
+processes therefore give the same result on any host.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from typing import Any, NamedTuple, Protocol
 
 from camerapipe.budget import Clock, wall_s
 
-WATCH_S = 0.05  # how often calls are looked at: timeouts are about that exact
-CRASH_GRACE_S = 1.0  # for calls under way when a process has failed; then they are left alone
+WATCH_S = 0.05  # interval at which running calls are checked: the precision of timeouts
+CRASH_GRACE_S = 1.0  # for running calls after a process has failed; then they are abandoned
 
 
 class When(NamedTuple):
-    """Wait until `ready()` is true, or until a moment. `ready` only looks, and is quick."""
+    """Wait until `ready()` is true, or until a moment. `ready` is quick and changes nothing."""
 
     ready: Callable[[], Any]
     until_s: float = math.inf
 
 
 class Call(NamedTuple):
-    """Run a function while others run; the answer is what it returns or raises."""
+    """Run a function while other processes run; the process gets its result or its error."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
@@ -46,51 +47,51 @@ class Call(NamedTuple):
 
 
 class CallTimeoutError(Exception):
-    """A call took too long: nobody waits for it any longer."""
+    """A call exceeded its timeout and was abandoned."""
 
 
 Process = Generator[When | Call, Any, None]
 
 
-class World(Protocol):
-    """Where processes run."""
+class Scheduler(Protocol):
+    """Runs processes."""
 
     @property
     def clock(self) -> Clock:
-        """Its time, in seconds."""
+        """Time in seconds, from any origin."""
 
     def run(self, processes: Iterable[Process]) -> None:
         """Run processes until all have ended."""
 
     def hold(self) -> AbstractContextManager[Any]:
-        """Have the world for oneself, from outside of all processes."""
+        """Lock that keeps all processes from continuing; for use from outside of them."""
 
     def abandon(self) -> None:
-        """Leave all calls under way to themselves; called by a process or while holding."""
+        """Abandon all running calls. Called by a process, or while holding the lock."""
 
     @property
-    def left_alone(self) -> int:
-        """Calls that were given up and are still running."""
+    def abandoned(self) -> int:
+        """Number of abandoned calls that are still running."""
 
 
 class VirtualClock:
-    """Seconds that pass only when somebody spends them."""
+    """A clock that moves only when time is spent on it."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Time in seconds."""
         return self.now_s
 
     def spend(self, ms: float) -> None:
-        """Let time pass."""
+        """Advance the clock by `ms`."""
         self.now_s += ms / 1000
 
 
 @dataclass(slots=True, eq=False)
 class _Suspended:
-    """A process of the virtual world, and what it waits for."""
+    """A process that waits, what it waits for, and the answer that it resumes with."""
 
     process: Process
     effect: When | Call
@@ -99,10 +100,10 @@ class _Suspended:
     error: BaseException | None = None
 
 
-class VirtualWorld:
-    """Events in order of their time; among those of one moment, first suspended first."""
+class VirtualScheduler:
+    """Runs events in the order of their time; of one moment, first suspended first."""
 
-    left_alone = 0
+    abandoned = 0
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
@@ -120,15 +121,15 @@ class VirtualWorld:
                 continue
             following_s = min(waiting.resume_s for waiting in self._suspended)
             if math.isinf(following_s):
-                raise RuntimeError("all processes wait, and nothing will happen")
+                raise RuntimeError("deadlock: every process waits for another")
             self.clock.now_s = following_s
 
     def hold(self) -> AbstractContextManager[Any]:
-        """Nothing else runs in this world."""
+        """A lock; no process runs in another thread anyway."""
         return self._lock
 
     def abandon(self) -> None:
-        """End all calls now."""
+        """End all running calls now."""
         for waiting in self._suspended:
             if isinstance(waiting.effect, Call):
                 waiting.resume_s, waiting.error = self.clock.now_s, CallTimeoutError()
@@ -154,28 +155,27 @@ class VirtualWorld:
         following.resume_s = self.clock.now_s
         if self.clock.now_s - started_s > effect.timeout_s:
             following.resume_s, following.error = started_s + effect.timeout_s, CallTimeoutError()
-        self.clock.now_s = started_s  # others run meanwhile
+        self.clock.now_s = started_s  # other processes run in the meantime
         self._suspended.append(following)
 
 
 @dataclass(slots=True, eq=False)
 class _Running:
-    """A call under way in a thread; `left` once nobody waits for it."""
+    """A call that runs in a thread; `abandoned` once no process waits for it."""
 
     process: Process
     effect: Call
     deadline_s: float
     thread: threading.Thread = field(default_factory=threading.current_thread)
-    left: bool = False
+    abandoned: bool = False
 
 
-class ThreadWorld:
-    """Threads that drive all processes together; the one that called `run` watches over them.
+class ThreadScheduler:
+    """Threads that drive all processes together; the thread that called `run` supervises them.
 
-    A thread that comes back from a call resumes every process that can go on, whoever had it
-    before, and takes one of the calls that follow; for the others it wakes the next thread. So a
-    value goes from process to process without waiting for a thread to wake up, the dearest thing
-    here.
+    When a thread has finished a call, it resumes every process that can continue, and runs one of
+    the calls that result. For the other calls it wakes another thread. A value therefore passes
+    from process to process without waiting for a thread to wake up, which is the largest cost here.
     """
 
     clock: Clock = staticmethod(wall_s)
@@ -184,30 +184,31 @@ class ThreadWorld:
         self._lock = threading.RLock()
         self._watch, self._bell = threading.Condition(self._lock), threading.Condition(self._lock)
         self._suspended: list[_Suspended] = []
-        self._calls: deque[_Suspended] = deque()  # that nobody runs yet
+        self._calls: deque[_Suspended] = deque()  # not yet taken by a thread
         self._running: set[_Running] = set()
         self._threads: list[threading.Thread] = []
         self._alive = 0  # processes
-        self._resting = 0  # threads
-        self._coming = False  # a thread is on its way, and will wake the next
-        self._alarm_s = -math.inf  # when the watching thread wakes up by itself
+        self._resting = 0  # threads without work
+        self._waking = False  # a thread was started or notified and has not run yet
+        self._alarm_s = -math.inf  # when the supervising thread wakes up by itself
         self._crash: BaseException | None = None
-        self.left_alone = 0
+        self.abandoned = 0
 
     def run(self, processes: Iterable[Process]) -> None:
-        """Run processes until all have ended; an error of a process itself is raised here.
+        """Run processes until all have ended; an error in a process itself is raised here.
 
-        So is what interrupts this thread meanwhile, after the processes have been ended.
+        If this thread is interrupted meanwhile, the processes are ended and the interruption is
+        raised.
         """
         with self._lock:
             self._suspended = [_Suspended(process, When(bool), 0.0) for process in processes]
             self._alive = len(self._suspended)
             try:
-                self._watch_over()
+                self._supervise()
             except BaseException as interrupt:  # Ctrl-C, or the end of the program
                 self._crash = interrupt
-                self._coming = False  # perhaps it came before whom it wanted to wake
-                self._watch_over()
+                self._waking = False  # it may have come before the thread was notified
+                self._supervise()
             self._bell.notify_all()
             threads = list(self._threads)
         for thread in threads:
@@ -215,38 +216,37 @@ class ThreadWorld:
         if self._crash is not None:
             raise self._crash
 
-    def _watch_over(self) -> None:
-        """Wait until all processes have ended; wake those whose time has come.
-
-        Calls that take too long are left alone.
-        """
-        patience_s = math.inf
+    def _supervise(self) -> None:
+        """Wait until all processes have ended, wake those that are due, abandon late calls."""
+        grace_until_s = math.inf
         while self._alive:
             now_s = self.clock()
             if self._crash is not None:
-                patience_s = min(patience_s, now_s + CRASH_GRACE_S)
-            self._leave(call for call in self._running if now_s > min(call.deadline_s, patience_s))
-            if self._calls or self._due() is not None:  # also what changed from outside
-                self._call_for_help()
+                grace_until_s = min(grace_until_s, now_s + CRASH_GRACE_S)
+            self._abandon(
+                call for call in self._running if now_s > min(call.deadline_s, grace_until_s)
+            )
+            if self._calls or self._due() is not None:  # also after a change from outside
+                self._wake_thread()
             self._alarm_s = now_s + WATCH_S
-            if not self._coming:
+            if not self._waking:
                 self._alarm_s = min(self._alarm_s, self._next_s())
             self._watch.wait(max(self._alarm_s - self.clock(), 0.0))
 
     def hold(self) -> AbstractContextManager[Any]:
-        """No process goes on meanwhile; calls under way do."""
+        """Lock under which no process continues; running calls do."""
         return self._lock
 
     def abandon(self) -> None:
-        """Leave all calls under way to themselves."""
-        self._leave(self._running)
+        """Abandon all running calls."""
+        self._abandon(self._running)
 
     def _work(self) -> None:
-        """Drive processes and run their calls, until all have ended or a call is left alone."""
+        """Drive processes and run their calls, until all have ended or this call is abandoned."""
         with self._lock:
-            self._coming = False
+            self._waking = False
             while self._alive:
-                self._go_on()
+                self._resume_due()
                 if self._next_s() < self._alarm_s:
                     self._watch.notify()
                 if not self._calls:
@@ -254,12 +254,12 @@ class ThreadWorld:
                     continue
                 call = self._calls.popleft()
                 if self._calls:
-                    self._call_for_help()
+                    self._wake_thread()
                 if not self._run_call(call):
                     return
 
-    def _go_on(self) -> None:
-        """Resume processes until all wait or call."""
+    def _resume_due(self) -> None:
+        """Resume processes until each of them waits or calls."""
         while (due := self._due()) is not None:
             self._suspended.remove(due)
             error = due.error
@@ -269,7 +269,7 @@ class ThreadWorld:
                 effect = _step(due.process, due.answer, error)
             except BaseException as crash:
                 if not isinstance(crash, StopIteration):
-                    self._crash = crash  # ends the others too, and is raised again by run
+                    self._crash = crash  # ends the other processes too; `run` raises it again
                 self._alive -= 1
                 if not self._alive:
                     self._watch.notify()
@@ -280,7 +280,7 @@ class ThreadWorld:
                 self._calls.append(_Suspended(due.process, effect, -math.inf))
 
     def _due(self) -> _Suspended | None:
-        """A process that can go on."""
+        """A process that can continue, if there is one."""
         now_s, crashed = self.clock(), self._crash is not None
         for waiting in self._suspended:
             if waiting.resume_s <= now_s:
@@ -290,11 +290,11 @@ class ThreadWorld:
         return None
 
     def _next_s(self) -> float:
-        """When the next process goes on that waits for a moment."""
+        """Earliest moment that a process waits for."""
         return min((waiting.resume_s for waiting in self._suspended), default=math.inf)
 
     def _run_call(self, call: _Suspended) -> bool:
-        """Run a call while others drive; tell whether somebody still waited for it."""
+        """Run a call without the lock; give whether its process still waited for it."""
         effect = call.effect
         assert isinstance(effect, Call)
         running = _Running(call.process, effect, self.clock() + effect.timeout_s)
@@ -306,24 +306,24 @@ class ThreadWorld:
             call.error = error
         finally:
             self._lock.acquire()
-        if running.left:
-            self.left_alone -= 1
+        if running.abandoned:
+            self.abandoned -= 1
             return False
         self._running.discard(running)
-        self._suspended.insert(0, call)  # it can go on: nobody else need be asked
+        self._suspended.insert(0, call)  # first, since it can continue at once
         return True
 
     def _rest(self) -> None:
         self._resting += 1
         self._bell.wait()
         self._resting -= 1
-        self._coming = False
+        self._waking = False
 
-    def _call_for_help(self) -> None:
-        """Wake one more thread, unless one is on its way: there are no more than processes."""
-        if self._coming:
+    def _wake_thread(self) -> None:
+        """Wake or start a thread, unless one is about to run; at most one a process exists."""
+        if self._waking:
             return
-        self._coming = True
+        self._waking = True
         if self._resting:
             self._bell.notify()
             return
@@ -331,16 +331,16 @@ class ThreadWorld:
         self._threads.append(thread)
         thread.start()
 
-    def _leave(self, calls: Iterable[_Running]) -> None:
+    def _abandon(self, calls: Iterable[_Running]) -> None:
         for call in list(calls):
-            call.left = True
+            call.abandoned = True
             self._running.discard(call)
             self._threads.remove(call.thread)
-            self.left_alone += 1
+            self.abandoned += 1
             timeout = _Suspended(call.process, call.effect, -math.inf, error=CallTimeoutError())
             self._suspended.append(timeout)
 
 
 def _step(process: Process, answer: Any, error: BaseException | None) -> When | Call:
-    """Resume a process with an answer or an error; give what it waits for next."""
+    """Resume a process with an answer or an error; return what it waits for next."""
     return process.throw(error) if error is not None else process.send(answer)

@@ -1,0 +1,278 @@
+"""Open a stream: from what a person or an app asks to a stream that is ready to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from camerapipe.budget import Budget, BudgetLike
+from camerapipe.errors import OutputError, RequestError
+from camerapipe.ingest import DEFAULT_MAX_PIXELS
+from camerapipe.settings import hint, resolve
+from camerapipe.stream.frames import Observer
+from camerapipe.stream.line import DropPolicy
+from camerapipe.stream.options import MAX_BYTES, STUCK_S, StreamOptions
+from camerapipe.stream.profile import SPEEDS, read_profile
+from camerapipe.stream.shown import Shown
+from camerapipe.stream.sinks import VIDEOS, App, Both, Nowhere, Pictures, Sink, Video, View
+from camerapipe.stream.sources import DEFAULT_SIZE, Source, app_source, open_source
+from camerapipe.stream.stream import Stream
+from stages.scribble import Scribble
+
+StreamInput = str | int | os.PathLike[str] | Iterable[npt.NDArray[Any]]
+MB = 1e6
+VIDEO_FPS = 30.0  # of a video whose source has no rate
+
+
+def open_stream(
+    source: StreamInput,
+    on_frame: Callable[[Shown], None] | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    view: View = "picture",
+    fps: float | None = None,
+    policy: DropPolicy | None = None,
+    frames: int | None = None,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    strength: float | None = None,
+    budget: BudgetLike = None,
+    rung: str | None = None,
+    preset: str | None = None,
+    config: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+    focus: tuple[float, float] | None = None,
+    scribbles: Iterable[Scribble] = (),
+    distance_m: float | None = None,
+    force: bool = False,
+    profile: str | None = None,
+    speed: str = "typical",
+    seed: int = 0,
+    in_flight: int | None = None,
+    memory_mb: float = MAX_BYTES / MB,
+    stuck_s: float = STUCK_S,
+    trace: str | os.PathLike[str] | None = None,
+    record: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    observe: Observer | None = None,
+) -> Stream:
+    """Open a stream of frames. `run` runs it, `stop` ends it from any thread.
+
+    Opening is quick. What takes time before the first frame is done by `prepare`, or else by `run`.
+
+    Parameters
+    ----------
+    source : path, str, int or iterable of arrays
+        A folder, a video, the index of a camera, `synthetic:SCENE`, or pictures of an app: sRGB
+        arrays HxW (grey) or HxWx3, uint8 or uint16 codes, or floats in [0, 1]. Each array is copied
+        when it is taken. Anything else among them fails as a frame.
+    on_frame : callable, optional
+        Is called with every frame in order: picture (HxWx3 uint8), blur map, findings, advice. If
+        it raises an error, the frame has failed and the stream continues.
+    output : path, optional
+        A folder for pictures, or a video (.mp4, .mov, .avi, .mkv).
+    view : str
+        What is written to it: `picture`, `map` or `both`.
+    fps : float, optional
+        Frames per second. By default the rate of the source with `latest`, and as fast as possible
+        with `block`.
+    policy : str, optional
+        With `block` no frame is lost; with `latest` the newest frame wins, and others are dropped
+        before any work is done for them. The default is `latest` for a camera, else `block`.
+    frames : int, optional
+        End after this many.
+    size : (width, height)
+        Of a synthetic scene, in px.
+    strength : float, optional
+        Magnification of the defocus, 1 to 8.
+    budget : float, str, sequence of str or Budget, optional
+        Time of every frame from its pixels to its picture. A number is in seconds: `0.066` is
+        `"66ms"`. Stages can have their own: `["66ms", "check=5ms"]`.
+    rung : str, optional
+        Always this rung of the quality ladder; by default the best that the budget allows.
+    preset : str, optional
+        A preset with graphs for streams.
+    config : path, optional
+        A TOML settings file.
+    overrides : sequence of str
+        Parameters as texts, `section.param=value`.
+    params : mapping, optional
+        Parameters by section: `{"radius": {"strength": 3.0}}`. They override `overrides`.
+    focus : (x, y), optional
+        A point that counts as in focus, in px of the upright picture.
+    scribbles : iterable of Scribble
+        Corrections of the blur map of every frame.
+    distance_m : float, optional
+        Distance of the subject, for the check of the optics.
+    force : bool
+        Go on after a blocking finding.
+    profile : str, optional
+        Simulate a device in virtual time: the name of a profile, or a TOML file.
+    speed : str
+        Place in the profile's ranges: `fast`, `typical` or `slow`.
+    seed : int
+        Of the jitter of a simulated device, and of the noise of a synthetic scene.
+    in_flight : int, optional
+        Frames in the stages at the same time.
+    memory_mb : float
+        For the frames in flight. A profile has its own limit.
+    stuck_s : float
+        A frame that takes a stage longer has failed.
+    trace : path, optional
+        Write a trace for Perfetto and `camerapipe report` (.json).
+    record : path, optional
+        Keep what is needed to replay the stream in this folder.
+    overwrite : bool
+        Replace outputs that exist.
+    max_pixels : int
+        Refuse larger frames.
+    observe : callable, optional
+        Is called with every event of the stream, and with what is in flight.
+
+    Returns
+    -------
+    Stream
+        `run()` returns a `StreamReport`.
+
+    Raises
+    ------
+    CaptureError
+        If the source cannot be opened.
+    OutputError
+        If an output exists or cannot be written.
+    RequestError
+        If a value does not exist or is out of range; the message names it.
+    """
+    options = StreamOptions(
+        settings=resolve(preset, config, overrides, params, strength=strength),
+        budget=Budget.of(budget),
+        policy=policy or ("latest" if _is_camera(source) else "block"),
+        in_flight=in_flight,
+        max_bytes=memory_mb * MB,
+        frames=frames,
+        stuck_s=stuck_s,
+        rung=rung,
+        profile=None if profile is None else read_profile(profile),
+        place=_place_of(speed),
+        seed=seed,
+        distance_m=distance_m,
+        focus_point=focus,
+        scribbles=tuple(scribbles),
+        force=force,
+    )
+    opened = _source_of(source, options, fps, size, max_pixels)
+    with ExitStack() as failing:
+        failing.callback(opened.close)
+        sink = sink_for(output, view, opened, fps=fps, overwrite=overwrite, on_frame=on_frame)
+        observers = () if observe is None else (observe,)
+        more: dict[str, Any] = {"trace": trace, "record": record, "overwrite": overwrite}
+        stream = Stream(opened, sink, options, observers, **more)
+        failing.pop_all()  # the stream closes its source
+    return stream
+
+
+def sink_for(
+    output: str | os.PathLike[str] | None,
+    view: View,
+    source: Source | None = None,
+    *,
+    fps: float | None = None,
+    overwrite: bool = False,
+    on_frame: Callable[[Shown], None] | None = None,
+) -> Sink:
+    """The sink of an output (a video by its suffix, else a folder of pictures) and of an app.
+
+    Parameters
+    ----------
+    output : path, optional
+        The video or folder; None: frames are discarded.
+    view : str
+        What is written.
+    source : Source, optional
+        Where the frames come from: its rate is that of a video, unless `fps` is given.
+    fps : float, optional
+        Rate of a video.
+    overwrite : bool
+        Replace outputs that exist.
+    on_frame : callable, optional
+        Is called with every frame, after it was written.
+
+    Raises
+    ------
+    OutputError
+        If the output exists, cannot be written, or is the source.
+    """
+    if on_frame is not None:
+        app = App(on_frame)
+        if output is None:
+            return app
+        return Both(sink_for(output, view, source, fps=fps, overwrite=overwrite), app)
+    if output is None:
+        return Nowhere()
+    path = Path(output)
+    name = Path(source.name) if source else path
+    if source and path.exists() and name.exists() and path.samefile(name):
+        raise OutputError(f"{path}: is the source itself; choose another output")
+    if path.suffix.lower() in VIDEOS:
+        rate = fps or (source.fps if source else None) or VIDEO_FPS
+        return Video(path, view, rate, overwrite=overwrite)
+    if _looks_like_file(path) and not path.is_dir():
+        raise OutputError(
+            f"{path}: expected a folder, or a video ({', '.join(VIDEOS)}); "
+            "if this is to be a folder, make it first"
+        )
+    stems = source.stems if source else ()
+    return Pictures(path, view, overwrite=overwrite, stems=stems)
+
+
+def _looks_like_file(path: Path) -> bool:
+    """Whether a name has a suffix; a number, such as a date or a version, is none."""
+    suffix = path.suffix[1:]
+    return suffix.isalnum() and not suffix.isdigit()
+
+
+def _place_of(speed: str) -> float:
+    if speed not in SPEEDS:
+        raise RequestError(f"speed {speed!r} does not exist{hint(speed, SPEEDS)}")
+    return SPEEDS[speed]
+
+
+def _is_camera(source: StreamInput) -> bool:
+    """Whether a source is the index of a camera."""
+    is_number = isinstance(source, int) and not isinstance(source, bool)
+    return is_number or (isinstance(source, str) and source.isdecimal())
+
+
+def _source_of(
+    source: StreamInput,
+    options: StreamOptions,
+    fps: float | None,
+    size: tuple[int, int],
+    max_pixels: int,
+) -> Source:
+    if isinstance(source, int) and not isinstance(source, bool):
+        if source < 0:
+            raise RequestError(f"source: expected the index of a camera, from 0; got {source}")
+        source = str(source)
+    if isinstance(source, str | os.PathLike):
+        return open_source(
+            os.fspath(source),
+            fps=fps,
+            paced=options.policy == "latest" or fps is not None,
+            size=size,
+            sensor_fps=options.sensor_fps,
+            seed=options.seed,
+            max_pixels=max_pixels,
+        )
+    if isinstance(source, Iterable):
+        return app_source(source, fps)
+    raise RequestError(
+        "source: expected a path, the index of a camera, synthetic:SCENE, or pictures as arrays; "
+        f"got {source!r}"
+    )

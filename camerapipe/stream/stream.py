@@ -1,0 +1,297 @@
+"""A stream from its source to its sink, and the account of it.
+
+    source -> door -> decode -> graph -> write
+
+The stages overlap. One frame at a time is in the graph, whose kernels use all cores. With a device
+profile the same line runs in virtual time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from camerapipe.assembly import check_request
+from camerapipe.budget import Clock
+from camerapipe.capture import Capture
+from camerapipe.costs import Costs
+from camerapipe.errors import OutputError
+from camerapipe.ingest import capture_from_array, check_output
+from camerapipe.runtime import versions, warm_up
+from camerapipe.stream.account import Account, StreamReport
+from camerapipe.stream.device import Device
+from camerapipe.stream.frames import Arrival, Event, InFlight, Observer
+from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Stage
+from camerapipe.stream.options import StreamOptions
+from camerapipe.stream.policy import CHECK, PolicyState, QualityPolicy
+from camerapipe.stream.record import Recorder, about_of
+from camerapipe.stream.rehearsal import LadderCosts, rehearse
+from camerapipe.stream.rungs import ready_checks, ready_rungs
+from camerapipe.stream.scheduler import Scheduler, ThreadScheduler, VirtualClock, VirtualScheduler
+from camerapipe.stream.shown import Frame, Shown, StreamState
+from camerapipe.stream.sinks import Sink
+from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
+from camerapipe.stream.tracing import Tracing, header_of
+from camerapipe.stream.viewfinder import Viewfinder
+from camerapipe.trace import GRAPH, TRACES, Tracer
+from stages.findings import Finding
+
+DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
+IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that belong to no rung
+
+
+class Stream:
+    """A stream, to be run once.
+
+    Making one is quick: options and outputs are checked, and nothing is read, computed or written.
+
+    Parameters
+    ----------
+    source : Source
+        Where frames come from; `run` and `close` close it.
+    sink : Sink
+        Where frames go.
+    options : StreamOptions
+        How the stream runs.
+    observers : sequence of callable
+        Each is called with every event and with what is in flight, one event at a time, in any
+        thread of the stream.
+    trace : path, optional
+        Write a trace (`camerapipe.trace`) to this file.
+    record : path, optional
+        Keep a recording (`stream.record`) in this folder.
+    overwrite : bool
+        Replace a trace that exists.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        What a person should know before the first frame; filled by `prepare`.
+
+    Raises
+    ------
+    OutputError
+        If trace or recording cannot be written.
+    RequestError
+        If an option is out of range.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        options: StreamOptions,
+        observers: Sequence[Observer] = (),
+        *,
+        trace: str | os.PathLike[str] | None = None,
+        record: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.source, self.options = source, options
+        self.account = Account()
+        self.findings: tuple[Finding, ...] = ()
+        self._sink, self._observers = sink, [lambda event, _: self.account.add(event), *observers]
+        self._trace, self._overwrite = Path(trace) if trace else None, overwrite
+        if self._trace is not None:
+            check_output(self._trace, overwrite=overwrite, suffixes=TRACES)
+        if record is not None:
+            recorder = Recorder(Path(record), sink, about_of(source, options, versions()))
+            self._sink = recorder
+            self._observers.append(recorder.note)
+        scheduler: Scheduler = VirtualScheduler() if options.profile else ThreadScheduler()
+        self.clock: Clock = scheduler.clock
+        self._device = _device_of(options, scheduler.clock)
+        self._viewfinder = _viewfinder(options, scheduler.clock, self._device)
+        self._arrivals: Iterator[Arrival] = itertools.islice(source.frames, options.frames)
+        self._first: Capture | None = None  # that was developed before the stream starts
+        self._state = StreamState()  # before the first frame
+        self._prepared = self._ran = False
+        self._delivering = threading.Lock()
+        self._line = self._line_on(scheduler)
+
+    def prepare(self) -> None:
+        """Do what takes time before the first frame; `run` does it if it was not done.
+
+        The kernels are compiled or loaded. If the options name places in the picture, they are
+        compared with the first frame. If there is a budget, the costs of the rungs are measured on
+        it.
+
+        Raises
+        ------
+        RequestError
+            If a focus point or a scribble is outside of the first frame.
+        """
+        if self._prepared:
+            return
+        self._prepared = True
+        warm_up()
+        request, budget = self.options.request, self.options.budget
+        places = request.focus_point is not None or bool(request.scribbles)
+        if places and (first := self._first_capture()) is not None:
+            check_request(first, request)
+        if budget.total_ms is not None or CHECK in budget.stages_ms:
+            costs = self.measure_costs()
+            self.findings = costs.findings(budget)
+            self._state = StreamState(policy=PolicyState(costs.ladder()))
+
+    def measure_costs(self) -> LadderCosts:
+        """Costs of the rungs and check levels, measured on the first frame.
+
+        If that cannot be read, a grey frame of the default size takes its place.
+        """
+        warm_up()
+        return rehearse(self.options, self._first_capture() or _grey())
+
+    def run(self) -> StreamReport:
+        """Run until the source has ended or the stream is stopped.
+
+        Raises
+        ------
+        RuntimeError
+            If the stream has run before.
+        OutputError
+            If an output could not be finished.
+        """
+        if self._ran:
+            raise RuntimeError("a stream runs once; open another one")
+        self._ran = True
+        with ExitStack() as opened:
+            opened.callback(self.source.close)
+            self.prepare()
+            tracer = opened.enter_context(self._tracer())
+            if tracer is not None:
+                self._observers.append(Tracing(tracer).note)
+            with ExitStack() as outputs:
+                outputs.enter_context(self._sink)
+                tally = self._line.run()
+                if not self._delivering.acquire(timeout=ABORT_GRACE_S):
+                    outputs.pop_all()  # closing a sink during a delivery could damage its output
+                    raise OutputError("a delivery is stuck; its output is left unfinished")
+            if tracer is not None:
+                tracer.close(ended=self._line.ended)
+        source, options, ended = self.source, self.options, self._line.ended
+        return self.account.report(source, options, tally, ended, self.findings)
+
+    def stop(self, *, drain: bool = True, within_s: float = DRAIN_S) -> None:
+        """End the stream, from any thread.
+
+        Parameters
+        ----------
+        drain : bool
+            Finish the frames that were already taken.
+        within_s : float
+            Cancel those that are not done by then.
+        """
+        self._line.stop(drain=drain, within_s=within_s)
+
+    def close(self) -> None:
+        """Release the source of a stream that was not run."""
+        self.source.close()
+
+    def _line_on(self, scheduler: Scheduler) -> Line:
+        rules, timeout_s = self.options.rules, self.options.stuck_s
+        if self.source.kind == "folder":  # unreadable files say nothing about the others
+            rules = replace(rules, give_up_after=sys.maxsize)
+        stages = (
+            Stage(name=DEVELOP, function=self._develop, timeout_s=timeout_s),
+            Stage(name=SHOW, function=self._show, timeout_s=timeout_s),
+            Stage(name=DELIVER, function=self._deliver, timeout_s=timeout_s),
+        )
+        return Line(self._numbered(), stages, scheduler, rules, self._observe)
+
+    def _tracer(self) -> Tracer | nullcontext[None]:
+        if self._trace is None:
+            return nullcontext()
+        header = header_of(self.source, self.options, versions())
+        return Tracer(self._trace, header, overwrite=self._overwrite)
+
+    def _observe(self, event: Event) -> None:
+        in_flight: InFlight = self._line.in_flight
+        for observe in self._observers:
+            observe(event, in_flight)
+
+    def _first_capture(self) -> Capture | None:
+        """The first frame, which remains the first of the stream; None if it cannot be read."""
+        if self._first is None and (arrival := next(self._arrivals, None)) is not None:
+            self._arrivals = itertools.chain([arrival], self._arrivals)
+            try:
+                self._first = arrival.value.develop()
+            except Exception:  # the stream reports it as the failure of that frame
+                return None
+        return self._first
+
+    def _numbered(self) -> Iterator[Arrival]:
+        """Arrivals whose values have numbers; frames of a camera are captured when they come."""
+        profile, first_s = self.options.profile, None
+        readout_s = profile.sensor.readout_ms / 1000 if profile else 0.0
+        self._first = None  # frees its memory
+        for seq, arrival in enumerate(self._arrivals):
+            numbered = replace(arrival, value=(seq, arrival), readout_s=readout_s)
+            if self.source.kind == "camera" and arrival.captured_s is None:
+                now_s = self.clock()
+                first_s = now_s if first_s is None else first_s
+                stamped = replace(arrival, captured_s=now_s - first_s, filmed_s=now_s - first_s)
+                numbered = replace(stamped, value=(seq, stamped), readout_s=readout_s)
+            yield numbered
+
+    def _develop(self, numbered: tuple[int, Arrival], state: None) -> tuple[Frame, None]:
+        seq, arrival = numbered
+        exposure: Exposure = arrival.value
+        frame = Frame(seq, exposure.develop(), exposure.origin, arrival.filmed_s)
+        self._spend(frame, DECODE)
+        return frame, state
+
+    def _show(self, frame: Frame, state: StreamState | None) -> tuple[Shown, StreamState]:
+        return self._viewfinder.show(frame, state or self._state)
+
+    def _deliver(self, shown: Shown, state: None) -> tuple[Shown, None]:
+        if not self._delivering.acquire(blocking=False):
+            raise OutputError("the delivery of an earlier frame, which was given up, still runs")
+        try:
+            self._sink.deliver(shown)
+        finally:
+            self._delivering.release()
+        if self._sink.encodes:
+            self._spend(shown.frame, ENCODE)
+        return shown, state
+
+    def _spend(self, frame: Frame, stage: str) -> None:
+        if self._device is not None:
+            self._device.begin(frame.seq, frame.megapixels)
+            self._device.spend(IO, stage)
+
+
+def _device_of(options: StreamOptions, clock: Clock) -> Device | None:
+    if options.profile is None:
+        return None
+    assert isinstance(clock, VirtualClock)
+    return Device(options.profile, clock, seed=options.seed, place=options.place)
+
+
+def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> Viewfinder:
+    return Viewfinder(
+        request=options.request,
+        policy=QualityPolicy(
+            ready_rungs(options.settings, device, only=options.rung),
+            ready_checks(options.settings, device),
+            options.budget,
+        ),
+        clock=clock,
+        costs=Costs(),
+        device=device,
+        meta=options.profile.meta() if options.profile else None,
+        nearest_focus_m=options.nearest_focus_m,
+    )
+
+
+def _grey() -> Capture:
+    width, height = DEFAULT_SIZE
+    return capture_from_array(np.full((height, width, 3), 128, np.uint8), "srgb")
