@@ -71,7 +71,7 @@ def reduced_guide(grid: Grid, guide: Array, *, linear: bool = False) -> Array:
 
 @inline
 def root_of(light):  # type: ignore[no-untyped-def]
-    """Square root of light clipped to [0, 1]: close to any display encoding, at a third of the cost."""
+    """Square root of light clipped to [0, 1]: near any display encoding, at a third of the cost."""
     return np.sqrt(min(max(light, np.float32(0)), np.float32(1)))
 
 
