@@ -1,7 +1,7 @@
-"""How a shot is put together: what is asked, the sources of the graphs, which graph runs.
+"""Requests, the sources of the graphs, and the choice of the graph.
 
-Stills, streams, editing sessions and batches all come here, so that a source, a parameter that
-depends on the file, or a rule of the check is written once.
+Stills, streams, editing sessions and batches all use this module, so that each source, each
+parameter that depends on the file, and each rule of the check is written once.
 """
 
 from __future__ import annotations
@@ -40,37 +40,37 @@ from stages.scribble import Scribble, coverage
 
 MEGA = 1e6
 FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
-SHARED = frozenset({"grid", "view", "edge_survey"})  # of the check, read by the estimate as well
-SHARED_BYTES = 1 << 28
+SHARED = frozenset({"grid", "view", "edge_survey"})  # values that check and estimate both read
+SHARED_BYTES = 1 << 28  # limit of the memory for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked of a capture; everything but the settings has a default."""
+    """What a person asks for; everything but the settings has a default."""
 
     settings: Settings
     budget: Budget = Budget()
     focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
-    distance_m: float | None = None  # of the subject, where the person knows it
+    distance_m: float | None = None  # focus distance, if the person knows it
     scribbles: tuple[Scribble, ...] = ()
-    foreground: Array | None = None  # mask of what is nearer than the focus, HxW in [0, 1]
-    blur_map: SavedMap | None = None  # in place of an estimate
-    force: bool = False  # go on after a blocking finding
-    keep: tuple[str, ...] = ()  # intermediate values wanted
+    foreground: Array | None = None  # mask of objects in front of the focus, HxW in [0, 1]
+    blur_map: SavedMap | None = None  # used instead of an estimate
+    force: bool = False  # continue after a blocking finding
+    keep: tuple[str, ...] = ()  # names of intermediate values to return
 
 
 def shape_of(capture: Capture) -> tuple[int, int]:
-    """Rows and columns of a capture."""
+    """Rows and columns of a capture, px."""
     return capture.linear.shape[0], capture.linear.shape[1]
 
 
 def megapixels_of(capture: Capture) -> float:
-    """Size of a capture."""
+    """Size of a capture, megapixels."""
     return math.prod(shape_of(capture)) / MEGA
 
 
 def settings_for(capture: Capture, settings: Settings) -> Settings:
-    """Settings with the layer that depends on the capture: dither only for 8 bits."""
+    """Settings with the layer that depends on the capture: dither for RAW and 8-bit files only."""
     dithered = capture.kind == "raw" or (capture.kind == "display" and capture.bit_depth == 8)
     return settings.with_layer(
         Layer.CAPTURE, {"finish": {"dither": dithered}}, f"{capture.bit_depth}-bit {capture.kind}"
@@ -78,12 +78,22 @@ def settings_for(capture: Capture, settings: Settings) -> Settings:
 
 
 def check_settings(settings: Settings) -> Settings:
-    """Settings of the check, which is the same for every preset."""
+    """Settings without the layer of the preset, because the check is the same for all presets."""
     return settings.with_layer(Layer.PRESET, {})
 
 
 def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, Any]:
-    """Every source that a graph may read; `values` are added, such as the memory of a stream."""
+    """All sources that a graph may read, by name.
+
+    Parameters
+    ----------
+    capture : Capture
+        The capture.
+    request : Request
+        What is asked for.
+    **values
+        Further sources, or other values of these, such as the state of a stream.
+    """
     saved = request.blur_map
     return {
         "linear": capture.linear,
@@ -102,15 +112,28 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
 
 
 def shared_within_a_shot() -> Kept:
-    """What the graphs of one shot compute once: view and survey of check and estimate."""
+    """Memo for the graphs of one shot: check and estimate share view and survey."""
     return Kept(memo=Memo(SHARED_BYTES), versions=dict.fromkeys(SOURCES, 0), only=SHARED)
 
 
 def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Request:
-    """A request for a picture of one shape (rows, columns), for the same picture in another.
+    """Scale a request to another size of the same picture.
 
-    The edges of both fall together, and pixel centres have integer coordinates. Parameters are not
-    changed.
+    Parameters
+    ----------
+    request : Request
+        Request for a picture of size `shape`.
+    shape, to : (int, int)
+        Rows and columns of the two pictures.
+
+    Returns
+    -------
+    Request
+        Focus point, scribbles and foreground are scaled; parameters do not change.
+
+    Notes
+    -----
+    The borders of both pictures coincide, and pixel centres have integer coordinates.
     """
     if shape == to:
         return request
@@ -129,19 +152,19 @@ def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Req
 def scaled_point(
     point: tuple[float, float], scales: tuple[float, float], to: tuple[int, int]
 ) -> tuple[float, float]:
-    """A point (x, y) of a picture scaled to the shape `to`, within its pixels."""
+    """Point (x, y), scaled by `scales` and clamped to the pixels of a picture of shape `to`."""
     inside = zip(point, scales, to[::-1], strict=True)
     x, y = (min(max((at + 0.5) * k - 0.5, 0.0), math.nextafter(n, 0)) for at, k, n in inside)
     return x, y
 
 
 def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
-    """Whether the picture is left untouched."""
+    """Whether findings block the effect, so that the picture passes through unchanged."""
     return not force and any(f.severity is Severity.BLOCKING for f in findings)
 
 
 def picture_graph(request: Request, *, blocked: bool) -> Graph:
-    """The graph from a checked capture to its picture."""
+    """Graph from a checked capture to its picture."""
     if blocked:
         return PASS_THROUGH
     saved = request.blur_map
@@ -153,12 +176,12 @@ def picture_graph(request: Request, *, blocked: bool) -> Graph:
 
 
 def check_request(capture: Capture, request: Request) -> None:
-    """Refuse what does not fit the capture.
+    """Check that a request fits the capture.
 
     Raises
     ------
     RequestError
-        Naming what was asked, what was expected and what came.
+        If it does not; the message names the option, what was expected, and what was given.
     """
     height, width = shape_of(capture)
     if request.focus_point is not None:
@@ -184,9 +207,9 @@ def check_request(capture: Capture, request: Request) -> None:
 
 
 def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ...]:
-    """A warning if the point that a person named as in focus is itself blurred.
+    """Warning if the focus point that a person gave is itself blurred, else no finding.
 
-    It is if its sigma exceeds what would be left alone around the sharpest part of the map.
+    It is blurred if its sigma is outside of the dead zone of the sharpest part of the map.
     """
     point = request.focus_point
     if point is None or saved is None:
@@ -205,7 +228,7 @@ def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ..
 
 
 def check_budget(budget: Budget, preset: Preset) -> None:
-    """Refuse a budget of a stage that the preset does not have."""
+    """Check that all stages with a budget exist in the preset; `BudgetError` if not."""
     used = (CHECK, PASS_THROUGH, FROM_MAP, preset.picture_graph)
     known = {node.name for graph in used for node in graph.nodes}
     for name in budget.stages_ms:

@@ -1,4 +1,4 @@
-"""Presets: named ways from a capture to a picture, and the parameters in which they differ."""
+"""Presets for stills: graphs from a capture to a picture, and parameters that differ."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named way from capture to picture: its graphs, and what differs from the defaults.
+    """A named way from capture to picture: graphs, and parameters that differ from the defaults.
 
-    `live` says whether streams have graphs for it.
+    `live` tells whether there are graphs of it for streams.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _preset(
     *,
     live: bool = False,
 ) -> Preset:
-    """A preset of the stages that make its map, and of those that find what is in focus."""
+    """Preset from the stages that make the map, and those that find the dead zone (`focus`)."""
     low = ("blur_low",) if any(node.output == "blur_low" for node in nodes) else ()
     picture = (*nodes, *focus, *(PICTURE_LOW if low else PICTURE))
     return Preset(
@@ -129,32 +129,32 @@ def add_estimator(
     reads: Sequence[str] = ("view", "grid"),
     summary: str = "",
 ) -> Preset:
-    """Add a blur estimator of one's own as a preset for stills.
+    """Add a custom blur estimator as a preset for stills.
 
     Parameters
     ----------
     name : str
-        Name of the preset, as in `render(..., preset=name)` and `--preset`; a new one.
+        New name of the preset, for `render(..., preset=name)` and `--preset`.
     estimate : callable
-        Takes the values of `reads` and gives a sparse `BlurMap` on the grid of the view: sigma in
+        Takes the values of `reads` and returns a sparse `BlurMap` on the grid of the view: sigma in
         full-resolution px, confidence 0 where there is no data.
     reads : sequence of str
-        Values of the graph that it takes: `view` (HxWx3 float32, display-encoded), `grid`,
-        `edge_survey`, `sharpness_bounds`, `linear`.
+        Values of the graph that `estimate` takes, of `view` (HxWx3 float32, display-encoded),
+        `grid`, `edge_survey`, `sharpness_bounds`, `linear`.
     summary : str
         One line for the list of presets.
 
     Returns
     -------
     Preset
-        Everything but the estimator is as in the preset `default`.
+        The new preset, which is like `default` except for the estimator.
 
     Raises
     ------
     RequestError
-        If there is a preset of this name.
+        If a preset of this name exists.
     GraphError
-        If a value that it reads does not exist, or its type hints do not fit.
+        If a value of `reads` does not exist, or type hints do not fit.
     """
     if name in PRESETS:
         raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
@@ -167,7 +167,7 @@ def add_estimator(
 
 
 def graphs() -> dict[str, Graph]:
-    """All graphs by name, those of the presets included."""
+    """All graphs by name, including those of the presets."""
     fixed = (
         CHECK, PASS_THROUGH, FROM_MAP, FROM_FOCUSED_MAP, FROM_SAVED_MAP,
         LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
@@ -179,4 +179,4 @@ def graphs() -> dict[str, Graph]:
 SECTIONS: dict[str, type[Params]] = {
     kind.stage(): kind for each in graphs().values() for kind in each.sections()
 }
-SECTIONS[AdviceParams.stage()] = AdviceParams  # of a stream, beside its graphs
+SECTIONS[AdviceParams.stage()] = AdviceParams  # used by streams, outside of their graphs

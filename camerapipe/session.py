@@ -1,11 +1,11 @@
-"""Editing one capture: what a person changes, and only what depends on it computed again.
+"""Interactive editing of one capture: after an edit, only dependent stages run again.
 
-A session holds a developed capture, a smaller copy of it (the proxy) to answer quickly, and the
+A session has a developed capture, a smaller copy of it (the proxy) for quick previews, and the
 values of their graphs (`memo`) within a limit of memory. Aperture, strength, focus point, scribbles
-and foreground can be changed at will. Propagation starts from what it knows of the solve before
-(`stages.propagate`), so that after a scribble it takes a few steps; the map agrees with a fresh one
-to a few hundredths of a pixel. What is exported is computed anew from the capture, bit-identical to
-`render` with the same edits.
+and foreground can be changed in any order. Propagation starts from the previous solution
+(`stages.propagate`), so that it takes only a few steps after a scribble. The map then agrees with
+one solved from the beginning to a few hundredths of a pixel. An export is computed from the capture
+alone, and is bit-identical to `render` with the same edits.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from stages.params import Array
 from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
 
-PROXY_MEGAPIXELS = 1.5
-MEMORY_BYTES = 1 << 30  # of the values kept, of proxy and full size together
+PROXY_MEGAPIXELS = 1.5  # about the size of a preview on a screen
+MEMORY_BYTES = 1 << 30  # limit of stored values, of proxy and full size together
 
 
 class Session:
-    """One capture being edited; every edit can be undone. For one thread at a time (it locks).
+    """A capture and its edits, which can be undone. A lock lets one operation run at a time.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ class Session:
     preset, config, recipe
         As for `camerapipe.render`.
     proxy_megapixels : float
-        Largest size of the proxy, on which edits are shown.
+        Maximum size of the proxy, on which edits are previewed.
     memory_bytes : float
-        Limit of the values that are kept between edits. The developed capture and its proxy are
-        not counted.
+        Limit of the values that are stored between edits, without the developed capture and its
+        proxy.
     encoding, max_pixels
         As for `camerapipe.render`.
     """
@@ -78,28 +78,28 @@ class Session:
         request = Request(settings=settings)
         if recipe is not None:
             request = with_recipe(request, recipe, self.capture)
-        self._requests = [request]  # of all states
-        self._place = 0  # of the one that counts
+        self._requests = [request]  # requests of all states, for undo and redo
+        self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
         self._lock = threading.RLock()
 
     @property
     def kept_bytes(self) -> int:
-        """Memory of the values that are kept between edits."""
+        """Memory of the values stored between edits, bytes."""
         return self._memo.size_bytes
 
     @property
     def request(self) -> Request:
-        """What is asked of the full capture now."""
+        """Current request, for the full capture."""
         return self._requests[self._place]
 
     def apply(self, request: Request) -> Self:
-        """Ask for something else; what was asked before can be had again by `undo`.
+        """Set a new request; `undo` restores the previous one.
 
         Raises
         ------
         RequestError
-            If something asked for does not exist or does not fit the capture; nothing is changed.
+            If the request does not fit the capture. The session does not change in this case.
         """
         with self._lock:
             check_request(self.capture, request)
@@ -120,25 +120,25 @@ class Session:
         return self.apply(replace(changed, settings=settings))
 
     def scribble(self, *strokes: Scribble) -> Self:
-        """Add strokes after those that are there."""
+        """Add strokes to the present ones."""
         return self.change(scribbles=(*self.request.scribbles, *strokes))
 
     def undo(self) -> bool:
-        """Go back by one change; tell whether there was one."""
+        """Undo one change; return whether there was one."""
         with self._lock:
             self._place -= (found := self._place > 0)
         return found
 
     def redo(self) -> bool:
-        """Go forward again by one change; tell whether there was one."""
+        """Redo one change; return whether there was one."""
         with self._lock:
             self._place += (found := self._place + 1 < len(self._requests))
         return found
 
     def render(self, size: Literal["proxy", "full"] = "proxy") -> Shot:
-        """Render what counts now; only stages run that depend on what was changed.
+        """Render the current request; only stages that depend on changes run.
 
-        The stages that ran are the rows of `Shot.report`.
+        `Shot.report` lists the stages that ran.
         """
         with self._lock:
             if size == "full":
@@ -148,15 +148,18 @@ class Session:
             return self._shoot(self.proxy, replace(request, settings=settings), size)
 
     def export(self) -> Shot:
-        """Render at full size from the capture alone: bit-identical to `camerapipe.render`."""
+        """Render at full size from the capture alone, bit-identical to `camerapipe.render`."""
         return shoot(self.capture, self.request, before=self._opening)
 
     def recipe(self, foreground: Path | None = None) -> Recipe:
-        """The recipe of what counts now; `foreground` is the file that holds its mask."""
+        """Recipe of the current request; `foreground` is the file of its mask."""
         return recipe_of(self.request, self.capture, foreground)
 
     def _of_proxy(self, settings: Settings) -> Changes:
-        """Parameters in px of the picture, or per step of its view, for the same look."""
+        """Changes of parameters with which the proxy has the same look as the full picture.
+
+        They are those in px of the picture, and those that are relative to the step of its view.
+        """
         radius, view = settings.params[RadiusParams], settings.params[ViewParams]
         assert isinstance(radius, RadiusParams) and isinstance(view, ViewParams)
         size = shape_of(self.proxy)[1] / shape_of(self.capture)[1]
@@ -171,6 +174,7 @@ class Session:
         }
 
     def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:
+        """Shot of the capture or its proxy, with the memo of the session."""
         versions: dict[str, Hashable] = dict.fromkeys(SOURCES, size) | {
             "focus_point": request.focus_point,
             "foreground": _digest(request.foreground),
@@ -180,7 +184,7 @@ class Session:
 
 
 def reduced(capture: Capture, megapixels: float) -> Capture:
-    """A capture of at most so many megapixels: area averages of its light."""
+    """Capture of at most `megapixels`, reduced by area averaging; the same one if it is smaller."""
     share = math.sqrt(megapixels / megapixels_of(capture))
     if share >= 1:
         return capture
@@ -196,7 +200,7 @@ def reduced(capture: Capture, megapixels: float) -> Capture:
 
 
 def _digest(mask: Array | None) -> str | None:
-    """A name for the values of a mask: equal where they are."""
+    """Digest of a mask, equal for equal masks; None without a mask."""
     if mask is None:
         return None
     return hashlib.blake2b(np.ascontiguousarray(mask).data, digest_size=16).hexdigest()

@@ -27,9 +27,9 @@ CODE = 1 / 255
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
 SMOOTH_PX = 2.0  # radius from which a picture has no detail as fine as its grain
 TONES = 16  # brightness levels at which the grain is measured
-SAMPLES = 1_000_000  # differences that are enough to measure it
+SAMPLES = 1_000_000  # differences that are enough to measure the grain
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-LEAST_SAMPLES = 200  # of a tone; with fewer, the median of all tones is used
+MIN_SAMPLES = 200  # differences at a level; with fewer, the median of all levels is used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +66,12 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     smooth = np.minimum(np.abs(radius[rows, 1:]), np.abs(radius[rows, :-1])) > SMOOTH_PX
     size = np.abs(np.diff(values, axis=1))[smooth]
     tone = np.minimum(values[:, 1:][smooth] * TONES, TONES - 1).astype(np.int64)
-    if size.size < LEAST_SAMPLES:
+    if size.size < MIN_SAMPLES:
         return np.zeros(TONES, np.float32)
     found = np.full(TONES, np.median(size))
     for level in range(TONES):
         own = size[tone == level]
-        if own.size >= LEAST_SAMPLES:
+        if own.size >= MIN_SAMPLES:
             found[level] = np.median(own)
     return np.asarray(found * MAD_TO_DEVIATION / np.sqrt(2), np.float32)
 
@@ -106,7 +106,7 @@ def finish(
         If the inputs are no pictures or differ in size.
     """
     check_image("finish", "light", light, finite=False)
-    if params.grain:  # else it is not read
+    if params.grain:  # otherwise it is not used
         check_image("finish", "linear", linear)
     if not light.shape == linear.shape == (*radius.shape, 3):
         raise ValueError(
@@ -130,22 +130,22 @@ def finish(
 
 @inline
 def _mixed(z):  # type: ignore[no-untyped-def]
-    """32 bits, well mixed (multipliers of C. Wellons' search, bias 0.17); vector code."""
+    """Hash of 32 bits (multipliers found by C. Wellons' hash prospector, bias 0.17)."""
     z = np.uint32((z ^ (z >> np.uint32(16))) * np.uint32(0x7FEB352D))
     z = np.uint32((z ^ (z >> np.uint32(15))) * np.uint32(0x846CA68B))
     return np.uint32(z ^ (z >> np.uint32(16)))
 
 
 @inline
-def _even(bits):  # type: ignore[no-untyped-def]
-    """The lowest 16 bits as a number in (-1/2, 1/2)."""
+def _uniform(bits):  # type: ignore[no-untyped-def]
+    """Uniform random number in (-1/2, 1/2), from the lowest 16 bits."""
     low = np.float32(np.int32(bits & np.uint32(0xFFFF)))
     return (low - np.float32(32767.5)) * np.float32(1 / 65537)
 
 
 @inline
 def _blurred(radius, part):  # type: ignore[no-untyped-def]
-    """How much of the finish each value of a row gets, three to a pixel; the largest part."""
+    """Write the weight of the finish, in [0, 1], for each value of a row; return the largest."""
     zero, one, three = np.float32(0), np.float32(1), np.uint64(3)
     begin, slope = np.float32(RAMP_PX[0]), np.float32(1 / (RAMP_PX[1] - RAMP_PX[0]))
     largest = zero
@@ -158,27 +158,30 @@ def _blurred(radius, part):  # type: ignore[no-untyped-def]
 
 @inline
 def _shift(y, line, grain, with_grain, dither, chance, shift):  # type: ignore[no-untyped-def]
-    """Chance for a row: a sum of three even numbers is grain, a fourth the dither."""
+    """Write the random shift of each value of a row.
+
+    The dither is one uniform random number, the grain a sum of three others.
+    """
     step = np.float32(CODE if dither else 0)
     row = _mixed(np.uint32(y))
     for k in range(chance.size):
         chance[k] = _mixed(np.uint32(np.uint32(k) ^ row))
     for k in range(shift.size):
-        shift[k] = step * _even(chance[k] >> np.uint32(16))
+        shift[k] = step * _uniform(chance[k] >> np.uint32(16))
     if not with_grain:
         return
     for k in range(shift.size):
         bits = _mixed(np.uint32(~chance[k]))
-        rough = _even(chance[k]) + _even(bits) + _even(bits >> np.uint32(16))
+        rough = _uniform(chance[k]) + _uniform(bits) + _uniform(bits >> np.uint32(16))
         tone = min(np.int64(line[k] * np.float32(TONES)), TONES - 1)
-        shift[k] += np.float32(2) * grain[tone] * rough  # three numbers have variance 1/4
+        shift[k] += np.float32(2) * grain[tone] * rough  # the sum of three has variance 1/4
 
 
 @kernel(
     reads(f32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1), b1, i64, i64, writes(f32, 1)
 )  # fmt: skip
 def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows [start, stop): encode, then add chance where the picture is blurred."""
+    """Encode rows [start, stop), then add dither and grain where the picture is blurred."""
     width = radius.shape[1]
     places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
     part, shift = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
@@ -193,6 +196,6 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
         _shift(y, line, grain, with_grain, dither, chance, shift)
         for k in range(shift.size):
             value = line[k]
-            room = min(one, min(value, one - value) * codes)  # black and white stay
+            room = min(one, min(value, one - value) * codes)  # black and white do not change
             moved = value + part[k] * max(room, zero) * shift[k]
             line[k] = min(max(moved, zero), one)

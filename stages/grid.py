@@ -55,10 +55,16 @@ class Grid:
 class BlurMap:
     """Blur on a grid, sparse (at edges) or dense.
 
-    `sigma` is the standard deviation of the blur in full-resolution pixels, HxW float32, finite.
-    `confidence` is HxW float32 >= 0: 0 means "no data" (sigma is then 0 and says nothing). In a
-    sparse map it counts the full-resolution edge pixels that a sample stands for; a dense map has
-    no zero in it.
+    Attributes
+    ----------
+    sigma : Array
+        Standard deviation of the blur in full-resolution pixels, HxW float32, finite; 0 without
+        data.
+    confidence : Array
+        HxW float32 >= 0; 0 means "no data". In a sparse map it counts the full-resolution edge
+        pixels that a sample represents. In a dense map it is positive everywhere.
+    grid : Grid
+        Grid of both.
     """
 
     sigma: Array
@@ -89,10 +95,10 @@ def lift(blur: BlurMap, to: Grid) -> Annotated[BlurMap, Like("blur")]:
     Returns
     -------
     BlurMap
-        Sparse: each sample goes to the nearest cell; confidence is the sum, sigma the mean of what
-        falls together, weighted by confidence. Dense, to a finer or equal step: bilinear, constant
-        beyond the outermost samples. Dense, to a coarser step: the mean over the area of each
-        cell, sigma weighted by confidence. Sigma keeps its unit, full-resolution pixels.
+        Sparse: each sample goes to the nearest cell. Confidence is the sum, and sigma the mean
+        weighted by confidence, over the samples of a cell. Dense, to a finer or equal step:
+        bilinear, constant beyond the outermost samples. Dense, to a coarser step: the mean over the
+        area of each cell, sigma weighted by confidence. Sigma stays in full-resolution pixels.
     """
     if blur.grid == to:
         return blur
@@ -107,7 +113,7 @@ def lift(blur: BlurMap, to: Grid) -> Annotated[BlurMap, Like("blur")]:
 
 
 def _gather(blur: BlurMap, to: Grid) -> BlurMap:
-    """Lift of a sparse map."""
+    """Sparse map on another grid, as of `lift`."""
     samples = np.nonzero(blur.confidence)
     cell_of = [_nearest(blur.grid, to, axis)[samples[axis]] for axis in (0, 1)]
     flat = cell_of[0] * to.shape[1] + cell_of[1]
@@ -121,13 +127,13 @@ def _gather(blur: BlurMap, to: Grid) -> BlurMap:
 
 
 def _nearest(source: Grid, to: Grid, axis: int) -> npt.NDArray[np.int64]:
-    """Index of the cell of `to` nearest to each sample of `source`; ties go up."""
+    """Index of the cell of `to` nearest to each sample of `source`; ties are rounded up."""
     cell = np.floor((source.positions(axis) - to.phase) / to.step + 0.5).astype(np.int64)
     return np.clip(cell, 0, to.shape[axis] - 1)
 
 
 def _average(blur: BlurMap, to: Grid) -> BlurMap:
-    """Lift of a dense map to a coarser grid."""
+    """Dense map on a coarser grid, as of `lift`."""
     factor = to.step // blur.grid.step
     if to == _whole_cells(blur.grid, factor):
         weight = reduce_by(blur.confidence, factor)
@@ -139,7 +145,7 @@ def _average(blur: BlurMap, to: Grid) -> BlurMap:
 
 
 def _whole_cells(source: Grid, factor: int) -> Grid:
-    """Cells of `factor` x `factor` samples."""
+    """Grid of cells of `factor` x `factor` samples."""
     rows, cols = (-(-n // factor) for n in source.shape)
     return Grid((rows, cols), factor * source.step, source.phase + (factor - 1) * source.step / 2)
 
@@ -147,7 +153,7 @@ def _whole_cells(source: Grid, factor: int) -> Grid:
 def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:
     """Share of each cell of `to` (a row) that each sample of `source` (a column) covers.
 
-    The outermost samples reach to infinity, so that every row sums to 1.
+    The outermost samples extend to infinity, so that every row sums to 1.
     """
     edges = source.positions(axis)[1:] - source.step / 2
     cells = to.positions(axis)[:, None] + to.step * np.array([-0.5, 0.5])
@@ -175,6 +181,11 @@ def lift_bicubic(blur: SparseBlur, to: Grid) -> SparseBlur:
         Sparse map.
     to : Grid
         Every second sample of the map's grid: twice its step, the same phase.
+
+    Returns
+    -------
+    BlurMap
+        Sparse; confidence is 0 or 1.
 
     Raises
     ------
@@ -206,7 +217,7 @@ class Taps(NamedTuple):
 
 
 def linear_taps(source: Grid, to: Grid, axis: int) -> Taps:
-    """Where the samples of `to` lie between those of `source`; clamped beyond the ends."""
+    """Interpolation weights from `source` to `to` along an axis; clamped beyond the ends."""
     last = source.shape[axis] - 1
     place = np.clip((to.positions(axis) - source.phase) / source.step, 0, last)
     lower = place.astype(np.int64)
@@ -214,7 +225,20 @@ def linear_taps(source: Grid, to: Grid, axis: int) -> Taps:
 
 
 def interpolate(plane: Array, source: Grid, to: Grid) -> Array:
-    """Bilinear interpolation of a dense HxW plane from one grid to another, clamped at the ends."""
+    """Interpolate a dense plane bilinearly, from one grid to another.
+
+    Parameters
+    ----------
+    plane : Array
+        Values on `source`, HxW.
+    source, to : Grid
+        Grids over the same picture.
+
+    Returns
+    -------
+    Array
+        Values on `to`, float32; constant beyond the outermost samples.
+    """
     out = np.empty(to.shape, np.float32)
     plane = np.ascontiguousarray(plane, np.float32)
     rows, cols = (linear_taps(source, to, axis) for axis in (0, 1))
@@ -226,7 +250,7 @@ def interpolate(plane: Array, source: Grid, to: Grid) -> Array:
 
 @inline
 def mix(a, b, part):  # type: ignore[no-untyped-def]
-    """Mix two values linearly; exactly `a` where they agree."""
+    """Linear interpolation from a to b; exactly `a` if they are equal."""
     return a + part * (b - a)
 
 
@@ -235,7 +259,7 @@ TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a
 
 @inline
 def mix_along(row, left, right, across, out):  # type: ignore[no-untyped-def]
-    """Interpolate along a row."""
+    """Write a row, interpolated to the positions of `linear_taps`."""
     for x in range(np.uint64(out.size)):
         out[x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
 
@@ -244,9 +268,10 @@ def mix_along(row, left, right, across, out):  # type: ignore[no-untyped-def]
 def _interpolate_rows(  # type: ignore[no-untyped-def]
     plane, above, below, down, left, right, across, start, stop, out
 ):
-    """Rows [start, stop) of a bilinear interpolation: across the rows first, each once, then down.
+    """Write rows [start, stop) of a bilinear interpolation.
 
-    Of two neighbouring rows one is even and one odd: each has a place where it is kept.
+    Each row of `plane` is interpolated along x once. Two neighbouring rows are in memory, the even
+    one at index 0 and the odd one at index 1.
     """
     rows, kept = np.empty((2, out.shape[1]), np.float32), np.full(2, -1)
     for y in range(start, stop):
