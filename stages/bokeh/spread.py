@@ -2,7 +2,8 @@
 
 Both halves of layers of any resolution are splatted by one kernel. For each block of outputs it
 determines which disks are within reach. Many disks are gathered (`gather.py`), and few are
-scattered (`scatter.py`). Without disks, nothing is written.
+scattered (`scatter.py`). Without disks, nothing is written. If a block has a front half, its back
+half is written even if it is empty.
 
 The order of the sums depends on the content of a block. Blocks have fixed positions in a layer, so
 the results do not depend on the division into strips, to the last bit.
@@ -41,8 +42,8 @@ from stages.kernels import f32, inline, kernel, reads, u8, writes
 from stages.params import Array
 
 NO_HALF, FAR_HALF, BOTH_HALVES = range(3)  # halves present in a block: none, back, front and back
-# Largest number of (cell, offset) pairs that are scattered, relative to the (output, offset) pairs of
-# a gather. It is above 1, because many of the former lie outside of the block and cost nothing.
+# Largest number of (cell, offset) pairs that are scattered, per (output, offset) pair of a gather.
+# It is above 1, because many of the former lie outside of the block and cost nothing.
 MAX_SCATTER_RATIO = 5
 
 u64 = types.uint64
@@ -143,18 +144,18 @@ def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _choose_method(smallest, largest, count, distances, outputs):  # type: ignore[no-untyped-def]
+def _method(q_min, q_max, count, distances, outputs):  # type: ignore[no-untyped-def]
     """Method by which `count` cells are splatted to a number of outputs.
 
-    `smallest` and `largest` are the extremes of q. Returns the distance up to which all weights are
+    `q_min` and `q_max` are the extremes of q. Returns the distance up to which all weights are
     1, the number of offsets within reach, whether runs are used, and whether the cells are
     scattered.
     """
-    inner = min(smallest, largest) - np.float32(1)
-    stop, uniform = offsets_within(distances, largest), offsets_within(distances, inner)
-    use_runs = uniform > u(MIN_RUN_OFFSETS)
-    gathered = stop - uniform if use_runs else stop
-    return inner, stop, use_runs, u(count) * stop < u(MAX_SCATTER_RATIO) * outputs * gathered
+    inner = min(q_min, q_max) - np.float32(1)
+    stop, uniform = offsets_within(distances, q_max), offsets_within(distances, inner)
+    in_runs = uniform > u(MIN_RUN_OFFSETS)
+    gathered = stop - uniform if in_runs else stop
+    return inner, stop, in_runs, u(count) * stop < u(MAX_SCATTER_RATIO) * outputs * gathered
 
 
 @inline
@@ -203,11 +204,7 @@ def _gather(  # type: ignore[no-untyped-def]
     cells, plane, stride, first, halo, steps, distances, places, slope, facts, areas, piece, rows,
     cols, y0, y1, halves, out,
 ):  # fmt: skip
-    """Splat both halves of the blocks in rows [y0, y1).
-
-    A back half that follows a front half is written even if it is empty, because compositing reads
-    both.
-    """
+    """Splat both halves of the blocks in rows [y0, y1)."""
     own_steps, own_distances = _copy_offsets(steps, distances)
     firsts = np.empty(u(2) * halo + u(1), np.int64)
     lasts, pieces = np.empty(firsts.size, np.int64), np.empty(distances.size, u)
@@ -227,19 +224,17 @@ def _gather(  # type: ignore[no-untyped-def]
             corner, kept = first + top * stride + x0 - halo * (stride + u(1)), u(NO_HALF)
             for far in range(u(2)):
                 sign = np.float32(1) if far == u(1) else np.float32(-1)
-                smallest, largest, count = survey_half(
+                q_min, q_max, count = survey_half(
                     cells, plane, corner, stride, deep, sign, lows, highs
                 )
                 if count == 0 and kept == u(NO_HALF):
                     continue
                 kept = u(BOTH_HALVES) if far == u(0) else max(kept, u(FAR_HALF))
-                inner, stop, use_runs, scattered = _choose_method(
-                    smallest, largest, count, distances, high * WIDTH
-                )
-                begin, number, scattered = u(0), u(0), scattered or cutting
-                if not scattered:
+                inner, stop, in_runs, sparse = _method(q_min, q_max, count, distances, high * WIDTH)
+                begin, number, sparse = u(0), u(0), sparse or cutting
+                if not sparse:
                     copy_half(cells, plane, corner, stride, deep, wide, sign, part, area)
-                    if use_runs:
+                    if in_runs:
                         number, begin, stop = _choose_runs(
                             part, area, wide, places, stop, inner, own_steps, own_distances,
                             firsts, lasts, pieces,
@@ -252,7 +247,7 @@ def _gather(  # type: ignore[no-untyped-def]
                             at = top + y + half, x0 + x + half
                             scale = aim(places, distances, slope, facts, areas, *at, own_distances)
                             tabulate(places, own_distances[:room], halo, table)
-                        if scattered:
+                        if sparse:
                             scatter(
                                 cells, plane, corner, stride, deep, wide, sign, facts[1] / slope,
                                 halo, table, y, below, x, beside, sums,
