@@ -3,12 +3,18 @@
 `radius.py` magnifies, `resolve.py` sharpens outlines, `foreground.py` marks what lies in front of
 the focus, `render.py` renders.
 
-`preview.py` is the cheaper form, and the steps from it to full detail; `reference.py` is the exact
-one by brute force. The others are rooms of the renderer: `disk.py` the kernel, `aperture.py` its
-shape, `bands.py` which layer renders what, `parting.py` what covers what within a layer,
-`gather.py`, `scatter.py` and `spread.py` the inner loops, `cells.py` and `layers.py` large disks at
-lower resolution, `fine.py` small ones, `sprites.py` highlights, `tiles.py`, `enlarge.py` and
-`compose.py` the final pass.
+`preview.py` is a renderer at half resolution, and the steps from there to full detail.
+`reference.py` has exact renderers by brute force, for tests. The parts of the renderer are:
+
+- `disk.py`: the disk kernel; `aperture.py`: the shape of the aperture;
+- `bands.py`: the parameters, and which layer renders which radius;
+- `gather.py`, `scatter.py`, `spread.py`: splatting of a layer. Splatting distributes the light of
+  every source over its disk. It is computed by gather (each output sums the sources that reach it)
+  or by scatter (each source adds to the outputs that it reaches);
+- `parting.py`: occlusion within a layer, by a front and a back half;
+- `cells.py`, `layers.py`: large disks at reduced resolution; `fine.py`: small disks;
+- `sprites.py`: highlights, drawn at full resolution;
+- `tiles.py`, `enlarge.py`, `compose.py`: the final pass, which upsamples and composites the layers.
 """
 
 from stages.bokeh.bands import BokehParams

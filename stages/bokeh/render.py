@@ -1,9 +1,9 @@
-"""The lens-blur renderer: a picture and a radius for each pixel become a shallow depth of field.
+"""The lens-blur renderer: shallow depth of field from a picture and a disk radius per pixel.
 
-Linear light in and out; values may exceed 1. Every pixel spreads over a disk of its own radius,
-continuous in radius, and blurrier counts as further away: sharper things cover blurrier ones, and
-what lies uncovered is filled from what is seen of it. A negative radius says that a pixel lies in
-front of the focus: there what is blurrier is nearer, and all of it covers the rest. Pixels of
+Input and output are linear light, and values may exceed 1. Every pixel is splatted over a disk of
+its own radius; the result is continuous in the radius. Blurrier means farther: sharper surfaces
+cover blurrier ones. The hidden part of a surface is filled from its visible part. A negative radius
+means in front of the focus. There, blurrier means nearer, and all of it covers the rest. Pixels of
 radius up to 1/2 px are returned unchanged to the bit where nothing in front of the focus reaches.
 Results do not depend on the number of workers.
 """
@@ -36,18 +36,22 @@ def render_bokeh(linear: LinearLight, radius: Radius, params: BokehParams) -> Li
         Radius of the disk of each pixel in px, HxW float32, in [-400, 400]; negative in front of
         the focus.
     params : BokehParams
-        Where the layers part, and the aperture.
+        Boundaries of the layers, and the aperture.
 
     Returns
     -------
     Array
-        Linear light, HxWx3 float32. Up to 16 bytes a pixel are in use beyond it, and 2 MB for each
-        worker; some 4 bytes more with something in front of the focus.
+        Linear light, HxWx3 float32.
 
     Raises
     ------
     ValueError
         If an input has the wrong shape, type or range.
+
+    Notes
+    -----
+    Besides the result, up to 16 bytes per pixel and 2 MB per worker are in use, and about 4 bytes
+    per pixel more if there is a foreground.
     """
     *_, full = detail_steps(linear, radius, params, linear, step_rows=len(linear))
     return full.value

@@ -1,10 +1,11 @@
-"""The final pass: the picture, from sharp to blurred, in spans of tiles.
+"""The final pass: all layers are composited, in spans of tiles.
 
-For each span the two layers at full resolution are made (`fine.py`), the coarse layers are
-upsampled (bilinear, doubling), and all are laid over one another in order of blur: each takes
-min(coverage, what is left) of the pixel, and the sum is divided by the coverage reached. So
-background next to the subject is filled in from background, and nothing darkens at the borders.
-Pixels in focus are laid on top, unchanged to the bit. Absent layers cost nothing.
+For each span, the two layers at full resolution are splatted (`fine.py`) and the coarse layers are
+upsampled (bilinear, by factors of two). The layers are composited in order of blur, the sharpest
+first. Each has the weight min(coverage, remaining transmittance), and the sum is divided by the
+total coverage. Therefore background next to the subject is filled from background, and the borders
+of the picture are not darkened. Pixels in focus are composited on top, unchanged to the last bit.
+Absent layers cost nothing.
 """
 
 from __future__ import annotations
@@ -56,21 +57,22 @@ def render_tiles(
     out: Array,
     rows: range | None = None,
 ) -> None:
-    """Compose the picture from layers at full resolution, coarse layers and what is in focus.
+    """Composite layers at full resolution, coarse layers, and the pixels in focus.
 
     Parameters
     ----------
     picture : RenderInput
         Linear light and radius.
     coarse : CoarseLayers
-        The spread coarse layers.
+        The splatted coarse layers.
     params : BokehParams
-        Where the layers part.
+        Boundaries of the layers, and the aperture.
     stack : int
-        WITH_FOCUS: what is in focus covers the rest. WITHOUT_FOCUS: it shows only where nothing
-        else does. IN_FRONT: all is laid over what `out` holds, and what is blurrier is nearer.
+        WITH_FOCUS: pixels in focus cover the rest. WITHOUT_FOCUS: pixels in focus are visible only
+        where no layer is. IN_FRONT: the layers, blurrier over sharper, are composited over `out`.
+        Pixels of negative radius are in no layer.
     out : Array
-        Linear light, HxWx3 float32, is written here. Radii < 0 are left out of a stack.
+        Linear light, HxWx3 float32; written.
     rows : range, optional
         Rows to render, from a multiple of `TILE_ROWS` on; all of them by default.
     """
@@ -102,7 +104,7 @@ def _stack(
     scratch: Scratch,
     front: Array,
 ) -> None:
-    """Lay all layers of a span under one another."""
+    """Composite all layers of a span into `front`, front to back."""
     y0, y1, x0, x1 = span
     order, lens = int(stack == IN_FRONT), fine[0].lens
     layers = range(len(fine) + len(coarse.shapes))
@@ -133,7 +135,7 @@ def _begin(image, radius, width, y0, y1, x0, x1, stack, front, out):  # type: ig
 
 @kernel(reads(f32, 1), reads(u8, 2), u64, u64, u64, writes(f32, 1))
 def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-untyped-def]
-    """Lay the halves of a layer at full resolution under what is there."""
+    """Composite the halves of a layer at full resolution under `front`."""
     plane = u(TILE_ROWS) * cols
     for y in range(rows):
         for x in range(u(0), cols, u(BLOCK_COLS)):
@@ -147,7 +149,7 @@ def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-un
 
 @inline
 def _double_up(blocks, first, step, line):  # type: ignore[no-untyped-def]
-    """Double a block up to half resolution, to and fro between two buffers; returns which."""
+    """Upsample a block to half resolution in two alternating buffers; returns its index."""
     here, there = first, first + u(COVERED * BLOCK_SIZE)
     while step > u(2):
         cols = TILE_WIDTH // step
@@ -167,7 +169,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
     planes, halves, shapes, level, y0, y1, x0, x1, width, order, sprites, starts, members, sides,
     facts, areas, front,
 ):  # fmt: skip
-    """Double both halves of a coarse layer up, draw their sprites, and lay them under a span."""
+    """Upsample both halves of a coarse layer, draw their sprites, and composite under `front`."""
     step, rows, cols = u(2) << level, shapes[level, 0], shapes[level, 1]
     first, room, layer = u(MARGIN), u(2 * COVERED * BLOCK_SIZE), u(COVERED * ROW)
     high, wide = u(TILE_ROWS) // step, TILE_WIDTH // step
@@ -175,7 +177,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
     line = np.empty(ROW, np.float32)
     tiles = (width + TILE_WIDTH - u(1)) // TILE_WIDTH
     for left in range(x0, x1, TILE_WIDTH):
-        known, doubled = u(2), u(0)  # with the nearer half goes the further one, empty or not
+        known, doubled = u(2), u(0)  # first half present; a front half implies a back half
         for side in (u(0), u(1)):
             if load_block(
                 planes, halves, side, rows, cols, y0 // step, left // step,
