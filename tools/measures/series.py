@@ -67,6 +67,8 @@ class Gain(NamedTuple):
 def gains(context: Any, folder: Path) -> Iterator[Gain]:
     """Measure every pair that is present; in a quick run only those with defocus, and ours only."""
     for scene, (half, steps) in SHOTS.items():
+        if not context.wants(scene):
+            continue
         for narrow, wide, ratio in steps:
             paths = [
                 context.picture(f"aperture_series/{scene}_{name}.jpg") for name in (narrow, wide)

@@ -43,6 +43,8 @@ OTHERS = (
     "cards c", "cards d", "foreground a", "foreground b",
 )  # fmt: skip
 LARGE = ("large white a", "large white b", "large leafy a", "large black b")
+QUICK = (*BENCH, *MATTE, *NIGHT)
+ALL = (*QUICK, *OTHERS, *LARGE)
 QUICK_PLANES = ("long planes 12 a", "long planes 20 a")
 # PSNR of the `paper` preset as of commit fcc9a0b, dB, by scene and condition.
 PAPER_DB = {
@@ -95,7 +97,7 @@ def measure(context: Any) -> dict[str, float]:
     folder = context.truth or truth_folder()
     rows: list[Row] = []
     data: list[sparse.Errors] = []
-    for name in (*BENCH, *MATTE, *NIGHT, *(() if context.quick else (*OTHERS, *LARGE))):
+    for name in filter(context.wants, QUICK if context.quick else ALL):
         pair = load_pair(name, context.data, folder)
         if pair is None:
             context.missing.append(f"scene {name}")
@@ -107,7 +109,8 @@ def measure(context: Any) -> dict[str, float]:
             if name in BENCH:
                 data.append(sparse.errors(pair, condition.name, picture))
     _print_rows(f"pictures against the lens {TIMES:g} times as wide", rows, context)
-    planes = [_plane(name, context, folder) for name in (QUICK_PLANES if context.quick else PLANES)]
+    names = filter(context.wants, QUICK_PLANES if context.quick else PLANES)
+    planes = [_plane(name, context, folder) for name in names]
     _print_rows("far planes", planes, context)
     pairs = list(series.gains(context, folder))
     _print_rows("aperture series", pairs, context)
