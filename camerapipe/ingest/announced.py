@@ -1,7 +1,7 @@
-"""Data that travel beside a picture and are announced by its XMP: they are not carried along.
+"""Data that the XMP of a picture announces, but that are not copied to the output.
 
-A gain map, a depth map or a film belongs to the old pixels, or lies behind them in the file. A
-reader that believes an announcement without its data fails or shows the wrong picture.
+A gain map, a depth map or a film belongs to the old pixels, or follows them in the file. If the
+output announced data that it does not have, readers would fail or show a wrong picture.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Metadata on their way from the source to the written picture.
+"""Metadata that are copied from the source to the written picture.
 
-What described the old pixels is brought up to date: orientation, size, colour space. Thumbnails go,
-and so does what announces data that do not travel (gain map, motion photo, depth, extended XMP).
-All else is carried as it is; a block that cannot be read is replaced by the fields that were known.
-Metadata never stop a picture from being written.
+Fields that describe the old pixels are updated: orientation, size, colour space. Thumbnails are
+removed, and so are announcements of data that are not copied (gain map, motion photo, depth,
+extended XMP). All other fields are copied unchanged. If a block cannot be read, it is replaced by
+the known fields. A problem with metadata never prevents a picture from being written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Blur maps from files: ours, edited or not, and foreign ones to render from.
 
-How ours are written is told in `map_encoding`. Any grey picture is a map as well, and what it does
-not say is assumed: the assumptions are returned with it.
+`map_encoding` describes the files that camerapipe writes. Any grey picture can be read as a map as
+well. Properties that it does not state are assumed, and the assumptions are returned with it.
 """
 
 from __future__ import annotations

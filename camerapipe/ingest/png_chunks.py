@@ -1,6 +1,6 @@
-"""Chunks of a PNG file: what it says beside its pixels, also behind them.
+"""Chunks of a PNG file with colour and metadata, before and after the pixels.
 
-Pillow reads what stands before the pixels, and OpenCV nothing. PNG specification, third edition.
+Pillow reads only chunks before the pixels, and OpenCV none. PNG specification, third edition.
 """
 
 from __future__ import annotations

@@ -33,11 +33,17 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """What counts as in focus.
+    """Focus of a map.
 
-    `dead_zone_px` is the sigma up to which nothing is rendered, in full-resolution px; `point` the
-    pixel (x, y) that a person named as in focus, if any; `step` that of the grid on which blur was
-    estimated, which sets the floor of the dead zone if another point is named.
+    Attributes
+    ----------
+    dead_zone_px : float
+        Sigma up to which a pixel counts as in focus, full-resolution px.
+    point : (float, float) or None
+        Pixel (x, y) that a person named as in focus, if any.
+    step : int
+        Step of the grid of the estimate. If another point is named, the floor of the dead zone
+        depends on it.
     """
 
     dead_zone_px: float
@@ -47,11 +53,18 @@ class Focus:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SavedMap:
-    """A blur map as it is kept in a file.
+    """A blur map with the data needed to render from it.
 
-    `blur` is the map to render from, and `low` the one before upsampling; both have sigma in
-    full-resolution px. `low` is None where there was no upsampling or none is known, `focus` where
-    it is to be told from the map. `assumptions` are sentences about what a file did not say.
+    Attributes
+    ----------
+    blur : BlurMap
+        Map to render from; sigma in full-resolution px.
+    low : BlurMap or None
+        Map before upsampling; None if there was no upsampling, or if it is unknown.
+    focus : Focus or None
+        None if the focus has to be found from the map.
+    assumptions : tuple of str
+        Sentences about properties that a file does not state.
     """
 
     blur: BlurMap
