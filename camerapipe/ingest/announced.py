@@ -28,11 +28,11 @@ NAMES = {
     Name(NOTE, "HasExtendedXMP"): "extended XMP",
     Name(XMP, "Thumbnails"): "thumbnail",
 }
-SILENT = {"thumbnail"}  # made anew by any reader
+SILENT = {"thumbnail"}  # no finding, since readers make their own
 
 
 def is_announcement(name: Name) -> bool:
-    """Whether a property announces data that do not travel."""
+    """Whether a property announces data that are not copied."""
     return _announced(name) is not None
 
 

@@ -44,7 +44,7 @@ SRGB_SPACE, ADOBE_SPACE = 1, 2  # EXIF ColorSpace; 2 is none of the standard
 R03 = "R03"  # Interoperability index of DCF for Adobe RGB
 ADOBE_GAMMA = 563 / 256  # Adobe RGB (1998) color image encoding, section 4.3.4.2
 SRGB_GAMMA = 2.2
-SRGB_GAMMA_SLACK = 0.03  # a gAMA of 45455 beside the primaries of sRGB is what sRGB files say
+SRGB_GAMMA_SLACK = 0.03  # with the primaries of sRGB, a gAMA near 45455 means the curve of sRGB
 GAMMA_RANGE = (0.2, 10.0)
 LINEAR_SLACK = 0.02
 # Transfer characteristics of ITU-T H.273, table 3. Pictures tagged with camera curves of SDR video
@@ -221,7 +221,7 @@ def _by_chunks(gamma: float | None, primaries: Primaries | None, *, grey: bool) 
 
 
 def _by_exif(tags: ColourTags, *, grey: bool) -> Coding:
-    """EXIF ColorSpace: sRGB, or Adobe RGB as DCF (JEITA CP-3461B) and some software say it."""
+    """Coding by EXIF ColorSpace: sRGB, or Adobe RGB as in DCF (JEITA CP-3461B) and elsewhere."""
     adobe = tags.space == ADOBE_SPACE or (tags.space != SRGB_SPACE and tags.interop == R03)
     return _stated(ADOBE_RGB, Gamma(ADOBE_GAMMA), grey, True, []) if adobe else Coding()
 

@@ -25,7 +25,7 @@ WHITE_NITS = 203.0  # reference white, cd/m2
 PQ_PEAK_NITS, HLG_PEAK_NITS = 10_000.0, 1000.0
 HLG_SYSTEM_GAMMA = 1.2  # at the peak above
 KNEE = 0.5  # of reference white; below, light does not change
-# Multiples of reference white that become display white: what is brighter does not differ.
+# Multiples of reference white that become display white; brighter light is clipped.
 LARGEST = {PQ: 8.0, HLG: HLG_PEAK_NITS / WHITE_NITS}
 LUMA = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020
 ROWS = 64

@@ -145,7 +145,7 @@ def _tiff(saved: SavedMap) -> bytes:
 
 
 def _page(blur: BlurMap) -> tuple[npt.NDArray[np.uint16], dict[str, Any]]:
-    """Codes of a map and what they mean."""
+    """Codes of a map, and their description."""
     scale = _largest(blur.sigma) / TOP
     meaning = {
         "unit": UNIT,

@@ -30,7 +30,7 @@ def check_whole(file: BinaryIO) -> None:
 
 
 def data_end(file: BinaryIO) -> int | None:
-    """Offset behind the pixel data by the header of an RW2 or IIQ file; None for others."""
+    """End of the pixel data by the header of an RW2 or IIQ file, bytes; None for other formats."""
     file.seek(0)
     magic = file.read(4)
     if magic in PANASONIC_MAGIC:
