@@ -98,7 +98,7 @@ PRESETS = {
     for preset in (
         _preset(
             DEFAULT,
-            "ours: edges share their energies, detail bounds blur, a working scale",
+            "ours: pooled edge energies, upper bounds from detail, a working scale",
             STILL_MAP,
             FOCUS,
             {},
@@ -162,7 +162,7 @@ def add_estimator(
         *VIEW, *SURVEY, *BOUND, Node("estimate", estimate, tuple(reads), "edge_data"),
         *STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL,
     )  # fmt: skip
-    PRESETS[name] = _preset(name, summary or "an estimator of one's own", nodes, FOCUS, {})
+    PRESETS[name] = _preset(name, summary or "a custom estimator", nodes, FOCUS, {})
     return PRESETS[name]
 
 

@@ -1,7 +1,7 @@
-"""Data that travel beside a picture and are announced by its XMP: they are not carried along.
+"""Data that the XMP of a picture announces, but that are not copied to the output.
 
-A gain map, a depth map or a film belongs to the old pixels, or lies behind them in the file. A
-reader that believes an announcement without its data fails or shows the wrong picture.
+A gain map, a depth map or a film belongs to the old pixels, or follows them in the file. If the
+output announced data that it does not have, readers would fail or show a wrong picture.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ NAMES = {
     Name(NOTE, "HasExtendedXMP"): "extended XMP",
     Name(XMP, "Thumbnails"): "thumbnail",
 }
-SILENT = {"thumbnail"}  # made anew by any reader
+SILENT = {"thumbnail"}  # no finding, since readers make their own
 
 
 def is_announcement(name: Name) -> bool:
-    """Whether a property announces data that do not travel."""
+    """Whether a property announces data that are not copied."""
     return _announced(name) is not None
 
 

@@ -1,9 +1,9 @@
-"""Metadata on their way from the source to the written picture.
+"""Metadata that are copied from the source to the written picture.
 
-What described the old pixels is brought up to date: orientation, size, colour space. Thumbnails go,
-and so does what announces data that do not travel (gain map, motion photo, depth, extended XMP).
-All else is carried as it is; a block that cannot be read is replaced by the fields that were known.
-Metadata never stop a picture from being written.
+Fields that describe the old pixels are updated: orientation, size, colour space. Thumbnails are
+removed, and so are announcements of data that are not copied (gain map, motion photo, depth,
+extended XMP). All other fields are copied unchanged. If a block cannot be read, it is replaced by
+the known fields. A problem with metadata never prevents a picture from being written.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ORIENTATION, SOFTWARE, MAKE, MODEL = 0x0112, 0x0131, 271, 272
 IMAGE_WIDTH, IMAGE_LENGTH = 256, 257
 OLD_PLACES = {273, 278, 279, 322, 323, 324, 325, 330, 513, 514}  # of pixels and other pictures
 PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
-# First-directory tags of a RAW about the picture as such; all others say how it is developed.
+# First-directory tags of a RAW about the picture; all others describe how it is developed.
 KEPT_OF_RAW = frozenset({
     270, MAKE, MODEL, ORIENTATION, 282, 283, 296, SOFTWARE, 306, 315, 316, 531, 18246, 33432,
     40091, 40092, 40093, 40094, 40095,
@@ -60,7 +60,7 @@ class Metadata(StrEnum):
 
 
 class Attached(NamedTuple):
-    """What is written beside the pixels; None where there is nothing."""
+    """Blocks that are written besides the pixels; None: not present."""
 
     exif: ExifBlock | None = None
     xmp: bytes | None = None
@@ -72,7 +72,7 @@ class Attached(NamedTuple):
 def attached(
     capture: Capture, width: int, height: int, metadata: Metadata = Metadata.ALL
 ) -> Attached:
-    """Metadata of a capture, brought up to date for a picture of this size."""
+    """Metadata of a capture, updated for a picture of this size."""
     if metadata is Metadata.NONE:
         return Attached(dpi=capture.dpi)
     gps = metadata is Metadata.ALL
@@ -104,7 +104,7 @@ def exif_bytes(exif: ExifBlock | None, limit: int = 1 << 31) -> bytes:
 
 
 def updated_xmp(packet: bytes | None, width: int, height: int, *, gps: bool = True) -> bytes | None:
-    """XMP that is true of a picture of this size; None where there is none or it is broken."""
+    """XMP, updated for a picture of this size; None if there is none, or if it is broken."""
     if not packet:
         return None
     values = {
@@ -126,7 +126,7 @@ def updated_xmp(packet: bytes | None, width: int, height: int, *, gps: bool = Tr
 
 
 def raw_exif(file: BinaryIO, meta: CaptureMeta) -> bytes:
-    """EXIF of a RAW: its own where the file is built like a TIFF, completed from what is known."""
+    """EXIF of a RAW: that of a file with the structure of a TIFF, and all other known fields."""
     block = exif_of_tiff(file, KEPT_OF_RAW)
     exif = ExifBlock.empty() if block is None else ExifBlock(block)
     _complete(exif, meta)
@@ -134,7 +134,7 @@ def raw_exif(file: BinaryIO, meta: CaptureMeta) -> bytes:
 
 
 def _updated_exif(capture: Capture, width: int, height: int, *, gps: bool) -> ExifBlock | None:
-    """EXIF as it will be written; a block that cannot be changed is replaced by what is known."""
+    """EXIF to be written; a block that cannot be changed is replaced by the known fields."""
     if not capture.exif:
         return None
     try:
@@ -173,7 +173,7 @@ def _brought_up_to_date(
 
 
 def _update_colour_space(exif: ExifBlock, capture: Capture) -> None:
-    """Say sRGB where the picture was converted to it."""
+    """State sRGB if the picture was converted to it."""
     interop = exif.text(INTEROPERABILITY, INTEROP_INDEX)
     said_adobe = interop == R03 or exif.number(EXIF, COLOUR_SPACE) == ADOBE_SPACE
     if said_adobe and capture.profile in (None, srgb_profile()):
@@ -183,7 +183,7 @@ def _update_colour_space(exif: ExifBlock, capture: Capture) -> None:
 
 
 def _without_note(exif: ExifBlock) -> ExifBlock:
-    """All entries but the maker note, gathered anew."""
+    """A new block with all entries except the maker note."""
     slim = ExifBlock.empty(exif.order)
     for directory in (FIRST, EXIF, INTEROPERABILITY, GPS):
         entries = exif.entries(directory)

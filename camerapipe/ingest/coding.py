@@ -1,19 +1,19 @@
-"""How is this coded? One answer for every format: by which curve and primaries codes are light.
+"""Colour coding: the tone curve and primaries by which codes become light, for all formats.
 
-Files say it in many ways: an ICC profile, code points of ITU-T H.273 (cICP in PNG, nclx in HEIF and
-AVIF, tags of videos), chunks of PNG (sRGB, gAMA, cHRM), EXIF ColorSpace with the Interoperability
-index of DCF. `ColourTags` is what a reader found; `coding_of` is the only place that decides.
+Files state them in many ways: an ICC profile, code points of ITU-T H.273 (cICP in PNG, nclx in HEIF
+and AVIF, tags of videos), chunks of PNG (sRGB, gAMA, cHRM), EXIF ColorSpace with the
+Interoperability index of DCF. A reader collects them in `ColourTags`, and only `coding_of` decides.
 
-Precedence, the first that says something counts:
+Precedence (the first statement that is present counts):
 
 - PNG: cICP, iCCP, sRGB, gAMA with cHRM, EXIF (PNG specification, third edition, section 4.3)
-- HEIF and AVIF: ICC, nclx, EXIF (ISO/IEC 23000-22: a profile is the better description). An nclx
-  or a tag 'cicp' of the profile that states an HDR signal counts all the same.
-- all others: ICC, EXIF. Nothing at all means sRGB.
+- HEIF and AVIF: ICC, nclx, EXIF (ISO/IEC 23000-22: a profile is the better description). If an nclx
+  or a tag 'cicp' of the profile states an HDR signal, it has precedence over the profile.
+- all others: ICC, EXIF. Without any statement: sRGB.
 
-A picture keeps its primaries and its curve. Where the file has no profile for them, one is made and
-written with the picture. Linear and HDR signals are written as sRGB curves: 8 bits cannot hold
-linear light.
+A picture keeps its primaries and its curve. If the file has no profile for them, one is made and
+written with the picture. Linear and HDR signals are written with the sRGB curve, because 8 bits are
+not enough for linear light.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SRGB_SPACE, ADOBE_SPACE = 1, 2  # EXIF ColorSpace; 2 is none of the standard
 R03 = "R03"  # Interoperability index of DCF for Adobe RGB
 ADOBE_GAMMA = 563 / 256  # Adobe RGB (1998) color image encoding, section 4.3.4.2
 SRGB_GAMMA = 2.2
-SRGB_GAMMA_SLACK = 0.03  # a gAMA of 45455 beside the primaries of sRGB is what sRGB files say
+SRGB_GAMMA_SLACK = 0.03  # with the primaries of sRGB, a gAMA near 45455 means the curve of sRGB
 GAMMA_RANGE = (0.2, 10.0)
 LINEAR_SLACK = 0.02
 # Transfer characteristics of ITU-T H.273, table 3. Pictures tagged with camera curves of SDR video
@@ -63,11 +63,11 @@ class Cicp(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColourTags:
-    """What a file says of its colour.
+    """Statements of a file about its colour.
 
-    `cicp_first` is the precedence of PNG. `gamma` is the exponent that turns codes into light (the
-    inverse of gAMA). `space` is EXIF ColorSpace, `interop` the Interoperability index. `floats` are
-    linear light where nothing is said.
+    `cicp_first` selects the precedence of PNG. `gamma` is the exponent from codes to light (the
+    inverse of gAMA). `space` is EXIF ColorSpace, `interop` the Interoperability index. `floats`
+    tells that samples are floating-point numbers, which are linear light without other statements.
     """
 
     icc: bytes | None = None
@@ -83,11 +83,11 @@ class ColourTags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coding:
-    """How codes become light, and how the picture is written.
+    """Conversion of codes to light, and encoding of the written picture.
 
-    `curve` is that of the codes, and `written` that of the picture written, with `profile`.
-    `convert` asks for a conversion to sRGB by the profile before. `hdr` is the transfer of an HDR
-    signal and `primaries` are its own: its light is converted to SDR with the primaries of sRGB.
+    `curve` is that of the codes, and `written` with `profile` that of the written picture. If
+    `convert` is set, codes are first converted to sRGB by the profile. `hdr` is the transfer of an
+    HDR signal with `primaries`; its light is converted to SDR with the primaries of sRGB.
     """
 
     curve: ToneCurve = SRGB
@@ -101,19 +101,19 @@ class Coding:
 
 
 def coding_of(tags: ColourTags, *, grey: bool) -> Coding:
-    """Decide how a grey or an RGB picture is coded.
+    """Decide the coding of a grey or an RGB picture.
 
     Parameters
     ----------
     tags : ColourTags
-        What the file says.
+        Statements of the file.
     grey : bool
         Whether the picture has one colour channel.
 
     Returns
     -------
     Coding
-        With findings for what cannot be used or cannot be kept.
+        With findings about statements that cannot be used or kept.
     """
     hdr = _hdr(tags)
     if hdr is not None:
@@ -137,7 +137,7 @@ def coding_of(tags: ColourTags, *, grey: bool) -> Coding:
 
 
 def with_exif(tags: ColourTags, block: bytes | None) -> ColourTags:
-    """Add what an EXIF block says of colour."""
+    """Colour tags with the statements of an EXIF block added."""
     try:
         exif = ExifBlock(block or b"")
     except BrokenExifError:
@@ -221,7 +221,7 @@ def _by_chunks(gamma: float | None, primaries: Primaries | None, *, grey: bool) 
 
 
 def _by_exif(tags: ColourTags, *, grey: bool) -> Coding:
-    """EXIF ColorSpace: sRGB, or Adobe RGB as DCF (JEITA CP-3461B) and some software say it."""
+    """Coding by EXIF ColorSpace: sRGB, or Adobe RGB as in DCF (JEITA CP-3461B) and elsewhere."""
     adobe = tags.space == ADOBE_SPACE or (tags.space != SRGB_SPACE and tags.interop == R03)
     return _stated(ADOBE_RGB, Gamma(ADOBE_GAMMA), grey, True, []) if adobe else Coding()
 

@@ -1,8 +1,8 @@
-"""Pictures of more than 8 bits per sample: 16-bit PNG through OpenCV, TIFF through tifffile.
+"""Pictures of more than 8 bits per sample: 16-bit PNG by OpenCV, TIFF by tifffile.
 
-Integer codes are stretched to the full range of 16 bits; floating-point TIFF is linear light. TIFF
-of 8 bits (any compression, palette, bilevel) and CMYK go to Pillow. tifffile alone cannot expand
-LZW; OpenCV can, and is asked where tifffile says so.
+Integer codes are scaled to the full range of 16 bits. Floating-point TIFF is linear light. TIFF of
+8 bits (any compression, palette, bilevel) and CMYK are decoded by Pillow. If tifffile cannot decode
+a compression, such as LZW, OpenCV is used.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ PNG_COLOUR_TYPE = 25  # offset of the colour type in the header
 PNG_GREY = (0, 4)  # colour types without colour
 CMYK = 5  # photometric interpretation
 ASSOCIATED_ALPHA = 1
-MAX_SAMPLES = 8  # per pixel: three colours, alpha and a few spot channels
+MAX_SAMPLES = 8  # channels: three colours, alpha and a few spot colours
 
 
 def decode_png16(file: BinaryIO, max_pixels: int) -> Decoded:
-    """Decode a PNG of 16 bits per sample; of an animation its still picture."""
+    """Decode a PNG of 16 bits per sample; of an animation, the still picture."""
     image = open_header(file, max_pixels)
     chunks = read_chunks(file)
     tags = png_tags(chunks)
@@ -82,12 +82,12 @@ def decode_tiff(file: BinaryIO, max_pixels: int) -> Decoded:
 
 
 def _is_plain(tiff: Any, page: Any) -> bool:
-    """Whether Pillow reads a page with all it holds: 8 bits, but no BigTIFF of big-endian order."""
+    """Whether Pillow decodes a page completely: it has 8 bits, and is no big-endian BigTIFF."""
     return bool(page.dtype.itemsize == 1 and not (tiff.is_bigtiff and tiff.byteorder == ">"))
 
 
 def _with_tags_of(file: BinaryIO, first: Any, page: Any, decoded: Decoded) -> Decoded:
-    """What the first directory says of the picture that stands behind a preview."""
+    """Decoded picture that follows a preview, with the tags of the first directory."""
     tags = tiff_tags(file)
     if decoded.tags.colour.icc:
         tags = replace(tags, colour=replace(tags.colour, icc=decoded.tags.colour.icc))
@@ -98,7 +98,7 @@ def _with_tags_of(file: BinaryIO, first: Any, page: Any, decoded: Decoded) -> De
 
 
 def _stored(file: BinaryIO, page: Any) -> tuple[Samples, int]:
-    """Samples as the file holds them, HxW or HxWxC, and the orientation left to apply."""
+    """Samples as stored in the file, HxW or HxWxC, and the orientation still to be applied."""
     if page.photometric not in (MIN_IS_WHITE, MIN_IS_BLACK, RGB):
         raise CaptureError("a deep TIFF of an unusual colour model; export it as RGB")
     if page.samplesperpixel > MAX_SAMPLES or page.imagedepth != 1:
@@ -117,18 +117,20 @@ def _stored(file: BinaryIO, page: Any) -> tuple[Samples, int]:
 
 
 def _tag(page: Any, code: int, default: Any) -> Any:
+    """Value of a tag of a page, or the default."""
     tag = page.tags.get(code)
     return default if tag is None else tag.value
 
 
 def _check_complete(page: Any, size: int) -> None:
-    """Refuse a file that ends before its pixels do, before libtiff prints complaints."""
+    """Check that the file contains all pixel data; libtiff would print messages otherwise."""
     ends = (at + count for at, count in zip(page.dataoffsets, page.databytecounts, strict=False))
     if max(ends, default=0) > size:
         raise CaptureError("the file is cut off before its pixels end; copy it again")
 
 
 def _by_opencv(data: bytes) -> Samples:
+    """Samples of an encoded picture, in RGB order, decoded by OpenCV."""
     samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None:
         raise CaptureError("damaged, or compressed in a way that is not supported; copy it again")
@@ -139,7 +141,7 @@ def _by_opencv(data: bytes) -> Samples:
 
 
 def _full_range(samples: Samples, bits: int) -> Samples:
-    """Integers to the full range of 16 bits, floats to float32."""
+    """Samples scaled to the full range of 16 bits if they are integers, else float32."""
     if samples.dtype.kind == "f":
         return samples.astype(np.float32)
     if samples.dtype == np.uint8 and bits == 8:
@@ -153,7 +155,7 @@ def _full_range(samples: Samples, bits: int) -> Samples:
 
 
 def _plain_channels(samples: Samples, page: Any) -> Samples:
-    """Grey or RGB, with straight alpha where the file has alpha; spot channels are left out."""
+    """Grey or RGB samples, with straight alpha if the file has alpha, without spot colours."""
     expected = {page.samplesperpixel, 4 if page.samplesperpixel == 3 else page.samplesperpixel}
     other = samples.dtype.itemsize == 1 and page.bitspersample != 8
     if other or (samples.ndim == 3 and samples.shape[2] not in expected):
@@ -169,7 +171,7 @@ def _plain_channels(samples: Samples, page: Any) -> Samples:
 
 
 def _straight(samples: Samples) -> Samples:
-    """Undo the multiplication of the colours by alpha."""
+    """Samples with straight alpha, from premultiplied ones."""
     alpha = samples[..., -1:]
     if samples.dtype.kind == "f":
         colour = samples[..., :-1] / np.where(alpha > 0, alpha, 1)

@@ -1,8 +1,8 @@
-"""A picture as the bytes of a file: JPEG by `jpeg`, TIFF by `tiff`, PNG by `png`.
+"""Encoding of a picture as a file: JPEG by `jpeg`, TIFF by `tiff`, PNG by `png`.
 
-Values are display-encoded, in [0, 1] or codes of 8 bits. Grey stays grey; alpha is kept where the
-format has it. The profile of the capture is embedded; a file that came without one leaves without
-one, and means sRGB as before.
+Values are display-encoded, in [0, 1] or codes of 8 bits. Grey pictures stay grey, and alpha is kept
+if the format supports it. The profile of the capture is embedded. If the input has no profile, the
+output has none either, and both mean sRGB.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _codes(image: Pixels, capture: Capture, bits: int, *, alpha: bool) -> Codes:
 
 
 def _over_white(planes: Pixels, alpha: Array) -> Pixels:
-    """What a transparent picture looks like on paper, for formats without alpha."""
+    """Composite of a transparent picture on white, for formats without alpha."""
     unit = as_unit(planes)
     opacity = alpha if unit.ndim == 2 else alpha[..., None]
     return np.asarray(1 + opacity * (unit - 1), np.float32)

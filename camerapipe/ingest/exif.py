@@ -1,9 +1,9 @@
 """EXIF blocks, changed in place.
 
-An EXIF block is built like a TIFF file: directories of entries, values that lie anywhere, and
-offsets from the start of the block (TIFF 6.0, section 2; CIPA DC-008). Maker notes hold offsets as
-well, which only their makers know. So nothing moves here: byte order, types and places stay. A
-value that fits its entry is written there. A directory that grows is written anew behind the
+An EXIF block has the structure of a TIFF file: directories of entries, values anywhere, and offsets
+from the start of the block (TIFF 6.0, section 2; CIPA DC-008). Maker notes contain offsets as well,
+in private formats. Therefore nothing is moved: byte order, types and offsets do not change. If a
+value fits its entry, it is written there. If a directory grows, it is written at the end of the
 block, and only the pointer to it changes.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 SIGNATURE = b"Exif\0\0"
 FIRST, EXIF, GPS, INTEROPERABILITY = 0, 0x8769, 0x8825, 0xA005  # directories, by their pointers
 PARENTS = {EXIF: FIRST, GPS: FIRST, INTEROPERABILITY: EXIF}
-THUMBNAIL_AT, THUMBNAIL_BYTES = 0x0201, 0x0202  # in the directory behind the first one
+THUMBNAIL_AT, THUMBNAIL_BYTES = 0x0201, 0x0202  # in the directory after the first one
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -37,7 +37,7 @@ class Value(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An entry of a directory: where it stands, its value, and where the value lies."""
+    """An entry of a directory: its offset, its value, and the offset of the value."""
 
     at: int
     value: Value
@@ -77,7 +77,7 @@ class ExifBlock:
         return self._place(directory) is not None
 
     def tags(self, directory: int) -> list[int]:
-        """Tags in a directory; none where it is absent."""
+        """Tags in a directory; empty if there is no such directory."""
         return list(self.entries(directory))
 
     def entries(self, directory: int) -> dict[int, Entry]:
@@ -125,7 +125,7 @@ class ExifBlock:
         self._remove(directory, {tag for tag, value in todo.items() if value is None})
 
     def place_note(self, place: int, note: bytes) -> None:
-        """Put a maker note at its old offset, or behind the block where that is taken."""
+        """Write a maker note at its old offset, or at the end of the block if that is in use."""
         place = place if place >= len(self._data) else len(self._data)
         self._data += bytes(place - len(self._data))
         self._note = (place, len(note))
@@ -139,7 +139,7 @@ class ExifBlock:
         struct.pack_into(f"{self.order}II", self._data, entry.at + 4, size, place)
 
     def drop(self, directory: int) -> None:
-        """Remove a directory and its pointer, and overwrite with zeros what it held."""
+        """Remove a directory and its pointer, and overwrite its contents with zeros."""
         place = self._place(directory)
         if place is None:
             return
@@ -153,7 +153,7 @@ class ExifBlock:
         self._remove(PARENTS[directory], {directory})
 
     def drop_thumbnail(self) -> None:
-        """Cut the chain behind the first directory; a thumbnail at the end of the block goes."""
+        """Remove all directories after the first one, and a thumbnail at the end of the block."""
         link = self._link(self._first())
         if link is None:
             return
@@ -170,7 +170,7 @@ class ExifBlock:
         start = numbers[THUMBNAIL_AT]
         stop = min(start + numbers[THUMBNAIL_BYTES], len(self._data))
         if start >= stop or any(a < stop and start < b for a, b in self._spans()):
-            return  # it shares bytes with what is kept
+            return  # it shares bytes with other entries
         if stop == len(self._data):
             del self._data[start:]
         else:
@@ -187,7 +187,7 @@ class ExifBlock:
         return int(number)
 
     def _place(self, directory: int) -> int | None:
-        """Where a directory begins; None where it is absent or cannot be read."""
+        """Offset of a directory; None if there is none, or if it cannot be read."""
         if directory == FIRST:
             return self._first()
         pointer = self.entries(PARENTS[directory]).get(directory)
@@ -206,7 +206,7 @@ class ExifBlock:
         return first
 
     def _all_entries(self, place: int) -> list[tuple[int, Entry]] | None:
-        """Entries of a directory whose values lie within the block; None where it does not."""
+        """Entries whose values are within the block; None if the directory itself is not."""
         if not 8 <= place <= len(self._data) - 2:
             return None
         count = self._unpack("H", place)
@@ -224,7 +224,7 @@ class ExifBlock:
         return found
 
     def _link(self, place: int) -> int | None:
-        """Where the offset of the next directory stands."""
+        """Place of the offset of the next directory."""
         link = place + 2 + ENTRY_BYTES * self._unpack("H", place)
         return link if link + 4 <= len(self._data) else None
 
@@ -276,7 +276,7 @@ class ExifBlock:
         struct.pack_into(f"{self.order}H", self._data, place, len(kept))
 
     def _move(self, directory: int, values: Mapping[int, Value]) -> None:
-        """Write a directory anew behind the block, with room for all values."""
+        """Write a directory at the end of the block, with room for all values."""
         have = self.entries(directory)
         place = self._place(directory)
         link = None if place is None else self._link(place)

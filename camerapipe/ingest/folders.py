@@ -54,6 +54,6 @@ def _is_picture(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            return sniff(file) is not Kind.RAW  # which stands for unknown content as well
+            return sniff(file) is not Kind.RAW  # which includes unknown content
     except PermissionError:
         return False

@@ -1,9 +1,9 @@
-"""HDR signals (PQ, HLG) as SDR light.
+"""Conversion of HDR signals (PQ, HLG) to SDR light.
 
-Both transfer functions are those of ITU-R BT.2100. Light is referred to the reference white of
-ITU-R BT.2408 (203 cd/m2, which is 75 % of an HLG signal). Up to half of it nothing changes; above,
-a shoulder compresses what is brighter into display white. The largest of R, G and B is compressed
-and the others with it, so that hue stays.
+Both transfer functions are those of ITU-R BT.2100. Light is relative to the reference white of
+ITU-R BT.2408 (203 cd/m2, which is 75 % of an HLG signal). Up to half of it, light does not change.
+Above, a shoulder compresses it to display white. The largest of R, G and B is compressed, and the
+others are scaled by the same factor, so that hue does not change.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ NAMES = {PQ: "PQ", HLG: "HLG"}
 WHITE_NITS = 203.0  # reference white, cd/m2
 PQ_PEAK_NITS, HLG_PEAK_NITS = 10_000.0, 1000.0
 HLG_SYSTEM_GAMMA = 1.2  # at the peak above
-KNEE = 0.5  # of reference white; below it light is kept as it is
-# Multiples of reference white that become display white: what is brighter does not differ.
+KNEE = 0.5  # of reference white; below, light does not change
+# Multiples of reference white that become display white; brighter light is clipped.
 LARGEST = {PQ: 8.0, HLG: HLG_PEAK_NITS / WHITE_NITS}
 LUMA = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020
 ROWS = 64

@@ -1,7 +1,7 @@
-"""HEIF pictures (HEIC, HIF), through the optional pillow-heif.
+"""HEIF pictures (HEIC, HIF), by the optional library pillow-heif.
 
-libheif turns the pixels itself, so that the EXIF orientation must not be applied again. Samples of
-10 and 12 bits come stretched to 16.
+libheif applies the orientation itself, so the EXIF orientation must not be applied again. Samples
+of 10 and 12 bits are scaled to 16 bits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
     check_pixels(width, height, max_pixels)
     bits = int(image.info.get("bit_depth", 8))
     samples = np.asarray(image)
-    if bits > 8:  # the upper bits carry the code: the lower ones repeat them to the full range
+    if bits > 8:  # the code is in the upper bits; repeat it in the lower ones for the full range
         samples = samples | samples >> bits
     return Decoded(
         samples=samples,

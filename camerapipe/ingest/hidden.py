@@ -1,7 +1,7 @@
-"""Colour under full transparency: nobody has chosen it, and blur would bring it out.
+"""Colour of fully transparent pixels, which is arbitrary and would become visible by blur.
 
-It is replaced by the visible colours around it, averaged and spread from coarse to fine (push-pull;
-Gortler et al., "The Lumigraph", 1996, section 4.4). Visible pixels keep their values.
+It is replaced by a push-pull interpolation of the visible colours around it (Gortler et al., "The
+Lumigraph", 1996, section 3.4). Visible pixels do not change.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 
 from stages.params import Array
 
-LEAST_WEIGHT = 1e-6  # of a cell with anything visible in it
-CELLS = 4  # that one coarser cell covers: one visible among them makes it known
+MIN_WEIGHT = 1e-6  # avoids division by zero in cells without visible pixels
+CELLS = 4  # finer cells per coarser cell; a coarser cell with one visible one has weight 1
 
 
 def fill_hidden(linear: Array, alpha: Array) -> Array:
@@ -28,8 +28,8 @@ def fill_hidden(linear: Array, alpha: Array) -> Array:
     Returns
     -------
     Array
-        The same where alpha is above 0; elsewhere what the visible pixels around it suggest. Where
-        nothing is visible, the picture itself.
+        The same where alpha is above 0; elsewhere interpolated from visible pixels. If no pixel is
+        visible, `linear` itself.
     """
     visible = alpha > 0
     if visible.all() or not visible.any():
@@ -39,7 +39,7 @@ def fill_hidden(linear: Array, alpha: Array) -> Array:
 
 
 def _filled(colours: Array, weight: Array) -> Array:
-    """Colours as they are where the weight is 1, and mixed with those of coarser cells below."""
+    """Colours, blended with those of coarser cells where the weight is below 1."""
     height, width = weight.shape
     if max(height, width) == 1 or weight.min() >= 1:
         return colours
@@ -48,7 +48,7 @@ def _filled(colours: Array, weight: Array) -> Array:
         np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
         for plane in (weight, colours * weight[..., None])
     )
-    means = np.asarray(sums / np.maximum(mean_weight, LEAST_WEIGHT)[..., None], np.float32)
+    means = np.asarray(sums / np.maximum(mean_weight, MIN_WEIGHT)[..., None], np.float32)
     coarse = _filled(means, np.minimum(CELLS * mean_weight, 1))
     spread = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(spread + weight[..., None] * (colours - spread), np.float32)

@@ -1,10 +1,13 @@
-"""Colour profiles: which tone curve does a file use, and does it keep its primaries?
+"""ICC profiles: the tone curve of a picture, or its conversion to sRGB.
 
-A profile of three equal tone curves and a matrix (nearly every camera and screen profile), or of
-one grey curve, becomes a `ToneCurve`: the picture is linearised by it, keeps its primaries, and is
-written with the same profile. Everything else (tables, CMYK, curves that differ between channels)
-is converted to sRGB by LittleCMS, at 8 bits, with a finding. A broken profile is ignored.
-Layout of profiles and of the tags 'curv' and 'para': ICC.1:2022, sections 7.2, 10.6 and 10.18.
+If a profile has a matrix and three equal tone curves (nearly every camera and screen profile), or
+one grey curve, the curve becomes a `ToneCurve`. The picture is linearised by it, keeps its
+primaries, and is written with the same profile. Pictures with other profiles (tables, CMYK, curves
+that differ between channels) are converted to sRGB by LittleCMS, at 8 bits, with a finding. A
+broken profile is ignored.
+
+The layout of profiles and of the tags 'curv' and 'para' is that of ICC.1:2022, sections 7.2, 10.6
+and 10.18.
 """
 
 from __future__ import annotations
@@ -21,23 +24,38 @@ from PIL import Image, ImageCms
 from stages.findings import Finding, Severity
 from stages.tone import ToneCurve, curve_from
 
-MAX_BYTES = 16 << 20  # the largest press profiles have a few MB; beyond it is no profile
+MAX_BYTES = 16 << 20  # the largest press profiles have a few MB
 MAX_TAGS = 1000  # real profiles have about 20
-CURVES_DIFFER = 1 / 255  # of linear light: one display code is visible at most near white
+CURVES_DIFFER = 1 / 255  # of linear light; up to this difference, curves are treated as equal
 HEADER_BYTES = 128
 
 Floats = npt.NDArray[np.float64]
 
 
 class BrokenProfileError(ValueError):
-    """A profile that does not say what it must."""
+    """A profile that lacks required data, or has invalid data."""
 
 
 def curve_of(profile: bytes, *, grey: bool) -> ToneCurve | None:
-    """Tone curve of a profile for a grey or an RGB picture.
+    """Tone curve of a profile.
 
-    None where the profile has no such curve (tables, curves that differ between channels): the
-    picture has to be converted. `BrokenProfileError` where the profile cannot be used at all.
+    Parameters
+    ----------
+    profile : bytes
+        ICC profile.
+    grey : bool
+        Whether the picture is grey; otherwise it is RGB.
+
+    Returns
+    -------
+    ToneCurve or None
+        None if the profile has no single curve (tables, curves that differ between channels). The
+        picture must then be converted.
+
+    Raises
+    ------
+    BrokenProfileError
+        If the profile cannot be used at all.
     """
     try:
         tags = _tags(profile)
@@ -55,7 +73,10 @@ def curve_of(profile: bytes, *, grey: bool) -> ToneCurve | None:
 
 
 def cicp_of(profile: bytes) -> tuple[int, int, bool] | None:
-    """Code points of a profile (tag 'cicp', ICC.1:2022, 10.3): primaries, transfer, full range."""
+    """Code points of a profile: primaries, transfer, full range (tag 'cicp', ICC.1:2022, 10.3).
+
+    None if there are none.
+    """
     try:
         tag = _tags(profile).get(b"cicp")
     except (ValueError, struct.error):
@@ -68,9 +89,21 @@ def cicp_of(profile: bytes) -> tuple[int, int, bool] | None:
 def to_srgb(
     colour: npt.NDArray[Any], profile: bytes
 ) -> tuple[npt.NDArray[Any], bytes | None, Finding]:
-    """Convert grey or RGB codes to sRGB; the profile of the result, and what to say of it.
+    """Convert grey or RGB codes to sRGB.
 
-    A profile that LittleCMS refuses is ignored, and so is one of a floating-point picture.
+    Parameters
+    ----------
+    colour : array
+        HxW or HxWx3, uint8, uint16 or float.
+    profile : bytes
+        ICC profile of the codes.
+
+    Returns
+    -------
+    (array, bytes or None, Finding)
+        The converted codes (8 bits), their profile, and a finding. If LittleCMS refuses the
+        profile, or if the codes are floating-point numbers, the codes are returned unchanged, with
+        None and a finding that the profile was ignored.
     """
     if colour.dtype.kind == "f":
         finding = ignored(ValueError("a floating-point picture is taken as linear sRGB"))
@@ -85,7 +118,7 @@ def to_srgb(
 
 
 def convert(image: Image.Image, profile: bytes) -> tuple[Image.Image, Finding]:
-    """Convert a picture of any mode to sRGB through its profile."""
+    """Convert a picture of any mode to sRGB by its profile; return it with a finding."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     target = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
     result = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
@@ -99,7 +132,7 @@ def convert(image: Image.Image, profile: bytes) -> tuple[Image.Image, Finding]:
 
 @cache
 def srgb_profile() -> bytes:
-    """A small sRGB profile, for pictures that this program encodes itself."""
+    """A small sRGB profile, for pictures that this program encodes."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -110,11 +143,12 @@ def ignored(error: Exception) -> Finding:
     return Finding("profile_ignored", Severity.INFO, message)
 
 
-_RGB_CURVES = (b"gTRC", b"rTRC", b"bTRC")  # green first: it stands for all when they agree
+_RGB_CURVES = (b"gTRC", b"rTRC", b"bTRC")  # the first one, green, is used if they are equal
 _CODES: Floats = np.linspace(0, 1, 4096)  # finer than any table found in profiles
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
+    """Contents of the tags of a profile, by signature."""
     if len(profile) > MAX_BYTES:
         raise BrokenProfileError(f"{len(profile)} bytes are too many")
     if len(profile) < HEADER_BYTES + 4 or profile[36:40] != b"acsp":
@@ -127,11 +161,12 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _close(curves: list[Floats]) -> bool:
+    """Whether curves are equal up to `CURVES_DIFFER`."""
     return all(float(np.abs(curve - curves[0]).max()) <= CURVES_DIFFER for curve in curves)
 
 
 def _decode(tag: bytes) -> Floats:
-    """Linear values of `_CODES` by a curve tag."""
+    """Linear values of `_CODES` according to a curve tag."""
     if tag[:4] == b"curv":
         values = _sampled(tag)
     elif tag[:4] == b"para":
@@ -144,7 +179,7 @@ def _decode(tag: bytes) -> Floats:
 
 
 def _sampled(tag: bytes) -> Floats:
-    """'curv': no entry is the identity, one is a gamma (u8Fixed8), more are a table."""
+    """Values of a tag 'curv': without entries the identity, with one a gamma, else a table."""
     (count,) = struct.unpack_from(">I", tag, 8)
     table = np.frombuffer(tag[12 : 12 + 2 * count], ">u2").astype(np.float64)
     if table.size != count:
@@ -157,13 +192,16 @@ def _sampled(tag: bytes) -> Floats:
 
 
 def _parametric(tag: bytes) -> Floats:
-    """'para': (a x + b)^g + e from x = d on, c x + f below; types 0..4 leave out the last ones."""
+    """Values of a tag 'para': (a x + b)^g + e for x >= d, else c x + f.
+
+    Types 0 to 4 have 1 to 7 of the parameters g, a, b, c, d, e, f.
+    """
     (kind,) = struct.unpack_from(">H", tag, 8)
     if kind > 4:
         raise BrokenProfileError(f"a parametric tone curve of type {kind}")
     values = [v / 65536 for v in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
     gamma, a, b, c, d, e, f = values + [1.0, 0.0, 0.0, 0.0, 0.0, 0.0][len(values) - 1 :]
-    if kind in (1, 2):  # the straight part is constant and begins where a x + b becomes negative
+    if kind in (1, 2):  # the linear part is constant, and applies where a x + b is negative
         shift = c if kind == 2 else 0.0
         c, d, e, f = 0.0, (-b / a if a else 0.0), shift, shift
     power: Floats = np.maximum(a * _CODES + b, 0) ** gamma + e

@@ -26,7 +26,7 @@ class Resource(NamedTuple):
 
 
 def kept_resources(data: bytes | None) -> bytes | None:
-    """Blocks that are true of any copy, from blocks or from bare IPTC records; None: nothing."""
+    """Blocks that are valid for any copy, from blocks or from bare IPTC records; None: none."""
     if not data:
         return None
     if data.startswith(IPTC_MARK):

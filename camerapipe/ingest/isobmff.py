@@ -1,4 +1,4 @@
-"""Boxes of ISO base media files (HEIF, AVIF): what the decoders do not hand over.
+"""Boxes of ISO base media files (HEIF, AVIF) that the decoders do not return.
 
 Only item properties are read: colr boxes of kind nclx (ISO/IEC 14496-12, 12.1.5), by the
 associations of the primary item (ISO/IEC 23008-12).
@@ -17,7 +17,7 @@ MAX_BOXES = 10_000
 
 
 def nclx_of(file: BinaryIO) -> Cicp | None:
-    """Code points of the primary picture; of any picture where its own are not told apart."""
+    """Code points of the primary picture, or of any picture if those cannot be identified."""
     meta = _meta(file)
     if meta is None:
         return None
@@ -33,7 +33,7 @@ def nclx_of(file: BinaryIO) -> Cicp | None:
         for index, (name, content) in numbered:
             if index in wanted and name == b"colr" and content[:4] == b"nclx" and len(content) > 10:
                 primaries, transfer = struct.unpack_from(">HH", content, 4)
-                return Cicp(primaries, transfer)  # decoders give full range, whatever the file has
+                return Cicp(primaries, transfer)  # decoders always return full range
     return None
 
 

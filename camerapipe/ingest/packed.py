@@ -1,4 +1,4 @@
-"""TIFF samples of 10, 12 or 14 bits, packed without gaps: no library at hand reads them.
+"""TIFF samples of 10, 12 or 14 bits, packed without gaps, which tifffile and OpenCV do not read.
 
 Rows begin at whole bytes, and the highest bit comes first (TIFF 6.0, section 3).
 """

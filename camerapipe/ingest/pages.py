@@ -1,9 +1,9 @@
-"""Which picture of a TIFF file? The full picture, not its preview, wherever it stands.
+"""Choice of the full picture among the pages of a TIFF file.
 
-Scanners and converters put a preview first and the picture into a SubIFD or behind it
-(NewSubfileType, TIFF 6.0 section 8; SubIFDs, TIFF technical note 1). The choice is made here,
-before any decoder is asked. Decoders read the first directory: another one is made the first by the
-offset in the header, which leaves all other offsets valid.
+Scanners and converters may write a preview first, and the picture in a SubIFD or in a later page
+(NewSubfileType, TIFF 6.0 section 8; SubIFDs, TIFF technical note 1). The choice is made before
+decoding. Decoders read the first directory. Another directory becomes the first if the offset in
+the header is changed, which leaves all other offsets valid.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ REDUCED, MASK = 1, 4  # bits of NewSubfileType
 SUB_IFDS = 330
 MIN_IS_WHITE, MIN_IS_BLACK, RGB = 0, 1, 2  # photometric interpretations
 RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear RAW
-MAX_PAGES = 32  # that are looked at
+MAX_PAGES = 32  # pages that are examined
 
 
 class Choice(NamedTuple):
-    """The page of the full picture, whether it is the first one, and whether there are others."""
+    """Page of the full picture, whether it is the first, if there are RAW pages, or several."""
 
     page: Any
     is_first: bool
@@ -34,8 +34,8 @@ class Choice(NamedTuple):
 def choose_page(tiff: Any) -> Choice:
     """Choose the picture of an open `tifffile.TiffFile`.
 
-    The first page that is neither reduced nor a mask; a SubIFD of one that is; or else the largest
-    of all.
+    It is the first page that is neither reduced nor a mask, or a SubIFD of one that is, or else the
+    largest page.
     """
     first = tiff.pages.first
     chain, inner = list(_chain(tiff)), []
@@ -54,7 +54,7 @@ def choose_page(tiff: Any) -> Choice:
 
 
 def with_first(file: BinaryIO, offset: int) -> BinaryIO:
-    """A copy of a file in memory, in which the directory at an offset is the first."""
+    """Copy of a file in memory, in which the directory at an offset is the first."""
     file.seek(0)
     data = bytearray(file.read())
     order = "<" if data[:2] == b"II" else ">"
@@ -66,12 +66,12 @@ def with_first(file: BinaryIO, offset: int) -> BinaryIO:
 
 
 def _chain(tiff: Any) -> Iterator[Any]:
-    """The first pages of the chain; damage in it ends it."""
+    """First pages of the file, up to a damaged one."""
     yield tiff.pages.first
     for index in range(1, MAX_PAGES):
         try:
             page = tiff.pages[index]
-        except Exception:  # the end, or damage: what came before counts
+        except Exception:  # the end of the file, or damage; the pages before are valid
             return
         if not isinstance(page, tifffile.TiffPage):
             return
@@ -84,6 +84,6 @@ def _inner(tiff: Any, page: Any) -> list[Any]:
     try:
         if SUB_IFDS in page.tags:
             found = [each for each in page.pages[:MAX_PAGES] if each is not None]
-    except Exception:  # damaged SubIFDs: the page itself counts
+    except Exception:  # damaged SubIFDs are ignored
         return []
     return [each for each in found if isinstance(each, tifffile.TiffPage)]

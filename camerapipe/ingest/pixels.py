@@ -1,7 +1,7 @@
-"""Pixels as a decoder hands them over, and their way to an upright linear picture.
+"""Decoded pixels, and their conversion to an upright picture in linear light.
 
-Domain: `Decoded.samples` are HxW or HxWxC codes (uint8, uint16 of full range) or linear float32;
-channels are grey, grey + alpha, RGB or RGB + alpha. What leaves is HxWx3 linear light, float32.
+`Decoded.samples` are HxW or HxWxC codes (uint8, uint16 of full range) or linear float32. Channels
+are grey, grey + alpha, RGB or RGB + alpha. The result is HxWx3 linear light, float32.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stages.params import Array
 from stages.tone import LINEAR, SRGB, ToneCurve, linearise
 
 Samples = npt.NDArray[Any]
-CODES_MEDIAN = 4.0  # of floats; a photograph with 1 at display white has about 0.2
+CODES_MEDIAN = 4.0  # median of floats, above: codes. A photograph with white at 1 has about 0.2
 
 # EXIF orientation -> (transpose, flip rows, flip columns), in this order
 TURNS = {
@@ -40,7 +40,7 @@ TURNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """What a decoder found. `orientation` is what remains to be done (1: upright already)."""
+    """Result of a decoder. `orientation` is still to be applied (EXIF; 1: upright)."""
 
     samples: Samples
     bits: int
@@ -50,7 +50,7 @@ class Decoded:
 
 
 def upright(samples: Samples, orientation: int) -> Samples:
-    """Turn and mirror pixels so that EXIF orientation 1..8 becomes 1."""
+    """Rotate and mirror pixels of an EXIF orientation, 1..8, so that they are upright (a view)."""
     transpose, rows, cols = TURNS[orientation]
     if transpose:
         samples = np.swapaxes(samples, 0, 1)
@@ -76,13 +76,13 @@ def as_unit(samples: Samples) -> Array:
 
 
 def check_finite(samples: Samples) -> None:
-    """Refuse NaN and infinite values."""
+    """Check that there are no NaN and infinite values; `CaptureError` if there are."""
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
         raise CaptureError("has values that are not finite (NaN or infinite)")
 
 
 def three(plane: Array) -> Array:
-    """Grey as three equal channels; colour as it is; always contiguous."""
+    """Contiguous HxWx3 array; a grey plane (HxW) becomes three equal channels."""
     if plane.ndim == 2:
         return np.repeat(plane[..., None], 3, axis=2)
     return np.ascontiguousarray(plane)
@@ -90,7 +90,7 @@ def three(plane: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Developed:
-    """An upright picture in linear light, and how it is encoded when it is written."""
+    """An upright picture in linear light, with the encoding in which it will be written."""
 
     linear: Array
     alpha: Array | None
@@ -101,7 +101,7 @@ class Developed:
 
 
 def develop(decoded: Decoded) -> Developed:
-    """Turn codes into linear light by their coding."""
+    """Convert decoded codes to an upright picture in linear light, according to their coding."""
     colour, alpha = split(upright(decoded.samples, decoded.orientation))
     tags = replace(decoded.tags.colour, floats=colour.dtype.kind == "f")
     coding = coding_of(tags, grey=colour.ndim == 2)
@@ -135,7 +135,7 @@ def _linear(colour: Samples, coding: Coding) -> Array:
 
 
 def _float_light(values: Array, curve: ToneCurve) -> Array:
-    """Light of floating-point values; beyond 1 a curve goes on as a power of its slope."""
+    """Light of floating-point values; above 1, the curve is continued by a power law."""
     if curve is LINEAR:
         return values
     light = linearise(values, curve)
@@ -147,7 +147,7 @@ def _float_light(values: Array, curve: ToneCurve) -> Array:
 
 
 def _check_scale(values: Samples) -> None:
-    """Refuse floats that are plainly codes: half of what is not black is far above white."""
+    """Check that floats are not codes: `CaptureError` if the median above 0 is far above white."""
     lit = values[values > 0]
     if lit.size and float(np.median(lit)) > CODES_MEDIAN:
         raise CaptureError(
@@ -157,7 +157,7 @@ def _check_scale(values: Samples) -> None:
 
 
 def _expanded(codes: Samples) -> Samples:
-    """Codes of narrow range (16 to 235 of 8 bits, ITU-T H.273) to full range."""
+    """Codes of full range, from those of narrow range (16 to 235 of 8 bits, ITU-T H.273)."""
     top = np.iinfo(codes.dtype).max
     unit = (codes.astype(np.float32) * (255 / top) - 16) / 219
     return np.rint(np.clip(unit, 0, 1) * top).astype(codes.dtype)

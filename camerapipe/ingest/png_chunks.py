@@ -1,6 +1,6 @@
-"""Chunks of a PNG file: what it says beside its pixels, also behind them.
+"""Chunks of a PNG file with colour and metadata, before and after the pixels.
 
-Pillow reads what stands before the pixels, and OpenCV nothing. PNG specification, third edition.
+Pillow reads only chunks before the pixels, and OpenCV none. PNG specification, third edition.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RAW_PROFILE = re.compile(rb"\s*(\S+)\s+(\d+)\s")  # ImageMagick's: name, length,
 
 
 class PngTags(NamedTuple):
-    """What the chunks of a PNG say; `key` is the transparent colour of a picture without alpha."""
+    """Contents of the chunks of a PNG; `key` is the transparent colour of one without alpha."""
 
     colour: ColourTags
     exif: bytes | None
@@ -115,7 +115,7 @@ def _text(name: bytes, content: bytes) -> tuple[bytes, bytes]:
         return keyword, _unpacked(rest[1:])
     if name == b"iTXt":
         packed, rest = rest[:1] == b"\1", rest[2:]
-        text = rest.split(b"\0", 2)[-1]  # behind language and translated keyword
+        text = rest.split(b"\0", 2)[-1]  # after language and translated keyword
         return keyword, _unpacked(text) if packed else text
     return keyword, rest
 

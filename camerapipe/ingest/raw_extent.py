@@ -1,7 +1,7 @@
-"""Where the pixel data of a RAW file end, as its header states it.
+"""End of the pixel data of a RAW file, as stated by its header.
 
-LibRaw fills up with whatever is in memory where Panasonic's and Phase One's files are cut off: what
-comes out is garbage without an error. So the end is looked up before decoding.
+If a file of Panasonic or Phase One is cut off, LibRaw returns uninitialised memory without an
+error. Therefore the end is checked before decoding.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check_whole(file: BinaryIO) -> None:
 
 
 def data_end(file: BinaryIO) -> int | None:
-    """Offset behind the pixel data by the header of an RW2 or IIQ file; None for others."""
+    """End of the pixel data by the header of an RW2 or IIQ file, bytes; None for other formats."""
     file.seek(0)
     magic = file.read(4)
     if magic in PANASONIC_MAGIC:

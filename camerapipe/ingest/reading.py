@@ -1,4 +1,4 @@
-"""Open a capture: from a path to an upright picture in linear light, or one clear line why not."""
+"""Open a capture: from a path to an upright picture in linear light, or a one-line error."""
 
 from __future__ import annotations
 
@@ -33,10 +33,26 @@ DECODERS = {
 
 
 def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Capture:
-    """Open a RAW or display-encoded picture; what it is, is decided by its content.
+    """Open a RAW or display-encoded picture. Its format is recognised by its content.
 
-    Raises `CaptureError` (one line: which file, what is wrong, what to do), or `LimitError` where
-    the picture is larger than `max_pixels`, before decoding it.
+    Parameters
+    ----------
+    path : path
+        The file.
+    max_pixels : int
+        Largest size.
+
+    Returns
+    -------
+    Capture
+        Upright picture in linear light, with metadata and findings.
+
+    Raises
+    ------
+    CaptureError
+        If the file cannot be read. The message has one line: the file, the problem, and what to do.
+    LimitError
+        If the picture is larger than `max_pixels`; raised before decoding.
     """
     path = Path(path)
     with opened(path) as file, quiet(), refusing(path):
@@ -44,7 +60,7 @@ def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
 
 
 def count_pixels(path: str | os.PathLike[str]) -> int | None:
-    """Pixels of a picture as its header states them; None where only decoding would tell."""
+    """Number of pixels of a picture by its header; None if the header cannot be read."""
     try:
         with opened(Path(path)) as file, quiet(), muted():
             if sniff(file) in (Kind.RAW, Kind.MAYBE_RAW):
@@ -52,12 +68,12 @@ def count_pixels(path: str | os.PathLike[str]) -> int | None:
                     return raw_pixels(file)
             width, height = open_header(file, DEFAULT_MAX_PIXELS).size
             return int(width * height)
-    except Exception:  # whatever is wrong with it will be said when it is opened
+    except Exception:  # the error is reported when the picture is opened
         return None
 
 
 def optional_formats() -> dict[str, bool]:
-    """Formats that need an extra or a newer library, and whether they can be read here."""
+    """Formats that need an optional or a newer library, and whether they can be read here."""
     return {"HEIF": has_heif(), "AVIF": "AVIF" in FORMATS}
 
 
@@ -79,7 +95,7 @@ def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
     if kind is Kind.DISPLAY:
         decoded = decode_display(file, max_pixels)
     else:
-        with muted():  # libpng inside OpenCV and libtiff write to stderr themselves
+        with muted():  # libpng (in OpenCV) and libtiff write to stderr
             decoded = DECODERS[kind](file, max_pixels)
     picture = develop(decoded)
     return Capture(

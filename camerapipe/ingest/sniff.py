@@ -1,9 +1,10 @@
-"""What is this file? Decided by its content, never by its name.
+"""Recognition of file formats by content, never by name.
 
-Most formats say so in their first bytes. TIFF is the delicate one: DNG, NEF, ARW, CR2 and many
-other RAW files are TIFF files too, and read as such they give their thumbnail. Whatever could come
-from a camera is therefore offered to LibRaw first (`MAYBE_RAW`), and what only LibRaw can read
-(`RAW`) never goes to a display decoder. Unknown content is offered to LibRaw as well.
+Most formats have a signature in their first bytes. TIFF is difficult, because DNG, NEF, ARW, CR2
+and many other RAW files are TIFF files as well; a TIFF decoder would return their thumbnail. Files
+that could come from a camera are therefore given to LibRaw first (`MAYBE_RAW`). Files that only
+LibRaw can read (`RAW`) are never given to a display decoder. Unknown content is `RAW` too, so that
+LibRaw can try it.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ PLAIN_PHOTOMETRICS = (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
 
 
 class Kind(Enum):
-    """Which reader a file goes to."""
+    """The reader of a file."""
 
     DISPLAY = "display"  # Pillow
-    PNG16 = "png16"  # OpenCV: Pillow keeps only 8 bits of each colour
+    PNG16 = "png16"  # OpenCV, since Pillow keeps only 8 bits of each colour
     TIFF = "tiff"
     HEIF = "heif"
     MAYBE_RAW = "maybe raw"  # LibRaw first, then as TIFF
@@ -48,7 +49,7 @@ class Kind(Enum):
 
 
 def sniff(file: BinaryIO) -> Kind:
-    """Decide which reader a file goes to; its position is left at the start."""
+    """Reader of a file; afterwards, the file is at its start."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     kind = _by_magic(head)
@@ -59,9 +60,9 @@ def sniff(file: BinaryIO) -> Kind:
 
 
 def picture_format(file: BinaryIO) -> str | None:
-    """Name of the output format that a file has by its content; its position is left at the start.
+    """Name of the output format of a file by its signature, or None.
 
-    A RAW that is built like a TIFF is not told from one here.
+    Afterwards, the file is at its start. A RAW with the structure of a TIFF counts as TIFF.
     """
     file.seek(0)
     head = file.read(HEAD_BYTES)
@@ -98,15 +99,15 @@ def _tiff_kind(file: BinaryIO, head: bytes) -> Kind:
             tags = {code for code in (DNG_VERSION, MAKE, SUB_IFDS) if code in page.tags}
             photometric, reduced = page.photometric, page.subfiletype & REDUCED
             scan = not choice.is_first and not choice.has_raw and choice.page.photometric == RGB
-    except Exception:  # a damaged first directory: LibRaw and Pillow shall say what is wrong
+    except Exception:  # the first directory is damaged; LibRaw and Pillow will report the error
         return Kind.MAYBE_RAW
     if scan and DNG_VERSION not in tags and head[8:10] != CR2_MAGIC:
-        return Kind.TIFF  # a finished picture behind its preview
+        return Kind.TIFF  # a developed picture that follows its preview
     preview_first = reduced and MAKE in tags
     if DNG_VERSION in tags or photometric in RAW_PHOTOMETRICS or preview_first:
         return Kind.RAW
     if head[8:10] == CR2_MAGIC:
         return Kind.RAW
     if photometric in PLAIN_PHOTOMETRICS and SUB_IFDS not in tags:
-        return Kind.TIFF  # a finished picture; a camera's name alone does not make it a RAW
+        return Kind.TIFF  # a developed picture; a camera's name alone is no sign of a RAW
     return Kind.MAYBE_RAW if tags else Kind.TIFF

@@ -1,4 +1,4 @@
-"""What a file says beside its pixels, from every format in one form."""
+"""Colour and metadata of a file, in one form for all formats."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ DPI_RANGE = (1.0, 100_000.0)
 class FileTags:
     """Colour and metadata of a file.
 
-    `exif` and `xmp` are blocks; `iptc` are Photoshop's image resources with the IPTC records;
-    `dpi` is the resolution that the container states; `comment` that of a JPEG.
+    `exif` and `xmp` are blocks of bytes, and `iptc` are Photoshop's image resources with the IPTC
+    records. `dpi` is the resolution that the container states, and `comment` that of a JPEG.
     """
 
     colour: ColourTags = ColourTags()
@@ -38,7 +38,7 @@ class FileTags:
 
 
 def tags_of(image: Image.Image, file: BinaryIO) -> FileTags:
-    """Tags of a picture that Pillow has opened; the position of the file is kept."""
+    """Tags of a picture that Pillow has opened; the position of the file does not change."""
     place = file.tell()
     try:
         if image.format == "PNG":

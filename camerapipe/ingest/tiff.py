@@ -1,8 +1,8 @@
 """TIFF files of 8 or 16 bits, with EXIF that keeps its places.
 
-Written here because no library at hand writes EXIF directories without moving maker notes. The file
-begins with the EXIF block as it is, so that every offset in it stays valid; pixels follow, and then
-the first directory, which joins the entries of the block with those of the picture. Strips are
+This is own code because other libraries move maker notes when they write EXIF directories. The file
+begins with the unchanged EXIF block, so that all offsets in it remain valid. Pixels follow, and
+then the first directory, which has the entries of the block and those of the picture. Strips are
 deflated with the horizontal predictor. Layout: TIFF 6.0; Adobe's technical note 2 for deflate.
 """
 
@@ -32,7 +32,7 @@ from camerapipe.ingest.tiff_exif import ICC_TAG, IPTC_TAG, LAYOUT, PHOTOSHOP_TAG
 from stages.strips import run_strips
 
 STRIP_BYTES = 1 << 18
-ZLIB_LEVEL = 3  # higher levels gain 5 % and take three times as long
+ZLIB_LEVEL = 3  # higher levels save 5 % of the size, and take three times as long
 DEFLATE, HORIZONTAL, CONTIGUOUS, UNASSOCIATED, INCHES = 8, 2, 1, 2, 2
 NO_UNIT, SQUARE = 1, (1.0, 1.0)  # no resolution, but the aspect of pixels: both are required
 MIN_IS_BLACK, RGB = 1, 2
@@ -105,7 +105,7 @@ def tiff_bytes(
 
 
 def _picture(codes: Codes) -> dict[int, tuple[int, Any]]:
-    """Entries that say what the pixels are."""
+    """Entries that describe the pixels."""
     height, width = codes.shape[:2]
     channels = codes.shape[2] if codes.ndim == 3 else 1
     values: dict[int, tuple[int, Any]] = {
@@ -146,7 +146,7 @@ def _ratio(value: float) -> list[int]:
 def _append_directory(
     data: bytearray, order: str, rows: dict[int, bytes], values: Mapping[int, tuple[int, Any]]
 ) -> None:
-    """Write the first directory behind the pixels, and its offset into the header."""
+    """Write the first directory after the pixels, and its offset to the header."""
     data += b"\0" * (len(data) % 2)
     for tag, (kind, value) in values.items():
         raw = value if isinstance(value, bytes) else _packed(order, kind, value)

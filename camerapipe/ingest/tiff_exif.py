@@ -1,8 +1,8 @@
-"""EXIF and other blocks of a TIFF file or a RAW that is built like one.
+"""EXIF and other blocks of a TIFF file, or of a RAW with the structure of one.
 
-A TIFF file is no EXIF block: its directories may lie anywhere, beyond 4 GB in a BigTIFF, among
-pixels. Their entries are gathered into a block of their own, with types and byte order kept. A
-maker note holds offsets from the start of the file: it is put where it was, if that is possible.
+The directories of a TIFF file may be anywhere between pixels, in a BigTIFF also beyond 4 GB. Their
+entries are therefore copied to an EXIF block, with the same types and byte order. A maker note
+contains offsets from the start of the file, so it is written to its old offset if possible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from camerapipe.ingest.exif import (
 
 MAKER_NOTE = 0x927C
 XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, ICC_TAG = 700, 33723, 34377, 34675
-# Tags of the first directory that say how the pixels of this file are stored, or hold other blocks.
+# Tags of the first directory that describe the storage of the pixels, or contain other blocks.
 LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284,
     288, 289, 290, 291, 292, 293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 326, 327,
@@ -61,7 +61,7 @@ class _Row(NamedTuple):
 
 
 def exif_of_tiff(file: BinaryIO, kept: frozenset[int] | None = None) -> bytes | None:
-    """Gather the EXIF of a TIFF file into a block; None where there is none.
+    """Copy the EXIF of a TIFF file to a block; None if there is none.
 
     `kept` are the tags of the first directory to take; None takes all that are no layout.
     """
@@ -117,7 +117,7 @@ def first_numbers(file: BinaryIO, tags: Iterable[int]) -> dict[int, int]:
 
 
 def is_dng(file: BinaryIO) -> bool:
-    """Whether a file says that it is a DNG."""
+    """Whether a file is a DNG, by its tag DNGVersion."""
     reader = _Reader(file)
     return FIRST_PRIVATE_DNG in (reader.directory(reader.first) or {})
 
@@ -144,7 +144,7 @@ class _Reader:
             (self.first,) = struct.unpack(f"{self.order}I", head[4:8])
 
     def behind(self, rows: dict[int, _Row], pointer: int) -> dict[int, _Row]:
-        """The directory that an entry points to; empty where there is none."""
+        """Directory that an entry points to; empty if there is none."""
         row = rows.get(pointer)
         if row is None or row.kind not in POINTERS or row.number != 1:
             return {}
@@ -152,7 +152,7 @@ class _Reader:
         return self.directory(int.from_bytes(row.data, order)) or {}  # type: ignore[arg-type]
 
     def directory(self, place: int) -> dict[int, _Row] | None:
-        """Entries by tag; those of a type that an EXIF block cannot hold are left out."""
+        """Entries by tag, except those of types that are not valid in an EXIF block."""
         counter, entry, word = ("Q", 20, "Q") if self._big else ("H", 12, "I")
         head = self._read(place, struct.calcsize(f"{self.order}{counter}"))
         if place == 0 or not self.is_tiff or len(head) < struct.calcsize(f"{self.order}{counter}"):

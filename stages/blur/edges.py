@@ -25,7 +25,20 @@ STRONG = np.uint8(2)
 
 
 def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float]:
-    """Weak and strong threshold of the gradient magnitude at the edge scale, luma/px."""
+    """Thresholds of the gradient magnitude at the edge scale.
+
+    Parameters
+    ----------
+    found : EdgeSurvey
+        Gradient statistics of the whole view.
+    params : BlurParams
+        Thresholds relative to the largest gradient.
+
+    Returns
+    -------
+    float, float
+        Threshold of weak and of strong edges, luma/px.
+    """
     strong = max(params.edge_threshold * found.largest_gradient, params.least_gradient)
     if params.exact:
         noise = noise_sigma(found) * noise_gain(params.edge_scale_px)

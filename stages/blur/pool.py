@@ -138,7 +138,7 @@ def _unclipped_edges(linked, clipped, out):  # type: ignore[no-untyped-def]
 
 @inline
 def _larger(a, b):  # type: ignore[no-untyped-def]
-    """Larger of two numbers, without the NaN rules of `max`."""
+    """Larger of two numbers."""
     return a if a > b else b
 
 

@@ -19,7 +19,7 @@ from stages.params import Array
 from stages.strips import STRIP_ROWS, run_strips
 from stages.upsample.samples import sample_pixels
 
-MASKED_ROWS = 2 * STRIP_ROWS  # higher than usual, since the halo is large (20 rows on each side)
+MASKED_ROWS = 2 * STRIP_ROWS  # higher than usual, since the halo is two window radii on each side
 
 
 def masked_guided(low: BlurMap, guide: Array, radius: int, epsilon: float) -> Array:

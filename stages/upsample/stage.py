@@ -96,7 +96,27 @@ def upsample_to_light(low: DenseBlur, linear: LinearLight, params: UpsampleParam
 
 
 def bilinear_upsample(low: DenseBlur, guide: Array, params: UpsampleParams) -> DenseBlur:
-    """Upsample bilinearly: a cheap replacement for `guided_upsample` with the same arguments."""
+    """Upsample a dense blur map bilinearly, without guidance.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map, as for `guided_upsample`.
+    guide : Array
+        Picture, HxWx3 float32; only its size is used, and its values are checked to be finite.
+    params : UpsampleParams
+        Not used; the arguments are those of `guided_upsample`, which this function can replace.
+
+    Returns
+    -------
+    BlurMap
+        Map at full resolution.
+
+    Raises
+    ------
+    ValueError
+        As `guided_upsample`.
+    """
     return lift(low, _checked_grid(low, guide))
 
 
