@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from stages.arrays import reduce_bicubic, reduce_by
-from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.kernels import f32, i64, inline, kernel, reads, record, writes
 from stages.kinds import Kind, Like
 from stages.params import Array
 from stages.strips import run_strips
@@ -243,7 +243,7 @@ def interpolate(plane: Array, source: Grid, to: Grid) -> Array:
     plane = np.ascontiguousarray(plane, np.float32)
     rows, cols = (linear_taps(source, to, axis) for axis in (0, 1))
     run_strips(
-        lambda start, stop: _interpolate_rows(plane, *rows, *cols, start, stop, out), to.shape[0]
+        lambda start, stop: _interpolate_rows(plane, rows, cols, start, stop, out), to.shape[0]
     )
     return out
 
@@ -254,31 +254,31 @@ def mix(a, b, part):  # type: ignore[no-untyped-def]
     return a + part * (b - a)
 
 
-TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a kernel
+TAPS = record(Taps, writes(i64, 1), writes(i64, 1), writes(f32, 1))
 
 
 @inline
-def mix_along(row, left, right, across, out):  # type: ignore[no-untyped-def]
+def mix_along(row, taps, out):  # type: ignore[no-untyped-def]
     """Write a row, interpolated to the positions of `linear_taps`."""
+    left, right, across = taps
     for x in range(np.uint64(out.size)):
         out[x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
 
 
-@kernel(reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2))
-def _interpolate_rows(  # type: ignore[no-untyped-def]
-    plane, above, below, down, left, right, across, start, stop, out
-):
+@kernel(reads(f32, 2), TAPS, TAPS, i64, i64, writes(f32, 2))
+def _interpolate_rows(plane, vertical, horizontal, start, stop, out):  # type: ignore[no-untyped-def]
     """Write rows [start, stop) of a bilinear interpolation.
 
     Each row of `plane` is interpolated along x once. Two neighbouring rows are in memory, the even
     one at index 0 and the odd one at index 1.
     """
+    above, below, down = vertical
     rows, kept = np.empty((2, out.shape[1]), np.float32), np.full(2, -1)
     for y in range(start, stop):
         for source in (above[y], below[y]):
             if kept[source % 2] != source:
                 kept[source % 2] = source
-                mix_along(plane[source], left, right, across, rows[source % 2])
+                mix_along(plane[source], horizontal, rows[source % 2])
         upper, lower, part, row = rows[above[y] % 2], rows[below[y] % 2], down[y], out[y]
         for x in range(row.size):
             row[x] = mix(upper[x], lower[x], part)

@@ -46,6 +46,22 @@ def writes(dtype: Any, ndim: int) -> Any:
     return types.Array(dtype, ndim, "C")
 
 
+def record(kind: type[Any], *fields: Any) -> Any:
+    """Type of a named tuple that a kernel takes as one argument.
+
+    Numba converts nothing inside a named tuple: its arrays must be writable and C-contiguous, and
+    its numbers of exactly the types of `fields`, such as `np.uint64` for `u64`.
+
+    Parameters
+    ----------
+    kind : type
+        A `NamedTuple`.
+    *fields : Numba types
+        Types of its fields.
+    """
+    return types.BaseTuple.from_types(fields, kind)
+
+
 def _no_folder() -> str | None:
     """Return None: there is no fallback folder."""
     return None

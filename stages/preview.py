@@ -172,7 +172,7 @@ def render_preview(
     out = np.empty(linear.shape, np.uint8)
     full = Grid((linear.shape[0], linear.shape[1]))
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
-    taps = (*rows, *cols, *_of_values(cols))
+    taps = rows, cols, _of_values(cols)
     source = np.ascontiguousarray(linear)
     run_strips(
         lambda start, stop: _compose(source, blurred, part, curve.encode, *taps, start, stop, out),
@@ -236,19 +236,19 @@ def _mix_in(light, table, shares, entries, values):  # type: ignore[no-untyped-d
 
 
 @kernel(
-    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), *TAPS, *TAPS, *TAPS, i64, i64,
+    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), TAPS, TAPS, TAPS, i64, i64,
     writes(u8, 3),
 )  # fmt: skip
 def _compose(  # type: ignore[no-untyped-def]
-    linear, blurred, part, table, above, below, down, left, right, across,
-    left_value, right_value, across_value, start, stop, out,
+    linear, blurred, part, table, vertical, horizontal, of_values, start, stop, out
 ):  # fmt: skip
     """Rows [start, stop): fade from the picture to its upsampled blur; dither, round.
 
     Loops run over values, three to a pixel, and not over pixels, so that they are vectorised.
     """
     white, three = np.float32(WHITE), np.uint64(3)
-    wide, width, size = part.shape[1], out.shape[1], left_value.size
+    above, below, down = vertical
+    wide, width, size = part.shape[1], out.shape[1], of_values.lower.size
     part_line, line = np.empty(wide, np.float32), np.empty(3 * wide, np.float32)
     shares, offsets = np.empty(width, np.float32), np.empty(width, np.float32)
     values, dither = np.empty(size, np.float32), np.empty(size, np.float32)
@@ -257,13 +257,13 @@ def _compose(  # type: ignore[no-untyped-def]
         a, b, d = np.uint64(above[y]), np.uint64(below[y]), down[y]
         for x in range(np.uint64(wide)):
             part_line[x] = mix(part[a, x], part[b, x], d)
-        mix_along(part_line, left, right, across, shares)
+        mix_along(part_line, horizontal, shares)
         values[:] = np.float32(0)
         if largest_of(shares) > np.float32(0):
             upper, lower = blurred[a].reshape(3 * wide), blurred[b].reshape(3 * wide)
             for k in range(np.uint64(3 * wide)):
                 line[k] = mix(upper[k], lower[k], d)
-            mix_along(line, left_value, right_value, across_value, values)
+            mix_along(line, of_values, values)
         if least_of(shares) < np.float32(1):
             _mix_in(linear[y].reshape(size), table, shares, entries, values)
         _dither(y, shares, offsets)

@@ -66,7 +66,7 @@ def keep_detail(blur: DenseBlur, evidence: BlurBounds) -> DenseBlur:
     out = np.empty_like(blur.sigma)
     rows, cols = (linear_taps(evidence.grid, blur.grid, axis) for axis in (0, 1))
     run_strips(
-        lambda start, stop: _pull(blur.sigma, trust, reduced, *rows, *cols, start, stop, out),
+        lambda start, stop: _pull(blur.sigma, trust, reduced, rows, cols, start, stop, out),
         out.shape[0],
     )
     return BlurMap(out, blur.confidence, blur.grid)
@@ -169,12 +169,13 @@ def _weigh(trust, bound):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2)
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), TAPS, TAPS, i64, i64, writes(f32, 2)
 )  # fmt: skip
 def _pull(  # type: ignore[no-untyped-def]
-    sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
+    sigma, trust, reduced, vertical, horizontal, start, stop, out
 ):
     """Apply the bounds to rows [start, stop); `reduced` is trust times bound."""
+    above, below, down = vertical
     weights = np.empty((2, out.shape[1]), np.float32)
     bounds = np.empty_like(weights)
     kept = np.full(2, -1)  # the even and the odd row of the evidence that are already interpolated
@@ -182,8 +183,8 @@ def _pull(  # type: ignore[no-untyped-def]
         for row in (above[y], below[y]):
             if kept[row % 2] != row:
                 kept[row % 2] = row
-                mix_along(trust[row], left, right, across, weights[row % 2])
-                mix_along(reduced[row], left, right, across, bounds[row % 2])
+                mix_along(trust[row], horizontal, weights[row % 2])
+                mix_along(reduced[row], horizontal, bounds[row % 2])
         weight0, weight1 = weights[above[y] % 2], weights[below[y] % 2]
         bound0, bound1 = bounds[above[y] % 2], bounds[below[y] % 2]
         part, blur, pulled = down[y], sigma[y], out[y]

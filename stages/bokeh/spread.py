@@ -38,7 +38,7 @@ from stages.bokeh.gather import (
     survey_half,
 )
 from stages.bokeh.scatter import scatter, table_width, tabulate
-from stages.kernels import f32, inline, kernel, reads, u8, writes
+from stages.kernels import f32, inline, kernel, reads, record, u8, writes
 from stages.params import Array
 
 NO_HALF, FAR_HALF, BOTH_HALVES = range(3)  # halves present in a block: none, back, front and back
@@ -80,6 +80,29 @@ class Source(NamedTuple):
     offsets: Offsets
     slope: float
     lens: Lens
+
+
+class Layout(NamedTuple):
+    """Where the cells of a source lie; the fields of `Source` of these names."""
+
+    plane: np.uint64
+    stride: np.uint64
+    first: np.uint64
+    halo: np.uint64
+
+
+class Extent(NamedTuple):
+    """Rows [y0, y1) of a layer of `rows` x `cols` outputs, in pieces for a cat's eye."""
+
+    piece: np.uint64
+    rows: np.uint64
+    cols: np.uint64
+    y0: np.uint64
+    y1: np.uint64
+
+
+LAYOUT, EXTENT = record(Layout, *4 * [u64]), record(Extent, *5 * [u64])
+OFFSETS = record(Offsets, writes(u64, 1), writes(f32, 1), writes(f32, 2))
 
 
 class Spread(NamedTuple):
@@ -127,9 +150,11 @@ def gather(source: Source, piece: int, rows: int, cols: int, y0: int, y1: int, o
     out : Spread
         Written in these rows.
     """
+    layout = Layout(*map(u, source[1:5]))
+    extent = Extent(*map(u, (piece, rows, cols, y0, y1)))
     _gather(
-        *source[:5], *source.offsets, source.slope, source.lens.facts, source.lens.areas, piece,
-        rows, cols, y0, y1, out.halves, out.planes,
+        source.cells, layout, source.offsets, source.slope, source.lens.facts, source.lens.areas,
+        extent, out.halves, out.planes,
     )  # fmt: skip
 
 
@@ -197,14 +222,14 @@ def _write(sums, scale, y0, y1, x0, x1, out, first, cols, plane):  # type: ignor
 
 
 @kernel(
-    reads(f32, 1), u64, u64, u64, u64, reads(u64, 1), reads(f32, 1), reads(f32, 2), f32,
-    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, writes(u8, 2), writes(f32, 1),
+    reads(f32, 1), LAYOUT, OFFSETS, f32, reads(f32, 1), reads(f32, 1), EXTENT, writes(u8, 2),
+    writes(f32, 1),
 )  # fmt: skip
-def _gather(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, halo, steps, distances, places, slope, facts, areas, piece, rows,
-    cols, y0, y1, halves, out,
-):  # fmt: skip
+def _gather(cells, layout, offsets, slope, facts, areas, extent, halves, out):  # type: ignore[no-untyped-def]
     """Splat both halves of the blocks in rows [y0, y1)."""
+    plane, stride, first, halo = layout
+    steps, distances, places = offsets
+    piece, rows, cols, y0, y1 = extent
     own_steps, own_distances = _copy_offsets(steps, distances)
     firsts = np.empty(u(2) * halo + u(1), np.int64)
     lasts, pieces = np.empty(firsts.size, np.int64), np.empty(distances.size, u)

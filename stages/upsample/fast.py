@@ -67,7 +67,7 @@ def fast_guided(
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
     flat = guide.reshape(-1)
     run_strips(
-        lambda start, stop: _apply(model, flat, linear, *rows, *cols, start, stop, out),
+        lambda start, stop: _apply(model, flat, linear, rows, cols, start, stop, out),
         full.shape[0],
     )
     return out
@@ -202,8 +202,9 @@ def _average(fitted, radius, start, stop, model):  # type: ignore[no-untyped-def
 
 
 @inline
-def _stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def]
+def _stretch(model, y, taps, rows):  # type: ignore[no-untyped-def]
     """Write a row of the mean model, interpolated to the width of the picture: 4 planes."""
+    left, right, across = taps
     a0, a1, a2, b = model[0, y], model[1, y], model[2, y], model[3, y]
     wide0, wide1, wide2, wide3 = rows[0], rows[1], rows[2], rows[3]
     for x in range(np.uint64(across.size)):
@@ -225,12 +226,10 @@ def _apply_row(upper, lower, part, colours, result):  # type: ignore[no-untyped-
         result[x] = max(sigma, np.float32(0))
 
 
-@kernel(reads(f32, 3), reads(f32, 1), b1, *TAPS, *TAPS, i64, i64, writes(f32, 2))
-def _apply(  # type: ignore[no-untyped-def]
-    model, guide, linear, above, below, down, left, right, across, start, stop, out
-):
+@kernel(reads(f32, 3), reads(f32, 1), b1, TAPS, TAPS, i64, i64, writes(f32, 2))
+def _apply(model, guide, linear, vertical, horizontal, start, stop, out):  # type: ignore[no-untyped-def]
     """Write rows [start, stop) of max(a . I + b, 0), with a and b of the small grid."""
-    width = out.shape[1]
+    width, (above, below, down) = out.shape[1], vertical
     colours = np.empty(3 * width, np.float32)
     # The two rows of the model in use, interpolated along the row: one is even, one odd
     rows, kept = np.empty((2, 4, width), np.float32), np.full(2, -1)
@@ -238,7 +237,7 @@ def _apply(  # type: ignore[no-untyped-def]
         for source in (above[y], below[y]):
             if kept[source % 2] != source:
                 kept[source % 2] = source
-                _stretch(model, source, left, right, across, rows[source % 2])
+                _stretch(model, source, horizontal, rows[source % 2])
         line = guide[3 * width * y : 3 * width * (y + 1)]
         if linear:
             for k in range(line.size):
