@@ -75,6 +75,7 @@ GOALS = (
     Goal("picture.sparse_error_unweighted_px", "picture", "<= 0.6", "the same, unweighted"),
     Goal("picture.sparse_cells_kept", "picture", ">= 0.8", "cells with data / as of fcc9a0b"),
     Goal("picture.eaten", "picture", "<= 0.002", "share of subjects whose coverage is off by 1/2"),
+    Goal("picture.eaten_worst", "picture", "reported", "the same, of the worst scene"),
     Goal("picture.coverage_sad", "picture", "<= 0.5", "error on hairs / that of a hard step"),
     Goal("picture.ball_ratio", "picture", "0.9..1.1", "radius of clipped balls, got / true"),
     Goal("public.rtf_mae", "public", "<= 0.05", "RTF: mean absolute error / 3.275 px"),

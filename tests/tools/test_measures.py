@@ -239,4 +239,6 @@ def test_halves(tool):
     ]
     found = halves.by_halves("picture.x", rows, lambda row: row.value)
     assert found == {"picture.x": 2.5, "picture.x_choosing": 1, "picture.x_reporting": 4}
+    worst = halves.by_halves("picture.x", rows, lambda row: row.value, halves.largest)
+    assert worst["picture.x"] == 4
     assert halves.by_halves("picture.x", rows[2:], lambda row: row.value) == {}

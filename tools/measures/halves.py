@@ -20,6 +20,11 @@ def mean(values: Iterable[float]) -> float:
     return statistics.fmean(found) if found else math.nan
 
 
+def largest(values: Iterable[float]) -> float:
+    """Largest of the values that are numbers; not a number where none is."""
+    return max((value for value in values if not math.isnan(value)), default=math.nan)
+
+
 def by_halves(
     key: str,
     rows: Sequence[Any],

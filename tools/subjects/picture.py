@@ -23,7 +23,7 @@ from measures import series, sparse
 from measures.balls import ball_ratio
 from measures.cameras import PORTRAIT, NoLookError, sigma_of, take, take_paper
 from measures.coverage import coverage
-from measures.halves import by_halves, print_halves
+from measures.halves import by_halves, largest, print_halves
 from measures.scores import changed, left_alone, outline_band, psnr_db, share
 from scipy import ndimage
 
@@ -211,6 +211,7 @@ def _results(rows: list[Row]) -> dict[str, float]:
     results |= by_halves("picture.other_touched", made, lambda row: row.touched)
     matte = [row for row in rows if row.scene not in NIGHT]  # lamps behind hairs tell of lamps
     results |= by_halves("picture.eaten", matte, lambda row: row.eaten)
+    results |= by_halves("picture.eaten_worst", matte, lambda row: row.eaten, largest)
     results |= by_halves("picture.coverage_sad", matte, lambda row: row.strands_sad)
     return results | by_halves("picture.ball_ratio", rows, lambda row: row.ball_ratio)
 
