@@ -110,7 +110,7 @@ def sharpness_evidence(
         Sparse, on the grid: sigma is the upper bound in full-resolution pixels, confidence is in
         [0, 1], 0 where there is no evidence.
     """
-    windows, carried = _windows(view, params)
+    windows, carrier = _windows(view, params)
     scales = (params.fine_scale_px, params.coarse_scale_px)
     noise = [
         _noise_energy(plane, scale, noise_sigma(found))
@@ -125,37 +125,37 @@ def sharpness_evidence(
         grid.step, trust,
     )  # fmt: skip
     present = np.zeros(trust.shape, np.uint8)
-    _carry(fine, noise[0], trust, carried, present)
+    _carrier_shares(fine, noise[0], trust, carrier, present)
     del fine
     _drop_specks(present, params.least_area_px / 4, trust)
-    sigma = np.empty(carried.shape, np.float32)
-    _spread(bound, trust, carried, sigma)
-    return BlurMap(sigma, carried, grid)
+    sigma = np.empty(carrier.shape, np.float32)
+    _to_pixels(bound, trust, carrier, sigma)
+    return BlurMap(sigma, carrier, grid)
 
 
 def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
     """Window means of the energy at both scales, on cells, and the finer energy on pixels."""
     height, width = view.shape[:2]
     cells = np.zeros((2, -(-height // 2), -(-width // 2)), np.float32)
-    carried = np.empty((height, width), np.float32)
+    carrier = np.empty((height, width), np.float32)
     halo = max(gaussian_radius(params.coarse_scale_px) + 1, BROAD.shape[0] + CLIPPED_REACH_PX)
 
     def energies(start: int, stop: int) -> None:
         read, core = with_halo(start, stop, halo, height)
         plane, clipped = luma_and_clipped(view[read])
-        carried[start:stop] = gradient_energy(plane, params.fine_scale_px, core)
+        carrier[start:stop] = gradient_energy(plane, params.fine_scale_px, core)
         coarse = gradient_energy(plane, params.coarse_scale_px, core)
         target = slice(start // 2, -(-stop // 2))
-        cells[0, target] = reduce_by(carried[start:stop], 2)
+        cells[0, target] = reduce_by(carrier[start:stop], 2)
         cells[1, target] = reduce_by(coarse, 2)
         broad = cv2.morphologyEx(clipped, cv2.MORPH_OPEN, BROAD)
         if broad.any():
-            np.copyto(carried[start:stop], 0, where=near_clipped(broad)[core])
+            np.copyto(carrier[start:stop], 0, where=near_clipped(broad)[core])
 
     run_strips(energies, height, 2 * -(-params.strip_rows // 2))
     for cell in cells:
         cv2.GaussianBlur(cell, (0, 0), params.window_px / 2, cell)
-    return list(cells), carried
+    return list(cells), carrier
 
 
 def _noise_energy(cells: Array, scale_px: float, noise: float) -> float:
@@ -205,26 +205,26 @@ def _doubled(cells, j, row):  # type: ignore[no-untyped-def]
 
 
 @kernel(reads(f32, 2), f32, reads(f32, 2), writes(f32, 2), writes(u8, 2))
-def _carry(windows, noise, trust, carried, present):  # type: ignore[no-untyped-def]
+def _carrier_shares(windows, noise, trust, carrier, present):  # type: ignore[no-untyped-def]
     """Replace the energy of pixels by their share in the detail, in [0, 1]; mark cells of evidence.
 
     The share is 0 where the energy of the pixel is small against the mean of its window.
     """
     cols = trust.shape[1]
-    sure, mean = np.empty(2 * cols, np.float32), np.empty(2 * cols, np.float32)
-    marked = np.zeros(2 * cols, np.float32)
-    for y in range(carried.shape[0]):
+    trust_row, mean = np.empty(2 * cols, np.float32), np.empty(2 * cols, np.float32)
+    evidence_row = np.zeros(2 * cols, np.float32)
+    for y in range(carrier.shape[0]):
         if y % 2 == 0:
-            _doubled(trust, y // 2, sure)
+            _doubled(trust, y // 2, trust_row)
             _doubled(windows, y // 2, mean)
-        row = carried[y]
+        row = carrier[y]
         for x in range(row.size):
             share = (row[x] - noise) / max(mean[x] - noise, ENERGY_FLOOR)
             share = smoothstep(share, CARRIER_SHARE[0], CARRIER_SHARE[1])
-            row[x] = share if sure[x] > 0 else np.float32(0)
-            marked[x] = share * sure[x]
+            row[x] = share if trust_row[x] > 0 else np.float32(0)
+            evidence_row[x] = share * trust_row[x]
         for i in range(cols):
-            if max(marked[2 * i], marked[2 * i + 1]) > PRESENT:
+            if max(evidence_row[2 * i], evidence_row[2 * i + 1]) > PRESENT:
                 present[y // 2, i] = 1
 
 
@@ -242,18 +242,18 @@ def _keep_areas(labels, present, least, size, trust):  # type: ignore[no-untyped
 
 
 @kernel(reads(f32, 2), reads(f32, 2), writes(f32, 2), writes(f32, 2))
-def _spread(bound, trust, confidence, sigma):  # type: ignore[no-untyped-def]
+def _to_pixels(bound, trust, confidence, sigma):  # type: ignore[no-untyped-def]
     """Write bounds and confidence of pixels from those of cells.
 
     `confidence` holds the share of each pixel in the detail before.
     """
     cols = trust.shape[1]
-    sure, limit = np.empty(2 * cols, np.float32), np.empty(2 * cols, np.float32)
+    trust_row, limit = np.empty(2 * cols, np.float32), np.empty(2 * cols, np.float32)
     for y in range(sigma.shape[0]):
         if y % 2 == 0:
-            _doubled(trust, y // 2, sure)
+            _doubled(trust, y // 2, trust_row)
             _doubled(bound, y // 2, limit)
         row, out = confidence[y], sigma[y]
         for x in range(row.size):
-            row[x] *= sure[x]
+            row[x] *= trust_row[x]
             out[x] = limit[x] if row[x] > 0 else np.float32(0)
