@@ -226,9 +226,10 @@ class Look:
 # Blur left alone, per step of the view: what a coarser view takes for slight blur may be its own.
 # That is more, and blur is magnified in full from about the same on.
 FOCUS = {
-    1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5, "focus_ramp": 1.8},
-    2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0, "focus_ramp": 1.4},
+    1: {"focus_margin": 1.6, "focus_floor_px": 0.96, "focus_ceiling_px": 1.5, "focus_ramp": 1.8},
+    2: {"focus_margin": 1.6, "focus_floor_px": 0.75, "focus_ceiling_px": 1.0, "focus_ramp": 1.4},
 }
+UPSAMPLE = {"window_radius_px": 10, "epsilon": 0.01}  # outlines are hard: the guide places them
 
 
 def _rung(
@@ -252,6 +253,7 @@ def _rung(
             "propagate": {"iterations": steps, "bound_updates": 1},
             "coarse": {"octaves": octaves},
             "radius": FOCUS[view],
+            "upsample": UPSAMPLE,
             "blur": {"strip_rows": STRIP_ROWS},
             "evidence": {"strip_rows": STRIP_ROWS},
         },

@@ -38,17 +38,23 @@ from stages.blur import (
 )
 from stages.bokeh import (
     BokehParams,
+    FocusParams,
+    OutlineParams,
     RadiusParams,
     ResolveParams,
+    Surfaces,
+    bring_forward,
     dead_zone,
     disk_radius,
-    mark_foreground,
-    proven_dead_zone,
-    render_bokeh,
-    render_bokeh_preview,
-    render_bokeh_steps,
+    local_dead_zone,
+    part_outlines,
+    relit,
+    render_surfaces,
+    render_surfaces_preview,
+    render_surfaces_steps,
     resolve_transitions,
     resolve_upsampled,
+    seen_radius,
 )
 from stages.capture_check import CheckParams, gather_evidence, judge
 from stages.finish import FinishParams, finish
@@ -130,17 +136,24 @@ RADIUS = Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusPara
 RESOLVE = Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams, cost=6)
 RESOLVE_UPSAMPLED = Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
                          ResolveParams, cost=6)
+ONE_SURFACE = Node("outline", Surfaces.single, ("disk_radius",), "outlines")
+OUTLINE = Node("outline", part_outlines, ("radius", "linear", "blur_low"), "outlines",
+               OutlineParams, cost=6)
+OUTLINE_OF_MAP = Node("outline", part_outlines, ("radius", "linear", "blur"), "outlines",
+                      OutlineParams, cost=6)
 RENDER = (
-    Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius", cost=1),
+    Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces", cost=1),
+    Node("seen", seen_radius, ("surfaces",), "signed_radius", cost=1),
     Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "light",
          HighlightsParams, cost=4),
-    Node("bokeh", render_bokeh, ("light", "signed_radius"), "bokeh", BokehParams, cost=60,
-         fallback=render_bokeh_preview, fallback_cost=25, steps=render_bokeh_steps),
+    Node("relight", relit, ("surfaces", "linear", "light"), "lit_surfaces"),
+    Node("bokeh", render_surfaces, ("light", "lit_surfaces"), "bokeh", BokehParams, cost=60,
+         fallback=render_surfaces_preview, fallback_cost=25, steps=render_surfaces_steps),
     Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams,
          cost=10),
 )
-FOCUS = Node("focus", proven_dead_zone, ("evidence", "blur", "focus_point"), "dead_zone",
-             RadiusParams)
+FOCUS = Node("focus", local_dead_zone, ("evidence", "sparse", "blur", "focus_point"), "dead_zone",
+             FocusParams, cost=1)
 PAPER_FOCUS = Node("focus", dead_zone, ("sparse", "blur", "focus_point"), "dead_zone", RadiusParams)
 FOCUS_OF_MAP = Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", RadiusParams)
 
@@ -159,7 +172,7 @@ PICTURE_SOURCES = ("linear", "focus_point", "foreground", "curve", "headroom")
 FROM_MAP = Graph(
     "from-map",
     (*PICTURE_SOURCES, "blur"),
-    (FOCUS_OF_MAP, RADIUS, RESOLVE, *RENDER),
+    (FOCUS_OF_MAP, RADIUS, OUTLINE_OF_MAP, *RENDER),
     ("picture", "blur"),
 )
 
@@ -179,11 +192,9 @@ def _preset(
     name: str,
     summary: str,
     nodes: tuple[Node, ...],
-    focus: Node,
+    magnify: tuple[Node, ...],
     params: Mapping[str, Mapping[str, Any]],
 ) -> Preset:
-    upsampled = any(node.output == "blur_low" for node in nodes)
-    magnify = (focus, RADIUS, RESOLVE_UPSAMPLED if upsampled else RESOLVE, *RENDER)
     return Preset(
         name,
         summary,
@@ -191,7 +202,7 @@ def _preset(
         Graph(
             name,
             (*PICTURE_SOURCES, *MAP_SOURCES[1:]),
-            (*nodes, *magnify),
+            (*nodes, *magnify, *RENDER),
             ("picture", "blur"),
         ),
         params,
@@ -208,6 +219,7 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
         "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
     },
     "upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2},
+    "radius": {"focus_margin": 1.6, "focus_floor_px": 0.96, "focus_ramp": 1.8},
 }  # fmt: skip
 
 PRESETS = {
@@ -217,21 +229,21 @@ PRESETS = {
             "default",
             "ours: edges share their energies, detail bounds blur, a working scale",
             (*ESTIMATE, *PROPAGATE),
-            FOCUS,
+            (FOCUS, RADIUS, OUTLINE),
             {},
         ),
         _preset(
             "paper",
             "Kriener, Binder and Wille 2013: half resolution and guided upsampling",
             (*PAPER_ESTIMATE, *PAPER_PROPAGATE),
-            PAPER_FOCUS,
+            (PAPER_FOCUS, RADIUS, RESOLVE_UPSAMPLED, ONE_SURFACE),
             PAPER_PARAMS,
         ),
         _preset(
             "direct",
             "the direct method: everything at full resolution",
             (*PAPER_ESTIMATE, *DIRECT_PROPAGATE),
-            PAPER_FOCUS,
+            (PAPER_FOCUS, RADIUS, RESOLVE, ONE_SURFACE),
             PAPER_PARAMS,
         ),
     )

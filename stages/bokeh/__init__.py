@@ -12,8 +12,15 @@ lower resolution, `fine.py` small ones, `sprites.py` highlights, `tiles.py`, `en
 """
 
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.foreground import mark_foreground
-from stages.bokeh.preview import render_bokeh_preview, render_bokeh_steps
+from stages.bokeh.focus import FocusParams, local_dead_zone
+from stages.bokeh.foreground import bring_forward, mark_foreground
+from stages.bokeh.jumps import OutlineParams
+from stages.bokeh.outline import part_outlines
+from stages.bokeh.preview import (
+    render_bokeh_preview,
+    render_surfaces_preview,
+    render_surfaces_steps,
+)
 from stages.bokeh.radius import (
     RadiusParams,
     dead_zone,
@@ -21,26 +28,37 @@ from stages.bokeh.radius import (
     focus_sigma,
     proven_dead_zone,
 )
-from stages.bokeh.render import render_bokeh
+from stages.bokeh.render import render_bokeh, render_surfaces
 from stages.bokeh.resolve import (
     ResolveParams,
     resolve_shown,
     resolve_transitions,
     resolve_upsampled,
 )
+from stages.bokeh.surfaces import Surfaces, relit, seen_radius
 
 __all__ = [
     "BokehParams",
+    "FocusParams",
+    "OutlineParams",
     "RadiusParams",
     "ResolveParams",
+    "Surfaces",
+    "bring_forward",
     "dead_zone",
     "disk_radius",
     "focus_sigma",
     "proven_dead_zone",
+    "local_dead_zone",
     "mark_foreground",
+    "part_outlines",
+    "relit",
     "render_bokeh",
     "render_bokeh_preview",
-    "render_bokeh_steps",
+    "render_surfaces",
+    "render_surfaces_preview",
+    "render_surfaces_steps",
+    "seen_radius",
     "resolve_shown",
     "resolve_transitions",
     "resolve_upsampled",

@@ -18,7 +18,7 @@ import numpy as np
 
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
-from stages.grid import BlurMap
+from stages.grid import BlurMap, Grid, interpolate
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
@@ -52,16 +52,16 @@ class RadiusParams(Params):
         7.5, 1.0, 50.0, unit="%", help="Percentile of the blur estimates that counts as in focus."
     )
     focus_margin: float = param(
-        1.6, 1.0, 4.0, help="Blur up to this multiple of the in-focus blur is left alone."
+        1.25, 1.0, 4.0, help="Blur up to this multiple of the in-focus blur is left alone."
     )
     focus_floor_px: float = param(
-        0.96, 0.0, 4.0, unit="px", help="Blur left alone at least, per step of the estimation grid."
+        0.3, 0.0, 4.0, unit="px", help="Blur left alone at least, per step of the estimation grid."
     )
     focus_ceiling_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="Blur left alone at most where detail proves the focus."
     )
     focus_ramp: float = param(
-        1.8, 1.0, 8.0, help="Blur is magnified in full from this multiple of what is left alone on."
+        1.2, 1.0, 8.0, help="Blur is magnified in full from this multiple of what is left alone on."
     )
     proven_percentile: float = param(
         90.0, 50.0, 100.0, unit="%", help="Percentile of the blur where detail proves the focus."
@@ -163,15 +163,16 @@ def proven_dead_zone(
     return min(max(proven, floor), max(params.focus_ceiling_px * step, floor))
 
 
-def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
+def disk_radius(blur: BlurMap, dead_zone: float | BlurMap, params: RadiusParams) -> Array:
     """Radius of the disk to render at each sample.
 
     Parameters
     ----------
     blur : BlurMap
         Dense; sigma in full-resolution px.
-    dead_zone : float
-        Blur that is left alone, >= 0, in the same unit; taken off in variance.
+    dead_zone : float or BlurMap
+        Blur that is left alone, >= 0, in the same unit; taken off in variance. A map is dense, on
+        any grid over the same picture, and interpolated.
     params : RadiusParams
         Strength and cap, or the largest radius.
 
@@ -186,19 +187,27 @@ def disk_radius(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Array:
     ValueError
         If `dead_zone` is negative or not finite.
     """
-    if not (np.isfinite(dead_zone) and dead_zone >= 0):
-        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {dead_zone}")
-    factor, cap = _magnification(blur, dead_zone, params)
-    ramp = _ramp(dead_zone, params)
+    zones = _zones(dead_zone, blur.grid)
+    factor, cap = _magnification(blur, float(np.median(zones)), params)
     out = np.empty(blur.sigma.shape, np.float32)
     sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
-    table = _radius_table()
+    table, ramp = _radius_table(), params.focus_ramp**2 - 1
     run_strips(
-        lambda a, b: _radii(sigma, dead_zone, ramp, factor, table, cap, a, b, flat),
+        lambda a, b: _radii(sigma, zones, ramp, factor, table, cap, a, b, flat),
         sigma.size,
         CHUNK,
     )
     return out
+
+
+def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
+    """Dead zone of every sample of a grid, or of all in one value; flat."""
+    sigma = dead_zone.sigma if isinstance(dead_zone, BlurMap) else np.float32([dead_zone])
+    if not (np.isfinite(sigma).all() and sigma.min() >= 0):
+        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {sigma.min()}")
+    if not isinstance(dead_zone, BlurMap) or sigma.size == 1:
+        return np.asarray(sigma, np.float32).reshape(-1)
+    return interpolate(sigma, dead_zone.grid, grid).reshape(-1)
 
 
 def _ramp(dead_zone: float, params: RadiusParams) -> float:
@@ -249,21 +258,27 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
-def _radii(sigma, dead_zone, ramp, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 1), reads(f32, 1), f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
+def _radii(sigma, zones, ramp, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
     """Magnify, look up; beyond the table the difference of its last entry is kept.
 
-    Lines that the table changes nowhere, or in which all is in focus, need no look-up.
+    `zones` has one value or as many as `sigma`. Lines that the table changes nowhere, or in which
+    all is in focus, need no look-up.
     """
     last, one = np.uint64(table.size - 1), np.uint64(1)
     zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
-    positions = np.empty(LINE, np.float32)
+    positions, zone = np.empty(LINE, np.float32), np.full(LINE, zones[0])
+    least = np.float32(LEAST_RAMP_PX2)
     for first in range(start, stop, LINE):
         values, radii = sigma[first : min(first + LINE, stop)], out[first:]
         inside = blurred = 0
+        if zones.size > 1:
+            for k in range(values.size):
+                zone[k] = zones[first + k]
         for k in range(values.size):
-            beyond = max((values[k] - dead_zone) * (values[k] + dead_zone), zero)
-            position = factor * np.sqrt(beyond) * min(beyond / ramp, np.float32(1)) * steps
+            beyond = max((values[k] - zone[k]) * (values[k] + zone[k]), zero)
+            full = max(ramp * zone[k] * zone[k], least)
+            position = factor * np.sqrt(beyond) * min(beyond / full, np.float32(1)) * steps
             positions[k] = position
             inside += position < end
             blurred += position > zero

@@ -29,14 +29,14 @@ class UpsampleParams(Params):
         help="Guided on the small grid, guided as printed in the paper, Kopf et al. 2007, or not.",
     )
     window_radius_px: int = param(
-        10,
+        4,
         2,
         100,
         unit="px",
         help="Radius of guided windows when upsampling by 2; in proportion for other factors.",
     )
     epsilon: float = param(
-        1e-2, 1e-6, 10.0, help="Regularisation of the affine model: larger is smoother."
+        0.1, 1e-6, 10.0, help="Regularisation of the affine model: larger is smoother."
     )
     range_sigma: float = param(
         0.1, 1e-3, 10.0, help="joint_bilateral: deviation of colour between pixels that agree."
