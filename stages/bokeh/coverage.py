@@ -21,16 +21,24 @@ from stages.upsample.fast import local_models
 WIDTHS = ((1, 1.0), (3, 1e-2), (8, 1e-4))  # cells: radii of means of colour, and what they weigh
 SEPARATION_RAMP = 0.3  # share of the partition from no say of colour to a full one
 LEAST_VARIANCE = 1e-4  # of a partition, below which there is none
+MIXED = 0.2  # share of the other surface from which on a cell tells nothing of its own
+KNOWN = 0.25  # strength from which on the side of a cell is known
+LEAST_SHARE = np.float32(0.01)  # divisor of what has next to no share
 NOTHING = 1e-9  # weight that every cell has as either surface
 
 
 class Model(NamedTuple):
-    """Planes on the cells: coverage is a . colour + b, as far as `trust` says; linear colours."""
+    """Planes on the cells: coverage is a . colour + b, as far as `trust` says; linear colours.
+
+    `hidden_colour` is that of the far surface where nothing of it is seen: without what cells hold
+    of the near one, which would come out as a glow around it.
+    """
 
     coverage: Array
     trust: Array
     near_colour: Array
     far_colour: Array
+    hidden_colour: Array
 
 
 def reach_of_models(params: OutlineParams) -> int:
@@ -38,7 +46,9 @@ def reach_of_models(params: OutlineParams) -> int:
     return 3 * params.reach + WIDTHS[-1][0]
 
 
-def fit_coverage(light: Array, side: Array, taper: Array, params: OutlineParams) -> Model:
+def fit_coverage(
+    light: Array, side: Array, strength: Array, taper: Array, params: OutlineParams
+) -> Model:
     """Fit the coverage of the near surface, and estimate the colours of both.
 
     Parameters
@@ -47,8 +57,9 @@ def fit_coverage(light: Array, side: Array, taper: Array, params: OutlineParams)
         Mean linear light of the cells, hxwx3 float32.
     side : Array
         Share of each cell that the partition calls near, hxw float32.
-    taper : Array
-        How far an outline is decided by colour, hxw float32 in [0, 1].
+    strength, taper : Array
+        How sure an outline is within reach, and how far colour decides in it, hxw float32 in
+        [0, 1].
     params : OutlineParams
         Windows and thresholds.
 
@@ -65,21 +76,23 @@ def fit_coverage(light: Array, side: Array, taper: Array, params: OutlineParams)
     explained = 1 - missed / np.maximum(square - mean * mean, LEAST_VARIANCE)
     trust = np.clip((explained - params.separation) / SEPARATION_RAMP, 0, 1)
     covered = side + taper * trust * (told - side)
-    return Model(
-        model,
-        np.asarray(trust, np.float32),
-        _colour(light, covered * covered),
-        _colour(light, (1 - covered) ** 2),
+    here = np.minimum(strength / KNOWN, 1)
+    near, far = (
+        _colour(light, np.ones_like(share), here * np.maximum(share - MIXED, 0) ** 2)
+        for share in (covered, 1 - covered)
     )
+    behind = np.maximum(light - covered[..., None] * near, 0)
+    hidden = _colour(behind, 1 - covered, here * np.maximum(1 - covered - MIXED, 0) ** 2)
+    return Model(model, np.asarray(trust, np.float32), near, far, hidden)
 
 
 def _box(plane: Array, radius: int) -> Array:
     return np.asarray(cv2.blur(plane, (2 * radius + 1,) * 2), np.float32)
 
 
-def _colour(light: Array, weight: Array) -> Array:
-    """Mean light by weight, from the narrowest windows that have any."""
+def _colour(light: Array, share: Array, weight: Array) -> Array:
+    """Mean light by weight, from the narrowest windows that have any, of what has a share in it."""
     weight = np.asarray(weight + np.float32(NOTHING), np.float32)
-    planes = np.dstack([light * weight[..., None], weight])
-    total = sum(np.float32(share) * _box(planes, radius) for radius, share in WIDTHS)
+    planes = np.dstack([light * weight[..., None], weight * np.maximum(share, LEAST_SHARE)])
+    total = sum(np.float32(wide) * _box(planes, radius) for radius, wide in WIDTHS)
     return np.asarray(total[..., :3] / total[..., 3:], np.float32)

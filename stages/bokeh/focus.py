@@ -46,11 +46,11 @@ class FocusParams(Params):
         0.6, 0.2, 2.0, unit="px", help="Bound up to which detail is surely in focus."
     )
     sharp_px: float = param(
-        0.35, 0.1, 4.0, unit="px", help="What is measured around a place is sharp up to here."
+        0.4, 0.1, 4.0, unit="px", help="What is measured around a place is sharp up to here."
     )
-    soft_px: float = param(0.7, 0.2, 4.0, unit="px", help="And surely soft from here on.")
+    soft_px: float = param(0.8, 0.2, 4.0, unit="px", help="And surely soft from here on.")
     window_px: float = param(
-        12.0, 1.0, 64.0, unit="px", help="Gaussian over which measurements are averaged."
+        24.0, 1.0, 64.0, unit="px", help="Gaussian over which measurements are averaged."
     )
     percentile: float = param(
         90.0, 50.0, 100.0, unit="%", help="Percentile of the map on crisp detail: its error."

@@ -86,7 +86,7 @@ def find_jumps(radius: Array, grid: Grid, params: OutlineParams) -> Jumps:
     near, far = mean.copy(), mean.copy()
     strength, taper = np.zeros((2, *grid.shape), np.float32)
     rows, cols = grid.shape
-    halo = 2 * params.reach + 2 * SMOOTHING + 3
+    halo = 3 * params.reach + 2 * SMOOTHING + 4
 
     def strip(start: int, stop: int) -> None:
         read_rows, own_rows = with_halo(start, stop, halo, rows)
@@ -126,7 +126,9 @@ def _jumps_of(mean: Array, least: Array, most: Array, params: OutlineParams) -> 
         around = _dilate(contour, cells, cv2.MORPH_ELLIPSE)
         share = 1 - _fade(np.float32(cells), reach - 1.5, reach + 0.5)
         strength, taper = around, np.maximum(taper, share * around)
-    return Jumps(near, far, np.asarray(cv2.blur(strength, (3, 3)), np.float32), taper)
+    strength = np.asarray(cv2.blur(strength, (3, 3)), np.float32)
+    near, far = (_carried_on(level, strength, reach + 1) for level in (near, far))
+    return Jumps(near, far, strength, taper)
 
 
 def _window(reach: int, shape: int) -> npt.NDArray[np.uint8]:
@@ -147,6 +149,15 @@ def _level(radius: Array, weight: Array) -> Array:
     weight = weight + np.float32(NONE)
     total, moment = (cv2.blur(cv2.blur(p, size), size) for p in (weight, weight * radius))
     return np.asarray(moment / total, np.float32)
+
+
+def _carried_on(level: Array, strength: Array, reach: int) -> Array:
+    """Levels, which beyond a jump are those of the jump nearby: what is near goes on there."""
+    size = (2 * reach + 1,) * 2
+    weight = strength + np.float32(NONE)
+    around = cv2.blur(weight * level, size) / cv2.blur(weight, size)
+    own = np.minimum(2 * strength, 1)
+    return np.asarray(around + own * (level - around), np.float32)
 
 
 def _fade(value: Array | np.float32, start: float, stop: float) -> Array:

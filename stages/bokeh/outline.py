@@ -29,8 +29,9 @@ TILE_CELLS = 64  # side of a tile of cells that is modelled at once
 BAND = 0.01  # taper from which on a pixel belongs to an outline
 STEPNESS = 2.0  # of the coverage across an outline that colour does not tell, per jump
 LEAST_STEP = 2  # px of a cell
+SEEN_SHARE = 0.8  # coverage from which on next to nothing of the far surface is seen
 WHOLE = 0.01  # coverage within this of 0 or 1 is that
-PLANES = 15  # of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3)
+PLANES = 18  # of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
 
 
 def part_outlines(
@@ -127,13 +128,11 @@ def _part_tile(
     side = np.empty(near.shape, np.float32)
     _side_of_cells(np.ascontiguousarray(picture.radius[pixels]), step, near, far, side)
     light = reduce_by(np.ascontiguousarray(picture.linear[pixels]), step)
-    model = fit_coverage(light, side, taper, params)
+    model = fit_coverage(light, side, strength, taper, params)
     planes = np.empty((PLANES, *near.shape), np.float32)
     planes[:4] = taper, strength, near, far
     planes[4], planes[5:9] = model.trust, model.coverage
-    planes[9:12], planes[12:] = (
-        np.moveaxis(colour, 2, 0) for colour in (model.near_colour, model.far_colour)
-    )
+    planes[9:] = np.moveaxis(np.dstack(model[2:]), 2, 0)
     taps = [linear_taps(grid, Grid(shape), axis) for axis in (0, 1)]
     place = np.array(
         [
@@ -230,6 +229,8 @@ def _part(  # type: ignore[no-untyped-def]
             front = r + (taper * min(near - r, zero) if in_front else strength * (near - r))
             out_near[y, k] = min(front, behind) if covered > zero else zero
             out_far[y, k], out_share[y, k] = behind, one - covered
+            hidden = max(covered - np.float32(SEEN_SHARE), zero) / np.float32(1 - SEEN_SHARE)
             for c in range(3):
-                found = _light_behind(light[c], wide[9 + c, x], wide[12 + c, x], covered)
+                behind_it = mix(wide[12 + c, x], wide[15 + c, x], hidden)
+                found = _light_behind(light[c], wide[9 + c, x], behind_it, covered)
                 out_light[y, k, c] = light[c] if covered == zero else found
