@@ -76,8 +76,9 @@ def make_cells(
     """
     height, width = picture.radius.shape
     _make_cells(
-        *picture.flat, stays, y0, height, width, step, *band[0], *band[1], area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat,
-        cells.plane, cells.stride, cells.first, cells.cols,
+        *picture.flat, stays, y0, height, width, step, *band[0], *band[1],
+        area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat, cells.plane, cells.stride,
+        cells.first, cells.cols,
     )  # fmt: skip
 
 
@@ -205,8 +206,8 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
     f32, f32, f32, f32, reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
 )  # fmt: skip
 def _make_cells(  # type: ignore[no-untyped-def]
-    image, radius, far_share, far, stays, y0, height, width, step, start, rising, end, falling, areas, cells,
-    plane, stride, first, cols,
+    image, radius, far_share, far, stays, y0, height, width, step, start, rising, end, falling,
+    areas, cells, plane, stride, first, cols,
 ):  # fmt: skip
     """Sum the columns of a row of cells, then those of each cell; empty cells are not written."""
     zero, beyond = np.float32(0), end + np.float32(1) / falling

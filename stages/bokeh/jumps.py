@@ -80,9 +80,7 @@ def find_jumps(radius: Array, grid: Grid, params: OutlineParams) -> Jumps:
         On the cells.
     """
     mean, least, most = np.empty((3, *grid.shape), np.float32)
-    run_strips(
-        lambda a, b: _reduce(radius, grid.step, a, b, mean, least, most), grid.shape[0]
-    )
+    run_strips(lambda a, b: _reduce(radius, grid.step, a, b, mean, least, most), grid.shape[0])
     near, far = mean.copy(), mean.copy()
     strength, taper = np.zeros((2, *grid.shape), np.float32)
     rows, cols = grid.shape

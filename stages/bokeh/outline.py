@@ -34,9 +34,7 @@ WHOLE = 0.01  # coverage within this of 0 or 1 is that
 PLANES = 18  # of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
 
 
-def part_outlines(
-    radius: Array, linear: Array, source: BlurMap, params: OutlineParams
-) -> Surfaces:
+def part_outlines(radius: Array, linear: Array, source: BlurMap, params: OutlineParams) -> Surfaces:
     """Part the pixels along outlines into two surfaces.
 
     Parameters
@@ -191,8 +189,20 @@ def _light_behind(light, near, far, covered):  # type: ignore[no-untyped-def]
     writes(f32, 2), writes(f32, 2), writes(f32, 3),
 )  # fmt: skip
 def _part(  # type: ignore[no-untyped-def]
-    radius, linear, planes, above, below, down, left, right, across, place, out_near, out_far,
-    out_share, out_light,
+    radius,
+    linear,
+    planes,
+    above,
+    below,
+    down,
+    left,
+    right,
+    across,
+    place,
+    out_near,
+    out_far,
+    out_share,
+    out_light,
 ):
     """Part the pixels of a tile: its first and last row and column, and its planes' first cell."""
     top, bottom, begin, end, first_row, first_col = place

@@ -102,7 +102,17 @@ def take_sprites(
     table = np.empty((int(counts.sum()), FIELDS), np.float32)
     stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
-        _take(*picture.flat[:2], *shape_px, *begin, *found, y0, limits, area_table(LATTICE_PX), table, stays)
+        _take(
+            *picture.flat[:2],
+            *shape_px,
+            *begin,
+            *found,
+            y0,
+            limits,
+            area_table(LATTICE_PX),
+            table,
+            stays,
+        )
     return table, stays
 
 

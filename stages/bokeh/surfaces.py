@@ -2,7 +2,8 @@
 
 Along an outline a pixel of a photograph holds light of two surfaces: I = a F + (1 - a) B, with the
 coverage a of the near surface F before the far one B. The far surface goes on behind the near one,
-where nothing of it is seen (a = 1); each surface has a radius of its own. All other pixels have one.
+where nothing of it is seen (a = 1), and each surface has a radius of its own. All other pixels have
+one surface.
 """
 
 from __future__ import annotations

@@ -239,6 +239,4 @@ def _end(front, image, radius, far_share, far, width, y0, y1, x0, x1, stack, out
         if stack == u(IN_FRONT):
             lay_over(front, row, pixel, x1 - x0, out)
         else:
-            finish(
-                front, row, image, radius, far_share, far, pixel, x1 - x0, stack, out
-            )
+            finish(front, row, image, radius, far_share, far, pixel, x1 - x0, stack, out)
