@@ -1,9 +1,9 @@
 """Lens blur: from a blur map to the radius of disks, and from these to the picture.
 
-`focus.py` says what is left alone, `radius.py` magnifies, `jumps.py`, `coverage.py` and `outline.py`
-part the pixels along outlines into the two surfaces of `surfaces.py`, `foreground.py` marks what
-lies in front of the focus, `render.py` renders. `resolve.py` makes outlines steps, for previews and
-for the paper's own way.
+`focus.py` says what is left alone, `radius.py` magnifies; `jumps.py`, `coverage.py` and
+`outline.py` part the pixels along outlines into the two surfaces of `surfaces.py`; `foreground.py`
+marks what lies in front of the focus, and `render.py` renders. `resolve.py` makes outlines steps,
+for previews and for the paper's own way.
 
 `preview.py` is the cheaper form, and the steps from it to full detail; `reference.py` is the exact
 one by brute force. The others are rooms of the renderer: `disk.py` the kernel, `aperture.py` its

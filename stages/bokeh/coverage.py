@@ -94,5 +94,5 @@ def _colour(light: Array, share: Array, weight: Array) -> Array:
     """Mean light by weight, from the narrowest windows that have any, of what has a share in it."""
     weight = np.asarray(weight + np.float32(NOTHING), np.float32)
     planes = np.dstack([light * weight[..., None], weight * np.maximum(share, LEAST_SHARE)])
-    total = sum(np.float32(wide) * _box(planes, radius) for radius, wide in WIDTHS)
+    total = np.sum([np.float32(wide) * _box(planes, radius) for radius, wide in WIDTHS], axis=0)
     return np.asarray(total[..., :3] / total[..., 3:], np.float32)

@@ -120,7 +120,7 @@ def _on_crisp_detail(evidence: BlurMap, blur: BlurMap, largest: float) -> Array:
         np.minimum(evidence.grid.positions(axis)[index].astype(np.int64), length - 1)
         for axis, (index, length) in enumerate(zip((rows, cols), blur.sigma.shape, strict=True))
     )
-    return blur.sigma[pixels]
+    return np.asarray(blur.sigma[pixels], np.float32)
 
 
 def _sharpest_around(evidence: BlurMap, edges: BlurMap, window: float) -> tuple[Array, Array]:
@@ -129,16 +129,19 @@ def _sharpest_around(evidence: BlurMap, edges: BlurMap, window: float) -> tuple[
     Weights are 1 / sigma^2, so that the mean is one of 1 / sigma over one of 1 / sigma^2.
     """
     least = LEAST_SIGMA_PX * evidence.grid.step
-    moment, weight, measured = (np.float32(0),) * 3
+    sums = []
     for source, share in ((evidence, 1.0), (edges, EDGE_WEIGHT)):
         scale = source.grid.step // evidence.grid.step
         cells = CELLS // scale
-        known = np.float32(share) * np.minimum(source.confidence / scale**2, 1)
+        known = np.float32(share) * np.minimum(source.confidence / np.float32(scale**2), 1)
         inverse = 1 / np.maximum(source.sigma, np.float32(least))
         square = known * inverse * inverse
-        moment = moment + reduce_by(square * source.sigma, cells)
-        weight = weight + reduce_by(square, cells)
-        measured = measured + reduce_by(known, cells)
-    around = [cv2.GaussianBlur(p, (0, 0), window) for p in (moment, weight, measured)]
-    sharpest = around[0] / np.maximum(around[1], np.float32(1e-6))
-    return np.asarray(sharpest, np.float32), np.clip(around[2] / np.float32(MEASURED), 0, 1)
+        planes = (square * source.sigma, square, known)
+        sums.append([reduce_by(np.asarray(plane, np.float32), cells) for plane in planes])
+    moment, weight, measured = (
+        np.asarray(cv2.GaussianBlur(one + other, (0, 0), window), np.float32)
+        for one, other in zip(*sums, strict=True)
+    )
+    sharpest = moment / np.maximum(weight, np.float32(1e-6))
+    amount = np.minimum(measured / np.float32(MEASURED), 1)
+    return np.asarray(sharpest, np.float32), np.asarray(amount, np.float32)

@@ -71,10 +71,8 @@ def part_outlines(radius: Array, linear: Array, source: BlurMap, params: Outline
     tiles = _tiles(jumps, grid)
     if not tiles:
         return Surfaces.single(radius)
-    out = Surfaces(
-        picture.radius.copy(), *np.zeros((2, *radius.shape), np.float32),
-        np.zeros(linear.shape, np.float32),
-    )  # fmt: skip
+    far, share = (np.zeros(radius.shape, np.float32) for _ in range(2))
+    out = Surfaces(picture.radius.copy(), far, share, np.zeros(linear.shape, np.float32))
     run_strips(lambda k, _: _part_tile(picture, jumps, grid, tiles[k], params, out), len(tiles), 1)
     return out
 

@@ -202,11 +202,12 @@ def disk_radius(blur: BlurMap, dead_zone: float | BlurMap, params: RadiusParams)
 
 def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
     """Dead zone of every sample of a grid, or of all in one value; flat."""
-    sigma = dead_zone.sigma if isinstance(dead_zone, BlurMap) else np.float32([dead_zone])
+    given = dead_zone.sigma if isinstance(dead_zone, BlurMap) else [dead_zone]
+    sigma = np.asarray(given, np.float32)
     if not (np.isfinite(sigma).all() and sigma.min() >= 0):
         raise ValueError(f"radius: dead_zone must be finite and >= 0; got {sigma.min()}")
     if not isinstance(dead_zone, BlurMap) or sigma.size == 1:
-        return np.asarray(sigma, np.float32).reshape(-1)
+        return sigma.reshape(-1)
     return interpolate(sigma, dead_zone.grid, grid).reshape(-1)
 
 
