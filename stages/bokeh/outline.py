@@ -99,11 +99,23 @@ def _tiles(jumps: Jumps, grid: Grid) -> list[_Tile]:
         for y in range(0, rows, TILE_CELLS)
         for x in range(0, cols, TILE_CELLS)
     )
-    # A cell beyond, since pixels at the rim of a tile lie between its cells and those.
-    return [
-        t for t in tiles
-        if jumps.taper[max(t.top - 1, 0) : t.bottom + 1, max(t.left - 1, 0) : t.right + 1].any()
-    ]  # fmt: skip
+    return [cut for cut in (_cut(jumps.taper, tile) for tile in tiles) if cut is not None]
+
+
+def _cut(taper: Array, tile: _Tile) -> _Tile | None:
+    """The part of a tile that holds its outlines; None where there are none.
+
+    Pixels lie between their cell and its neighbours: a cell more counts on every side.
+    """
+    top, left = max(tile.top - 1, 0), max(tile.left - 1, 0)
+    found = taper[top : tile.bottom + 1, left : tile.right + 1] > 0
+    rows, cols = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    if not rows.size:
+        return None
+    return _Tile(
+        max(top + int(rows[0]) - 1, tile.top), min(top + int(rows[-1]) + 2, tile.bottom),
+        max(left + int(cols[0]) - 1, tile.left), min(left + int(cols[-1]) + 2, tile.right),
+    )  # fmt: skip
 
 
 def _part_tile(
