@@ -74,7 +74,8 @@ def test_the_dead_zone_covers_what_is_proven_sharp():
     confidence = np.zeros(GRID.shape, np.float32)
     params = RadiusParams(focus_floor_px=0.2)
     nothing = BlurMap(confidence, confidence, GRID)
-    assert dead_zone_on_view(nothing, map_of(sigma), None, params) == pytest.approx(1.6 * 6.0)
+    zone = dead_zone_on_view(nothing, map_of(sigma), None, params)
+    assert zone == pytest.approx(params.focus_margin * 6.0)
     confidence = confidence.copy()
     confidence[12:18, 12:28] = 1
     proven = BlurMap(confidence, confidence, GRID)
