@@ -80,7 +80,8 @@ def test_the_dead_zone_covers_what_is_proven_sharp():
     confidence[12:18, 12:28] = 1
     proven = BlurMap(confidence, confidence, GRID)
     assert dead_zone_on_view(proven, map_of(sigma), None, params) == pytest.approx(2.0)
-    assert dead_zone_on_view(proven, map_of(sigma), (100.0, 80.0), params) == pytest.approx(9.6)
+    named = dead_zone_on_view(proven, map_of(sigma), (100.0, 80.0), params)
+    assert named == pytest.approx(params.focus_margin * 6.0)
     finer = Grid(FULL)
     fine = np.kron(confidence, np.ones((STEP, STEP), np.float32))
     detail = BlurMap(fine, fine, finer)
