@@ -19,6 +19,7 @@ global and cheap. Temporaries are those of the strips in flight.
 """
 
 from stages.blur.alone import EdgeCandidates, edge_blur
+from stages.blur.consensus import ConsensusParams, edge_consensus
 from stages.blur.detail import keep_detail
 from stages.blur.edges import linked_edges, thin_edges
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
@@ -40,6 +41,7 @@ from stages.blur.survey import EdgeSurvey, noise_sigma, survey
 __all__ = [
     "BlurParams",
     "CoarseParams",
+    "ConsensusParams",
     "EdgeCandidates",
     "EdgeSurvey",
     "EvidenceParams",
@@ -49,6 +51,7 @@ __all__ = [
     "crossings",
     "doubt_shading",
     "edge_blur",
+    "edge_consensus",
     "gradient",
     "keep_detail",
     "link_edges",
