@@ -71,7 +71,18 @@ def upsample_to_view(
 
 
 def to_picture(encoded: Encoded) -> EncodedCodes:
-    """Round an encoded picture to 8 bits."""
+    """Round an encoded picture to 8 bits.
+
+    Parameters
+    ----------
+    encoded : Array
+        HxWx3 float32, display-encoded in [0, 1] (clipped).
+
+    Returns
+    -------
+    array of uint8
+        HxWx3.
+    """
     return np.asarray(to_codes(encoded, 8), np.uint8)
 
 

@@ -293,20 +293,65 @@ def _first_surface(depth, y, x, across, along, front, back):  # type: ignore[no-
 
 
 def sigma_of_disparity(disparity: Array, focus: float, sigma_per_disparity: float) -> Array:
-    """Blur by a thin lens focused at a disparity, in px; negative for what is nearer."""
+    """Blur of a thin lens that is focused at a disparity.
+
+    Parameters
+    ----------
+    disparity : Array
+        HxW float32, in any unit in which it is proportional to the inverse of the distance.
+    focus : float
+        Disparity in focus.
+    sigma_per_disparity : float
+        px of sigma per unit of disparity.
+
+    Returns
+    -------
+    Array
+        Sigma in px, HxW float32; negative for points nearer than the focus.
+    """
     sigma = (np.float32(focus) - disparity) * np.float32(sigma_per_disparity)
     return np.asarray(sigma, np.float32)
 
 
 def add_noise(linear: Array, shot: float, read: float, seed: int) -> Array:
-    """Add the noise of a sensor: variance shot * light + read^2, as numbers of linear light."""
+    """Add the noise of a sensor, of variance shot * light + read^2.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, float32, any shape.
+    shot, read : float
+        Variance per unit of light, and standard deviation of the read noise, in units of light.
+    seed : int
+        Of the random numbers.
+
+    Returns
+    -------
+    Array
+        Linear light of the same shape, float32; may be negative.
+    """
     rng = np.random.default_rng(seed)
     deviation = np.sqrt(shot * np.maximum(linear, 0) + read * read)
     return np.asarray(linear + deviation * rng.standard_normal(linear.shape), np.float32)
 
 
 def develop(linear: Array, jpeg_quality: int = 0, curve: ToneCurve = SRGB) -> npt.NDArray[np.uint8]:
-    """Codes that a camera writes: clipped, encoded, 8 bits, through JPEG at a quality above 0."""
+    """Round a picture to the codes of a camera file: clipped, encoded, 8 bits.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32.
+    jpeg_quality : int
+        1 to 100: the codes after JPEG compression; 0: without.
+    curve : ToneCurve
+        Display encoding.
+
+    Returns
+    -------
+    array of uint8
+        HxWx3, display-encoded.
+    """
     codes = to_codes(encode(linear, curve), 8).astype(np.uint8)
     if jpeg_quality == 0:
         return codes

@@ -59,7 +59,20 @@ class ToneCurve:
 
 
 def curve_from(name: str, decode: Callable[[npt.NDArray[np.float64]], object]) -> ToneCurve:
-    """Tabulate a decoding function of encoded values in [0, 1]."""
+    """Tabulate a decoding function.
+
+    Parameters
+    ----------
+    name : str
+        Name of the curve.
+    decode : callable
+        Takes encoded values in [0, 1], float64, and gives linear light of the same shape.
+
+    Returns
+    -------
+    ToneCurve
+        The curve as a table of 65536 values.
+    """
     values = np.asarray(decode(np.linspace(0, 1, CODES)), np.float64)
     return ToneCurve(name, values.astype(np.float32))
 

@@ -85,7 +85,22 @@ class MattingLaplacian:
 
 
 def grid_laplacian(guide: Encoded, grid: Grid, params: LaplacianParams) -> MattingLaplacian:
-    """Prepare the matting Laplacian of a picture reduced to a grid, with epsilon for its step."""
+    """Prepare the matting Laplacian of a picture reduced to a grid.
+
+    Parameters
+    ----------
+    guide : Array
+        HxWx3 float32 of the grid, display-encoded in [0, 1].
+    grid : Grid
+        Its grid; epsilon is adapted to the step.
+    params : LaplacianParams
+        Window and epsilon at full resolution.
+
+    Returns
+    -------
+    MattingLaplacian
+        Operator on maps of the grid, float32.
+    """
     return matting_laplacian(guide, params.at_step(grid.step))
 
 

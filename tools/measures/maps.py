@@ -15,6 +15,7 @@ Values = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 BETA2 = 0.3  # weight of precision in F (Achanta et al. 2009)
 THRESHOLDS = 400
+SLOPE_TOLERANCE = 1e-7  # of the largest slope that is tried; the error is convex in the slope
 
 
 def affine_errors(found: Values, truth: Values) -> tuple[float, float]:
@@ -46,7 +47,8 @@ def affine_errors(found: Values, truth: Values) -> tuple[float, float]:
     if variance == 0:
         return absolute(0.0), squared
     reach = 4 * (abs(slope) + float(y.std()) / np.sqrt(variance))
-    least = minimize_scalar(absolute, bounds=(-reach, reach), method="bounded")  # it is convex
+    fine = {"xatol": reach * SLOPE_TOLERANCE}
+    least = minimize_scalar(absolute, bounds=(-reach, reach), method="bounded", options=fine)
     return float(least.fun), squared
 
 

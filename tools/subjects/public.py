@@ -9,17 +9,26 @@ Beside ours stand the `paper` preset (the method of Zhuo and Sim 2011), an untou
 of zeros), a constant map, and figures as others published them: these are over the whole sets, ours
 over what is at hand, and masks were scored by one F of the whole set there. `--copies DIR` measures
 a person's own copies of the sets (`datasets.measured_blur` says how they are laid out).
+
+Of each set, in the order of names, every second picture from the first on chooses defaults, the
+others report (RTF 01 / 05; dual pixel 001, 005, 009 / 003, 007, 011): keys come for both halves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from measures.cameras import sigma_of
-from measures.maps import affine_errors, best_threshold, clipped_error, rank_error
+from measures.halves import HALVES, by_halves, print_halves
+from measures.maps import (
+    affine_errors,
+    best_threshold,
+    clipped_error,
+    f_measures,
+    rank_error,
+)
 
 from datasets.measured_blur import Measured, as_float, dual_pixel, masks, rtf
 from stages.params import Array
@@ -33,22 +42,14 @@ PUBLISHED_DUAL_PIXEL = {  # AI(1), AI(2), 1 - |rho| over all 17 scenes
 }
 PUBLISHED_MASKS = {"Zhuo and Sim, published": 0.773, "HiFST, published": 0.821}  # all of CUHK
 QUICK = 2  # pictures of each set
-Ways = dict[str, Callable[[Measured], Array]]
 
 
-def _ours(given: Measured) -> Array:
-    return sigma_of(given.picture, encoding=given.encoding)
+class Case(NamedTuple):
+    """A picture of a set, its half, and our map of it."""
 
-
-def _paper(given: Measured) -> Array:
-    return sigma_of(given.picture, encoding=given.encoding, preset="paper")
-
-
-def _nothing(given: Measured) -> Array:
-    return np.zeros(given.truth.shape, np.float32)
-
-
-WAYS: Ways = {"ours": _ours, "paper": _paper, "nothing": _nothing}
+    given: Measured
+    half: str
+    sigma: Array
 
 
 def measure(context: Any) -> dict[str, float]:
@@ -58,62 +59,78 @@ def measure(context: Any) -> dict[str, float]:
     for name, load, judge in (
         ("RTF", rtf, _rtf), ("dual pixel", dual_pixel, _dual_pixel), ("masks", masks, _masks),
     ):  # fmt: skip
-        given = _some(load, folder, context.quick)
-        if given:
-            results |= judge(given, context)
+        given = [each for k, each in enumerate(load(folder)) if not context.quick or k < QUICK]
+        cases = [
+            Case(each, HALVES[k % 2], sigma_of(each.picture, encoding=each.encoding))
+            for k, each in enumerate(given)
+        ]
+        if cases:
+            results |= judge(cases, context)
         else:
             context.missing.append(f"{name} in {folder}")
+    print_halves(context, results)
     return results
 
 
-def _some(load: Callable[[Path], Any], folder: Path, quick: bool) -> list[Measured]:
-    return [each for number, each in enumerate(load(folder)) if not quick or number < QUICK]
+def _paper(given: Measured) -> Array:
+    return sigma_of(given.picture, encoding=given.encoding, preset="paper")
 
 
-def _rtf(given: list[Measured], context: Any) -> dict[str, float]:
-    inner = np.s_[:, :-RTF_MARGIN_PX]
-    truths = [as_float(each.truth)[inner] for each in given]
+def _rtf(cases: list[Case], context: Any) -> dict[str, float]:
+    def error(given: Measured, sigma: Array | float) -> float:
+        truth = as_float(given.truth)
+        found = np.broadcast_to(np.float32(sigma), truth.shape)
+        inner = np.s_[:, :-RTF_MARGIN_PX]
+        return clipped_error(found[inner], truth[inner], RTF_MOST_PX)
 
-    def errors(maps: list[Array]) -> list[float]:
-        pairs = zip(maps, truths, strict=True)
-        return [clipped_error(found, truth, RTF_MOST_PX) for found, truth in pairs]
-
-    rows = {way: errors([make(each)[inner] for each in given]) for way, make in WAYS.items()}
-    rows["constant (median)"] = errors([np.full_like(t, np.median(t)) for t in truths])
-    table = [[way, *row, float(np.mean(row))] for way, row in rows.items()]
-    for way, figures in PUBLISHED_RTF.items():
-        row = [figures.get(each.name, float("nan")) for each in given]
-        table.append([way, *row, float(np.mean(row))])
-    context.table("RTF: mean absolute error", ["map", *(e.name for e in given), "mean"], table)
-    return {"public.rtf_mae": float(np.mean(rows["ours"]))}
-
-
-def _dual_pixel(given: list[Measured], context: Any) -> dict[str, float]:
-    def errors(found: Array, each: Measured) -> tuple[float, float, float]:
-        truth = as_float(each.truth)
-        known = np.isfinite(truth)
-        pair = found[known], truth[known]
-        return (*affine_errors(*pair), rank_error(*pair))
-
+    names = [case.given.name for case in cases]
     rows = {
-        way: np.mean([errors(make(each), each) for each in given], axis=0)
-        for way, make in WAYS.items()
-        if way != "nothing"  # as good as any constant
+        "ours": [error(case.given, case.sigma) for case in cases],
+        "paper": [error(case.given, _paper(case.given)) for case in cases],
+        "untouched picture": [error(case.given, 0.0) for case in cases],
+        "constant (median)": [
+            error(case.given, float(np.median(as_float(case.given.truth)))) for case in cases
+        ],
     }
-    rows["constant"] = np.mean([errors(_nothing(each), each) for each in given], axis=0)
-    table = [[way, *map(float, row)] for way, row in (rows | PUBLISHED_DUAL_PIXEL).items()]
-    context.table(f"dual pixel, {len(given)} scenes", ["map", "AI(1)", "AI(2)", "1-|rho|"], table)
-    return {"public.dp_ai1": float(rows["ours"][0]), "public.dp_rho": float(rows["ours"][2])}
+    for way, figures in PUBLISHED_RTF.items():
+        rows[way] = [figures.get(name, math.nan) for name in names]
+    table = [[way, *row, float(np.mean(row))] for way, row in rows.items()]
+    context.table("RTF: mean absolute error", ["map", *names, "mean"], table)
+    return by_halves("public.rtf_mae", cases, lambda case: error(case.given, case.sigma))
 
 
-def _masks(given: list[Measured], context: Any) -> dict[str, float]:
-    blurred = [np.asarray(each.truth, bool) for each in given]
-    scores = {
-        way: best_threshold([(make(e), mask) for e, mask in zip(given, blurred, strict=True)])
-        for way, make in WAYS.items()
+def _dual_pixel(cases: list[Case], context: Any) -> dict[str, float]:
+    def errors(given: Measured, sigma: Array) -> tuple[float, float, float]:
+        truth = as_float(given.truth)
+        known = np.isfinite(truth)
+        return (*affine_errors(sigma[known], truth[known]), rank_error(sigma[known], truth[known]))
+
+    ours = {case.given.name: errors(case.given, case.sigma) for case in cases}
+    rows = {
+        "ours": np.mean([*ours.values()], axis=0),
+        "paper": np.mean([errors(case.given, _paper(case.given)) for case in cases], axis=0),
+        "constant": np.mean([errors(c.given, np.zeros_like(c.sigma)) for c in cases], axis=0),
+        **PUBLISHED_DUAL_PIXEL,
     }
+    table = [[way, *map(float, row)] for way, row in rows.items()]
+    context.table(f"dual pixel, {len(cases)} scenes", ["map", "AI(1)", "AI(2)", "1-|rho|"], table)
+    return by_halves("public.dp_ai1", cases, lambda case: ours[case.given.name][0]) | by_halves(
+        "public.dp_rho", cases, lambda case: ours[case.given.name][2]
+    )
+
+
+def _masks(cases: list[Case], context: Any) -> dict[str, float]:
+    blurred = [np.asarray(case.given.truth, bool) for case in cases]
+    ways = {
+        "ours": [case.sigma for case in cases],
+        "paper": [_paper(case.given) for case in cases],
+        "all blurred": [np.ones_like(case.sigma) for case in cases],
+    }
+    scores = {way: best_threshold([*zip(maps, blurred, strict=True)]) for way, maps in ways.items()}
     table = [[way, *score] for way, score in scores.items()]
-    table[-1][0] = "constant (all blurred)"  # a map of zeros, cut at 0
     table += [[way, score, ""] for way, score in PUBLISHED_MASKS.items()]
-    context.table(f"masks, {len(given)} pictures", ["map", "F", "threshold px"], table)
-    return {"public.masks_f": scores["ours"][0]}
+    context.table(f"masks, {len(cases)} pictures", ["map", "F", "threshold px"], table)
+    threshold = np.array([scores["ours"][1]])
+    rows = [*zip(cases, blurred, strict=True)]
+    found = {c.given.name: float(f_measures(c.sigma, mask, threshold)[0]) for c, mask in rows}
+    return by_halves("public.masks_f", cases, lambda case: found[case.given.name])
