@@ -8,15 +8,13 @@ from typing import Any
 
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph, Node
+from camerapipe.lens import LENS_FOCUS, LENS_MAP, LENS_PICTURE
 from camerapipe.pipelines import (
     BOUND,
     CHECK,
-    CONSTRAIN,
-    DETAIL,
     DIRECT_MAP,
     EDGE_FOCUS,
     FOCUS,
-    FREE,
     FROM_FOCUSED_MAP,
     FROM_MAP,
     FROM_SAVED_MAP,
@@ -29,12 +27,9 @@ from camerapipe.pipelines import (
     PASS_THROUGH,
     PICTURE,
     PICTURE_LOW,
-    SOLVE,
-    STILL_CELLS,
-    STILL_GRID,
+    STILL_DENSE,
     STILL_MAP,
     SURVEY,
-    UPSAMPLE,
     VIEW,
     graph,
 )
@@ -66,16 +61,16 @@ def _preset(
     focus: Sequence[Node],
     params: Mapping[str, Mapping[str, Any]],
     *,
+    picture: Sequence[Node] = PICTURE_LOW,
     live: bool = False,
 ) -> Preset:
-    """Preset from the stages that make the map, and those that find the dead zone (`focus`)."""
+    """Preset from the stages that make the map, find the dead zone (`focus`), and render."""
     low = ("blur_low",) if any(node.output == "blur_low" for node in nodes) else ()
-    picture = (*nodes, *focus, *(PICTURE_LOW if low else PICTURE))
     return Preset(
         name,
         summary,
         graph(f"{name}-map", (*nodes, *focus), ("blur", *low, "dead_zone")),
-        graph(name, picture, ("picture", "blur", *low, "dead_zone")),
+        graph(name, (*nodes, *focus, *picture), ("picture", "blur", *low, "dead_zone")),
         params,
         live,
     )
@@ -91,6 +86,12 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
         "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
     },
 }  # fmt: skip
+LENS_PARAMS: dict[str, dict[str, Any]] = {
+    "shading": {"doubt": 0.95},
+    "propagate": {"data_weight": 2.0},
+    "upsample": {"window_radius_px": 4, "epsilon": 0.1},
+    "radius": {"focus_margin": 1.25, "focus_floor_px": 0.3, "focus_ramp": 1.2},
+}
 PAPER_UPSAMPLE = {"upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2}}
 
 PRESETS = {
@@ -105,6 +106,14 @@ PRESETS = {
             live=True,
         ),
         _preset(
+            "lens",
+            "outlines as two surfaces, natural falloff: slower, closer to a wider lens",
+            LENS_MAP,
+            LENS_FOCUS,
+            LENS_PARAMS,
+            picture=LENS_PICTURE,
+        ),
+        _preset(
             "paper",
             "Kriener, Binder and Wille 2013: half resolution and guided upsampling",
             PAPER_MAP,
@@ -117,6 +126,7 @@ PRESETS = {
             DIRECT_MAP,
             EDGE_FOCUS,
             PAPER_PARAMS,
+            picture=PICTURE,
         ),
     )
 }
@@ -158,10 +168,8 @@ def add_estimator(
     """
     if name in PRESETS:
         raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
-    nodes = (
-        *VIEW, *SURVEY, *BOUND, Node("estimate", estimate, tuple(reads), "edge_data"),
-        *STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL,
-    )  # fmt: skip
+    estimated = Node("estimate", estimate, tuple(reads), "edge_data")
+    nodes = (*VIEW, *SURVEY, *BOUND, estimated, *STILL_DENSE)
     PRESETS[name] = _preset(name, summary or "a custom estimator", nodes, FOCUS, {})
     return PRESETS[name]
 

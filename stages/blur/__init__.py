@@ -21,6 +21,7 @@ statistics of the whole picture, `edge_blur` is local (its halo is `BlurParams.h
 """
 
 from stages.blur.alone import EdgeCandidates, edge_blur
+from stages.blur.consensus import ConsensusParams, edge_consensus
 from stages.blur.detail import keep_detail
 from stages.blur.edges import linked_edges, thin_edges
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
@@ -42,6 +43,7 @@ from stages.blur.survey import EdgeSurvey, noise_sigma, survey
 __all__ = [
     "BlurParams",
     "CoarseParams",
+    "ConsensusParams",
     "EdgeCandidates",
     "EdgeSurvey",
     "EvidenceParams",
@@ -51,6 +53,7 @@ __all__ = [
     "crossings",
     "doubt_shading",
     "edge_blur",
+    "edge_consensus",
     "gradient",
     "keep_detail",
     "link_edges",

@@ -102,9 +102,9 @@ def make_cells(
     """
     height, width = picture.radius.shape
     _make_cells(
-        picture.linear.reshape(-1), picture.radius.reshape(-1), stays, y0, height, width, step,
-        *band[0], *band[1], area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat,
-        cells.plane, cells.stride, cells.first, cells.cols,
+        *picture.flat, stays, y0, height, width, step, *band[0], *band[1],
+        area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat, cells.plane, cells.stride,
+        cells.first, cells.cols,
     )  # fmt: skip
 
 
@@ -160,17 +160,24 @@ def _any_member(radius, pixel, length, start, beyond):  # type: ignore[no-untype
 
 @apart
 def add_pixels(  # type: ignore[no-untyped-def]
-    image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
+    image, radius, far_share, far, pixel, length, start, rising, end, falling, keep, weights, sums
 ):
     """Add a part of a row to the sums of SPAN columns.
 
     The sums are membership times interleaved R, G, B, membership, and membership times radius.
     Colours are also multiplied by `keep`. `weights` is scratch.
     """
-    number, size = u(3 * SPAN), u(4 * SPAN)
+    number, size, shared = u(3 * SPAN), u(4 * SPAN), far_share.size > 0
     for x in range(length):
         r = radius[pixel + x]
         member = membership(r, start, rising, end, falling)
+        if shared:
+            hidden = member * far_share[pixel + x]
+            for p in range(u(3)):
+                light = keep[x] * far[u(3) * (pixel + x) + p]
+                sums[u(3) * x + p] -= hidden * light
+            sums[number + x] -= hidden
+            sums[size + x] -= hidden * r
         sums[number + x] += member
         sums[size + x] += member * r
         member *= keep[x]
@@ -223,12 +230,12 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64, f32, f32, f32, f32,
-    reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64,
+    f32, f32, f32, f32, reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
 )  # fmt: skip
 def _make_cells(  # type: ignore[no-untyped-def]
-    image, radius, stays, y0, height, width, step, start, rising, end, falling, areas, cells,
-    plane, stride, first, cols,
+    image, radius, far_share, far, stays, y0, height, width, step, start, rising, end, falling,
+    areas, cells, plane, stride, first, cols,
 ):  # fmt: skip
     """Sum the pixels of each cell, first along columns, then along rows; skip empty cells."""
     zero, beyond = np.float32(0), end + np.float32(1) / falling
@@ -251,8 +258,9 @@ def _make_cells(  # type: ignore[no-untyped-def]
                     part = stays[(row >> u(1)) - y0, (x0 >> u(1)) + i]
                     keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
                 add_pixels(
-                    image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
-                )
+                    image, radius, far_share, far, pixel, length, start, rising, end, falling,
+                    keep, weights, sums,
+                )  # fmt: skip
             if found:
                 count = min(u(SPAN) // step, cols - x0 // step)
                 _finish(

@@ -14,11 +14,25 @@ LARGEST_RADIUS_PX = 400.0  # limit of the tables and of the coarsest layer
 
 
 class RenderInput(NamedTuple):
-    """A checked picture and its radius, C-contiguous, and the largest radius in px."""
+    """A checked picture and its radius, C-contiguous, and the largest radius in px.
+
+    Where a second surface has a part in a pixel, `far_share` is that part (HxW, in [0, 1]) and
+    `far` its linear light (HxWx3): they are taken off the pixel. Without any, both are empty.
+    """
 
     linear: Array
     radius: Array
     largest_px: float
+    far_share: Array = np.empty((0, 0), np.float32)
+    far: Array = np.empty((0, 0, 0), np.float32)
+
+    @property
+    def flat(self) -> tuple[Array, Array, Array, Array]:
+        """Light, radius, share and light of the second surface, as kernels read them."""
+        return (
+            self.linear.reshape(-1), self.radius.reshape(-1), self.far_share.reshape(-1),
+            self.far.reshape(-1),
+        )  # fmt: skip
 
 
 def check_render(stage: str, linear: Array, radius: Array, *, signed: bool = False) -> RenderInput:

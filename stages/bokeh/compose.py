@@ -50,7 +50,9 @@ def give_sprites(layer, near, far, length):  # type: ignore[no-untyped-def]
 
 
 @inline
-def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
+def finish(  # type: ignore[no-untyped-def]
+    front, row, image, radius, far_share, far, pixel, length, stack, out
+):
     """Divide by coverage and put what is in focus on top."""
     green, blue = u(TILE_ROWS * SPAN_COLS) + row, u(2 * TILE_ROWS * SPAN_COLS) + row
     coverage = u(3 * TILE_ROWS * SPAN_COLS) + row
@@ -67,6 +69,17 @@ def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignor
         sharp = UNSEEN if unseen else sharp
         part = (one - sharp) / max(covered, NOTHING)
         k = u(3) * (pixel + x)
+        if far_share.size > 0:
+            hidden = far_share[pixel + x]
+            if hidden > zero:
+                # Of what is in focus there is only a share; the second surface is behind it.
+                part = (one - sharp * (one - hidden)) / max(covered, NOTHING)
+                whole = covered > NOTHING
+                for p in range(u(3)):
+                    near = image[k + p] - hidden * far[k + p] if whole else image[k + p]
+                    at = p * u(TILE_ROWS * SPAN_COLS) + row + x
+                    out[k + p] = sharp * near + part * front[at] * np.float32(whole)
+                continue
         out[k] = sharp * image[k] + part * front[row + x]
         out[k + u(1)] = sharp * image[k + u(1)] + part * front[green + x]
         out[k + u(2)] = sharp * image[k + u(2)] + part * front[blue + x]

@@ -21,7 +21,7 @@ from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
 from stages.bokeh.parting import SIDE, parting_limits, signed
 from stages.bokeh.spread import Source, Spread, gather, offsets_of
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kernels import apart, f32, i64, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -103,15 +103,15 @@ def scratch_for(layers: list[FineLayer]) -> Scratch:
 
 def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scratch) -> bool:
     """Make one layer for a span (y0, y1, x0, x1); returns whether there may be anything in it."""
-    (linear, radius, _), halo, (y0, y1, x0, x1) = layer.picture, layer.halo, span
+    halo, (y0, y1, x0, x1) = layer.halo, span
     near = layer.limits[y0 // SIDE : -(-y1 // SIDE), x0 // SIDE : -(-x1 // SIDE)]
     if not near.any():
         return False
     rows, stride = TILE_ROWS + 2 * halo, SPAN_COLS + 2 * halo
     cells = scratch.cells[: PLANES * rows * stride]
     _fill(
-        linear.reshape(-1), radius.reshape(-1), *radius.shape, *span, halo, *layer.band,
-        layer.areas, layer.limits, stride, cells,
+        *layer.picture.flat, *layer.picture.radius.shape, *span, halo, *layer.band, layer.areas,
+        layer.limits, stride, cells,
     )  # fmt: skip
     place = np.array([0, 0, y0, x0, 0], np.float32)
     lens = layer.lens._replace(facts=layer.lens.facts - place)
@@ -142,13 +142,28 @@ def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-u
                 largest[band, j, i] = most + half if most > start else zero
 
 
+@apart
+def _take_off(far_share, far, source, n, cells, target, plane):  # type: ignore[no-untyped-def]
+    """Take the second surface off the cells of a part of a row."""
+    zero, three = np.float32(0), u(3)
+    for x in range(n):
+        hidden = far_share[source + x]
+        if hidden > zero:
+            share = cells[three * plane + target + x]
+            for p in range(three):
+                cells[p * plane + target + x] -= share * hidden * far[three * (source + x) + p]
+            cells[three * plane + target + x] = share * (np.float32(1) - hidden)
+            if hidden >= np.float32(1):
+                cells[u(4) * plane + target + x] = zero
+
+
 @kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64, f32, f32, f32, f32,
-    reads(f32, 1), reads(f32, 2), u64, writes(f32, 1),
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64,
+    f32, f32, f32, f32, reads(f32, 1), reads(f32, 2), u64, writes(f32, 1),
 )  # fmt: skip
 def _fill(  # type: ignore[no-untyped-def]
-    image, radius, height, width, y0, y1, x0, x1, halo, start, rising, end, falling, areas,
-    limits, stride, cells,
+    image, radius, far_share, far, height, width, y0, y1, x0, x1, halo, start, rising, end,
+    falling, areas, limits, stride, cells,
 ):  # fmt: skip
     """Write the cells of one layer for a span and its halo."""
     zero, half, one, three, side = np.float32(0), np.float32(0.5), np.float32(1), u(3), u(SIDE)
@@ -179,6 +194,8 @@ def _fill(  # type: ignore[no-untyped-def]
                 cells[blue + at] = share * image[three * (source + x) + u(2)]
                 cells[covered + at] = share
                 cells[reach + at] = r + half if share > zero else zero
+            if far_share.size > 0:
+                _take_off(far_share, far, source, n, cells, target, green)
             for x in range(n):
                 limit = limits[y // side, (begin + x) // side]
                 cells[reach + target + x] = signed(cells[reach + target + x], limit)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from stages.bokeh.checks import check_radius
+from stages.bokeh.surfaces import Surfaces
 from stages.grid import Grid
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import Mask, Radius
@@ -54,6 +55,20 @@ def mark_foreground(radius: Radius, foreground: Mask | None) -> Radius:
             f"got {foreground.shape} {foreground.dtype}"
         )
     return np.where(foreground > NEARER, -radius, radius)
+
+
+def bring_forward(surfaces: Surfaces, foreground: Mask | None) -> Surfaces:
+    """Mark surfaces in front of the focus (`mark_foreground`); they have no second one there."""
+    if foreground is None:
+        return surfaces
+    near = mark_foreground(surfaces.near, foreground)
+    if not surfaces.has_outlines:
+        return Surfaces.single(near)
+    behind = foreground <= NEARER
+    return Surfaces(
+        near, surfaces.far * behind, surfaces.far_share * behind,
+        surfaces.far_light * behind[..., None],
+    )  # fmt: skip
 
 
 def fill_unseen(out: Array, linear: Array) -> None:

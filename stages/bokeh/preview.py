@@ -21,7 +21,8 @@ from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.enlarge import TILE_ROWS
 from stages.bokeh.layers import spread_coarse_layers
-from stages.bokeh.render import detail_steps, render_bokeh
+from stages.bokeh.render import detail_steps, render_bokeh, render_surfaces
+from stages.bokeh.surfaces import Surfaces, seen_radius
 from stages.bokeh.tiles import render_tiles
 from stages.grid import Grid
 from stages.kernels import f32, inline, kernel, reads, writes
@@ -74,21 +75,42 @@ def render_bokeh_steps(
 ) -> Iterator[Estimate[LinearLight]]:
     """Blur a picture by disks, coarse first: `render_bokeh_preview`, and then `render_bokeh`.
 
-    Parameters and errors are those of `render_bokeh`.
+    Parameters and errors are those of `render_bokeh`; the estimates are as those of
+    `render_surfaces_steps`.
+    """
+    yield from render_surfaces_steps(linear, Surfaces.single(radius), params)
+
+
+def render_surfaces_preview(
+    linear: LinearLight, surfaces: Surfaces, params: BokehParams
+) -> LinearLight:
+    """Blur a picture by the disks of the surface that is seen most of in each pixel.
+
+    Parameters, return value and errors are those of `render_surfaces`; outlines are hard.
+    """
+    return render_bokeh_preview(linear, seen_radius(surfaces), params)
+
+
+def render_surfaces_steps(
+    linear: LinearLight, surfaces: Surfaces, params: BokehParams
+) -> Iterator[Estimate[LinearLight]]:
+    """Blur a picture, coarse first: `render_surfaces_preview`, and then `render_surfaces`.
+
+    Parameters and errors are those of `render_surfaces`.
 
     Yields
     ------
     Estimate
         The preview, until all of the picture has its full detail: parts of both would show a seam.
-        The residual is the share of the picture without. 12 bytes a pixel more than `render_bokeh`
+        The residual is the share of the picture without. 12 bytes a pixel more than the full form
         are in use.
     """
-    coarse = render_bokeh_preview(linear, radius, params)
-    if radius.min() < -FOCUS_PX:  # then it has full detail
-        yield Estimate(coarse, 0.0, done=True)
+    if surfaces.near.min() < -FOCUS_PX:  # then the preview is not cheaper
+        yield Estimate(render_surfaces(linear, surfaces, params), 0.0, done=True)
         return
+    coarse = render_surfaces_preview(linear, surfaces, params)
     yield Estimate(coarse, 1.0, done=False)
-    yield from detail_steps(linear, radius, params, coarse, STEP_ROWS)
+    yield from detail_steps(linear, surfaces, params, coarse, STEP_ROWS)
 
 
 def _halve(picture: RenderInput) -> RenderInput:

@@ -21,7 +21,7 @@ import numpy as np
 
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
-from stages.grid import BlurBounds, BlurMap, DenseBlur
+from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, interpolate
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import Radius
 from stages.params import Array, Params, param
@@ -167,15 +167,16 @@ def proven_dead_zone(
     return min(max(proven, floor), max(params.focus_ceiling_px * step, floor))
 
 
-def disk_radius(blur: DenseBlur, dead_zone: float, params: RadiusParams) -> Radius:
+def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusParams) -> Radius:
     """Radius of the disk to render at each sample.
 
     Parameters
     ----------
     blur : BlurMap
         Dense; sigma in full-resolution px.
-    dead_zone : float
-        Blur that is left alone, >= 0, in the same unit; taken off in variance.
+    dead_zone : float or BlurMap
+        Blur that is left alone, >= 0, in the same unit; taken off in variance. A map is dense, on
+        any grid over the same picture, and interpolated.
     params : RadiusParams
         Strength and cap, or the largest radius.
 
@@ -190,19 +191,35 @@ def disk_radius(blur: DenseBlur, dead_zone: float, params: RadiusParams) -> Radi
     ValueError
         If `dead_zone` is negative or not finite.
     """
-    if not (np.isfinite(dead_zone) and dead_zone >= 0):
-        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {dead_zone}")
-    factor, cap = _magnification(blur, dead_zone, params)
-    ramp = _ramp(dead_zone, params)
+    zones = _zones(dead_zone, blur.grid)
+    middle = _middle(dead_zone)
+    factor, cap = _magnification(blur, middle, params)
+    ramp, share = _ramp(middle, params), params.focus_ramp**2 - 1
     out = np.empty(blur.sigma.shape, np.float32)
     sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
     table = _radius_table()
     run_strips(
-        lambda a, b: _radii(sigma, dead_zone, ramp, factor, table, cap, a, b, flat),
+        lambda a, b: _radii(sigma, zones, ramp, share, factor, table, cap, a, b, flat),
         sigma.size,
         CHUNK,
     )
     return out
+
+
+def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
+    """Dead zone of every sample of a grid, or of all in one value; flat."""
+    given = dead_zone.sigma if isinstance(dead_zone, BlurMap) else [dead_zone]
+    sigma = np.asarray(given, np.float32)
+    if not (np.isfinite(sigma).all() and sigma.min() >= 0):
+        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {sigma.min()}")
+    if not isinstance(dead_zone, BlurMap) or sigma.size == 1:
+        return sigma.reshape(-1)
+    return interpolate(sigma, dead_zone.grid, grid).reshape(-1)
+
+
+def _middle(dead_zone: float | BlurMap) -> float:
+    """The dead zone in one value: its median."""
+    return float(np.median(dead_zone.sigma)) if isinstance(dead_zone, BlurMap) else dead_zone
 
 
 def _ramp(dead_zone: float, params: RadiusParams) -> float:
@@ -253,21 +270,29 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
-def _radii(sigma, dead_zone, ramp, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 1), reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
+def _radii(  # type: ignore[no-untyped-def]
+    sigma, zones, ramp, share, factor, table, cap, start, stop, out
+):
     """Magnify, look up; beyond the table the difference of its last entry is kept.
 
-    Lines that the table changes nowhere, or in which all is in focus, need no look-up.
+    `zones` has one value, whose ramp is `ramp`, or as many as `sigma`. Lines that the table changes
+    nowhere, or in which all is in focus, need no look-up.
     """
-    last, one = np.uint64(table.size - 1), np.uint64(1)
+    last, one, least = np.uint64(table.size - 1), np.uint64(1), np.float32(LEAST_RAMP_PX2)
     zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
     positions = np.empty(LINE, np.float32)
+    zone, full = np.full(LINE, zones[0]), np.full(LINE, ramp)
     for first in range(start, stop, LINE):
         values, radii = sigma[first : min(first + LINE, stop)], out[first:]
         inside = blurred = 0
+        if zones.size > 1:
+            for k in range(values.size):
+                zone[k] = zones[first + k]
+                full[k] = max(share * zone[k] * zone[k], least)
         for k in range(values.size):
-            beyond = max((values[k] - dead_zone) * (values[k] + dead_zone), zero)
-            position = factor * np.sqrt(beyond) * min(beyond / ramp, np.float32(1)) * steps
+            beyond = max((values[k] - zone[k]) * (values[k] + zone[k]), zero)
+            position = factor * np.sqrt(beyond) * min(beyond / full[k], np.float32(1)) * steps
             positions[k] = position
             inside += position < end
             blurred += position > zero

@@ -94,7 +94,7 @@ def render_gather(linear: Array, radius: Array, every: int = 1) -> Array:
 
     Parameters, return value and errors are those of `render_scatter`.
     """
-    image, disks, _ = check_render("bokeh.reference", linear, radius)
+    image, disks, *_ = check_render("bokeh.reference", linear, radius)
     out = np.full_like(image, np.nan)
     run_bands(lambda y0, y1: _gather(image, disks, y0, y1, out), len(image), every)
     return out

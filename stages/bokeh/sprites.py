@@ -86,14 +86,13 @@ def take_sprites(
     stays : Array
         Fraction of the light of each cell of the strip that stays in the coarse layers, float32.
     """
-    linear, radius, _ = picture
-    rows, cols = Grid.cells(radius.shape, 2).shape
+    shape_px = picture.radius.shape
+    rows, cols = Grid.cells(shape_px, 2).shape
     begin = params.fade(params.coarse_boundary(0))
     read, inner = with_halo(y0, y1, OPENING, rows)
     shape = read.stop - read.start, cols
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
-    flat = linear.reshape(-1), radius.reshape(-1), *radius.shape
-    _survey(*flat, *begin, read.start, bright, covered, disks)
+    _survey(*picture.flat, *shape_px, *begin, read.start, bright, covered, disks)
     base, excess = _opening(bright), np.empty(shape, np.float32)
     _sum_around(bright, base, covered, inner.start, inner.stop, excess)
     found = bright[inner], base[inner], excess[inner], disks[inner]
@@ -104,7 +103,17 @@ def take_sprites(
     table = np.empty((int(counts.sum()), FIELDS), np.float32)
     stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
-        _take(*flat, *begin, *found, y0, limits, area_table(LATTICE_PX), table, stays)
+        _take(
+            *picture.flat[:2],
+            *shape_px,
+            *begin,
+            *found,
+            y0,
+            limits,
+            area_table(LATTICE_PX),
+            table,
+            stays,
+        )
     return table, stays
 
 
@@ -169,10 +178,12 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64, writes(f32, 2), writes(f32, 2),
-    writes(f32, 2),
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64,
+    writes(f32, 2), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
-def _survey(image, radius, height, width, start, slope, y0, bright, weights, disks):  # type: ignore[no-untyped-def]
+def _survey(  # type: ignore[no-untyped-def]
+    image, radius, far_share, far, height, width, start, slope, y0, bright, weights, disks
+):
     """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius.
 
     Cells from row `y0` on.
@@ -189,8 +200,8 @@ def _survey(image, radius, height, width, start, slope, y0, bright, weights, dis
             sums[:] = np.float32(0)
             for row in range(above, min(above + u(2), height)):
                 add_pixels(
-                    image, radius, row * width + x0, length, start, slope, end, falling, keep,
-                    scratch, sums,
+                    image, radius, far_share, far, row * width + x0, length, start, slope, end,
+                    falling, keep, scratch, sums,
                 )  # fmt: skip
             k, first = sum_columns(sums, u(2), totals), x0 >> u(1)
             for x in range((length + u(1)) >> u(1)):

@@ -10,6 +10,8 @@ Absent layers cost nothing.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import types
 
@@ -49,6 +51,13 @@ u = np.uint64
 TILE_WIDTH, SPAN_WIDTH = u(TILE_COLS), u(SPAN_COLS)
 
 
+class Behind(NamedTuple):
+    """The second surfaces of a picture, with their coarse layers."""
+
+    picture: RenderInput
+    coarse: CoarseLayers
+
+
 def render_tiles(
     picture: RenderInput,
     coarse: CoarseLayers,
@@ -56,6 +65,7 @@ def render_tiles(
     stack: int,
     out: Array,
     rows: range | None = None,
+    behind: Behind | None = None,
 ) -> None:
     """Composite layers at full resolution, coarse layers, and the pixels in focus.
 
@@ -75,29 +85,32 @@ def render_tiles(
         Linear light, HxWx3 float32; written.
     rows : range, optional
         Rows to render, from a multiple of `TILE_ROWS` on; all of them by default.
+    behind : Behind, optional
+        Second surfaces of the picture: each layer of theirs lies under the same one of the first.
     """
-    fine = fine_layers(picture, params)
+    stacks = [(fine_layers(picture, params), coarse)]
+    if behind is not None:
+        stacks.append((fine_layers(behind.picture, params), behind.coarse))
     height, width = picture.radius.shape
     rows = range(height) if rows is None else rows
-    image, radius, flat_out = (a.reshape(-1) for a in (*picture[:2], out))
+    flat, flat_out = picture.flat, out.reshape(-1)
 
     def strip(start: int, stop: int) -> None:
         y0, y1 = rows.start + start, rows.start + stop
-        scratch = scratch_for(fine)
+        scratch = scratch_for([layer for fine, _ in stacks for layer in fine])
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
             span = y0, y1, x0, min(x0 + SPAN_COLS, width)
-            if _begin(image, radius, width, *span, stack, front, flat_out):
+            if _begin(*flat[:3], width, *span, stack, front, flat_out):
                 continue
-            _stack(fine, coarse, stack, span, width, scratch, front)
-            _end(front, image, radius, width, *span, stack, flat_out)
+            _stack(stacks, stack, span, width, scratch, front)
+            _end(front, *flat, width, *span, stack, flat_out)
 
     run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
 
 def _stack(
-    fine: list[FineLayer],
-    coarse: CoarseLayers,
+    stacks: list[tuple[list[FineLayer], CoarseLayers]],
     stack: int,
     span: tuple[int, int, int, int],
     width: int,
@@ -106,26 +119,33 @@ def _stack(
 ) -> None:
     """Composite all layers of a span into `front`, front to back."""
     y0, y1, x0, x1 = span
-    order, lens = int(stack == IN_FRONT), fine[0].lens
-    layers = range(len(fine) + len(coarse.shapes))
+    order, lens = int(stack == IN_FRONT), stacks[0][0][0].lens
+    layers = range(max(len(fine) + len(coarse.shapes) for fine, coarse in stacks))
     for layer in reversed(layers) if stack == IN_FRONT else layers:
-        level = layer - len(fine)
-        if level >= 0:
-            _lay_level(
-                coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
-                order, *coarse.sprites, *lens, front,
-            )  # fmt: skip
-        elif gather_fine(fine[layer], span, scratch):
-            _lay_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
+        for fine, coarse in stacks:
+            level = layer - len(fine)
+            if 0 <= level < len(coarse.shapes):
+                _lay_level(
+                    coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
+                    order, *coarse.sprites, *lens, front,
+                )  # fmt: skip
+            elif level < 0 and gather_fine(fine[layer], span, scratch):
+                _lay_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
 
 
-@kernel(reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1), writes(f32, 1))
-def _begin(image, radius, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
+@kernel(
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1),
+    writes(f32, 1),
+)  # fmt: skip
+def _begin(image, radius, far_share, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
     """Copy a span that is all in focus, and return that it is done; else clear `front`."""
-    blurred = np.int32(0)
+    blurred, shared = np.int32(0), far_share.size > 0
     for y in range(y0, y1):
         for x in range(y * width + x0, y * width + x1):
             blurred += np.int32(abs(radius[x]) > np.float32(FOCUS_PX))
+        if shared:
+            for x in range(y * width + x0, y * width + x1):
+                blurred += np.int32(far_share[x] > np.float32(0))
     if stack == u(WITH_FOCUS) and blurred == 0:
         copy(image, y0, y1, width, x0, x1 - x0, out)
         return True
@@ -210,12 +230,15 @@ def _lay_level(  # type: ignore[no-untyped-def]
                     )  # fmt: skip
 
 
-@kernel(writes(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1))
-def _end(front, image, radius, width, y0, y1, x0, x1, stack, out):  # type: ignore[no-untyped-def]
+@kernel(
+    writes(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64,
+    u64, u64, writes(f32, 1),
+)  # fmt: skip
+def _end(front, image, radius, far_share, far, width, y0, y1, x0, x1, stack, out):  # type: ignore[no-untyped-def]
     """Write a span that is laid out."""
     for y in range(y0, y1):
         pixel, row = y * width + x0, (y - y0) * SPAN_WIDTH
         if stack == u(IN_FRONT):
             lay_over(front, row, pixel, x1 - x0, out)
         else:
-            finish(front, row, image, radius, pixel, x1 - x0, stack, out)
+            finish(front, row, image, radius, far_share, far, pixel, x1 - x0, stack, out)

@@ -73,6 +73,33 @@ def fast_guided(
     return out
 
 
+def local_models(small: Array, values: Array, radius: int, epsilon: float) -> Array:
+    """Affine models of values in colour, averaged over the windows around each sample.
+
+    Parameters
+    ----------
+    small : Array
+        Colours, hxwx3 float32, finite.
+    values : Array
+        What is to be told from colour, hxw float32.
+    radius : int
+        Of a window, samples.
+    epsilon : float
+        Regularisation.
+
+    Returns
+    -------
+    Array
+        Planes a (3) and b of eq. (8), 4xhxw float32: the value is a . colour + b.
+    """
+    rows = len(values)
+    fitted = np.empty((4, *values.shape), np.float32)
+    model = np.empty_like(fitted)
+    _fit(small, values, radius, epsilon, 0, rows, fitted)
+    _average(fitted, radius, 0, rows, model)
+    return model
+
+
 @inline
 def _cropped_window(place, length, radius):  # type: ignore[no-untyped-def]
     """Number of samples along an axis in the window around a place, cropped at the ends."""
