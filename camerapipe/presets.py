@@ -90,7 +90,7 @@ LENS_PARAMS: dict[str, dict[str, Any]] = {
     "shading": {"doubt": 0.95},
     "propagate": {"data_weight": 2.0},
     "upsample": {"window_radius_px": 4, "epsilon": 0.1},
-    "radius": {"focus_margin": 1.25, "focus_floor_px": 0.3, "focus_ramp": 1.2},
+    "radius": {"focus_ramp": 1.2},
 }
 PAPER_UPSAMPLE = {"upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2}}
 
