@@ -103,6 +103,7 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
         "focus_point": request.focus_point,
         "foreground": request.foreground,
         "scribbles": request.scribbles,
+        "start": None,
         "previous": None,
         "blur": saved.blur if saved else None,
         "blur_low": saved.low if saved else None,

@@ -283,5 +283,5 @@ def _run(
         deadline=deadline,
     )
     params = settings_for(capture, request.settings).params
-    sources = sources_of(capture, request)
+    sources = sources_of(capture, request, previous=kept.previous if kept else None)
     return run(graph, sources, params, pace, keep=request.keep, kept=kept)

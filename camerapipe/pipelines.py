@@ -69,7 +69,7 @@ from stages.kinds import Encoded, LinearLight, Mask
 from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
 from stages.params import Array
 from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
-from stages.propagate import PropagateParams, propagate, propagate_bounded
+from stages.propagate import PropagateParams, SolveHistory, propagate, propagate_bounded
 from stages.scribble import Scribble, ScribbleParams, scribbled
 from stages.steady import (
     Memory,
@@ -114,7 +114,8 @@ SOURCES: dict[str, Any] = {
     "focus_point": tuple[float, float] | None,
     "foreground": Mask | None,
     "scribbles": tuple[Scribble, ...],
-    "previous": Array | None,
+    "start": Array | None,
+    "previous": Array | SolveHistory | None,
     "memory": Memory | None,
     "blur": DenseBlur,
     "blur_low": DenseBlur,
@@ -210,7 +211,7 @@ PAPER_EDGES = (
 )
 PAPER_SOLVE = (
     Node("laplacian", matting_laplacian, ("guide",), "laplacian", LaplacianParams),
-    Node("propagate", propagate, ("laplacian", "constraints", "previous"), "blur_low",
+    Node("propagate", propagate, ("laplacian", "constraints", "start"), "blur_low",
          PropagateParams, anytime=True),
 )
 PAPER_HALF = (

@@ -35,6 +35,7 @@ from camerapipe.shot import Shot
 from stages.areas import reduce_to
 from stages.bokeh import RadiusParams
 from stages.params import Array
+from stages.propagate import SolvedMap, SolveHistory
 from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
 
@@ -81,6 +82,7 @@ class Session:
         self._requests = [request]  # requests of all states, for undo and redo
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
+        self._histories = {"proxy": SolveHistory(), "full": SolveHistory()}
         self._lock = threading.RLock()
 
     @property
@@ -180,7 +182,12 @@ class Session:
             "foreground": _digest(request.foreground),
             "scribbles": request.scribbles,
         }
-        return shoot(capture, request, kept=Kept(memo=self._memo, versions=versions))
+        kept = Kept(memo=self._memo, versions=versions, previous=self._histories[size])
+        shot = shoot(capture, request, kept=kept)
+        low = shot.saved_map.low if shot.saved_map else None
+        if isinstance(low, SolvedMap):
+            self._histories[size] = low.history
+        return shot
 
 
 def reduced(capture: Capture, megapixels: float) -> Capture:

@@ -1,13 +1,9 @@
-"""Propagation that asks its map back: where is it above a bound, and which data does it contradict?
+"""Propagation with upper bounds: a sequence of linear solves with updated weights.
 
-Detail proves that a place is sharp; its absence proves nothing. So an upper bound u of confidence c
-adds lambda weight c max(0, alpha - u)^2 to the energy. Where the map exceeds its bounds this is a
-constraint like any other, elsewhere it is absent: solve, ask where, solve again from there. Only
-the last solve need be exact: where a map is asked next is decided by much more than its errors.
-
-The same solves weigh the data. An estimate of more blur than the map has, which its neighbours
-pulled down, is odd, as a shaded skin that reads as blurred: it loses weight. Neither one of less
-blur does, nor a bound: only what is in focus has sharp edges and detail.
+Each solve is followed by an update of the weights from its map (`weights.py`): which upper bounds
+are active (an active-set method), and which data contradict the map (iteratively reweighted least
+squares). All solves but the last are inexact, and the number of updates is small and fixed. From a
+history of solves an edited map is found with fewer steps (`history.py`).
 """
 
 from __future__ import annotations
@@ -19,44 +15,57 @@ import numpy as np
 from stages.grid import BlurBounds, BlurMap, DenseBlur, SparseBlur
 from stages.laplacian import MattingLaplacian
 from stages.params import Array, Estimate
-from stages.propagate.solver import (
-    LARGEST_TOLERANCE_PX,
-    TOLERANCE_STEP,
-    PropagateParams,
-    propagate,
-)
-
-EARLY_TOLERANCE = 16.0  # of the solves before the last, times that of the last
-SETTLED_SHARE = 0.02  # of a weight; a smaller change of it changes no map
+from stages.propagate.history import SolveHistory, replayed, with_history
+from stages.propagate.solver import PropagateParams, check_problem, is_solvable, propagate
+from stages.propagate.weights import early_params, is_last_solve, reweighted
 
 
 def propagate_bounded(
     laplacian: MattingLaplacian,
     constraints: SparseBlur,
     bounds: BlurBounds,
-    start: Array | None,
+    previous: Array | SolveHistory | None,
     params: PropagateParams,
 ) -> Iterator[Estimate[DenseBlur]]:
     """Propagate with upper bounds, as an anytime generator; see `propagate`.
 
     Parameters
     ----------
-    laplacian, constraints, start
-        As for `propagate`. Where a start is given, it also says which bounds act at first.
+    laplacian : MattingLaplacian
+        Operator of the guide, HxW; `two_level` needs it in float32.
+    constraints : BlurMap
+        Sparse map on the same grid; confidence is D, sigma is beta.
     bounds : BlurMap
         On the same grid: sigma is the bound, confidence its weight, 0 for none.
+    previous : Array, SolveHistory or None
+        What is known of the result. None: nothing. An array (HxW, px): a map to start from, which
+        also says which bounds are active at first; the result depends on it. A history: the map is
+        that of a new solve up to a small difference, in fewer steps (see Notes). An empty
+        `SolveHistory()`: nothing is known, and the history is to be kept.
     params : PropagateParams
-        `bound_weight` and `bound_updates` are used too; `iterations` counts for every solve.
+        `bound_weight`, `bound_updates` and `contradiction_px` are used too; `iterations` counts
+        for every solve.
 
     Yields
     ------
     Estimate
-        As `propagate`; `done` only on the last of all.
+        As `propagate`; `done` only on the last of all. If `previous` is a history, values are
+        `SolvedMap`: the history of the last one is the `previous` of the next edit.
 
     Raises
     ------
     ValueError
-        If shapes or grids differ or values are not finite.
+        If shapes or grids differ or values are not finite, or the precision is not the solver's.
+
+    Notes
+    -----
+    With an empty history the maps are those of `previous=None`, to the bit. With the history of a
+    map of other data, 99.9 % of the pixels are usually within 0.05 px of it, also after many
+    edits. The difference is due to the number of steps of a new solve, which the edit may change.
+    A new solve from an empty history removes it, for example when an editor is idle.
+
+    A history holds for one Laplacian object and equal parameters, else it counts as empty; it does
+    so too for the other solvers than `two_level`.
     """
     if bounds.grid != constraints.grid:
         raise ValueError(
@@ -65,7 +74,13 @@ def propagate_bounded(
         )
     if not np.isfinite(bounds.sigma.sum() + bounds.confidence.sum()):
         raise ValueError("propagate: bounds has values that are not finite (NaN or infinite)")
-    return _estimates(laplacian, constraints, bounds, start, params)
+    if not isinstance(previous, SolveHistory):
+        return _estimates(laplacian, constraints, bounds, previous, params)
+    check_problem(laplacian, constraints, None, params)
+    if params.solver == "two_level" and is_solvable(laplacian, constraints):
+        return replayed(laplacian, constraints, bounds, previous, params)
+    estimates = _estimates(laplacian, constraints, bounds, None, params)
+    return (with_history(estimate, SolveHistory()) for estimate in estimates)
 
 
 def _estimates(
@@ -75,54 +90,19 @@ def _estimates(
     start: Array | None,
     params: PropagateParams,
 ) -> Iterator[Estimate[BlurMap]]:
-    held = _system(constraints, bounds, start, params)
-    enough_px = min(EARLY_TOLERANCE * params.tolerance_px, LARGEST_TOLERANCE_PX)
-    early = params.replace(tolerance_px=enough_px)
-    last = params.bound_updates == 0
-    for update in range(1, params.bound_updates + 2):
-        for estimate in propagate(laplacian, held, start, params if last else early):
+    early, before = early_params(params), None
+    system = reweighted(constraints, bounds, start, params)
+    for update in range(params.bound_updates + 1):
+        last = is_last_solve(update, system, before, params)
+        for estimate in propagate(laplacian, system, start, params if last else early):
             start = estimate.value.sigma
             if estimate.done:
                 break
             yield estimate
         if last:
             break
-        before, held = held, _system(constraints, bounds, estimate.value.sigma, params)
-        last = update == params.bound_updates or _alike(held.confidence, before.confidence)
+        before, system = system, reweighted(constraints, bounds, start, params)
         if estimate.done:
             yield estimate._replace(done=False)
     if estimate.done:
         yield estimate
-
-
-def _system(
-    constraints: BlurMap, bounds: BlurMap, sigma: Array | None, params: PropagateParams
-) -> BlurMap:
-    """Data of the next solve, given the map of the last: what is believed, bounds that act."""
-    if sigma is None:
-        return constraints
-    weight = _believed(constraints, sigma, params)
-    acting = np.where(sigma > bounds.sigma, bounds.confidence, np.float32(0))
-    acting *= np.float32(params.bound_weight)
-    total = weight + acting
-    moment = weight * constraints.sigma + acting * bounds.sigma
-    mean = np.divide(moment, total, out=np.zeros_like(total), where=total > 0)
-    return BlurMap(mean, total, constraints.grid)
-
-
-def _believed(data: BlurMap, sigma: Array, params: PropagateParams) -> Array:
-    """Weight of data, less where they contradict the map that all of them made.
-
-    Iteratively re-weighted least squares (Holland and Welsch 1977) for Cauchy's penalty. Its scale
-    grows with the blur: where the map is far below an estimate, neighbours have pulled it there.
-    """
-    if not params.contradiction_px:
-        return data.confidence
-    scale_px = params.contradiction_px * max(data.grid.step / TOLERANCE_STEP, 1)
-    apart = np.maximum(data.sigma - sigma, 0) / (np.float32(scale_px) + sigma)
-    return np.asarray(data.confidence / (1 + apart * apart), np.float32)
-
-
-def _alike(one: Array, other: Array) -> bool:
-    """Whether weights are the same but for a share that changes no map."""
-    return bool(np.all(np.abs(one - other) <= SETTLED_SHARE * np.maximum(one, other)))

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
-from stages.grid import BlurMap, DenseBlur, SparseBlur
+from stages.grid import BlurMap, DenseBlur, Grid, SparseBlur
 from stages.laplacian import MattingLaplacian, apply_system
 from stages.laplacian.windows import Floats
 from stages.params import Array, Estimate, Params, param
@@ -108,13 +109,24 @@ def propagate(
     ValueError
         If shapes differ or values are not finite, or the precision is not the solver's.
     """
+    check_problem(laplacian, constraints, start, params)
+    sigma = np.zeros(laplacian.shape, laplacian.guide.dtype)
+    return solve_into(sigma, laplacian, constraints, start, params)
+
+
+def check_problem(
+    laplacian: MattingLaplacian,
+    constraints: BlurMap,
+    start: Array | None,
+    params: PropagateParams,
+) -> None:
+    """Refuse arguments of `propagate` that do not fit together (ValueError)."""
     _check("constraints.sigma", constraints.sigma, laplacian.shape)
     _check("constraints.confidence", constraints.confidence, laplacian.shape)
     if start is not None:
         _check("start", start, laplacian.shape)
     if params.solver == "two_level" and laplacian.guide.dtype != np.float32:
         raise ValueError("propagate: laplacian must be float32 for two_level; got float64")
-    return _estimates(laplacian, constraints, start, params)
 
 
 def _check(name: str, plane: Array, shape: tuple[int, int]) -> None:
@@ -124,13 +136,44 @@ def _check(name: str, plane: Array, shape: tuple[int, int]) -> None:
         raise ValueError(f"propagate: {name} has values that are not finite (NaN or infinite)")
 
 
-def _estimates(
+def is_solvable(laplacian: MattingLaplacian, constraints: BlurMap) -> bool:
+    """Whether there is a system to solve: a picture of at least one window, and data."""
+    return laplacian.has_windows and bool(constraints.confidence.any())
+
+
+def data_weight(constraints: BlurMap, params: PropagateParams, dtype: npt.DTypeLike) -> Floats:
+    """Diagonal lambda D of the system, HxW."""
+    return np.ascontiguousarray(params.data_weight * constraints.confidence, dtype)
+
+
+def tolerance_px(grid: Grid, params: PropagateParams) -> float:
+    """Tolerance of a solve on a grid, px: in proportion to a step above `TOLERANCE_STEP`."""
+    return params.tolerance_px * max(grid.step / TOLERANCE_STEP, 1)
+
+
+def solve_into(
+    sigma: Floats,
     laplacian: MattingLaplacian,
     constraints: BlurMap,
     start: Array | None,
     params: PropagateParams,
 ) -> Iterator[Estimate[BlurMap]]:
-    if not laplacian.has_windows or not constraints.confidence.any():
+    """Propagate as `propagate` does, in an array of the caller, without checks.
+
+    Parameters
+    ----------
+    sigma : array
+        HxW zeros, of the dtype of the Laplacian. At every estimate it is the map before it is
+        clipped at zero, in px. It stays zero where there is no system (`is_solvable`).
+    laplacian, constraints, start, params
+        As for `propagate`.
+
+    Yields
+    ------
+    Estimate
+        As `propagate`.
+    """
+    if not is_solvable(laplacian, constraints):
         yield Estimate(fill(constraints), 0.0, True)
         return
     confidence = nearness(constraints.confidence)
@@ -139,7 +182,6 @@ def _estimates(
         dense = np.maximum(sigma, 0).astype(np.float32, copy=False)
         return Estimate(BlurMap(dense, confidence, constraints.grid), error_px, done)
 
-    sigma = np.zeros(laplacian.shape, laplacian.guide.dtype)
     filled = start is None and params.start == "fill"
     if filled:
         start = fill(constraints).sigma
@@ -148,10 +190,10 @@ def _estimates(
         yield estimate(float(np.ptp(constraints.sigma[constraints.confidence > 0])), False)
     if filled and params.solver == "two_level":
         sigma[:] = 0  # its first step is the coarse solution, closer than any fill
-    tolerance_px = params.tolerance_px * max(constraints.grid.step / TOLERANCE_STEP, 1)
+    enough_px = tolerance_px(constraints.grid, params)
     progress = Progress(0.0, True)
     for count, progress in enumerate(_steps(laplacian, constraints, params, sigma), 1):
-        if progress.settled and progress.error_px < tolerance_px:
+        if progress.settled and progress.error_px < enough_px:
             break
         if count == params.iterations:
             yield estimate(progress.error_px, params.tolerance_px == 0)
@@ -165,7 +207,7 @@ def _steps(
     laplacian: MattingLaplacian, constraints: BlurMap, params: PropagateParams, sigma: Floats
 ) -> Iterator[Progress]:
     """Steps of the solver asked for, which change `sigma` in place."""
-    weight = np.ascontiguousarray(params.data_weight * constraints.confidence, sigma.dtype)
+    weight = data_weight(constraints, params, sigma.dtype)
     data = np.ascontiguousarray(constraints.sigma)
     if params.solver == "two_level":
         for largest_px in two_level_steps(laplacian, weight, data, sigma):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,18 @@ from stages.params import Array
 from stages.propagate.coarse import coarse_model
 from stages.propagate.cycle import cycle
 from stages.propagate.transfer import step, turn
+
+
+class Step(NamedTuple):
+    """One step of conjugate gradients: the map changed by `length` times `direction`.
+
+    `direction` (HxW float32) is overwritten by the next step. `largest_px` is the largest change of
+    the map at any pixel.
+    """
+
+    length: float
+    direction: Array
+    largest_px: float
 
 
 def two_level_steps(
@@ -45,12 +58,47 @@ def two_level_steps(
         The largest change of a step at any pixel, px. Ends when rounding leaves no direction of
         positive curvature.
     """
+    residual = weight * data
+    if sigma.any():
+        subtract_product(laplacian, weight, sigma, residual)
+    for taken in residual_steps(laplacian, weight, residual, sigma):
+        yield taken.largest_px
+
+
+def subtract_product(
+    laplacian: MattingLaplacian, weight: Array, sigma: Array, residual: Array
+) -> None:
+    """Subtract (L + weight) sigma from a residual, in place; all arrays are HxW float32."""
+    product = np.empty_like(sigma)
+    apply_system(laplacian, weight, sigma, product)
+    residual -= product
+
+
+def residual_steps(
+    laplacian: MattingLaplacian, weight: Array, residual: Array, sigma: Array
+) -> Iterator[Step]:
+    """Reduce the residual of a map in the system L + weight; both are updated in place.
+
+    The right-hand side of the system is not needed: `residual` says how far the map is from it.
+
+    Parameters
+    ----------
+    laplacian : MattingLaplacian
+        Float32, with at least one window.
+    weight : Array
+        HxW, the diagonal lambda D, with a positive entry.
+    residual : Array
+        HxW, right-hand side less (L + weight) sigma; afterwards that of the changed map.
+    sigma : Array
+        HxW, the map.
+
+    Yields
+    ------
+    Step
+        Ends when rounding leaves no direction of positive curvature.
+    """
     levels = coarse_model(laplacian, weight)
     product, direction = np.zeros_like(sigma), np.zeros_like(sigma)
-    if sigma.any():
-        apply_system(laplacian, weight, sigma, product)
-    residual = weight * data
-    residual -= product
     change = step(laplacian, 0.0, direction, product, weight, sigma, residual)
     before = math.inf
     while True:
@@ -60,6 +108,7 @@ def two_level_steps(
         curvature = apply_system(laplacian, weight, direction, product)
         if not (0 < energy < math.inf and 0 < curvature < math.inf):
             return
-        change = step(laplacian, energy / curvature, direction, product, weight, sigma, residual)
+        length = energy / curvature
+        change = step(laplacian, length, direction, product, weight, sigma, residual)
         before = energy
-        yield change.largest_px
+        yield Step(length, direction, change.largest_px)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from camerapipe.capture import CaptureError
+from camerapipe.errors import CaptureError
 from camerapipe.ingest import capture_from_array, encode_picture, open_capture
 from camerapipe.ingest.attachments import updated_xmp
 from camerapipe.ingest.exif import EXIF, FIRST, GPS, ExifBlock, Value

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from camerapipe.camera import Options, check_capture, develop
+from camerapipe.assembly import Request
+from camerapipe.camera import check_capture, open_input
 from camerapipe.capture import Capture, CaptureMeta, Sourced
 from camerapipe.errors import RequestError
 from camerapipe.optics import optics_of
@@ -21,7 +22,7 @@ def capture(kind="display", shape=(300, 400), **known):
 
 
 def check(shot, distance_m=None):
-    found = check_capture(shot, Options(settings=resolve(), distance_m=distance_m))
+    found = check_capture(shot, Request(settings=resolve(), distance_m=distance_m))
     return {finding.code: finding for finding in found}
 
 
@@ -85,7 +86,7 @@ def test_a_distance_that_nobody_knows_is_said():
 
 def test_the_photograph_whose_metadata_are_wrong(shared_data):
     """It claims 1.5 m; it shows a tower, sharp from front to back."""
-    shot, _ = develop(shared_data / "all_in_focus" / "canon_g2_tower.jpg")
+    shot, _ = open_input(shared_data / "all_in_focus" / "canon_g2_tower.jpg")
     assert isinstance(optics_of(shot), Optics)
     found = check(shot)
     doubt = found["distance_contradicted"]
@@ -99,6 +100,6 @@ def test_the_photograph_whose_metadata_are_wrong(shared_data):
     "name", ["canon_s30_house.jpg", "canon_a20_stonehenge.jpg", "blackberry_z10_phonebox.jpg"]
 )
 def test_metadata_that_agree_are_not_doubted(shared_data, name):
-    shot, _ = develop(shared_data / "all_in_focus" / name)
+    shot, _ = open_input(shared_data / "all_in_focus" / name)
     found = check(shot)
     assert "background_blur" in found and "distance_contradicted" not in found
