@@ -21,7 +21,7 @@ if _typing.TYPE_CHECKING:
     from camerapipe.ingest.saved_map import SavedMap
     from camerapipe.presets import Preset, add_estimator
     from camerapipe.recipe import Recipe
-    from camerapipe.session import Edits, Session
+    from camerapipe.session import Session
     from camerapipe.shot import Shot
     from camerapipe.stream.account import StreamReport
     from camerapipe.stream.opening import open_stream
@@ -38,7 +38,6 @@ _HOMES = {
     "Budget": "camerapipe.budget",
     "Capture": "camerapipe.capture",
     "CaptureError": "camerapipe.errors",
-    "Edits": "camerapipe.session",
     "Finding": "stages.findings",
     "LimitError": "camerapipe.errors",
     "OutputError": "camerapipe.errors",
@@ -62,7 +61,6 @@ __all__ = [
     "Budget",
     "Capture",
     "CaptureError",
-    "Edits",
     "Finding",
     "LimitError",
     "OutputError",

@@ -23,6 +23,7 @@ from camerapipe.shot import Shot
 from stages.findings import Finding
 from stages.grid import BlurMap
 from stages.scribble import Scribble
+from stages.strips import limited_workers
 
 
 def render(
@@ -43,6 +44,7 @@ def render(
     encoding: Literal["srgb", "linear"] = "srgb",
     keep: Iterable[str] = (),
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    workers: int | None = None,
 ) -> Shot:
     """Turn one capture into a shallow depth-of-field picture.
 
@@ -60,7 +62,7 @@ def render(
     config : path, optional
         A TOML settings file.
     params : mapping, optional
-        Parameters by stage: `{"blur": {"edge_scale_px": 2.0}}`.
+        Parameters by section: `{"blur": {"edge_scale_px": 2.0}}`.
     focus : (x, y), optional
         A point that is to count as in focus, in pixels of the upright picture.
     from_map : BlurMap or array, optional
@@ -82,6 +84,9 @@ def render(
         Names of intermediate values to keep in `Shot.kept` (see `camerapipe graph`).
     max_pixels : int
         Refuse a larger file before decoding it.
+    workers : int, optional
+        Threads that compute; the default is the number of available cores. The picture does not
+        depend on it.
 
     Returns
     -------
@@ -112,7 +117,8 @@ def render(
     )
     if recipe is not None:
         request = with_recipe(request, recipe, capture)
-    return shoot(capture, request, before=opening)
+    with limited_workers(workers):
+        return shoot(capture, request, before=opening)
 
 
 def check(
@@ -122,7 +128,26 @@ def check(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     encoding: Literal["srgb", "linear"] = "srgb",
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    workers: int | None = None,
 ) -> tuple[Finding, ...]:
-    """Say in findings whether a capture has defocus to magnify; the first is the verdict."""
+    """Check whether a capture has defocus to magnify.
+
+    Parameters
+    ----------
+    source, distance_m, params, encoding, max_pixels, workers
+        As in `render`.
+
+    Returns
+    -------
+    tuple of Finding
+        The first is the verdict.
+
+    Raises
+    ------
+    CaptureError, ValueError
+        As `render`.
+    """
     capture, _ = open_input(source, encoding=encoding, max_pixels=max_pixels)
-    return check_capture(capture, Request(settings=resolve(values=params), distance_m=distance_m))
+    request = Request(settings=resolve(values=params), distance_m=distance_m)
+    with limited_workers(workers):
+        return check_capture(capture, request)

@@ -1,15 +1,18 @@
-"""How a shot is put together: what is asked, the sources of the graphs, which graph runs.
+"""Requests, the sources of the graphs, and the choice of the graph.
 
-Stills, streams, editing sessions and batches all come here, so that a source, a parameter that
-depends on the file, or a rule of the check is written once.
+Stills, streams, editing sessions and batches all use this module, so that each source, each
+parameter that depends on the file, and each rule of the check is written once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
+
+import cv2
+import numpy as np
 
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
@@ -18,12 +21,18 @@ from camerapipe.graph import Graph
 from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
-from camerapipe.pipelines import CHECK, FROM_MAP, FROM_SAVED_MAP, PASS_THROUGH, SOURCES
+from camerapipe.pipelines import (
+    CHECK,
+    FROM_FOCUSED_MAP,
+    FROM_MAP,
+    FROM_SAVED_MAP,
+    PASS_THROUGH,
+    SOURCES,
+)
 from camerapipe.presets import Preset, graphs
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import RadiusParams, focus_sigma
-from stages.bokeh.foreground import NEARER
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
@@ -31,37 +40,37 @@ from stages.scribble import Scribble, coverage
 
 MEGA = 1e6
 FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
-SHARED = frozenset({"grid", "view", "edge_survey"})  # of the check, read by the estimate as well
-SHARED_BYTES = 1 << 28
+SHARED = frozenset({"grid", "view", "edge_survey"})  # values that check and estimate both read
+SHARED_BYTES = 1 << 28  # limit of the memory for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked of a capture; everything but the settings has a default."""
+    """What a person asks for; everything but the settings has a default."""
 
     settings: Settings
     budget: Budget = Budget()
     focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
-    distance_m: float | None = None  # of the subject, where the person knows it
+    distance_m: float | None = None  # focus distance, if the person knows it
     scribbles: tuple[Scribble, ...] = ()
-    foreground: Array | None = None  # mask of what is nearer than the focus, HxW in [0, 1]
-    blur_map: SavedMap | None = None  # in place of an estimate
-    force: bool = False  # go on after a blocking finding
-    keep: tuple[str, ...] = ()  # intermediate values wanted
+    foreground: Array | None = None  # mask of objects in front of the focus, HxW in [0, 1]
+    blur_map: SavedMap | None = None  # used instead of an estimate
+    force: bool = False  # continue after a blocking finding
+    keep: tuple[str, ...] = ()  # names of intermediate values to return
 
 
 def shape_of(capture: Capture) -> tuple[int, int]:
-    """Rows and columns of a capture."""
+    """Rows and columns of a capture, px."""
     return capture.linear.shape[0], capture.linear.shape[1]
 
 
 def megapixels_of(capture: Capture) -> float:
-    """Size of a capture."""
+    """Size of a capture, megapixels."""
     return math.prod(shape_of(capture)) / MEGA
 
 
 def settings_for(capture: Capture, settings: Settings) -> Settings:
-    """Settings with the layer that depends on the capture: dither only for 8 bits."""
+    """Settings with the layer that depends on the capture: dither for RAW and 8-bit files only."""
     dithered = capture.kind == "raw" or (capture.kind == "display" and capture.bit_depth == 8)
     return settings.with_layer(
         Layer.CAPTURE, {"finish": {"dither": dithered}}, f"{capture.bit_depth}-bit {capture.kind}"
@@ -69,12 +78,22 @@ def settings_for(capture: Capture, settings: Settings) -> Settings:
 
 
 def check_settings(settings: Settings) -> Settings:
-    """Settings of the check, which is the same for every preset."""
+    """Settings without the layer of the preset, because the check is the same for all presets."""
     return settings.with_layer(Layer.PRESET, {})
 
 
 def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, Any]:
-    """Every source that a graph may read; `values` are added, such as the memory of a stream."""
+    """All sources that a graph may read, by name.
+
+    Parameters
+    ----------
+    capture : Capture
+        The capture.
+    request : Request
+        What is asked for.
+    **values
+        Further sources, or other values of these, such as the state of a stream.
+    """
     saved = request.blur_map
     return {
         "linear": capture.linear,
@@ -93,33 +112,76 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
 
 
 def shared_within_a_shot() -> Kept:
-    """What the graphs of one shot compute once: view and survey of check and estimate."""
+    """Memo for the graphs of one shot: check and estimate share view and survey."""
     return Kept(memo=Memo(SHARED_BYTES), versions=dict.fromkeys(SOURCES, 0), only=SHARED)
 
 
+def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Request:
+    """Scale a request to another size of the same picture.
+
+    Parameters
+    ----------
+    request : Request
+        Request for a picture of size `shape`.
+    shape, to : (int, int)
+        Rows and columns of the two pictures.
+
+    Returns
+    -------
+    Request
+        Focus point, scribbles and foreground are scaled; parameters do not change.
+
+    Notes
+    -----
+    The borders of both pictures coincide, and pixel centres have integer coordinates.
+    """
+    if shape == to:
+        return request
+    scales = to[1] / shape[1], to[0] / shape[0]
+    focus, mask = request.focus_point, request.foreground
+    if mask is not None:
+        mask = np.asarray(cv2.resize(mask, to[::-1], interpolation=cv2.INTER_AREA))
+    return replace(
+        request,
+        focus_point=None if focus is None else scaled_point(focus, scales, to),
+        scribbles=tuple(stroke.scaled(scales) for stroke in request.scribbles),
+        foreground=mask,
+    )
+
+
+def scaled_point(
+    point: tuple[float, float], scales: tuple[float, float], to: tuple[int, int]
+) -> tuple[float, float]:
+    """Point (x, y), scaled by `scales` and clamped to the pixels of a picture of shape `to`."""
+    inside = zip(point, scales, to[::-1], strict=True)
+    x, y = (min(max((at + 0.5) * k - 0.5, 0.0), math.nextafter(n, 0)) for at, k, n in inside)
+    return x, y
+
+
 def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
-    """Whether the picture is left untouched."""
+    """Whether findings block the effect, so that the picture passes through unchanged."""
     return not force and any(f.severity is Severity.BLOCKING for f in findings)
 
 
 def picture_graph(request: Request, *, blocked: bool) -> Graph:
-    """The graph from a checked capture to its picture."""
+    """Graph from a checked capture to its picture."""
     if blocked:
         return PASS_THROUGH
     saved = request.blur_map
     if saved is None:
         return request.settings.preset.picture_graph
-    whole = saved.low is not None and saved.focus is not None
-    return FROM_SAVED_MAP if whole and request.focus_point is None else FROM_MAP
+    if saved.focus is None or request.focus_point not in (None, saved.focus.point):
+        return FROM_MAP
+    return FROM_FOCUSED_MAP if saved.low is None else FROM_SAVED_MAP
 
 
 def check_request(capture: Capture, request: Request) -> None:
-    """Refuse what does not fit the capture.
+    """Check that a request fits the capture.
 
     Raises
     ------
     RequestError
-        Naming what was asked, what was expected and what came.
+        If it does not; the message names the option, what was expected, and what was given.
     """
     height, width = shape_of(capture)
     if request.focus_point is not None:
@@ -133,8 +195,6 @@ def check_request(capture: Capture, request: Request) -> None:
             f"foreground: expected a mask of shape {(height, width)}; "
             f"got {request.foreground.shape}"
         )
-    if request.foreground is not None:
-        _check_mask(request.foreground)
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():
             raise RequestError(
@@ -146,19 +206,10 @@ def check_request(capture: Capture, request: Request) -> None:
             raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
 
 
-def _check_mask(mask: Array) -> None:
-    """Refuse a mask that says nothing: with nothing, or with everything in front of the focus."""
-    in_front = mask > NEARER
-    if not in_front.any():
-        raise RequestError("foreground: the mask is empty: nothing in it is white")
-    if in_front.all():
-        raise RequestError("foreground: the mask is white everywhere, so that nothing is in focus")
-
-
 def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ...]:
-    """A warning if the point that a person named as in focus is itself blurred.
+    """Warning if the focus point that a person gave is itself blurred, else no finding.
 
-    It is if its sigma exceeds what would be left alone around the sharpest part of the map.
+    It is blurred if its sigma is outside of the dead zone of the sharpest part of the map.
     """
     point = request.focus_point
     if point is None or saved is None:
@@ -177,7 +228,7 @@ def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ..
 
 
 def check_budget(budget: Budget, preset: Preset) -> None:
-    """Refuse a budget of a stage that the preset does not have."""
+    """Check that all stages with a budget exist in the preset; `BudgetError` if not."""
     used = (CHECK, PASS_THROUGH, FROM_MAP, preset.picture_graph)
     known = {node.name for graph in used for node in graph.nodes}
     for name in budget.stages_ms:

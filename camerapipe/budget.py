@@ -1,4 +1,4 @@
-"""Time: budgets, deadlines, and the loop that pulls an anytime stage. The only reader of clocks."""
+"""Budgets, deadlines, and the loop that runs an anytime stage. No other module reads clocks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ UNITS_MS = {"ms": 1.0, "s": 1000.0, "min": 60_000.0}
 
 
 def wall_s() -> float:
-    """Time since any origin."""
+    """Wall-clock time since an arbitrary origin, s."""
     return time.perf_counter()
 
 
 def cpu_s() -> float:
-    """Time that all threads of this process have computed."""
+    """Processor time of all threads of this process, s."""
     return time.process_time()
 
 
@@ -32,7 +32,23 @@ class BudgetError(RequestError):
 
 
 def parse_duration_ms(text: str) -> float:
-    """Read `300ms`, `2s` or `1.5min`; a duration needs its unit."""
+    """Parse a duration with its unit, such as `300ms`, `2s` or `1.5min`.
+
+    Parameters
+    ----------
+    text : str
+        The duration; positive.
+
+    Returns
+    -------
+    float
+        The duration in ms.
+
+    Raises
+    ------
+    BudgetError
+        If the text is not a duration.
+    """
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|min)\s*", text)
     if found is None or float(found[1]) <= 0:
         raise BudgetError(f"budget: expected a duration such as 300ms, 2s or 1min; got {text!r}")
@@ -44,14 +60,17 @@ BudgetLike: TypeAlias = "str | float | Sequence[str] | Budget | None"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a frame may take from developed pixels to the picture, in all and by stage."""
+    """Time that a frame may take from developed pixels to the picture, in total and by stage."""
 
     total_ms: float | None = None
     stages_ms: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Budget:
-        """Read `2s` (the frame) and `propagate=300ms` (a stage); the last of a kind wins."""
+        """Parse texts such as `2s` (the frame) and `propagate=300ms` (a stage).
+
+        If several texts set the same budget, the last one counts.
+        """
         total, stages = None, {}
         for text in texts:
             stage, sign, duration = text.rpartition("=")
@@ -89,23 +108,23 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on a clock; `at_s` is None where there is no limit."""
+    """A point in time on a clock; `at_s` is None if there is no limit."""
 
     at_s: float | None = None
     clock: Clock = wall_s
 
     @classmethod
     def after(cls, budget_ms: float | None, clock: Clock = wall_s) -> Deadline:
-        """Count a deadline from now on."""
+        """Deadline `budget_ms` from now; None: no limit."""
         return cls(None if budget_ms is None else clock() + budget_ms / 1000, clock)
 
     def remaining_ms(self) -> float | None:
-        """Time left, negative when late, None without a limit."""
+        """Time left, ms; negative after the deadline, None without a limit."""
         return None if self.at_s is None else (self.at_s - self.clock()) * 1000
 
 
 class Stopwatch:
-    """Times a `with` block: `ms` is what it took."""
+    """Stopwatch for a `with` block; `ms` is the time that the block took."""
 
     ms = 0.0
 
@@ -121,7 +140,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class AnytimeResult(Generic[T]):
-    """The last estimate of an anytime stage, and what it took."""
+    """Last estimate of an anytime stage, its number of steps, and the time of the first step."""
 
     value: T
     residual: float
@@ -131,10 +150,24 @@ class AnytimeResult(Generic[T]):
 
 
 def run_until(estimates: Iterator[Estimate[T]], deadline: Deadline) -> AnytimeResult[T]:
-    """Pull estimates until one is done or the next would not fit; keep the last.
+    """Run an anytime stage until it is done or the next step would not fit.
 
-    The first is always taken: its time is set-up, and says nothing of the steps that follow. A
-    step cannot be interrupted, so the overrun is at most one step.
+    Parameters
+    ----------
+    estimates : iterator of Estimate
+        The anytime stage.
+    deadline : Deadline
+        When it has to stop.
+
+    Returns
+    -------
+    AnytimeResult
+        The last estimate.
+
+    Notes
+    -----
+    The first step is always run. Its time is set-up time, which does not predict that of later
+    steps. A step cannot be interrupted, so the overrun is at most one step.
     """
     started = deadline.clock()
     latest = next(estimates)

@@ -1,4 +1,4 @@
-"""The camera: a capture in, a shot out. What the API, the command line and the web all call."""
+"""The camera: from a capture to a shot. The API and the command line call this module."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from stages.findings import Finding
 from stages.grid import BlurMap, Grid, lift
 from stages.view import ViewParams, working_grid
 
-COSTS = Costs()  # what stages took in this process, shared by all shots
+COSTS = Costs()  # expected time of stages, learnt from all shots of this process
 
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
@@ -55,7 +55,22 @@ def open_input(
     encoding: Literal["srgb", "linear"] = "srgb",
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> tuple[Capture, tuple[StageReport, ...]]:
-    """Open a file or take an array; tell how long it took."""
+    """Open a file or an array.
+
+    Parameters
+    ----------
+    source : path, array or Capture
+        A capture is returned as it is.
+    encoding : {"srgb", "linear"}
+        Encoding of an array.
+    max_pixels : int
+        Largest size of a file.
+
+    Returns
+    -------
+    Capture, tuple of StageReport
+        The capture, and a report of the time that opening took.
+    """
     if isinstance(source, Capture):
         return source, ()
     with Stopwatch() as watch:
@@ -67,12 +82,24 @@ def open_input(
 
 
 def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Capture) -> SavedMap:
-    """Turn a map from outside into one whose dense map has the size of the capture.
+    """Resample a given blur map to the size of the capture.
+
+    Parameters
+    ----------
+    values : SavedMap, BlurMap or array
+        A dense map, or an array of sigma, HxW, in full-resolution px.
+    capture : Capture
+        The capture that it belongs to.
+
+    Returns
+    -------
+    SavedMap
+        Dense map at full resolution.
 
     Raises
     ------
     RequestError
-        If the map has another shape, places without data, or values that no blur has.
+        If the map has another shape, is not dense, or has negative or non-finite values.
     """
     saved = values if isinstance(values, SavedMap) else None
     blur = saved.blur if saved else values
@@ -92,7 +119,7 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
 
 
 def check_capture(capture: Capture, request: Request) -> tuple[Finding, ...]:
-    """Check a developed capture; the findings of opening it come last."""
+    """Findings of the check of a capture, followed by those of opening it."""
     return (*_check(capture, request, Deadline()).values["findings"], *capture.findings)
 
 
@@ -103,9 +130,28 @@ def shoot(
     before: tuple[StageReport, ...] = (),
     kept: Kept | None = None,
 ) -> Shot:
-    """Check a capture, choose its graph, run it within the budget.
+    """Check a capture, choose its graph, and run it within the budget.
 
-    With `kept`, values of earlier shots are used again.
+    Parameters
+    ----------
+    capture : Capture
+        The capture.
+    request : Request
+        What is asked for.
+    before : tuple of StageReport
+        Reports of stages that ran before, such as opening the file.
+    kept : Kept, optional
+        Memo with values of earlier shots, which are reused.
+
+    Returns
+    -------
+    Shot
+        The picture, its map, and the report.
+
+    Raises
+    ------
+    RequestError
+        If the request does not fit the capture.
     """
     check_request(capture, request)
     kept = kept or shared_within_a_shot()
@@ -150,20 +196,21 @@ def estimate_map(
 
 
 def with_stage(report: Report, stage: StageReport) -> Report:
-    """Add a stage that ran after the graph, such as writing."""
+    """Report with a stage added that ran after the graph, such as writing."""
     return replace(report, stages=(*report.stages, stage), peak_mb=peak_mb())
 
 
 def _saved(values: dict[str, Any], capture: Capture, request: Request) -> SavedMap | None:
-    """The map of a run, with what is needed to render from it again."""
+    """Map of a run, with the data needed to render from it again; None without a map."""
     if "blur" not in values:
         return None
     params = cast(ViewParams, request.settings.params[ViewParams])
-    focus = Focus(
-        dead_zone_px=values["dead_zone"],
-        point=request.focus_point,
-        step=working_grid(capture.linear, params).step,
-    )
+    focus, zone = None, values["dead_zone"]
+    if isinstance(zone, BlurMap) and zone.sigma.size == 1:
+        zone = float(zone.sigma[0, 0])
+    if not isinstance(zone, BlurMap):  # zones that differ by place are not kept
+        step = working_grid(capture.linear, params).step
+        focus = Focus(dead_zone_px=zone, point=request.focus_point, step=step)
     return SavedMap(blur=values["blur"], low=values.get("blur_low"), focus=focus)
 
 
@@ -176,6 +223,7 @@ def _report(
     findings: tuple[Finding, ...],
     spent_ms: float,
 ) -> Report:
+    """Report of the runs of check and graph."""
     rows = tuple(row for done in runs for row in done.stages)
     budget = request.budget
     over = budget.total_ms is not None and spent_ms > budget.total_ms
@@ -194,7 +242,7 @@ def _report(
 
 
 def _start(request: Request) -> Deadline:
-    """Start the clock of a frame; kernels and tables are made before it starts."""
+    """Deadline of a frame; with a budget, kernels and tables are prepared before it starts."""
     check_budget(request.budget, request.settings.preset)
     if request.budget.total_ms is not None or request.budget.stages_ms:
         warm_up()
@@ -204,7 +252,7 @@ def _start(request: Request) -> Deadline:
 
 @lru_cache
 def _rehearse(preset: str) -> None:
-    """Take one tiny picture, so that every table that a stage keeps is filled."""
+    """Process one tiny picture, so that the tables that stages cache are filled."""
     grey = np.full((64, 64, 3), 0.5, np.float32)
     capture = capture_from_array(grey, "srgb")
     request = Request(settings=resolve(preset, values={"propagate": {"iterations": 1}}))
@@ -214,6 +262,7 @@ def _rehearse(preset: str) -> None:
 
 
 def _check(capture: Capture, request: Request, deadline: Deadline, kept: Kept | None = None) -> Run:
+    """Run of the graph `check`."""
     checking = replace(request, settings=check_settings(request.settings))
     return _run(CHECK, capture, checking, deadline, kept)
 
@@ -225,6 +274,7 @@ def _run(
     deadline: Deadline,
     kept: Kept | None = None,
 ) -> Run:
+    """Run of a graph on a capture."""
     pace = Pace(
         megapixels=megapixels_of(capture),
         costs=COSTS,

@@ -66,4 +66,7 @@ class Capture:
     profile: bytes | None = None  # ICC
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None  # Photoshop's image resources, with IPTC
+    dpi: tuple[float, float] | None = None  # of the container, where it states a resolution
+    comment: bytes | None = None  # of a JPEG
     findings: tuple[Finding, ...] = ()

@@ -1,4 +1,4 @@
-"""What stages take: first guesses from one table, then what was measured in this process."""
+"""Expected time of stages: first guesses from a table, then measurements of this process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from camerapipe.graph import Node
 from stages.params import Params
 
-LEARNING_RATE = 0.5  # share of the newest measurement in the expected cost
-FORGETTING_RATE = 0.1  # share of the first guess, for each time that only the fallback ran
+LEARNING_RATE = 0.5  # weight of the newest measurement in the expected cost
+FORGETTING_RATE = 0.1  # weight of the first guess, each time that only the fallback ran
 FALLBACK, SETUP, STEP = "fallback", "setup", "step"  # parts of a stage in the table
 
 Guesses = Mapping[str, float]  # ms per megapixel by stage, or by stage.part
@@ -27,29 +27,29 @@ def part_of(stage: str, part: str) -> str:
 
 @functools.cache
 def cost_table() -> Mapping[str, Mapping[str, Guesses]]:
-    """The table of first guesses: `still` by preset, `live` by rung."""
+    """Table of first guesses: `still` by preset, `live` by rung."""
     text = resources.files("camerapipe").joinpath("costs.toml").read_text(encoding="utf-8")
     table: dict[str, Any] = tomllib.loads(text)
     return table
 
 
 def still_guesses(graph: str) -> Guesses:
-    """First guesses for a graph of stills, by its name; those of `default` for one not listed."""
+    """First guesses for a graph of stills, by name; those of `default` if it is not listed."""
     table = cost_table()["still"]
     return table.get(graph.removesuffix("-map"), table["default"])
 
 
 def live_guesses(rung: str) -> Guesses:
-    """First guesses for a rung of the quality ladder or of the check's."""
+    """First guesses for a rung of the quality ladder, or of the ladder of the check."""
     return cost_table()["live"][rung]
 
 
 class Costs:
-    """Expected time of stages in ms, learnt from what they took.
+    """Expected time of stages in ms, learnt from measurements.
 
-    What was learnt holds for the same function with the same parameters, and for frames of about
-    the same size (within an octave of megapixels). Overheads and capped working sizes make a cost
-    per megapixel wrong for other sizes, which start from the first guess.
+    A measurement applies to the same function with the same parameters, and to frames of about the
+    same size (within an octave of megapixels). For other sizes, overheads and limited working sizes
+    make a cost per megapixel wrong; they start from the first guess.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,10 @@ class Costs:
     def full(
         self, node: Node, section: Params | None, megapixels: float, guesses: Guesses
     ) -> float:
-        """Cost of a node in its full form; 0 for an anytime node, which is granted what is left."""
+        """Expected cost of the full form of a node, ms; 0 for an anytime node.
+
+        An anytime node is granted the time that is left.
+        """
         if node.anytime:
             return 0.0
         return self._expected(node.function, section, megapixels, guesses.get(node.name, 0.0))
@@ -67,7 +70,7 @@ class Costs:
     def least(
         self, node: Node, section: Params | None, megapixels: float, guesses: Guesses
     ) -> float:
-        """Cost of a node in its cheapest form."""
+        """Expected cost of the cheapest form of a node, ms."""
         if node.fallback is None:
             return self.full(node, section, megapixels, guesses)
         guess = guesses.get(part_of(node.name, FALLBACK), 0.0)
@@ -83,10 +86,10 @@ class Costs:
         fallback: bool,
         ms: float,
     ) -> None:
-        """Move the expectation towards a measurement.
+        """Update the expected cost by a measurement of `ms`.
 
-        If a fallback ran, the expectation of the full form moves towards its first guess, so that
-        one bad measurement does not rule the full form out for good.
+        If a fallback ran, the expected cost of the full form moves towards its first guess.
+        Otherwise one bad measurement could exclude the full form forever.
         """
         if fallback:
             guess = guesses.get(node.name, 0.0)

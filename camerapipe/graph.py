@@ -1,4 +1,4 @@
-"""What runs after what: nodes and graphs, checked when built. Nothing is executed here."""
+"""Nodes and graphs, which are checked when they are built. Nothing is executed here."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class GraphError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One stage in a graph: a function, the values it reads, the value it makes.
+    """One stage in a graph: a function, the values that it reads, and the value that it makes.
 
     The function is called with the inputs in order, and then with the parameters of type `params`
     if it has any. An `anytime` function returns an iterator of `Estimate`. `fallback` is a cheaper
-    function of the same shape. `steps` is an iterator of `Estimate` that begins with the value of
-    `fallback` and ends with that of `function`.
+    function with the same arguments and result. `steps` returns an iterator of `Estimate` that
+    begins with the value of `fallback` and ends with that of `function`.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Node:
 
 
 def renamed(nodes: Iterable[Node], **values: str) -> tuple[Node, ...]:
-    """The same nodes between other values: `renamed(SOLVE, edges="steady_edges")`."""
+    """Copy of nodes with other names of values, as in `renamed(SOLVE, edges="steady_edges")`."""
     return tuple(
         replace(
             node,
@@ -57,13 +57,13 @@ def renamed(nodes: Iterable[Node], **values: str) -> tuple[Node, ...]:
 class Graph:
     """Nodes between sources and outputs; `order` is the order of execution.
 
-    `hints` gives the types of the sources, where they are known. A value that is made by one
-    function and read by another must have a type and a kind (`stages.kinds`) that fit.
+    `hints` gives the types of the sources, if they are known. If one function makes a value and
+    another reads it, type and kind (`stages.kinds`) must fit.
 
     Raises
     ------
     GraphError
-        Naming the graph, the node and what is wrong.
+        If the graph is not valid; the message names the graph, the node and the error.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Graph:
         _check_hints(self)
 
     def with_nodes(self, change: Callable[[Node], Node]) -> Graph:
-        """The same graph with every node changed, as for a simulated device or a replay."""
+        """Copy of the graph with every node changed, as for a simulated device or a replay."""
         nodes = tuple(change(node) for node in self.nodes)
         return Graph(self.name, self.sources, nodes, self.outputs, self.hints)
 
@@ -99,7 +99,7 @@ class Graph:
         return tuple(dict.fromkeys(node.params for node in self.order if node.params))
 
     def text(self) -> str:
-        """Render for a terminal: one line a node."""
+        """Text for a terminal, with one line per node."""
         width = max((len(node.name) for node in self.order), default=0)
         lines = [f"{self.name}: {', '.join(self.sources)} -> {', '.join(self.outputs)}"]
         for node in self.order:
@@ -113,12 +113,12 @@ class Graph:
 
 
 def mermaid(graphs: Iterable[Graph]) -> str:
-    """Render graphs as one Mermaid flow chart: a subgraph each, values as labels of the arrows."""
+    """Mermaid flow chart of graphs: one subgraph each, and values as labels of the arrows."""
     return "\n".join(["flowchart TD", *(line for graph in graphs for line in _subgraph(graph))])
 
 
 def _subgraph(graph: Graph) -> list[str]:
-    """Lines of a subgraph; identifiers carry the graph's name, since a chart has one namespace."""
+    """Lines of a subgraph; identifiers include its name, since a chart has one namespace."""
 
     def key(role: str, name: str) -> str:
         return f"{graph.name}-{role}-{name}".replace("-", "_")
@@ -136,6 +136,7 @@ def _subgraph(graph: Graph) -> list[str]:
 
 
 def _check_names(graph: Graph) -> None:
+    """Check that every value is made once, and that every value is read."""
     made = [*graph.sources, *(node.output for node in graph.nodes)]
     for what, names in (("value", made), ("node", [node.name for node in graph.nodes])):
         twice = [name for name, count in Counter(names).items() if count > 1]
@@ -152,6 +153,7 @@ def _check_names(graph: Graph) -> None:
 
 
 def _check_call(graph: Graph, node: Node) -> None:
+    """Check that the functions of a node take as many arguments as it gives."""
     given = len(node.inputs) + (node.params is not None)
     for function in node.forms():
         try:
@@ -164,7 +166,7 @@ def _check_call(graph: Graph, node: Node) -> None:
 
 
 def _check_hints(graph: Graph) -> None:
-    """Every value must fit where it is read: its type, and what its numbers mean."""
+    """Check that type and kind of every value fit where the value is read."""
     known: dict[str, Any] = {name: graph.hints.get(name, Any) for name in graph.sources}
     for node in graph.order:
         given = [known[name] for name in node.inputs]
@@ -180,7 +182,7 @@ def _check_hints(graph: Graph) -> None:
 
 
 def _sorted(graph: Graph) -> tuple[Node, ...]:
-    """Topological order that keeps the declared order wherever it can (Kahn)."""
+    """Topological order of the nodes (Kahn's algorithm), close to the order of declaration."""
     known, waiting, order = set(graph.sources), list(graph.nodes), list[Node]()
     while waiting:
         ready = next((node for node in waiting if known.issuperset(node.inputs)), None)

@@ -1,4 +1,4 @@
-"""Type hints as a check of wiring: does what one function gives fit what the next one takes?"""
+"""Type hints for the check of graphs: whether a result fits the argument of the next function."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ RETURN = "return"
 
 
 def argument_hints(function: Callable[..., Any]) -> tuple[tuple[str, Any], ...]:
-    """Names and hints of the arguments of a function, in order; `Any` where there is no hint."""
+    """Names and hints of the arguments of a function, in order; `Any` if there is no hint."""
     hints = _hints(inspect.unwrap(function))
     return tuple((name, hints.get(name, Any)) for name in inspect.signature(function).parameters)
 
 
 def result_hint(function: Callable[..., Any], given: Sequence[Any], *, anytime: bool) -> Any:
-    """Hint of the value that a function makes, given the hints of what it reads.
+    """Hint of the result of a function, given the hints of its arguments.
 
-    The value of an `anytime` function is that of its estimates. A result that is `Like` an argument
-    has the kind of what was given for it.
+    The result of an `anytime` function is the value of its estimates. If the result is `Like` an
+    argument, its hint is that of the given value.
     """
     hint = _hints(inspect.unwrap(function)).get(RETURN, Any)
     if anytime and get_args(hint):  # Iterator[Estimate[value]]
@@ -37,12 +37,12 @@ def result_hint(function: Callable[..., Any], given: Sequence[Any], *, anytime: 
 
 
 def fits(has: Any, wants: Any) -> bool:
-    """Whether every alternative of a hint is one of those that are wanted."""
+    """Whether every alternative of the hint `has` fits an alternative of `wants`."""
     return all(any(_one_fits(a, b) for b in _alternatives(wants)) for a in _alternatives(has))
 
 
 def describe(hint: Any) -> str:
-    """A hint in words: the kind where there is one, else the name of the type."""
+    """Text for a hint: its kind if it has one, else the name of its type."""
     return " or ".join(_describe_one(alternative) for alternative in _alternatives(hint))
 
 
@@ -50,7 +50,7 @@ def describe(hint: Any) -> str:
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):  # hints that exist for a type checker only
+    except (NameError, TypeError):  # hints that are only defined for a type checker
         return {}
 
 

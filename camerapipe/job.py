@@ -33,7 +33,6 @@ from camerapipe.ingest import (
     bits_for,
     check_output,
     encode_picture,
-    read_mask,
     read_saved_map,
     untouched_bytes,
     write_bytes,
@@ -42,7 +41,7 @@ from camerapipe.ingest import (
 )
 from camerapipe.job_data import Job, JobError, JobResult, Task, Writing
 from camerapipe.presets import SECTIONS
-from camerapipe.recipe import recipe_of, with_recipe
+from camerapipe.recipe import read_foreground, recipe_of, with_recipe
 from camerapipe.report import Report, StageReport
 from camerapipe.settings import Layer
 from camerapipe.shot import Shot
@@ -162,7 +161,7 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     request, shape = job.request, shape_of(capture)
     if job.foreground is not None:
-        request = replace(request, foreground=read_mask(job.foreground, shape))
+        request = replace(request, foreground=read_foreground(job.foreground, shape))
     if job.recipe is not None:
         request = with_recipe(request, job.recipe, capture)
     if job.from_map is not None:

@@ -151,8 +151,8 @@ class JobResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        data: dict[str, Any] = {"capture": self.name}
-        data |= self.report.to_dict() if self.report else {}
+        data = self.report.to_dict() if self.report else {}
+        data["capture"] = self.name
         if self.findings:
             data["findings"] = [asdict(finding) for finding in self.findings]
         data |= {"verdict": self.verdict, "notes": list(self.notes), **self.facts}

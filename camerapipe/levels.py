@@ -1,8 +1,9 @@
-"""The quality ladder of a stream, declared: rungs to compute a frame, and levels of its check.
+"""The quality ladder of a stream: rungs for the frames, and rungs for their check.
 
-The rungs are the same camera at falling cost, and the temporal filter's memory carries over from
-one to another. The last rung estimates no blur: it warps the map of an earlier frame along the
-motion, and protects what is sharp. Which rung a frame gets is decided in `stream.policy`.
+A rung is a way to compute a frame at some cost. All rungs share the state of the temporal filter,
+so that frames of different rungs can follow each other. The last rung does not estimate blur: it
+warps the map of an earlier frame along the motion, and applies upper bounds at sharp detail.
+`stream` decides which rung a frame gets.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from typing import Any
 from camerapipe.graph import Graph
 from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_FULL
 
-FRAME_SIDE_PX = 1600  # frames up to this long are estimated at every pixel on the best rungs
-STRIP_ROWS = 180  # half a view of 720p, so that two workers share it evenly
+FRAME_SIDE_PX = 1600  # on the best rungs, blur of frames up to this side is estimated at full size
+STRIP_ROWS = 180  # divides a 720p view at steps 1 and 2 into equal shares for two workers
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One way to compute a frame: its graph after `LIVE_SEE`, and what differs in its stages.
+    """One way to compute a frame: the graph after `LIVE_SEE`, and the parameters that differ.
 
-    `instead` names the rung that estimates where there is no map to carry.
+    `instead` names the rung that is used if there is no earlier map to warp.
     """
 
     name: str
@@ -33,14 +34,15 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class CheckRung:
-    """One way to check a frame: what differs in the stages of `LIVE_CHECK`."""
+    """One way to check a frame: the parameters of the stages of `LIVE_CHECK` that differ."""
 
     name: str
     params: Mapping[str, Mapping[str, Any]]
 
 
-# Blur left alone, per step of the view. A coarser view mistakes its own softness for slight blur,
-# so its limits are lower per step; blur is magnified in full from about the same sigma on.
+# Limits of the dead zone, by the step of the view. A coarser view measures some blur in sharp
+# areas, so its limits are lower in relation to its step. The sigma from which blur is magnified in
+# full is about the same.
 FOCUS_OF_VIEW = {
     1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5, "focus_ramp": 1.8},
     2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0, "focus_ramp": 1.4},
@@ -58,7 +60,7 @@ def _rung(
     coarser: int = 1,
     instead: str | None = None,
 ) -> Rung:
-    """Rung for a 720p frame: step of its view, pixels of that in a step of the solve, and so on."""
+    """Rung for 720p frames; `view` is the step of the view, `solve` that of the solve in its px."""
     return Rung(
         name,
         graph,
@@ -75,7 +77,7 @@ def _rung(
     )
 
 
-LADDER = (  # the best first
+LADDER = (  # best first
     _rung("full", LIVE_FULL, view=1, solve=2, steps=12, octaves=2),
     _rung("fine", LIVE_FULL, view=1, solve=4, steps=6, octaves=2),
     _rung("good", LIVE, view=1, solve=4, steps=3, octaves=2),
@@ -85,8 +87,8 @@ LADDER = (  # the best first
 )
 DEFAULT_RUNG = LADDER[3]
 
-# Thresholds for what the check sees on coarse views, where sharp edges look softer. With those for
-# every second pixel it agrees with the full check on photographs.
+# Thresholds of the check on coarse views, where sharp edges appear softer. With those for step 2,
+# the verdict agrees with that of the full check on photographs.
 QUICK_CHECK: dict[int, dict[str, float]] = {
     2: {
         "sharp_sigma_px": 2.25, "present_sigma_px": 3.2, "present_share": 0.3,
@@ -97,7 +99,7 @@ QUICK_CHECK: dict[int, dict[str, float]] = {
         "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 5.0, "least_signal": 10.0,
     },
 }  # fmt: skip
-CHECK_LADDER = tuple(  # the best first, on every second and fourth pixel of a 720p frame
+CHECK_LADDER = tuple(  # best first; steps of the view for a 720p frame
     CheckRung(
         name, {"view": {"working_side_px": FRAME_SIDE_PX // step}, "check": QUICK_CHECK[step]}
     )

@@ -1,8 +1,8 @@
-"""Results computed once: values of graphs, kept by what they were computed from.
+"""Memoisation of the values of graphs.
 
-A value is known by its version: a number for the function, the versions of what it read, and its
-parameters. Two runs that ask for the same version get the same value, in whichever graph. Values
-are kept within a limit of bytes; those that were not used for longest go first.
+The version of a value is a number that identifies its function, the versions of its inputs, and its
+parameters. Two runs that need the same version get the same value, also in different graphs. Memory
+is limited: values that have not been used for the longest time are dropped first (LRU).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from stages.params import Params
 
 
 class Plan(NamedTuple):
-    """What a run has to do: versions of all values, and the nodes whose values are not kept."""
+    """Plan of a run: versions of all values, and the nodes that must run."""
 
     versions: Mapping[str, int]
     nodes: tuple[Node, ...]
 
 
 class Memo:
-    """Values by version, within `limit_bytes`. For one thread at a time."""
+    """Values by version, of at most `limit_bytes` in all. Not thread-safe."""
 
     def __init__(self, limit_bytes: float) -> None:
         self.limit_bytes = limit_bytes
@@ -36,20 +36,20 @@ class Memo:
 
     @property
     def size_bytes(self) -> int:
-        """Memory of the values that are kept."""
+        """Memory of the stored values, bytes."""
         return self._bytes
 
     def __contains__(self, version: int) -> bool:
-        """Whether a value is kept."""
+        """Whether the value of a version is stored."""
         return version in self._values
 
     def __getitem__(self, version: int) -> Any:
-        """A value that is kept; it is now the one that was used last."""
+        """Stored value of a version; marks it as most recently used."""
         self._values.move_to_end(version)
         return self._values[version][0]
 
     def __setitem__(self, version: int, value: Any) -> None:
-        """Keep a value, and drop the oldest ones beyond the limit."""
+        """Store a value, and drop the least recently used ones beyond the limit."""
         if version in self._values:
             self._bytes -= self._values.pop(version)[1]
         size = size_of(value)
@@ -59,7 +59,7 @@ class Memo:
             self._bytes -= self._values.popitem(last=False)[1][1]
 
     def clear(self) -> None:
-        """Drop all values; versions stay what they were."""
+        """Drop all values; versions remain valid."""
         self._values.clear()
         self._bytes = 0
 
@@ -70,9 +70,23 @@ class Memo:
         params: Mapping[type[Params], Params],
         wanted: Iterable[str] = (),
     ) -> Plan:
-        """Say which nodes must run for the outputs of a graph, and for what else is wanted.
+        """Plan a run of a graph.
 
-        `sources` names the versions of the sources: equal where their values are.
+        Parameters
+        ----------
+        graph : Graph
+            The graph.
+        sources : mapping
+            For each source a hashable key, equal for equal values.
+        params : mapping
+            Parameters by their type.
+        wanted : iterable of str
+            Intermediate values that are needed besides the outputs.
+
+        Returns
+        -------
+        Plan
+            Versions of all values, and the nodes to run, in order.
         """
         versions = {name: self._number(("source", name, sources[name])) for name in graph.sources}
         for node in graph.order:
@@ -87,11 +101,12 @@ class Memo:
         return Plan(versions, tuple(reversed(nodes)))
 
     def _number(self, key: Hashable) -> int:
+        """Version for a key: that of an equal key, or a new number."""
         return self._numbers.setdefault(key, len(self._numbers))
 
 
 def size_of(value: Any) -> int:
-    """Memory of the arrays in a value, in bytes; arrays that share memory count each time."""
+    """Memory of the arrays in a value, bytes; arrays that share memory are counted separately."""
     if isinstance(value, np.ndarray):
         return value.nbytes
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""From metadata to optics: what a file says of its lens, as far as it says it."""
+"""Optics of a capture from its metadata, as far as they are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
 
 
 def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | UnknownOptics:
-    """Lens and sensor of a capture of that shape, or what the metadata leave out."""
+    """Lens and sensor of a capture, or the names of the metadata that are missing.
+
+    Parameters
+    ----------
+    meta : CaptureMeta
+        Metadata of the capture.
+    shape : (int, int)
+        Rows and columns of the capture, px.
+    """
     focal, fnumber = meta.focal_length_mm.value, meta.f_number.value
     equivalent, width = meta.focal_length_35mm.value, meta.sensor_width_mm.value
     if focal and fnumber and (equivalent or width):
@@ -20,18 +28,33 @@ def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | UnknownOptics
         else:
             diagonal = (width or 0.0) * math.hypot(*shape) / max(shape)
         return Lens(focal_length_mm=focal, f_number=fnumber, sensor_diagonal_mm=diagonal)
-    said = {
+    needed = {
         "the focal length": focal,
         "the f-number": fnumber,
         "the size of the sensor": equivalent or width,
     }
-    return UnknownOptics(tuple(name for name, value in said.items() if not value))
+    return UnknownOptics(tuple(name for name, value in needed.items() if not value))
 
 
 def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | UnknownOptics | None:
-    """Optics of a capture; None for an array without metadata, which nobody can blame for it.
+    """Optics of a capture.
 
-    `distance_m` overrides what the metadata say of the focus distance.
+    Parameters
+    ----------
+    capture : Capture
+        The capture, with its metadata.
+    distance_m : float, optional
+        Focus distance that a person gives; overrides that of the metadata.
+
+    Returns
+    -------
+    Optics or UnknownOptics or None
+        None for an array without metadata, about which there is nothing to report.
+
+    Raises
+    ------
+    RequestError
+        If `distance_m` is not finite, or not larger than the focal length.
     """
     if capture.kind == "array" and capture.meta == CaptureMeta():
         return None
@@ -47,5 +70,5 @@ def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | Unk
         return Optics(lens, distance_m * 1000, shape, told=True)
     said_m = capture.meta.subject_distance_m.value
     if said_m is not None and said_m <= least_m:
-        said_m = None  # a file may be wrong; a person is told
+        said_m = None  # a wrong distance in a file is ignored, that of a person is an error
     return Optics(lens, None if said_m is None else said_m * 1000, shape)

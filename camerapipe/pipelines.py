@@ -118,7 +118,7 @@ SOURCES: dict[str, Any] = {
     "memory": Memory | None,
     "blur": DenseBlur,
     "blur_low": DenseBlur,
-    "dead_zone": float,
+    "dead_zone": float | DenseBlur,
     "grid": Grid,
     "view": Encoded,
     "motion": Motion,
@@ -190,12 +190,15 @@ RESOLVE = (Node("resolve", resolve_transitions, ("radius",), "disk_radius", Reso
 RESOLVE_LOW = (Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
                     ResolveParams),)
 FOREGROUND = (Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius"),)
+HIGHLIGHTS = (Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"),
+                   "bright", HighlightsParams),)
+FINISH = (Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture",
+               FinishParams),)
 RENDER = (
-    Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"), "bright",
-         HighlightsParams),
+    *HIGHLIGHTS,
     Node("bokeh", render_bokeh, ("bright", "signed_radius"), "bokeh", BokehParams,
          fallback=render_bokeh_preview, steps=render_bokeh_steps),
-    Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture", FinishParams),
+    *FINISH,
 )
 # The paper's own stages.
 PAPER_EDGES = (
@@ -275,9 +278,8 @@ LIVE_RENDER = (
 
 
 # What the segments make together.
-STILL_MAP = (
-    *VIEW, *EDGES, *STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL,
-)  # fmt: skip
+STILL_DENSE = (*STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL)
+STILL_MAP = (*VIEW, *EDGES, *STILL_DENSE)
 PAPER_MAP = (*PAPER_EDGES, *PAPER_HALF)
 DIRECT_MAP = (
     *PAPER_EDGES,
@@ -322,6 +324,8 @@ FROM_MAP = graph(
     ),
     ("picture", "blur", "dead_zone"),
 )
+# Maps whose dead zone is known: without and with the map before upsampling.
+FROM_FOCUSED_MAP = graph("from-focused-map", PICTURE, ("picture", "blur", "dead_zone"))
 FROM_SAVED_MAP = graph("from-saved-map", PICTURE_LOW, ("picture", "blur", "blur_low", "dead_zone"))
 
 SHOWN = ("shown", "light")  # read by previews only

@@ -1,4 +1,4 @@
-"""Presets: named ways from a capture to a picture, and the parameters in which they differ."""
+"""Presets for stills: graphs from a capture to a picture, and parameters that differ."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any
 
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph, Node
+from camerapipe.lens import LENS_FOCUS, LENS_MAP, LENS_PICTURE
 from camerapipe.pipelines import (
     BOUND,
     CHECK,
-    CONSTRAIN,
-    DETAIL,
     DIRECT_MAP,
     EDGE_FOCUS,
     FOCUS,
-    FREE,
+    FROM_FOCUSED_MAP,
     FROM_MAP,
     FROM_SAVED_MAP,
     LIVE,
@@ -28,12 +27,9 @@ from camerapipe.pipelines import (
     PASS_THROUGH,
     PICTURE,
     PICTURE_LOW,
-    SOLVE,
-    STILL_CELLS,
-    STILL_GRID,
+    STILL_DENSE,
     STILL_MAP,
     SURVEY,
-    UPSAMPLE,
     VIEW,
     graph,
 )
@@ -45,9 +41,9 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named way from capture to picture: its graphs, and what differs from the defaults.
+    """A named way from capture to picture: graphs, and parameters that differ from the defaults.
 
-    `live` says whether streams have graphs for it.
+    `live` tells whether there are graphs of it for streams.
     """
 
     name: str
@@ -65,16 +61,16 @@ def _preset(
     focus: Sequence[Node],
     params: Mapping[str, Mapping[str, Any]],
     *,
+    picture: Sequence[Node] = PICTURE_LOW,
     live: bool = False,
 ) -> Preset:
-    """A preset of the stages that make its map, and of those that find what is in focus."""
+    """Preset from the stages that make the map, find the dead zone (`focus`), and render."""
     low = ("blur_low",) if any(node.output == "blur_low" for node in nodes) else ()
-    picture = (*nodes, *focus, *(PICTURE_LOW if low else PICTURE))
     return Preset(
         name,
         summary,
         graph(f"{name}-map", (*nodes, *focus), ("blur", *low, "dead_zone")),
-        graph(name, picture, ("picture", "blur", *low, "dead_zone")),
+        graph(name, (*nodes, *focus, *picture), ("picture", "blur", *low, "dead_zone")),
         params,
         live,
     )
@@ -90,6 +86,12 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
         "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
     },
 }  # fmt: skip
+LENS_PARAMS: dict[str, dict[str, Any]] = {
+    "shading": {"doubt": 0.95},
+    "propagate": {"data_weight": 2.0},
+    "upsample": {"window_radius_px": 4, "epsilon": 0.1},
+    "radius": {"focus_ramp": 1.2},
+}
 PAPER_UPSAMPLE = {"upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2}}
 
 PRESETS = {
@@ -97,11 +99,19 @@ PRESETS = {
     for preset in (
         _preset(
             DEFAULT,
-            "ours: edges share their energies, detail bounds blur, a working scale",
+            "ours: pooled edge energies, upper bounds from detail, a working scale",
             STILL_MAP,
             FOCUS,
             {},
             live=True,
+        ),
+        _preset(
+            "lens",
+            "outlines as two surfaces, natural falloff: slower, closer to a wider lens",
+            LENS_MAP,
+            LENS_FOCUS,
+            LENS_PARAMS,
+            picture=LENS_PICTURE,
         ),
         _preset(
             "paper",
@@ -116,6 +126,7 @@ PRESETS = {
             DIRECT_MAP,
             EDGE_FOCUS,
             PAPER_PARAMS,
+            picture=PICTURE,
         ),
     )
 }
@@ -128,47 +139,45 @@ def add_estimator(
     reads: Sequence[str] = ("view", "grid"),
     summary: str = "",
 ) -> Preset:
-    """Add a blur estimator of one's own as a preset for stills.
+    """Add a custom blur estimator as a preset for stills.
 
     Parameters
     ----------
     name : str
-        Name of the preset, as in `render(..., preset=name)` and `--preset`; a new one.
+        New name of the preset, for `render(..., preset=name)` and `--preset`.
     estimate : callable
-        Takes the values of `reads` and gives a sparse `BlurMap` on the grid of the view: sigma in
+        Takes the values of `reads` and returns a sparse `BlurMap` on the grid of the view: sigma in
         full-resolution px, confidence 0 where there is no data.
     reads : sequence of str
-        Values of the graph that it takes: `view` (HxWx3 float32, display-encoded), `grid`,
-        `edge_survey`, `sharpness_bounds`, `linear`.
+        Values of the graph that `estimate` takes, of `view` (HxWx3 float32, display-encoded),
+        `grid`, `edge_survey`, `sharpness_bounds`, `linear`.
     summary : str
         One line for the list of presets.
 
     Returns
     -------
     Preset
-        Everything but the estimator is as in the preset `default`.
+        The new preset, which is like `default` except for the estimator.
 
     Raises
     ------
     RequestError
-        If there is a preset of this name.
+        If a preset of this name exists.
     GraphError
-        If a value that it reads does not exist, or its type hints do not fit.
+        If a value of `reads` does not exist, or type hints do not fit.
     """
     if name in PRESETS:
         raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
-    nodes = (
-        *VIEW, *SURVEY, *BOUND, Node("estimate", estimate, tuple(reads), "edge_data"),
-        *STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL,
-    )  # fmt: skip
-    PRESETS[name] = _preset(name, summary or "an estimator of one's own", nodes, FOCUS, {})
+    estimated = Node("estimate", estimate, tuple(reads), "edge_data")
+    nodes = (*VIEW, *SURVEY, *BOUND, estimated, *STILL_DENSE)
+    PRESETS[name] = _preset(name, summary or "a custom estimator", nodes, FOCUS, {})
     return PRESETS[name]
 
 
 def graphs() -> dict[str, Graph]:
-    """All graphs by name, those of the presets included."""
+    """All graphs by name, including those of the presets."""
     fixed = (
-        CHECK, PASS_THROUGH, FROM_MAP, FROM_SAVED_MAP,
+        CHECK, PASS_THROUGH, FROM_MAP, FROM_FOCUSED_MAP, FROM_SAVED_MAP,
         LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
     )  # fmt: skip
     stills = (each for p in PRESETS.values() for each in (p.map_graph, p.picture_graph))
@@ -178,4 +187,4 @@ def graphs() -> dict[str, Graph]:
 SECTIONS: dict[str, type[Params]] = {
     kind.stage(): kind for each in graphs().values() for kind in each.sections()
 }
-SECTIONS[AdviceParams.stage()] = AdviceParams  # of a stream, beside its graphs
+SECTIONS[AdviceParams.stage()] = AdviceParams  # used by streams, outside of their graphs

@@ -22,7 +22,6 @@ are scaled; parameters are not. Paths are relative to the recipe.
 from __future__ import annotations
 
 import json
-import math
 import os
 import tomllib
 from collections.abc import Sequence
@@ -32,8 +31,9 @@ from typing import Any
 
 import tomli_w
 
-from camerapipe.assembly import Request, shape_of
+from camerapipe.assembly import Request, scaled_point, shape_of
 from camerapipe.capture import Capture
+from camerapipe.errors import CaptureError
 from camerapipe.ingest import read_mask, write_bytes
 from camerapipe.ingest.saved_map import ASPECT_SLACK
 from camerapipe.presets import SECTIONS
@@ -51,6 +51,8 @@ from camerapipe.recipe_keys import (
     typed,
 )
 from camerapipe.settings import Changes, Layer, Settings, resolve
+from stages.bokeh.foreground import NEARER
+from stages.params import Array
 from stages.scribble import Scribble
 
 
@@ -199,22 +201,13 @@ class Recipe:
                 f"one has {width}x{height}: the aspect ratios differ, so that its coordinates do "
                 "not fit"
             )
-        scales = (width / old_width, height / old_height)
-        focus = self.focus_point
-        if focus is not None:
-            x, y = _scaled(focus, scales)
-            focus = (_inside(x, width), _inside(y, height))
-        length = math.sqrt(scales[0] * scales[1])
-        scribbles = tuple(
-            Scribble(
-                tuple(_scaled(point, scales) for point in each.points),
-                each.width_px * length,
-                each.kind,
-                each.sigma_px * length,
-            )
-            for each in self.scribbles
+        scales, focus = (width / old_width, height / old_height), self.focus_point
+        return replace(
+            self,
+            size_px=size_px,
+            focus_point=None if focus is None else scaled_point(focus, scales, (height, width)),
+            scribbles=tuple(each.scaled(scales) for each in self.scribbles),
         )
-        return replace(self, size_px=size_px, focus_point=focus, scribbles=scribbles)
 
 
 def resolve_with(
@@ -248,13 +241,13 @@ def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
     RecipeError
         If the recipe was made for a picture of another shape.
     CaptureError
-        If the foreground cannot be read.
+        If the foreground is no mask.
     """
     height, width = shape_of(capture)
     fitted = recipe.fitted((width, height))
     foreground = request.foreground
     if foreground is None and fitted.foreground is not None:
-        foreground = read_mask(fitted.foreground, (height, width))
+        foreground = read_foreground(fitted.foreground, (height, width))
     focus = request.focus_point if request.focus_point is not None else fitted.focus_point
     scribbles = (*fitted.scribbles, *request.scribbles)
     return replace(request, focus_point=focus, scribbles=scribbles, foreground=foreground)
@@ -278,6 +271,37 @@ def recipe_of(request: Request, capture: Capture, foreground: Path | None = None
     )
 
 
+def read_foreground(path: Path, shape: tuple[int, int]) -> Array:
+    """Read a mask of what is nearer than the focus, resized to a picture of this shape.
+
+    Parameters
+    ----------
+    path : Path
+        A grey picture, white where something is nearer.
+    shape : (int, int)
+        Rows and columns of the picture; the mask has its aspect ratio.
+
+    Returns
+    -------
+    Array
+        HxW float32 in [0, 1].
+
+    Raises
+    ------
+    CaptureError
+        If the file cannot be read, has colours, or is black or white everywhere.
+    """
+    mask = read_mask(path, shape)
+    in_front = mask > NEARER
+    if in_front.all() or not in_front.any():
+        colour = "white" if in_front.any() else "black"
+        raise CaptureError(
+            f"{path}: is no mask of a foreground: it is {colour} everywhere; paint what is nearer "
+            "than the focus white, and all else black"
+        )
+    return mask
+
+
 def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
     """Read scribbles from a JSON list; `RecipeError` names the stroke that cannot be used."""
     path = Path(path)
@@ -294,14 +318,3 @@ def _relative(path: Path, folder: str | os.PathLike[str]) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # on another drive of Windows
         return path.absolute().as_posix()
-
-
-def _inside(at: float, size: int) -> float:
-    """The nearest coordinate that belongs to a pixel of `size`: in [0, size)."""
-    return min(max(at, 0.0), math.nextafter(size, 0))
-
-
-def _scaled(point: Point, scales: Point) -> Point:
-    """A point on a picture of another size; the edges of the pictures fall together."""
-    x, y = point
-    return (x + 0.5) * scales[0] - 0.5, (y + 0.5) * scales[1] - 0.5

@@ -1,4 +1,4 @@
-"""What every stage did with its time: data, as JSON and as a table."""
+"""Reports: the time of every stage, caveats and findings of a frame, as plain data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stages.findings import Finding
 
 
 class Caveat(enum.Flag):
-    """What was given up to be on time; being late is a result, never an exception."""
+    """What a stage gave up to be on time. Being late is a caveat, never an exception."""
 
     NONE = 0
     UNFINISHED = enum.auto()  # an anytime stage stopped before it was done
     FALLBACK = enum.auto()  # the cheaper form of a stage ran
-    OVERRUN = enum.auto()  # the stage took longer than it was granted, where it was granted any
+    OVERRUN = enum.auto()  # the stage took longer than the positive time that it was granted
 
     def names(self) -> list[str]:
         """Names of the flags set, in lower case."""
@@ -27,7 +27,7 @@ class Caveat(enum.Flag):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageReport:
-    """One stage of one frame. `granted_ms` is None where the stage had no limit."""
+    """One stage of one frame. `granted_ms` is None if the stage had no limit."""
 
     name: str
     used_ms: float
@@ -40,13 +40,13 @@ class StageReport:
 
 
 def caveats_of(stages: Iterable[StageReport]) -> Caveat:
-    """Everything that some stages gave up."""
+    """Union of the caveats of some stages."""
     return functools.reduce(operator.or_, (stage.caveats for stage in stages), Caveat.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One frame through its graphs: time, caveats, findings and what produced it."""
+    """Report of one frame: time, caveats, findings, metadata, and versions of the software."""
 
     capture: str
     graph: str
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def caveats(self) -> Caveat:
-        """Everything that any stage gave up."""
+        """Union of the caveats of all stages."""
         return caveats_of(self.stages)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""One frame through one graph: values, grants, fallbacks, provenance. It knows nothing of images.
+"""Execution of a graph on one frame: values, granted time, fallbacks. Independent of images.
 
-Plain nodes are paid first: an anytime node is granted the time left less what the plain nodes after
-it are expected to take. If the full form of a node with a fallback is not expected to fit, the
-fallback runs. If it is likely but not sure to fit, a node that also has steps goes from the one to
-the other. Expectations start from a table of first guesses and follow what was measured.
+Plain nodes have priority. An anytime node is granted the time that is left, minus the expected time
+of the plain nodes after it. If a node has a fallback and its full form is not expected to fit, the
+fallback runs. If the full form will probably fit, but not certainly, a node with steps runs these:
+they start with the fallback and end with the full form. Expected times start from a table of first
+guesses and are updated by measurements.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from camerapipe.memo import Memo
 from camerapipe.report import Caveat, StageReport
 from stages.params import Params
 
-SURE = 2.0  # times its expected cost: what is granted as much is sure to fit
+SURE = 2.0  # granted time over expected time from which a full form certainly fits
 
 
 @dataclass(slots=True)
 class Run:
-    """Values that outlived the run (outputs and what was kept), and a row for every stage."""
+    """Result of a run: outputs and requested intermediate values, and a report of every stage."""
 
     values: dict[str, Any]
     stages: list[StageReport] = field(default_factory=list)
@@ -32,7 +33,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What decides how long the stages of a frame may take."""
+    """Size of the frame, expected costs and budget: what determines the time of the stages."""
 
     megapixels: float
     costs: Costs
@@ -43,9 +44,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Values kept from run to run, and the versions of the sources of this one.
+    """Memo that is shared by several runs, and the versions of the sources of this run.
 
-    `only` names the values that are kept; None: all.
+    `only` names the values that are stored; None: all.
     """
 
     memo: Memo
@@ -53,7 +54,7 @@ class Kept:
     only: frozenset[str] | None = None
 
     def keeps(self, node: Node, row: StageReport) -> bool:
-        """Whether the value of a stage is to be kept: it must be complete."""
+        """Whether the value of a stage is stored: it must be complete, and be among `only`."""
         complete = not row.caveats & (Caveat.UNFINISHED | Caveat.FALLBACK)
         return complete and (self.only is None or node.output in self.only)
 
@@ -67,10 +68,32 @@ def run(
     keep: Iterable[str] = (),
     kept: Kept | None = None,
 ) -> Run:
-    """Run a graph on a frame; being late is a caveat in the rows, never an exception.
+    """Run a graph on a frame. Being late is a caveat in the reports, never an exception.
 
-    With `kept`, only nodes run whose values are not in the memo; the values of complete stages are
-    put there.
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    sources : mapping
+        Values of the sources, by name; there may be more than the graph reads.
+    params : mapping
+        Parameters by their type.
+    pace : Pace
+        Budget and expected costs.
+    keep : iterable of str
+        Names of intermediate values to return; names that the graph does not have are ignored.
+    kept : Kept, optional
+        Memo. Nodes whose values are in it do not run, and values of complete stages are stored.
+
+    Returns
+    -------
+    Run
+        Values and reports.
+
+    Raises
+    ------
+    ValueError
+        If a source is missing. An exception of a stage has a note with the name of the stage.
     """
     missing = set(graph.sources) - set(sources)
     if missing:
@@ -105,20 +128,24 @@ def run(
     return done
 
 
-def _last_reader(order: Sequence[Node], held: set[str]) -> dict[str, str]:
-    """Name of the last node that reads each value, but for those that are held."""
+def _last_reader(order: Sequence[Node], results: set[str]) -> dict[str, str]:
+    """Name of the last node that reads each value, except for the results of the run."""
     last = {value: node.name for node in order for value in node.inputs}
-    return {value: node for value, node in last.items() if value not in held}
+    return {value: node for value, node in last.items() if value not in results}
 
 
 def _section(node: Node, params: Mapping[type[Params], Params]) -> Params | None:
+    """Parameters of a node, or None."""
     return params[node.params] if node.params else None
 
 
 def _grant_of(
     node: Node, later: Sequence[Node], params: Mapping[type[Params], Params], pace: Pace
 ) -> float | None:
-    """Time that a node may take: its own budget, and what is left less the reserve for others."""
+    """Time granted to a node, ms: at most its own budget, and the time left minus a reserve.
+
+    The reserve is the expected time of the nodes after it. None: no limit.
+    """
     own_ms, left_ms = pace.budget.stages_ms.get(node.name), pace.deadline.remaining_ms()
     if left_ms is None:
         return own_ms
@@ -131,7 +158,7 @@ def _grant_of(
 
 
 def _form(node: Node, expected_ms: float, grant: float | None) -> Callable[..., Any]:
-    """Which form of a node runs, by what its full form is expected to take."""
+    """Form of a node to run, given the expected time of its full form."""
     if grant is None or expected_ms * (SURE if node.steps else 1.0) <= grant:
         return node.function
     if node.steps and expected_ms <= grant:
@@ -142,6 +169,7 @@ def _form(node: Node, expected_ms: float, grant: float | None) -> Callable[..., 
 def _run_node(
     node: Node, inputs: list[Any], section: Params | None, grant: float | None, pace: Pace
 ) -> tuple[Any, StageReport]:
+    """Value and report of a node."""
     expected_ms = pace.costs.full(node, section, pace.megapixels, pace.guesses)
     function, clock = _form(node, expected_ms, grant), pace.deadline.clock
     caveats = Caveat.FALLBACK if function is node.fallback else Caveat.NONE
@@ -158,7 +186,7 @@ def _run_node(
     if not node.anytime:
         stepped = (steps, setup_ms, done) if function is node.steps else None
         _learn(node, section, pace, used_ms, fallback=function is node.fallback, stepped=stepped)
-    if grant and used_ms > grant:  # with no time left at its start, it is not to blame
+    if grant and used_ms > grant:  # a node that starts after the deadline has no caveat
         caveats |= Caveat.OVERRUN
     row = StageReport(
         name=node.name,
@@ -182,7 +210,10 @@ def _learn(
     fallback: bool,
     stepped: tuple[int, float, bool] | None,
 ) -> None:
-    """Learn what a plain node took; `stepped`: steps, set-up time and completeness of its steps."""
+    """Update the expected cost of a plain node.
+
+    `stepped` has the number, set-up time and completeness of its steps, if the steps were run.
+    """
 
     def learn(ms: float, *, fallback: bool) -> None:
         pace.costs.learn(node, section, pace.megapixels, pace.guesses, fallback=fallback, ms=ms)
@@ -192,11 +223,11 @@ def _learn(
         return
     steps, setup_ms, done = stepped
     if steps == 1:
-        if done:  # the first step was all of it
+        if done:  # the first step was the whole stage
             learn(used_ms, fallback=False)
-        else:  # the full form was not begun
+        else:  # only the fallback ran
             learn(setup_ms, fallback=True)
         return
     learn(setup_ms, fallback=True)
-    # what was given up would have taken longer: twice as long, say
+    # If the steps were stopped, the full form is assumed to take twice as long.
     learn((used_ms - setup_ms) * (1.0 if done else SURE), fallback=False)

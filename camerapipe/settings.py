@@ -1,9 +1,9 @@
-"""Settings in layers: who set a value decides which one counts.
+"""Settings in layers: of the values of a parameter, that of the highest layer counts.
 
     default < preset < capture < rung < file < recipe < person
 
-A preset, the kind of a capture and a rung of the quality ladder adapt the defaults. What a settings
-file, a recipe or a person says is never replaced by them, not even where it equals the default.
+A preset, the kind of a capture and a rung of the quality ladder change defaults. They never replace
+a value of a settings file, a recipe or a person, even if this value equals the default.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ class SettingsError(RequestError):
 
 
 class Layer(IntEnum):
-    """Who set a value; a higher layer overrides a lower one."""
+    """Origin of a value; a higher layer overrides a lower one."""
 
     DEFAULT = 0
     PRESET = 1
-    CAPTURE = 2  # what depends on the kind of file
-    RUNG = 3  # of the quality ladder, or of the check's
+    CAPTURE = 2  # depends on the kind of file
+    RUNG = 3  # of the quality ladder, or of the ladder of the check
     FILE = 4
     RECIPE = 5
     PERSON = 6
 
 
 class Origin(NamedTuple):
-    """A value, the layer that it comes from, and the name of that: a preset, a file, a rung."""
+    """A value, its layer, and the name of the preset, file or rung that set it."""
 
     value: Any
     layer: Layer
@@ -55,14 +55,14 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """A preset, and what each layer changes; immutable."""
+    """A preset, and the changes of each layer; immutable."""
 
     preset: Preset
     layers: Mapping[Layer, Changes] = field(default_factory=dict)
     names: Mapping[Layer, str] = field(default_factory=dict)  # of layers that have one
 
     def with_layer(self, layer: Layer, changes: Changes, name: str = "") -> Settings:
-        """The same settings with a layer put in, or replaced.
+        """Settings with a layer added or replaced.
 
         Raises
         ------
@@ -74,9 +74,16 @@ class Settings:
         found.params  # noqa: B018 - checked when built
         return found
 
+    def changed_by_person(self, changes: Changes, *, strength: float | None = None) -> Settings:
+        """Settings with further changes of a person; `strength` as for `resolve`."""
+        merged = self.changed(Layer.PERSON)
+        for section, values in _checked("", _with_strength(changes, strength)).items():
+            merged.setdefault(section, {}).update(values)
+        return self.with_layer(Layer.PERSON, merged)
+
     @functools.cached_property
     def params(self) -> Mapping[type[Params], Params]:
-        """The parameters that count, by their type."""
+        """Resulting parameters, by their type."""
         merged = self._merged()
         try:
             return {
@@ -87,7 +94,7 @@ class Settings:
             raise SettingsError(str(error)) from error
 
     def origins(self) -> Mapping[str, Mapping[str, Origin]]:
-        """Every parameter by section: its value, and who set it."""
+        """Value and origin of every parameter, by section."""
         merged = self._merged()
         return {
             section: {
@@ -98,7 +105,7 @@ class Settings:
         }
 
     def changed(self, *layers: Layer) -> dict[str, dict[str, Any]]:
-        """What some layers change together, the higher over the lower."""
+        """Changes of several layers together; higher layers override lower ones."""
         found: dict[str, dict[str, Any]] = {}
         for layer in sorted(layers):
             for section, changes in self.layers.get(layer, {}).items():
@@ -106,6 +113,7 @@ class Settings:
         return found
 
     def _merged(self) -> dict[str, dict[str, Origin]]:
+        """Values and origins of the parameters that any layer sets, by section."""
         merged: dict[str, dict[str, Origin]] = {section: {} for section in SECTIONS}
         for layer in sorted(self.layers):
             name = self.names.get(layer, "")
@@ -124,27 +132,32 @@ def resolve(
     recipe: tuple[str, Changes] | None = None,
     strength: float | None = None,
 ) -> Settings:
-    """Combine preset, settings file, recipe, and what a person asked for.
+    """Combine preset, settings file, recipe, and the values of a person.
 
     Parameters
     ----------
     preset : str, optional
         Name of a preset; overrides the one that a settings file names.
     config : path, optional
-        A TOML settings file: `preset = "..."` and a table for every section.
+        A TOML settings file: `preset = "..."` and a table for each section.
     overrides : sequence of str
         Texts `section.param=value`.
     values : mapping, optional
         Parameters by section; they override `overrides`.
     recipe : (name, mapping), optional
-        Parameters of a recipe, and what to call it.
+        Name and parameters of a recipe.
     strength : float, optional
         Short for `values={"radius": {"strength": strength}}`.
+
+    Returns
+    -------
+    Settings
+        The layers combined.
 
     Raises
     ------
     SettingsError
-        Naming what does not exist or does not fit, and what was probably meant.
+        If a name does not exist or a value does not fit; the message suggests a similar name.
     """
     table = read_config(Path(config)) if config else {}
     named = table.pop(PRESET, DEFAULT)
@@ -152,8 +165,7 @@ def resolve(
     if name not in PRESETS:
         raise SettingsError(f"preset {name!r} does not exist{hint(name, PRESETS)}")
     person: dict[str, dict[str, Any]] = {}
-    short = {} if strength is None else {"radius": {"strength": strength}}
-    for source in (_parse(overrides), values or {}, short):
+    for source in (_parse(overrides), _with_strength(values or {}, strength)):
         for section, changes in _checked("", source).items():
             person.setdefault(section, {}).update(changes)
     chosen, file = PRESETS[name], str(config or "")
@@ -167,7 +179,7 @@ def resolve(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a settings file: `preset = "..."` and one table for every section."""
+    """Read a settings file: `preset = "..."` and a table for each section."""
     try:
         return tomllib.loads(path.read_text(encoding=TEXT_ENCODING))
     except OSError as error:
@@ -177,13 +189,21 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Name what was probably meant, or everything that there is."""
+    """Text that suggests the most similar known name, or lists all of them."""
     names = list(known)
     close = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 
 
+def _with_strength(changes: Changes, strength: float | None) -> Changes:
+    """Changes with the strength added, if it is given."""
+    if strength is None:
+        return changes
+    return {**changes, "radius": {**changes.get("radius", {}), "strength": strength}}
+
+
 def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Changes from texts `section.param=value`; values are still texts."""
     parsed: dict[str, dict[str, Any]] = {}
     for text in overrides:
         name, sign, value = text.partition("=")
@@ -195,7 +215,7 @@ def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _checked(place: str, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Changes whose sections and parameters exist, texts turned into values."""
+    """Changes with texts converted to values; an error if a section or parameter does not exist."""
     found: dict[str, dict[str, Any]] = {}
     for section, values in changes.items():
         _check_section(place, section, values)
@@ -205,6 +225,7 @@ def _checked(place: str, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]
 
 
 def _check_section(place: str, section: str, changes: Any) -> None:
+    """Check that a section and its parameters exist; `SettingsError` if not."""
     if section not in SECTIONS:
         raise SettingsError(f"{place}section {section!r} does not exist{_section_hint(section)}")
     if not isinstance(changes, Mapping):
@@ -216,7 +237,7 @@ def _check_section(place: str, section: str, changes: Any) -> None:
 
 
 def _section_hint(name: str) -> str:
-    """A stage is not a section, but may have one."""
+    """Text for an unknown section; if it is the name of a stage, it names the section of that."""
     nodes = (node for graph in graphs().values() for node in graph.nodes)
     node = next((node for node in nodes if node.name == name), None)
     if node is None:
@@ -227,7 +248,7 @@ def _section_hint(name: str) -> str:
 
 
 def _fit(kind: type[Params], key: str, value: Any) -> Any:
-    """Turn text into the type of its parameter; everything else is for `Params` to judge."""
+    """Value for a parameter: text is converted to its type; `Params` checks the range later."""
     spec = next(s for s in fields(kind) if s.name == key)
     wanted: type = type(spec.default)
     if not isinstance(value, str) or wanted is str:

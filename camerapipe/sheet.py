@@ -1,4 +1,4 @@
-"""The contact sheet: capture, blur map and picture side by side, to be looked at."""
+"""The contact sheet: capture, blur map and picture side by side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ GAP_PX = 8
 
 
 def contact_sheet(shot: Shot) -> Array:
-    """Lay capture, blur map (where there is one) and picture on white, from left to right."""
+    """Contact sheet of a shot.
+
+    Parameters
+    ----------
+    shot : Shot
+        Capture, blur map and picture.
+
+    Returns
+    -------
+    Array
+        Capture, blur map (if there is one) and picture from left to right, with white gaps;
+        display-encoded in [0, 1], HxWx3 float32.
+    """
     panels = [encode(shot.capture.linear, shot.capture.curve)]
     if shot.blur_map is not None:
         panels.append(colour_map(shot.blur_map.sigma))

@@ -1,4 +1,4 @@
-"""What the camera returns: the picture, its blur map, and how they came about."""
+"""The result of the camera: picture, blur map, findings and report."""
 
 from __future__ import annotations
 
@@ -24,12 +24,23 @@ from stages.tone import to_codes
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shot:
-    """What the camera returns.
+    """The result of the camera.
 
-    `image` is HxWx3 float32 in the encoding of the capture (display-encoded in [0, 1] for files and
-    sRGB arrays, linear for linear arrays). `saved_map` is the blur map with what is needed to
-    render from it again, None after pass-through. `kept` holds the intermediate values that were
-    asked for, by their names in the graph.
+    Attributes
+    ----------
+    image : Array
+        HxWx3 float32 in the encoding of the capture: display-encoded in [0, 1] for files and sRGB
+        arrays, linear light for linear arrays.
+    saved_map : SavedMap or None
+        Blur map, with the data needed to render from it again; None after pass-through.
+    findings : tuple of Finding
+        Of the check, of the focus point, and of opening the file.
+    report : Report
+        Time and caveats of every stage.
+    capture : Capture
+        The developed capture.
+    kept : dict
+        Requested intermediate values, by their names in the graph.
     """
 
     image: Array
@@ -41,11 +52,11 @@ class Shot:
 
     @property
     def blur_map(self) -> BlurMap | None:
-        """The dense blur map at full size, sigma in px; None after pass-through."""
+        """Dense blur map at full resolution, sigma in px; None after pass-through."""
         return self.saved_map.blur if self.saved_map else None
 
     def to_uint8(self) -> npt.NDArray[np.uint8]:
-        """The picture as HxWx3 uint8, as `PIL.Image.fromarray` takes it."""
+        """Picture as HxWx3 uint8, for `PIL.Image.fromarray`."""
         return np.asarray(to_codes(self.image, 8), np.uint8)
 
     def save(
@@ -57,14 +68,17 @@ class Shot:
         metadata: Metadata | str = Metadata.ALL,
         overwrite: bool = False,
     ) -> None:
-        """Write the picture as JPEG, PNG or TIFF, by the suffix; see `ingest.write_picture`."""
+        """Write the picture as JPEG, PNG or TIFF, according to the suffix.
+
+        Parameters and errors are those of `ingest.write_picture`.
+        """
         write_picture(
             path, self.image, self.capture,
             quality=quality, bits=bits, metadata=metadata, overwrite=overwrite,
         )  # fmt: skip
 
     def save_map(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the blur map as `.npz`, `.tiff` or a coloured `.png`, by the suffix.
+        """Write the blur map as `.npz`, `.tiff` or a coloured `.png`, according to the suffix.
 
         Raises
         ------
@@ -76,7 +90,7 @@ class Shot:
         write_map(path, self.saved_map, overwrite=overwrite)
 
     def __repr__(self) -> str:
-        """Say what it is, without its pixels."""
+        """One line without pixels: capture, size, graph, time and findings."""
         height, width = self.image.shape[:2]
         codes = ", ".join(finding.code for finding in self.findings)
         return (

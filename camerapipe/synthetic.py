@@ -1,9 +1,11 @@
-"""Synthetic moving scenes with known blur: every name, size, seed and index gives the same frame.
+"""Synthetic moving scenes with known blur.
 
-Three textured layers (a wall, posts, a flower) at three depths before a thin lens of Gaussian point
-spread whose focus, place or content changes with the frame, as `SCENES` says. Depth is counted in
-steps of blur: 0 is the wall, 1 the flower. Noise is that of a small sensor in good light, even in
-8-bit codes. 30 frames a second are meant. Nothing is read from disk; what frames share is cached.
+A frame is determined by name, size, seed and index. Three textured layers (a wall, posts, a flower)
+are at three depths. The camera has a Gaussian point spread function, and its focus, its position or
+the content of the scene changes from frame to frame (`SCENES`), at 30 frames per second. Depth is 0
+at the wall and 1 at the flower; blur is proportional to the difference from the depth in focus.
+Noise is that of a small sensor in good light, with the same deviation at all 8-bit codes. Nothing
+is read from disk, and data that frames share is cached.
 """
 
 from __future__ import annotations
@@ -23,21 +25,21 @@ from stages.tone import SRGB, encode, linearise
 Random = np.random.Generator
 
 SIZE = (720, 1280)
-LARGEST_SIGMA_PX = 5.0  # of 1280 px of width, for a layer one step of depth out of focus
-SHARP_SIGMA_PX = 0.5  # of every lens
-NOISE_CODES = 2.0  # standard deviation
+LARGEST_SIGMA_PX = 5.0  # in a frame 1280 px wide, at a difference of 1 from the depth in focus
+SHARP_SIGMA_PX = 0.5  # of the lens, in focus
+NOISE_CODES = 2.0  # standard deviation of the noise, 8-bit codes
 EPISODE = 30  # frames between two steps or cuts
-PULL_FRAMES = 120  # from the flower to the wall and back
-PAN_FRAMES, PAN_SHARE = 120, 0.06  # of a swing to and fro, and how far it goes, of the width
-MARGIN = 2 * PAN_SHARE + 0.02  # of the width, that layers are larger than the picture
-LEAVES = 1500
-LEAF_SIZES = (0.25, 3.0)  # largest, as a part of the height; smallest, px
+PULL_FRAMES = 120  # frames of a focus pull from the flower to the wall and back
+PAN_FRAMES, PAN_SHARE = 120, 0.06  # frames of a swing and its amplitude, as a share of the width
+MARGIN = 2 * PAN_SHARE + 0.02  # extra width of a layer, as a share of the width of the frame
+LEAVES = 1500  # ellipses in the texture of a layer
+LEAF_SIZES = (0.25, 3.0)  # largest radius as a share of the height, and smallest radius in px
 HALF_FROM_PX = 2.5  # sigma from which a layer is blurred at half resolution
-NOISE_TILE = 512  # px by which the noise is larger than a frame: it starts elsewhere in each
+NOISE_TILE = 512  # px by which the noise is larger than a frame, so that its offset can vary
 
 
 class State(NamedTuple):
-    """What may change from frame to frame: content, depth in focus, camera place in widths."""
+    """What may change between frames: content, depth in focus, camera position in frame widths."""
 
     content: int = 0
     focus: float = 1.0
@@ -45,14 +47,22 @@ class State(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A scene in words, and its state at a frame."""
+    """Description of a scene, and its state as a function of the frame index."""
 
     summary: str
     state: Callable[[int], State]
 
 
 class KnownFrame(NamedTuple):
-    """HxWx3 uint8, sRGB; and the true blur, HxW float32: sigma in px of the frame."""
+    """A frame and its true blur.
+
+    Attributes
+    ----------
+    picture : array of uint8
+        sRGB codes, HxWx3.
+    sigma : Array
+        True blur, HxW float32, px of the frame.
+    """
 
     picture: npt.NDArray[np.uint8]
     sigma: Array
@@ -74,7 +84,29 @@ SCENES = {
 def synthetic_frame(
     scene: str, index: int, size: tuple[int, int] = SIZE, seed: int = 0
 ) -> KnownFrame:
-    """Frame `index` of a scene of `size` (rows, columns); what is random follows from `seed`."""
+    """Frame of a synthetic scene.
+
+    Parameters
+    ----------
+    scene : str
+        Name, of `SCENES`.
+    index : int
+        Number of the frame, from 0.
+    size : (int, int)
+        Rows and columns, at least 16, px.
+    seed : int
+        Seed of all random numbers.
+
+    Returns
+    -------
+    KnownFrame
+        Frame and true blur.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scene, or if index or size is out of range.
+    """
     if scene not in SCENES:
         raise ValueError(f"synthetic: scene must be one of {', '.join(SCENES)}; got {scene!r}")
     if index < 0 or min(size) < 16:
@@ -90,7 +122,7 @@ def synthetic_frame(
 
 @lru_cache(maxsize=2)
 def _photograph(size: tuple[int, int], seed: int, state: State) -> tuple[Array, Array]:
-    """Codes (not rounded) without noise, and sigma."""
+    """Frame without noise in codes that are not rounded, HxWx3, and sigma, HxW."""
     light, sigma = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
     content = seed + 1009 * state.content
     for number, depth in enumerate(DEPTHS):
@@ -107,7 +139,7 @@ def _photograph(size: tuple[int, int], seed: int, state: State) -> tuple[Array, 
 
 
 def _window(planes: Array, size: tuple[int, int], shift: float) -> Array:
-    """Part of a layer that the camera sees."""
+    """Part of a layer in the frame, for a shift of the camera in px."""
     left = (planes.shape[1] - size[1]) / 2 + shift
     aim = np.array([[1, 0, left], [0, 1, 0]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -117,19 +149,21 @@ def _window(planes: Array, size: tuple[int, int], shift: float) -> Array:
 
 @lru_cache(maxsize=4)
 def _blurred_layer(size: tuple[int, int], seed: int, number: int, sigma: float) -> Array:
-    """Layer through the lens: light multiplied by coverage, and coverage."""
+    """Blurred layer: premultiplied linear light (3 channels) and coverage, HxWx4."""
     layer = _layer(size, seed, number)
     if sigma < HALF_FROM_PX:
         return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), np.float32)
     small = cv2.resize(layer, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    inner = math.sqrt(sigma**2 - 1) / 2  # px^2 that averaging and interpolation add: about 1
+    inner = (
+        math.sqrt(sigma**2 - 1) / 2
+    )  # averaging and interpolation add a variance of about 1 px^2
     small = cv2.GaussianBlur(small, (0, 0), inner)
     return np.asarray(cv2.resize(small, layer.shape[1::-1]), np.float32)
 
 
 @lru_cache(maxsize=6)
 def _layer(size: tuple[int, int], seed: int, number: int) -> Array:
-    """Layer as it is: light multiplied by coverage, and coverage, wider than the picture."""
+    """Sharp layer, wider than the frame: premultiplied linear light and coverage, HxWx4."""
     margin = 2 * math.ceil(size[1] * MARGIN / 2)
     shape = size[0], size[1] + margin
     rng = np.random.default_rng([seed, number])
@@ -139,7 +173,10 @@ def _layer(size: tuple[int, int], seed: int, number: int) -> Array:
 
 
 def _leaves(shape: tuple[int, int], tint: tuple[float, float, float], rng: Random) -> Array:
-    """Linear light of overlapping ellipses of all sizes, from large to small, with texture."""
+    """Linear light of overlapping ellipses of all sizes, from large to small, with fine texture.
+
+    The sizes follow a power law, as in the dead leaves model.
+    """
     codes = np.full((*shape, 3), 128, np.uint8)
     largest, smallest = LEAF_SIZES[0] * shape[0], LEAF_SIZES[1]
     shares = np.sort(rng.random(LEAVES))  # a density of 1 / size^2: most leaves are small
@@ -154,11 +191,12 @@ def _leaves(shape: tuple[int, int], tint: tuple[float, float, float], rng: Rando
 
 
 def _wall(shape: tuple[int, int], height: int, rng: Random) -> Array:
+    """Coverage of the wall: 1 everywhere."""
     return np.asarray(np.ones(shape), np.float32)
 
 
 def _posts(shape: tuple[int, int], height: int, rng: Random) -> Array:
-    """Upright posts of several widths that stand to both sides of the flower."""
+    """Coverage of vertical posts of several widths on both sides of the flower."""
     matte = np.zeros(shape, np.uint8)
     for place in (0.12, 0.3, 0.72, 0.9):
         x, half = (place + rng.uniform(-0.03, 0.03)) * shape[1], rng.uniform(0.02, 0.06) * height
@@ -168,7 +206,7 @@ def _posts(shape: tuple[int, int], height: int, rng: Random) -> Array:
 
 
 def _flower(shape: tuple[int, int], height: int, rng: Random) -> Array:
-    """Nine petals and a stem in the middle."""
+    """Coverage of a flower with nine petals and a stem, in the middle."""
     y, x = np.indices(shape, np.float32)
     y, x = y - np.float32(0.45 * height), x - np.float32(shape[1] / 2)
     turn = np.arctan2(y, x) + rng.uniform(0, math.pi)
@@ -179,6 +217,7 @@ def _flower(shape: tuple[int, int], height: int, rng: Random) -> Array:
 
 @lru_cache(maxsize=2)
 def _noise(size: tuple[int, int], seed: int) -> Array:
+    """Gaussian noise in codes, larger than a frame by `NOISE_TILE`."""
     shape = size[0] + NOISE_TILE, size[1] + NOISE_TILE, 3
     rng = np.random.default_rng([seed, *size])
     return np.asarray(NOISE_CODES * rng.standard_normal(shape, np.float32), np.float32)

@@ -24,7 +24,8 @@ from scipy import ndimage
 
 from datasets.scenes import dead_leaves
 from stages.params import Array
-from stages.scene import add_noise, develop, lens_blur
+from stages.scene import lens_blur
+from stages.sensor import add_noise, develop
 from stages.tone import SRGB, encode, linearise
 
 SOURCE_SIGMA_PX = 0.4  # blur that a sharp photograph has of its own

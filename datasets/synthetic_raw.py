@@ -68,9 +68,13 @@ def write_dng(
     black_level: int = BLACK_LEVEL,
     white_level: int = WHITE_LEVEL,
     orientation: int = 1,
+    crop: tuple[int, int, int, int] | None = None,
     optics: Optics = Optics(),  # noqa: B008 - an immutable tuple
 ) -> None:
-    """Write sensor values (HxW) as an uncompressed Bayer DNG."""
+    """Write sensor values (HxW) as an uncompressed Bayer DNG.
+
+    `crop` is the default crop: left, top, width and height of the picture among the sensor values.
+    """
     tags = [
         (274, SHORT, 1, orientation),
         (33421, SHORT, 2, (2, 2)),  # CFARepeatPatternDim
@@ -83,6 +87,7 @@ def write_dng(
         (50721, SRATIONAL, 9, _rationals(XYZ_TO_SRGB.ravel())),  # ColorMatrix1
         (50728, RATIONAL, 3, _rationals(NEUTRAL)),  # AsShotNeutral
         (50778, SHORT, 1, D65),  # CalibrationIlluminant1
+        *_crop_tags(crop, mosaic.shape),
         *_optics_tags(optics),
     ]
     tifffile.imwrite(
@@ -94,6 +99,19 @@ def write_dng(
         software=False,
         extratags=[(*tag, True) for tag in tags],
     )
+
+
+def _crop_tags(
+    crop: tuple[int, int, int, int] | None, shape: tuple[int, ...]
+) -> list[tuple[int, int, int, Any]]:
+    if crop is None:
+        return []
+    left, top, width, height = crop
+    return [
+        (50829, LONG, 4, (0, 0, *shape)),  # ActiveArea
+        (50719, LONG, 2, (left, top)),  # DefaultCropOrigin
+        (50720, LONG, 2, (width, height)),  # DefaultCropSize
+    ]
 
 
 def _optics_tags(optics: Optics) -> list[tuple[int, int, int, Any]]:

@@ -1,9 +1,9 @@
-"""Live guidance: from the findings of successive frames to one advice that does not flicker.
+"""Live guidance: one piece of advice from the findings of successive frames, with hysteresis.
 
-The check judges every frame by itself; a person needs a moment to read and to act. An advice is
-replaced when most frames of the last `hold_ms` agree on another, and was shown for as long itself.
-What stops a picture (nothing sharp, too dark) replaces it sooner. Pure: state in, state out, time
-is a number that the caller gives.
+The check judges every frame by itself, but a person needs a moment to read and to act. Advice is
+replaced if most frames of the last `hold_ms` agree on another one, and if it was shown for at least
+that time. Advice about a blocking finding (nothing sharp, too dark) replaces it sooner. The
+functions are pure: the state and the time are arguments.
 """
 
 from __future__ import annotations
@@ -28,18 +28,22 @@ WORDS = {  # verdict of the check: code and text of the advice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceParams(Params):
-    """How long the check must say something before a person is told."""
+    """Hysteresis of the advice."""
 
     hold_ms: float = param(
-        600.0, 0.0, 10_000.0, unit="ms", help="an advice replaces another after this time"
+        600.0, 0.0, 10_000.0, unit="ms", help="advice replaces another after this time"
     )
     urgent_hold_ms: float = param(
-        250.0, 0.0, 10_000.0, unit="ms", help="one that stops the picture replaces it after this"
+        250.0,
+        0.0,
+        10_000.0,
+        unit="ms",
+        help="advice about a blocking finding replaces it after this time",
     )
     agreement: float = param(
-        0.75, 0.5, 1.0, help="share of the frames of that time that must say the same"
+        0.75, 0.5, 1.0, help="share of the frames of that time that must agree"
     )
-    least_frames: int = param(3, 1, 100, help="frames that are asked, however few there are")
+    least_frames: int = param(3, 1, 100, help="frames that must agree at least")
 
 
 class Advice(NamedTuple):
@@ -51,7 +55,7 @@ class Advice(NamedTuple):
 
 
 class Vote(NamedTuple):
-    """What one frame by itself would advise."""
+    """Advice of a single frame."""
 
     time_ms: float
     advice: Advice
@@ -59,7 +63,7 @@ class Vote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AdviceState:
-    """What is shown, since when, and what the last frames would have advised."""
+    """Advice that is shown, since when, and the advice of the latest single frames."""
 
     shown: Advice | None = None
     since_ms: float = 0.0
@@ -69,22 +73,27 @@ class AdviceState:
 def advise(
     state: AdviceState, findings: Iterable[Finding], time_ms: float, params: AdviceParams
 ) -> tuple[AdviceState, Advice]:
-    """Take the findings of a frame, give the advice to show.
+    """Update the advice by the findings of a frame.
 
-    The first frame is advised at once. After that advices change at least `urgent_hold_ms` apart,
-    those that do not stop the picture `hold_ms`; what all frames say since a time T shows at the
-    first frame from T + the hold on (with few frames: at the `least_frames`-th).
+    The advice of the first frame is shown immediately. Later changes are at least `hold_ms` apart
+    (`urgent_hold_ms` for blocking findings). If all frames agree from a time T on, their advice is
+    shown at the first frame after T plus the hold, but not before the `least_frames`-th.
 
     Parameters
     ----------
     state : AdviceState
-        Of the frame before; `AdviceState()` at the start.
+        State after the previous frame; `AdviceState()` at the start.
     findings : iterable of Finding
         Of `capture_check.judge`, and any others after them.
     time_ms : float
-        Time of the frame, on any clock that does not go backwards.
+        Time of the frame, on any monotonic clock.
     params : AdviceParams
         Hold times and agreement.
+
+    Returns
+    -------
+    (AdviceState, Advice)
+        State after this frame, and the advice to show.
 
     Raises
     ------
@@ -106,7 +115,7 @@ def advise(
 
 
 def advice_of(findings: Iterable[Finding]) -> Advice:
-    """What one frame by itself advises: the words of its verdict, with the distance if known."""
+    """Advice of a single frame: the text of its verdict, with the distance if it is known."""
     found = {finding.code: finding for finding in findings}
     for verdict, (code, text) in WORDS.items():
         if verdict in found:
@@ -123,7 +132,7 @@ def _hold_ms(advice: Advice, params: AdviceParams) -> float:
 
 
 def _recent(votes: tuple[Vote, ...], now_ms: float, params: AdviceParams) -> tuple[Vote, ...]:
-    """Votes that may still matter: those within the longest hold, and the last few."""
+    """The votes within the longest hold, and at least the last few."""
     kept = len(votes)
     while kept > params.least_frames and votes[-kept].time_ms < now_ms - params.hold_ms:
         kept -= 1
@@ -131,7 +140,7 @@ def _recent(votes: tuple[Vote, ...], now_ms: float, params: AdviceParams) -> tup
 
 
 def _is_due(state: AdviceState, votes: tuple[Vote, ...], params: AdviceParams) -> bool:
-    """Whether the newest advice has held for long enough, and so has the one that is shown."""
+    """Whether enough votes agree with the last one, and the shown advice was held long enough."""
     now_ms, wanted = votes[-1]
     start_ms = now_ms - _hold_ms(wanted, params)
     asked = [vote for vote in votes if vote.time_ms >= start_ms]

@@ -1,7 +1,7 @@
-"""Pictures reduced to any size by area averaging, as a sensor with larger pixels would see them.
+"""Area averaging to any size, as by a sensor with larger pixels.
 
-A pixel of the result is the mean over its area of the picture; pixels that its border cuts count
-with the part that lies within. Rows are weighed together first, which is where the time goes.
+A pixel of the result is the mean over its area of the picture. Pixels on the border of the area
+count with the part that lies within it. Rows are averaged first, which takes most of the time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ def reduce_to(image: Array, shape: tuple[int, int]) -> Array:
     image : Array
         HxWx3 float32.
     shape : (rows, cols)
-        The size wanted, at most that of the picture.
+        Size of the result, at most that of the picture.
+
+    Returns
+    -------
+    Array
+        rows x cols x 3 float32.
     """
     height, width = image.shape[:2]
     flat, out = np.ascontiguousarray(image).reshape(-1), np.empty((*shape, 3), np.float32)
@@ -41,7 +46,7 @@ def reduce_to(image: Array, shape: tuple[int, int]) -> Array:
 
 @inline
 def _part(place, begin, end):  # type: ignore[no-untyped-def]
-    """How much of a pixel lies between two places."""
+    """Part of a pixel that lies between two coordinates."""
     return np.float32(min(place + 1.0, end) - max(np.float64(place), begin))
 
 

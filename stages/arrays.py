@@ -1,4 +1,4 @@
-"""Array checks and the few filters that several stages share."""
+"""Checks of arrays, and filters that several stages use."""
 
 from __future__ import annotations
 
@@ -21,12 +21,23 @@ BICUBIC_TAPS = np.array([-1, 0, 9, 16, 9, 0, -1], np.float32) / 32
 def check_image(
     stage: str, name: str, image: npt.NDArray[np.generic], channels: int = 3, *, finite: bool = True
 ) -> None:
-    """Refuse an array that is no float32 picture of at least one pixel, or has values not `finite`.
+    """Check that an array is a float32 picture of at least one pixel.
+
+    Parameters
+    ----------
+    stage, name : str
+        Stage and argument, for the message.
+    image : array
+        HxWxC, or HxW for one channel.
+    channels : int
+        Expected number of channels.
+    finite : bool
+        Whether all values must be finite.
 
     Raises
     ------
     ValueError
-        Naming the stage, the parameter, what was expected and what came.
+        If it is not; the message names stage and argument, what was expected, and what was given.
     """
     dims = 2 if channels == 1 else 3
     shaped = image.ndim == dims and (channels == 1 or image.shape[2] == channels)
@@ -34,23 +45,44 @@ def check_image(
         wanted = "HxW float32" if channels == 1 else f"HxWx{channels} float32"
         raise ValueError(f"{stage}: {name} must be {wanted}; got {image.shape} {image.dtype}")
     if not finite:
-        return  # what was looked at before need not be read again
+        return  # the caller has checked the values before, or checks them later
     sums = run_strips(lambda start, stop: image[start:stop].sum(), len(image))
     if not np.isfinite(sums).all():
         raise ValueError(f"{stage}: {name} has values that are not finite (NaN or infinite)")
 
 
 def luma(encoded: Array) -> Array:
-    """Luma of an encoded RGB picture, HxW: 0.2126 R + 0.7152 G + 0.0722 B."""
+    """Luma 0.2126 R + 0.7152 G + 0.0722 B.
+
+    Parameters
+    ----------
+    encoded : Array
+        Display-encoded picture, HxWx3 float32.
+
+    Returns
+    -------
+    Array
+        HxW float32.
+    """
     return np.asarray(cv2.transform(encoded, LUMA_WEIGHTS[None, :]), np.float32).reshape(
         encoded.shape[:2]
     )
 
 
 def box_mean(plane: npt.NDArray[np.floating], radius: int) -> npt.NDArray[np.floating]:
-    """Mean over the (2 radius + 1)^2 window around each pixel, zero outside the picture.
+    """Mean over the window of (2 radius + 1)^2 pixels around each pixel.
 
-    Works on HxW and HxWxC, in the dtype given; the divisor is the full window everywhere.
+    Parameters
+    ----------
+    plane : array of float
+        HxW or HxWxC. It is 0 outside of the picture, and the divisor is the full window everywhere.
+    radius : int
+        px.
+
+    Returns
+    -------
+    array of float
+        Means, of the same shape and dtype.
     """
     size = (2 * radius + 1, 2 * radius + 1)
     out = cv2.boxFilter(plane, -1, size, borderType=cv2.BORDER_CONSTANT)
@@ -58,15 +90,25 @@ def box_mean(plane: npt.NDArray[np.floating], radius: int) -> npt.NDArray[np.flo
 
 
 def reduce_by(image: Array, step: int) -> Array:
-    """Reduce a picture by area averaging: each output pixel is the mean of a step x step cell.
+    """Reduce a picture by area averaging.
 
-    Output shape is ceil(H / step) x ceil(W / step); where the last cell is cut by the border, the
-    last row or column is repeated to fill it.
+    Parameters
+    ----------
+    image : Array
+        HxW or HxWxC float32.
+    step : int
+        Side of a cell, px.
+
+    Returns
+    -------
+    Array
+        Means of step x step cells, ceil(H / step) x ceil(W / step) float32; `image` itself if the
+        step is 1. If the border cuts the last cell, the last row or column is repeated to fill it.
     """
     if step == 1:
         return image
     rows, cols = (-(-n // step) for n in image.shape[:2])
-    # Halfway between two samples, interpolation is their mean, and for colours the faster one.
+    # For a step of 2, linear interpolation gives the same means, and is faster for colours.
     method = cv2.INTER_LINEAR if step == 2 and image.ndim == 3 else cv2.INTER_AREA
     whole = image.shape[0] // step, image.shape[1] // step
     pad_y, pad_x = rows * step - image.shape[0], cols * step - image.shape[1]
@@ -81,7 +123,7 @@ def reduce_by(image: Array, step: int) -> Array:
 
     if whole[0] and whole[1]:
         reduce(image[: whole[0] * step, : whole[1] * step], small[: whole[0], : whole[1]])
-    if pad_y:  # of the cut cells only: a border for all would be a copy of the picture
+    if pad_y:  # only cut cells are padded; padding the picture would copy it
         cut = image[whole[0] * step :]
         reduce(cv2.copyMakeBorder(cut, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE), small[whole[0] :])
     if pad_x and whole[0]:
@@ -94,10 +136,19 @@ def reduce_by(image: Array, step: int) -> Array:
 def reduce_bicubic(
     image: Array, border: int = cv2.BORDER_REPLICATE
 ) -> Annotated[Array, Like("image")]:
-    """Reduce a picture by two with an antialiasing bicubic kernel, samples on the even pixels.
+    """Reduce a picture by two with an antialiasing bicubic kernel.
 
-    Works on HxW and HxWxC. `border` is OpenCV's rule for what lies outside (`cv2.BORDER_CONSTANT`:
-    zeros). The result may overshoot beside edges.
+    Parameters
+    ----------
+    image : Array
+        HxW or HxWxC float32.
+    border : int
+        OpenCV's border rule (`cv2.BORDER_CONSTANT`: zeros).
+
+    Returns
+    -------
+    Array
+        Samples at the even rows and columns. Values may overshoot beside edges.
     """
     smooth = cv2.sepFilter2D(image, -1, BICUBIC_TAPS, BICUBIC_TAPS, borderType=border)
     return np.ascontiguousarray(smooth[::2, ::2])

@@ -1,12 +1,13 @@
-"""Finish: what an 8-bit file needs where the picture was blurred.
+"""Finish: encoding, dither and grain of blurred areas.
 
-Blurred areas are smoother than one code of 8 bits, so that rounding would show as bands: a
-rectangular dither of one code decides between the two nearest codes by chance, right on average.
-It moves no exact code, so that white stays white. They have also lost the grain of the picture and
-can look like plastic beside what is in focus: grain of the same strength, measured where the
-picture was already out of focus and has no detail of its own, can be put back. Chance is a hash of
-the place, the same in any tile. Encoding happens in the same pass; where the picture is in focus
-nothing is added to it. Linear light in, encoded values in [0, 1] out.
+Blurred areas change by less than one 8-bit code from pixel to pixel, so that rounding would cause
+banding. A rectangular dither of one code chooses between the two nearest codes at random, with the
+right mean. Values that are exact codes do not change, so white stays white. Blurred areas have also
+lost the grain of the picture and can look like plastic beside the subject. Grain of the same
+strength can be added; it is measured where the picture was out of focus before and has no detail.
+Random numbers are a hash of the pixel's position, so that they are the same in any tile. Encoding
+happens in the same pass. Nothing is added to pixels in focus. Input is linear light, output is
+encoded values in [0, 1].
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from stages.tone import ToneCurve, encode, encode_line
 
 CODE = 1 / 255
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
-SMOOTH_PX = 2.0  # from this radius on a picture shows no detail of the size of its grain
+SMOOTH_PX = 2.0  # radius from which a picture has no detail as fine as its grain
 TONES = 16  # brightness levels at which the grain is measured
-SAMPLES = 1_000_000  # differences that suffice to measure it
+SAMPLES = 1_000_000  # differences that are enough to measure the grain
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-LEAST_SAMPLES = 200  # of a tone; one with fewer takes the median of all
+MIN_SAMPLES = 200  # differences at a level; with fewer, the median of all levels is used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,15 @@ class FinishParams(Params):
 
     dither: bool = param(True, help="Hide the bands of 8-bit codes in blurred areas.")
     grain: float = param(
-        0.0, 0.0, 2.0, help="Grain put back into blurred areas, in units of the picture's own."
+        0.0, 0.0, 2.0, help="Grain added to blurred areas, as a multiple of the picture's own."
     )
 
 
 def measure_grain(linear: LinearLight, radius: Radius) -> Array:
-    """Standard deviation of the grain of a picture at TONES levels of brightness.
+    """Measure the grain of a picture at `TONES` levels of brightness.
 
-    Horizontal differences of the encoded picture where it is out of focus; half their variance is
-    grain. The median of their size is not misled by what detail there is.
+    The grain has half the variance of the horizontal differences of the encoded picture where it is
+    out of focus. The median of their absolute value is robust against remaining detail.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     Returns
     -------
     Array
-        Deviation in encoded units, TONES float32; 0 where nothing is out of focus.
+        Standard deviation in encoded units, `TONES` float32; 0 if nothing is out of focus.
     """
     every = max(1, radius.size // SAMPLES)
     rows = slice(None, None, every)
@@ -65,12 +66,12 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     smooth = np.minimum(np.abs(radius[rows, 1:]), np.abs(radius[rows, :-1])) > SMOOTH_PX
     size = np.abs(np.diff(values, axis=1))[smooth]
     tone = np.minimum(values[:, 1:][smooth] * TONES, TONES - 1).astype(np.int64)
-    if size.size < LEAST_SAMPLES:
+    if size.size < MIN_SAMPLES:
         return np.zeros(TONES, np.float32)
     found = np.full(TONES, np.median(size))
     for level in range(TONES):
         own = size[tone == level]
-        if own.size >= LEAST_SAMPLES:
+        if own.size >= MIN_SAMPLES:
             found[level] = np.median(own)
     return np.asarray(found * MAD_TO_DEVIATION / np.sqrt(2), np.float32)
 
@@ -78,20 +79,20 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
 def finish(
     light: LinearLight, curve: ToneCurve, linear: LinearLight, radius: Radius, params: FinishParams
 ) -> Encoded:
-    """Encode a blurred picture, dither it against bands and put grain back.
+    """Encode a blurred picture, dither it against banding and add grain.
 
     Parameters
     ----------
     light : Array
         The blurred picture, linear light, HxWx3 float32.
     curve : ToneCurve
-        The encoding wanted.
+        Encoding of the result.
     linear : Array
-        The picture before, linear light, HxWx3 float32.
+        The picture before it was blurred, linear light, HxWx3 float32.
     radius : Array
         Disk radius in px, HxW float32; negative in front of the focus.
     params : FinishParams
-        What to do.
+        Dither and grain.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def finish(
         If the inputs are no pictures or differ in size.
     """
     check_image("finish", "light", light, finite=False)
-    if params.grain:  # else it is not read
+    if params.grain:  # otherwise it is not used
         check_image("finish", "linear", linear)
     if not light.shape == linear.shape == (*radius.shape, 3):
         raise ValueError(
@@ -129,22 +130,22 @@ def finish(
 
 @inline
 def _mixed(z):  # type: ignore[no-untyped-def]
-    """32 bits, well mixed (multipliers of C. Wellons' search, bias 0.17); vector code."""
+    """Hash of 32 bits (multipliers found by C. Wellons' hash prospector, bias 0.17)."""
     z = np.uint32((z ^ (z >> np.uint32(16))) * np.uint32(0x7FEB352D))
     z = np.uint32((z ^ (z >> np.uint32(15))) * np.uint32(0x846CA68B))
     return np.uint32(z ^ (z >> np.uint32(16)))
 
 
 @inline
-def _even(bits):  # type: ignore[no-untyped-def]
-    """The lowest 16 bits as a number in (-1/2, 1/2)."""
+def _uniform(bits):  # type: ignore[no-untyped-def]
+    """Uniform random number in (-1/2, 1/2), from the lowest 16 bits."""
     low = np.float32(np.int32(bits & np.uint32(0xFFFF)))
     return (low - np.float32(32767.5)) * np.float32(1 / 65537)
 
 
 @inline
 def _blurred(radius, part):  # type: ignore[no-untyped-def]
-    """How much of the finish each value of a row gets, three to a pixel; the largest part."""
+    """Write the weight of the finish, in [0, 1], for each value of a row; return the largest."""
     zero, one, three = np.float32(0), np.float32(1), np.uint64(3)
     begin, slope = np.float32(RAMP_PX[0]), np.float32(1 / (RAMP_PX[1] - RAMP_PX[0]))
     largest = zero
@@ -157,27 +158,30 @@ def _blurred(radius, part):  # type: ignore[no-untyped-def]
 
 @inline
 def _shift(y, line, grain, with_grain, dither, chance, shift):  # type: ignore[no-untyped-def]
-    """Chance for a row: a sum of three even numbers is grain, a fourth the dither."""
+    """Write the random shift of each value of a row.
+
+    The dither is one uniform random number, the grain a sum of three others.
+    """
     step = np.float32(CODE if dither else 0)
     row = _mixed(np.uint32(y))
     for k in range(chance.size):
         chance[k] = _mixed(np.uint32(np.uint32(k) ^ row))
     for k in range(shift.size):
-        shift[k] = step * _even(chance[k] >> np.uint32(16))
+        shift[k] = step * _uniform(chance[k] >> np.uint32(16))
     if not with_grain:
         return
     for k in range(shift.size):
         bits = _mixed(np.uint32(~chance[k]))
-        rough = _even(chance[k]) + _even(bits) + _even(bits >> np.uint32(16))
+        rough = _uniform(chance[k]) + _uniform(bits) + _uniform(bits >> np.uint32(16))
         tone = min(np.int64(line[k] * np.float32(TONES)), TONES - 1)
-        shift[k] += np.float32(2) * grain[tone] * rough  # three numbers have variance 1/4
+        shift[k] += np.float32(2) * grain[tone] * rough  # the sum of three has variance 1/4
 
 
 @kernel(
     reads(f32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1), b1, i64, i64, writes(f32, 1)
 )  # fmt: skip
 def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows [start, stop): encode, then add chance where the picture is blurred."""
+    """Encode rows [start, stop), then add dither and grain where the picture is blurred."""
     width = radius.shape[1]
     places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
     part, shift = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
@@ -192,6 +196,6 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
         _shift(y, line, grain, with_grain, dither, chance, shift)
         for k in range(shift.size):
             value = line[k]
-            room = min(one, min(value, one - value) * codes)  # black and white stay
+            room = min(one, min(value, one - value) * codes)  # black and white do not change
             moved = value + part[k] * max(room, zero) * shift[k]
             line[k] = min(max(moved, zero), one)

@@ -1,12 +1,11 @@
-"""Sizes: one rule between grids.
+"""Grids and blur maps: one rule to resample maps between grids.
 
-Full, working, half, coarse: maps live on several grids. A `Grid` travels with every map and every
-set of constraints, and `lift` is the function that carries them from one grid to another
-(`lift_bicubic` is the paper's own way down by two). `sigma` is always in full-resolution pixels,
-so lifting never rescales values.
+Maps exist on several grids: full, working, half, coarse. Every map has a `Grid`, and `lift`
+resamples a map from one grid to another (`lift_bicubic` is the paper's own reduction by two).
+`sigma` is always in full-resolution pixels, so that resampling never rescales values.
 
-A sparse map counts: its samples move to the nearest cell and their confidences add up. A dense map
-is a picture: it is interpolated on the way up and averaged on the way down.
+The samples of a sparse map are counts: they move to the nearest cell, and their confidences are
+added. A dense map is interpolated on a finer grid and averaged on a coarser one.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 from stages.arrays import reduce_bicubic, reduce_by
-from stages.kernels import f32, i64, inline, kernel, reads, writes
+from stages.kernels import f32, i64, inline, kernel, reads, record, writes
 from stages.kinds import Kind, Like
 from stages.params import Array
 from stages.strips import run_strips
 
-MIN_BICUBIC_WEIGHT = 0.05  # share of the kernel on data below which a quotient is mostly lobes
+MIN_BICUBIC_WEIGHT = 0.05  # share of the kernel on data; with less, lobes dominate the quotient
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,16 @@ class Grid:
 class BlurMap:
     """Blur on a grid, sparse (at edges) or dense.
 
-    `sigma` is the standard deviation of the blur in full-resolution pixels, HxW float32, finite.
-    `confidence` is HxW float32 >= 0: 0 means "no data" (sigma is then 0 and says nothing). In a
-    sparse map it counts the full-resolution edge pixels that a sample stands for; a dense map has
-    no zero in it.
+    Attributes
+    ----------
+    sigma : Array
+        Standard deviation of the blur in full-resolution pixels, HxW float32, finite; 0 without
+        data.
+    confidence : Array
+        HxW float32 >= 0; 0 means "no data". In a sparse map it counts the full-resolution edge
+        pixels that a sample represents. In a dense map it is positive everywhere.
+    grid : Grid
+        Grid of both.
     """
 
     sigma: Array
@@ -78,22 +83,22 @@ DenseBlur = Annotated[BlurMap, Kind("dense blur map")]  # data everywhere
 
 
 def lift(blur: BlurMap, to: Grid) -> Annotated[BlurMap, Like("blur")]:
-    """Carry a blur map to another grid over the same picture.
+    """Resample a blur map to another grid over the same picture.
 
     Parameters
     ----------
     blur : BlurMap
         Sparse or dense.
     to : Grid
-        The grid wanted.
+        Grid of the result.
 
     Returns
     -------
     BlurMap
-        Sparse: each sample goes to the nearest cell; confidence is the sum, sigma the mean of what
-        falls together, weighted by confidence. Dense, to a finer or equal step: bilinear, constant
-        beyond the outermost samples. Dense, to a coarser step: the mean over the area of each
-        cell, sigma weighted by confidence. Sigma keeps its unit, full-resolution pixels.
+        Sparse: each sample goes to the nearest cell. Confidence is the sum, and sigma the mean
+        weighted by confidence, over the samples of a cell. Dense, to a finer or equal step:
+        bilinear, constant beyond the outermost samples. Dense, to a coarser step: the mean over the
+        area of each cell, sigma weighted by confidence. Sigma stays in full-resolution pixels.
     """
     if blur.grid == to:
         return blur
@@ -108,7 +113,7 @@ def lift(blur: BlurMap, to: Grid) -> Annotated[BlurMap, Like("blur")]:
 
 
 def _gather(blur: BlurMap, to: Grid) -> BlurMap:
-    """Lift of a sparse map."""
+    """Sparse map on another grid, as of `lift`."""
     samples = np.nonzero(blur.confidence)
     cell_of = [_nearest(blur.grid, to, axis)[samples[axis]] for axis in (0, 1)]
     flat = cell_of[0] * to.shape[1] + cell_of[1]
@@ -122,13 +127,13 @@ def _gather(blur: BlurMap, to: Grid) -> BlurMap:
 
 
 def _nearest(source: Grid, to: Grid, axis: int) -> npt.NDArray[np.int64]:
-    """Index of the cell of `to` nearest to each sample of `source`; ties go up."""
+    """Index of the cell of `to` nearest to each sample of `source`; ties are rounded up."""
     cell = np.floor((source.positions(axis) - to.phase) / to.step + 0.5).astype(np.int64)
     return np.clip(cell, 0, to.shape[axis] - 1)
 
 
 def _average(blur: BlurMap, to: Grid) -> BlurMap:
-    """Lift of a dense map to a coarser grid."""
+    """Dense map on a coarser grid, as of `lift`."""
     factor = to.step // blur.grid.step
     if to == _whole_cells(blur.grid, factor):
         weight = reduce_by(blur.confidence, factor)
@@ -140,7 +145,7 @@ def _average(blur: BlurMap, to: Grid) -> BlurMap:
 
 
 def _whole_cells(source: Grid, factor: int) -> Grid:
-    """Cells of `factor` x `factor` samples."""
+    """Grid of cells of `factor` x `factor` samples."""
     rows, cols = (-(-n // factor) for n in source.shape)
     return Grid((rows, cols), factor * source.step, source.phase + (factor - 1) * source.step / 2)
 
@@ -148,7 +153,7 @@ def _whole_cells(source: Grid, factor: int) -> Grid:
 def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:
     """Share of each cell of `to` (a row) that each sample of `source` (a column) covers.
 
-    The outermost samples reach to infinity, so that every row sums to 1.
+    The outermost samples extend to infinity, so that every row sums to 1.
     """
     edges = source.positions(axis)[1:] - source.step / 2
     cells = to.positions(axis)[:, None] + to.step * np.array([-0.5, 0.5])
@@ -163,11 +168,12 @@ def _overlaps(source: Grid, to: Grid, axis: int) -> sparse.csr_array:
 
 
 def lift_bicubic(blur: SparseBlur, to: Grid) -> SparseBlur:
-    """Carry a sparse map down by two as the paper does (section 2.3), normalised.
+    """Reduce a sparse map by two as the paper does (section 2.3), normalised.
 
-    sigma is bicubic(D beta) / bicubic(D) where bicubic(D) > 0.05, with D = 1 at data; confidence
-    is 1 there. A plain bicubic of the zero-filled map would take "no data" for "sharp". The
-    kernel's negative lobes can push a quotient outside the data: it is clipped to their range.
+    Sigma is bicubic(D beta) / bicubic(D) where bicubic(D) > 0.05, with D = 1 at data; confidence
+    is 1 there. A plain bicubic reduction of the zero-filled map would mistake "no data" for
+    "sharp". The negative lobes of the kernel can move a quotient out of the range of the data; it
+    is clipped to that range.
 
     Parameters
     ----------
@@ -175,6 +181,11 @@ def lift_bicubic(blur: SparseBlur, to: Grid) -> SparseBlur:
         Sparse map.
     to : Grid
         Every second sample of the map's grid: twice its step, the same phase.
+
+    Returns
+    -------
+    BlurMap
+        Sparse; confidence is 0 or 1.
 
     Raises
     ------
@@ -206,7 +217,7 @@ class Taps(NamedTuple):
 
 
 def linear_taps(source: Grid, to: Grid, axis: int) -> Taps:
-    """Where the samples of `to` lie between those of `source`; clamped beyond the ends."""
+    """Interpolation weights from `source` to `to` along an axis; clamped beyond the ends."""
     last = source.shape[axis] - 1
     place = np.clip((to.positions(axis) - source.phase) / source.step, 0, last)
     lower = place.astype(np.int64)
@@ -214,46 +225,60 @@ def linear_taps(source: Grid, to: Grid, axis: int) -> Taps:
 
 
 def interpolate(plane: Array, source: Grid, to: Grid) -> Array:
-    """Bilinear interpolation of a dense HxW plane from one grid to another, clamped at the ends."""
+    """Interpolate a dense plane bilinearly, from one grid to another.
+
+    Parameters
+    ----------
+    plane : Array
+        Values on `source`, HxW.
+    source, to : Grid
+        Grids over the same picture.
+
+    Returns
+    -------
+    Array
+        Values on `to`, float32; constant beyond the outermost samples.
+    """
     out = np.empty(to.shape, np.float32)
     plane = np.ascontiguousarray(plane, np.float32)
     rows, cols = (linear_taps(source, to, axis) for axis in (0, 1))
     run_strips(
-        lambda start, stop: _interpolate_rows(plane, *rows, *cols, start, stop, out), to.shape[0]
+        lambda start, stop: _interpolate_rows(plane, rows, cols, start, stop, out), to.shape[0]
     )
     return out
 
 
 @inline
 def mix(a, b, part):  # type: ignore[no-untyped-def]
-    """Mix two values linearly; exactly `a` where they agree."""
+    """Linear interpolation from a to b; exactly `a` if they are equal."""
     return a + part * (b - a)
 
 
-TAPS = (reads(i64, 1), reads(i64, 1), reads(f32, 1))  # the types of `Taps` in a kernel
+TAPS = record(Taps, writes(i64, 1), writes(i64, 1), writes(f32, 1))
 
 
 @inline
-def mix_along(row, left, right, across, out):  # type: ignore[no-untyped-def]
-    """Interpolate along a row."""
+def mix_along(row, taps, out):  # type: ignore[no-untyped-def]
+    """Write a row, interpolated to the positions of `linear_taps`."""
+    left, right, across = taps
     for x in range(np.uint64(out.size)):
         out[x] = mix(row[np.uint64(left[x])], row[np.uint64(right[x])], across[x])
 
 
-@kernel(reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2))
-def _interpolate_rows(  # type: ignore[no-untyped-def]
-    plane, above, below, down, left, right, across, start, stop, out
-):
-    """Rows [start, stop) of a bilinear interpolation: across the rows first, each once, then down.
+@kernel(reads(f32, 2), TAPS, TAPS, i64, i64, writes(f32, 2))
+def _interpolate_rows(plane, vertical, horizontal, start, stop, out):  # type: ignore[no-untyped-def]
+    """Write rows [start, stop) of a bilinear interpolation.
 
-    Of two neighbouring rows one is even and one odd: each has a place where it is kept.
+    Each row of `plane` is interpolated along x once. Two neighbouring rows are in memory, the even
+    one at index 0 and the odd one at index 1.
     """
+    above, below, down = vertical
     rows, kept = np.empty((2, out.shape[1]), np.float32), np.full(2, -1)
     for y in range(start, stop):
         for source in (above[y], below[y]):
             if kept[source % 2] != source:
                 kept[source % 2] = source
-                mix_along(plane[source], left, right, across, rows[source % 2])
+                mix_along(plane[source], horizontal, rows[source % 2])
         upper, lower, part, row = rows[above[y] % 2], rows[below[y] % 2], down[y], out[y]
         for x in range(row.size):
             row[x] = mix(upper[x], lower[x], part)

@@ -1,10 +1,10 @@
-"""Highlights: what a display-encoded picture clipped, given back before it is blurred.
+"""Highlights: light that a display-encoded picture has clipped is restored before it is blurred.
 
-A lamp that a file clips at white holds far more light than white; blurred as white it vanishes. In
-small clipped regions that are out of focus and much brighter than what is around them, light is
-added in the colour of the ring around, where the channels still differ. Large regions (skies,
-shirts) and those among bright things stay as they are. A picture that kept its headroom (any RAW,
-and any picture that exceeds 1) is returned as it came. Linear light.
+A lamp that is clipped at white was far brighter than white. Blurred as white, it would vanish. In
+small clipped regions that are out of focus and much brighter than their surroundings, light is
+added. Its colour is that of the ring around the region, where the channels are not clipped. Large
+regions (skies, shirts) and regions in bright surroundings do not change. A picture with headroom
+(any RAW, and any picture that exceeds 1) is returned unchanged. Linear light.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from stages.params import Array, Params, param
 from stages.runs import Runs, add_runs, join_runs
 from stages.strips import STRIP_ROWS, run_strips
 
-HEADROOM = 1.05  # a picture that reaches this kept more light than a display shows
-CLIPPED = 0.9  # of white, from which on light is added, fully at white
-LEAST_RADIUS_PX = 2.0  # smaller disks leave a highlight as it is
-RING_PX = 3  # around the box of a region, where its colour is taken
-BRIGHT_AROUND = np.float32(0.5)  # mean of a ring from which on a region is no lamp
-LARGEST_SIDE = 0.5  # of the disk's radius: side of a square as large as the largest region
+HEADROOM = 1.05  # a picture with larger values has headroom
+CLIPPED = 0.9  # of white; light is added from here, in full at white
+MIN_RADIUS_PX = 2.0  # disk radius; with smaller disks, a highlight does not change
+RING_PX = 3  # width of the ring around the box of a region, where its colour is measured
+BRIGHT_AROUND = np.float32(0.5)  # of white; regions whose ring has this mean are not light sources
+LARGEST_SIDE = 0.5  # of the disk radius; a square of this side has the area of the largest region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class HighlightsParams(Params):
 def recover_highlights(
     linear: LinearLight, radius: Radius, headroom: bool, params: HighlightsParams
 ) -> LinearLight:
-    """Give small clipped highlights that will be blurred some of their light back.
+    """Restore light of small clipped highlights that will be blurred.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ def recover_highlights(
     radius : Array
         Radius of the disk of each pixel in px, HxW float32; negative in front of the focus.
     headroom : bool
-        Whether the capture could hold more light than display white, as a RAW does: what is white
-        there was no brighter, and stays.
+        Whether the capture can hold more light than display white, as a RAW can. Its white areas
+        were no brighter, and do not change.
     params : HighlightsParams
-        How much.
+        How much light is added.
 
     Returns
     -------
     Array
-        Linear light, HxWx3 float32; `linear` itself where there is nothing to do.
+        Linear light, HxWx3 float32; `linear` itself if there is nothing to do.
 
     Raises
     ------
@@ -90,7 +90,17 @@ def recover_highlights(
 
 
 class Clipped(NamedTuple):
-    """Runs of clipped pixels that will be blurred, sums of their radii; the brightest value."""
+    """Clipped pixels that will be blurred.
+
+    Attributes
+    ----------
+    runs : array of int32
+        Runs of such pixels, Nx3.
+    radii : array of float64
+        Sum of the disk radii over the pixels of each run, px.
+    brightest : float
+        Largest value of the picture, clipped or not.
+    """
 
     runs: Runs
     radii: npt.NDArray[np.float64]
@@ -98,10 +108,10 @@ class Clipped(NamedTuple):
 
 
 def _clipped_runs(image: Array, radius: Array) -> Clipped:
-    most = STRIP_ROWS * (radius.shape[1] // 2 + 1)
+    capacity = STRIP_ROWS * (radius.shape[1] // 2 + 1)
 
     def strip(start: int, stop: int) -> Clipped:
-        runs, radii = np.empty((most, 3), np.int32), np.empty(most)
+        runs, radii = np.empty((capacity, 3), np.int32), np.empty(capacity)
         count, brightest = _find(image, radius, start, stop, runs, radii)
         return Clipped(runs[:count].copy(), radii[:count].copy(), brightest)
 
@@ -110,7 +120,7 @@ def _clipped_runs(image: Array, radius: Array) -> Clipped:
 
 
 def _small_regions(clipped: Clipped) -> tuple[Runs, npt.NDArray[np.int32]]:
-    """Regions smaller than their disk makes them: runs with their region's number, and boxes."""
+    """Regions that are small against their disk: runs with the number of the region, and boxes."""
     number, boxes = join_runs(clipped.runs)
     areas = np.bincount(number, clipped.runs[:, 2] - clipped.runs[:, 1], len(boxes))
     disks = np.bincount(number, clipped.radii, len(boxes)) / areas
@@ -128,12 +138,15 @@ def _brightest(image, y, x):  # type: ignore[no-untyped-def]
 @inline
 def _is_clipped(value, radius):  # type: ignore[no-untyped-def]
     """Whether a value is clipped and will be blurred."""
-    return (value > np.float32(CLIPPED)) & (abs(radius) > np.float32(LEAST_RADIUS_PX))
+    return (value > np.float32(CLIPPED)) & (abs(radius) > np.float32(MIN_RADIUS_PX))
 
 
 @kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(i32, 2), writes(f64, 1))
 def _find(image, radius, start, stop, runs, radii):  # type: ignore[no-untyped-def]
-    """Runs of clipped pixels in rows [start, stop): their number, and the brightest value."""
+    """Write the runs of clipped pixels in rows [start, stop); return their number, and the maximum.
+
+    The maximum is that of all pixels of these rows.
+    """
     brightest, count = np.float32(0), 0
     marks = np.empty(radius.shape[1], np.bool_)
     for y in range(start, stop):
@@ -155,7 +168,7 @@ def _find(image, radius, start, stop, runs, radii):  # type: ignore[no-untyped-d
 
 @kernel(reads(f32, 3), reads(f32, 2), reads(i32, 2), f32, writes(f32, 2))
 def _measure(image, radius, boxes, gain, light):  # type: ignore[no-untyped-def]
-    """Light that each region gets, in the colour of its ring; `light` is zero before."""
+    """Write the light to add to each region, in the colour of its ring; `light` is 0 before."""
     zero, one = np.float32(0), np.float32(1)
     ring = np.empty(3, np.float32)
     for n in range(len(boxes)):
@@ -166,22 +179,22 @@ def _measure(image, radius, boxes, gain, light):  # type: ignore[no-untyped-def]
             for x in range(max(left - RING_PX, 0), min(right + RING_PX, image.shape[1])):
                 value = _brightest(image, y, x)
                 if not _is_clipped(value, radius[y, x]):
-                    weight = value * value  # the glow rather than the dark
+                    weight = value * value  # the glow has more weight than the dark surroundings
                     around += value
                     count += one
                     for p in range(3):
                         ring[p] += weight * image[y, x, p]
         if count == zero or around >= BRIGHT_AROUND * count:
             continue
-        most = max(max(ring[0], ring[1]), ring[2])
+        largest = max(max(ring[0], ring[1]), ring[2])
         lamp = min(np.float32(2) - np.float32(2) * around / (BRIGHT_AROUND * count), one)
         for p in range(3):
-            light[n, p] = gain * lamp * (ring[p] / most if most > zero else one)
+            light[n, p] = gain * lamp * (ring[p] / largest if largest > zero else one)
 
 
 @kernel(reads(i32, 2), reads(f32, 2), writes(f32, 3))
 def _add(runs, light, out):  # type: ignore[no-untyped-def]
-    """Add their light to the regions, more where a pixel is nearer to white."""
+    """Add light to the pixels of the regions: from `CLIPPED` on, in full at white."""
     one, white = np.float32(1), np.float32(CLIPPED)
     for k in range(len(runs)):
         y, begin, end, n = runs[k]

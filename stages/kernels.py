@@ -33,7 +33,7 @@ i32, i64, b1 = types.int32, types.int64, types.boolean
 u8, u16 = types.uint8, types.uint16
 
 IMPORTED = re.compile(r"^\s*(?:from|import) ([\w.]+)(?: import ([\w, ]+))?", re.MULTILINE)
-OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # no C calls them
+OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # no calls from C
 
 
 def reads(dtype: Any, ndim: int) -> Any:
@@ -46,7 +46,24 @@ def writes(dtype: Any, ndim: int) -> Any:
     return types.Array(dtype, ndim, "C")
 
 
+def record(kind: type[Any], *fields: Any) -> Any:
+    """Type of a named tuple that a kernel takes as one argument.
+
+    Numba converts nothing inside a named tuple: its arrays must be writable and C-contiguous, and
+    its numbers of exactly the types of `fields`, such as `np.uint64` for `u64`.
+
+    Parameters
+    ----------
+    kind : type
+        A `NamedTuple`.
+    *fields : Numba types
+        Types of its fields.
+    """
+    return types.BaseTuple.from_types(fields, kind)
+
+
 def _no_folder() -> str | None:
+    """Return None: there is no fallback folder."""
     return None
 
 
@@ -59,15 +76,15 @@ def set_cache_fallback(folder: Callable[[], str | None]) -> None:
     Parameters
     ----------
     folder : callable
-        Returns the path of an existing writable folder, or None where there is none: kernels are
-        then compiled anew by every process. It is called only when it is needed.
+        Returns the path of an existing writable folder, or None if there is none. In that case,
+        every process compiles the kernels anew. It is called only if it is needed.
     """
     global _cache_fallback
     _cache_fallback = folder
 
 
 class _FallbackLocator:
-    """Locator of Numba's cache protocol, asked after Numba's own: the fallback folder."""
+    """Locator of Numba's cache protocol for the fallback folder, used after Numba's own."""
 
     def __init__(self, function: Callable[..., Any], folder: str) -> None:
         self._function, self._folder = function, folder
@@ -87,7 +104,7 @@ class _FallbackLocator:
         return digest_of(self._function.__module__)
 
     def get_disambiguator(self) -> str:
-        """Tell functions of one name apart: all modules share the folder."""
+        """Distinguish functions of the same name, because all modules share the folder."""
         return f"{self._function.__module__}-{self._function.__code__.co_firstlineno}"
 
 
@@ -123,13 +140,13 @@ class Kernel:
         return self._compiled is not None
 
     def compile(self) -> bool:
-        """Compile, or load from the cache; tell whether it was compiled. Safe from any thread."""
+        """Compile, or load from the cache; return whether it was compiled. Thread-safe."""
         with self._lock:
             if self._compiled is not None:
                 return False
             try:
                 self._compiled = self._build(cache=True)
-            except (RuntimeError, OSError):  # no place for the cache, or no room in it
+            except (RuntimeError, OSError):  # no writable folder for the cache, or a full disk
                 self._compiled = self._build(cache=False)
             self.is_new = not self._compiled.stats.cache_hits
             return self.is_new
@@ -143,14 +160,14 @@ class Kernel:
         return dispatcher
 
     def __call__(self, *args: Any) -> Any:
-        """Run, compiling first where that has not happened yet."""
+        """Run; compile first if that has not been done yet."""
         if not self.ready:
             self.compile()
         return self._compiled(*args)
 
 
 def digest_of(module: str) -> str:
-    """Digest of the sources of a module and of all that it imports of its own package."""
+    """Digest of the sources of a module, and of all modules of its package that it imports."""
     package, waiting = module.split(".")[0], [module]
     sources: dict[str, str] = {}
     while waiting:
@@ -164,10 +181,10 @@ def digest_of(module: str) -> str:
 
 @functools.cache
 def _source_of(module: str) -> tuple[str, tuple[str, ...]]:
-    """Source of a module, and the names of modules that it imports; of none if it is no module."""
+    """Source of a module, and the names that it imports; empty if the name is not a module."""
     try:
         text = inspect.getsource(importlib.import_module(module))
-    except (ImportError, OSError):  # what was imported from a module, or a file without lines
+    except (ImportError, OSError):  # a name imported from a module, or an empty file
         return "", ()
     names = []
     for found, members in IMPORTED.findall(text):
@@ -179,7 +196,18 @@ _REGISTRY: list[Kernel] = []
 
 
 def kernel(*arguments: Any) -> Callable[[Callable[..., Any]], Kernel]:
-    """Register a function as a kernel; `arguments` are the Numba types of its parameters."""
+    """Register a function as a kernel.
+
+    Parameters
+    ----------
+    *arguments : Numba types
+        Type of each parameter, as of `reads`, `writes` and `f32`.
+
+    Returns
+    -------
+    callable
+        Decorator that returns a `Kernel`.
+    """
 
     def register(function: Callable[..., Any]) -> Kernel:
         made = Kernel(function, arguments)
@@ -195,13 +223,16 @@ def inline(function: Callable[..., Any]) -> Any:
 
 
 def apart(function: Callable[..., Any]) -> Any:
-    """Mark a helper that is compiled alone, once: it is large, or its loop is vector code so."""
+    """Mark a helper that kernels call and that is compiled separately.
+
+    It is for large helpers, and for loops that are vectorised only if they are compiled alone.
+    """
     return numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
 
 
 @inline
 def total_of(row):  # type: ignore[no-untyped-def]
-    """Sum of a row, in order; NumPy's own takes far longer to compile, and its largest too."""
+    """Sum of a row, in order. `np.sum` and `np.max` take far longer to compile."""
     total = row[0]
     for x in range(1, row.size):
         total += row[x]
@@ -219,7 +250,7 @@ def largest_of(row):  # type: ignore[no-untyped-def]
 
 @inline
 def least_of(row):  # type: ignore[no-untyped-def]
-    """Least of a row."""
+    """Smallest value of a row."""
     least = row[0]
     for x in range(1, row.size):
         least = min(least, row[x])

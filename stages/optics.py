@@ -1,4 +1,4 @@
-"""Thin-lens optics: hyperfocal distance, depth of field, and how blurred the background will be.
+"""Thin-lens optics: hyperfocal distance, depth of field, and blur of the background.
 
 Distances are from the lens, in millimetres unless a name says otherwise. The circle of confusion
 is the sensor's diagonal / 1500 (28.8 um on full frame) unless it is given.

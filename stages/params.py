@@ -1,4 +1,4 @@
-"""What every stage shares: the array type, the base of all parameters, and the anytime estimate.
+"""What all stages share: the array type, the base of parameters, and the anytime estimate.
 
 A parameter is declared once, as a dataclass field made by `param`: default, range, unit and help.
 The command line, the settings file, the documentation and the error messages are derived from it.
@@ -47,10 +47,10 @@ def param(
 
 
 class Estimate(NamedTuple, Generic[T]):
-    """One step of an anytime stage: complete, and usable as it stands.
+    """One step of an anytime stage: a complete and usable result.
 
-    `residual` is the stage's own measure of what is missing (its unit is the stage's to state);
-    `done` says that further steps would not improve `value`.
+    `residual` measures what is missing, in a unit that the stage states. `done` says that further
+    steps would not improve `value`.
     """
 
     value: T

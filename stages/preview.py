@@ -1,9 +1,9 @@
-"""The picture of a live preview: blurred on a view, sharp at full size, in 8 bits at once.
+"""The picture of a live preview: blurred areas from a small view, sharp areas at full size.
 
-Everything that is blurred is rendered on the view (half the picture's size or less), where the
-disks are small and few; what is in focus is taken from the picture itself. One pass over the
-picture upsamples, fades from one to the other, encodes, dithers and rounds. Radii are in
-full-resolution px, light is linear.
+Blurred areas are rendered on a view of half the picture's size or less, where disks are small and
+few. Areas in focus are taken from the picture itself. One pass over the picture upsamples the view,
+fades between both, encodes, dithers and rounds to 8 bits. Radii are in full-resolution px, light is
+linear.
 """
 
 from __future__ import annotations
@@ -36,17 +36,34 @@ from stages.strips import run_strips
 from stages.tone import CODES, ToneCurve, encode, to_codes
 from stages.upsample import UpsampleParams, guided_upsample
 
-BLURRED_PX = 2.0  # radius, px of the view, from which on the view shows all that is left
-COARSE_PX = 5.0  # the least that BokehParams allows: small disks are cheap
-LEAST_PX = 0.51  # a blurred cell must not count as in focus
-SURE = 0.5  # confidence from which on detail proves focus
+BLURRED_PX = 2.0  # radius, px of the view, from which the view shows all remaining detail
+COARSE_PX = 5.0  # the minimum of BokehParams, since small disks are cheap
+LEAST_PX = 0.51  # just above FOCUS_PX, so that blurred cells are never treated as in focus
+PROVEN = 0.5  # confidence from which detail proves focus
 WHITE = 255
 
 
 def upsample_to_view(
     low: DenseBlur, view: Encoded, grid: Grid, params: UpsampleParams
 ) -> DenseBlur:
-    """Upsample a dense map to the grid of a view; see `guided_upsample`."""
+    """Upsample a dense map to the grid of a view.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense, on cells of the view or coarser.
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1].
+    grid : Grid
+        Grid of the view.
+    params : UpsampleParams
+        As for `guided_upsample`.
+
+    Returns
+    -------
+    BlurMap
+        Dense, on the grid of the view.
+    """
     step = max(low.grid.step // grid.step, 1)
     relative = BlurMap(low.sigma, low.confidence, Grid.cells(grid.shape, step))
     finer = guided_upsample(relative, view, params)
@@ -54,19 +71,47 @@ def upsample_to_view(
 
 
 def to_picture(encoded: Encoded) -> EncodedCodes:
-    """Round an encoded picture to 8 bits."""
+    """Round an encoded picture to 8 bits.
+
+    Parameters
+    ----------
+    encoded : Array
+        HxWx3 float32, display-encoded in [0, 1] (clipped).
+
+    Returns
+    -------
+    array of uint8
+        HxWx3.
+    """
     return np.asarray(to_codes(encoded, 8), np.uint8)
 
 
 def dead_zone_on_view(
     evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
-    """Blur up to which nothing is rendered, as `proven_dead_zone`, of a map on any grid."""
+    """Dead zone of a map on any grid; otherwise as `proven_dead_zone`.
+
+    Parameters
+    ----------
+    evidence : BlurMap
+        Upper bounds, on the grid of the estimation.
+    blur : BlurMap
+        Dense, on any grid.
+    point : (x, y) or None
+        A pixel that a person named as in focus.
+    params : RadiusParams
+        Percentiles, floor and ceiling.
+
+    Returns
+    -------
+    float
+        Sigma in full-resolution px.
+    """
     floor = params.focus_floor_px * evidence.grid.step
     if point is not None:
         x, y = (_cell(np.array([place]), blur.grid, 1 - k) for k, place in enumerate(point))
         return max(params.focus_margin * float(blur.sigma[y[0], x[0]]), floor)
-    rows, cols = np.nonzero(evidence.confidence > SURE)
+    rows, cols = np.nonzero(evidence.confidence > PROVEN)
     if rows.size == 0:
         low = float(np.percentile(blur.sigma, params.focus_percentile))
         return max(params.focus_margin * low, floor)
@@ -112,8 +157,8 @@ def render_preview(
     Returns
     -------
     array of uint8
-        Encoded picture, HxWx3: codes of the picture itself where the radius is up to 1/2 px of the
-        view.
+        Encoded picture, HxWx3; the codes of the picture itself where the radius is at most 1/2 px
+        of the view.
 
     Raises
     ------
@@ -127,7 +172,7 @@ def render_preview(
     out = np.empty(linear.shape, np.uint8)
     full = Grid((linear.shape[0], linear.shape[1]))
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
-    taps = (*rows, *cols, *_of_values(cols))
+    taps = rows, cols, _of_values(cols)
     source = np.ascontiguousarray(linear)
     run_strips(
         lambda start, stop: _compose(source, blurred, part, curve.encode, *taps, start, stop, out),
@@ -143,7 +188,7 @@ def _of_values(taps: Taps) -> Taps:
 
 
 def _blurred(picture: RenderInput, params: BokehParams) -> Array:
-    """What is not in focus, spread; linear light."""
+    """The blurred areas, linear light."""
     params = params.replace(coarse_px=COARSE_PX)
     out = np.empty_like(picture.linear)
     render_tiles(picture, spread_coarse_layers(picture, params), params, WITHOUT_FOCUS, out)
@@ -152,7 +197,7 @@ def _blurred(picture: RenderInput, params: BokehParams) -> Array:
 
 @kernel(reads(f32, 2), f32, writes(f32, 2), writes(f32, 2))
 def _disks_on_view(radius, step, disks, part):  # type: ignore[no-untyped-def]
-    """Radius in px of the view, less what cells add; and the share of the blurred picture."""
+    """Radius in px of the view, less the blur of its cells; and weight of the blurred picture."""
     focus, end = np.float32(FOCUS_PX), np.float32(BLURRED_PX)
     for y in range(radius.shape[0]):
         for x in range(radius.shape[1]):
@@ -165,7 +210,7 @@ def _disks_on_view(radius, step, disks, part):  # type: ignore[no-untyped-def]
 
 @inline
 def _dither(y, shares, offsets):  # type: ignore[no-untyped-def]
-    """What is added to the values of a row, before they are cut to codes, by share of the blur.
+    """Dither of a row, to be added before values are truncated to codes, by weight of the blur.
 
     Interleaved gradient noise (Jimenez 2014), the same in every frame.
     """
@@ -191,19 +236,19 @@ def _mix_in(light, table, shares, entries, values):  # type: ignore[no-untyped-d
 
 
 @kernel(
-    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), *TAPS, *TAPS, *TAPS, i64, i64,
+    reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), TAPS, TAPS, TAPS, i64, i64,
     writes(u8, 3),
 )  # fmt: skip
 def _compose(  # type: ignore[no-untyped-def]
-    linear, blurred, part, table, above, below, down, left, right, across,
-    left_value, right_value, across_value, start, stop, out,
+    linear, blurred, part, table, vertical, horizontal, of_values, start, stop, out
 ):  # fmt: skip
     """Rows [start, stop): fade from the picture to its upsampled blur; dither, round.
 
-    Loops over values, three to a pixel, and not over pixels, are those of vectors.
+    Loops run over values, three to a pixel, and not over pixels, so that they are vectorised.
     """
     white, three = np.float32(WHITE), np.uint64(3)
-    wide, width, size = part.shape[1], out.shape[1], left_value.size
+    above, below, down = vertical
+    wide, width, size = part.shape[1], out.shape[1], of_values.lower.size
     part_line, line = np.empty(wide, np.float32), np.empty(3 * wide, np.float32)
     shares, offsets = np.empty(width, np.float32), np.empty(width, np.float32)
     values, dither = np.empty(size, np.float32), np.empty(size, np.float32)
@@ -212,13 +257,13 @@ def _compose(  # type: ignore[no-untyped-def]
         a, b, d = np.uint64(above[y]), np.uint64(below[y]), down[y]
         for x in range(np.uint64(wide)):
             part_line[x] = mix(part[a, x], part[b, x], d)
-        mix_along(part_line, left, right, across, shares)
+        mix_along(part_line, horizontal, shares)
         values[:] = np.float32(0)
         if largest_of(shares) > np.float32(0):
             upper, lower = blurred[a].reshape(3 * wide), blurred[b].reshape(3 * wide)
             for k in range(np.uint64(3 * wide)):
                 line[k] = mix(upper[k], lower[k], d)
-            mix_along(line, left_value, right_value, across_value, values)
+            mix_along(line, of_values, values)
         if least_of(shares) < np.float32(1):
             _mix_in(linear[y].reshape(size), table, shares, entries, values)
         _dither(y, shares, offsets)

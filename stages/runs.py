@@ -1,7 +1,7 @@
-"""Regions of marked pixels, as runs along rows: what a label for every pixel would cost is saved.
+"""Connected components of marked pixels, from runs along rows (run-length encoding).
 
-A run is (row, first column, column after the last), int32; runs are sorted. Regions hang together
-over sides and corners (8-connectivity), and are numbered in the order of their first runs.
+A run is (row, first column, column after the last), int32. Runs are sorted. Regions are
+8-connected, and are numbered in the order of their first runs.
 """
 
 from __future__ import annotations
@@ -17,24 +17,32 @@ Runs = npt.NDArray[np.int32]
 
 
 class Regions(NamedTuple):
-    """The region of every run; of each region, its box (top, left, bottom, right; ends after)."""
+    """Connected components.
+
+    Attributes
+    ----------
+    number : array of int32
+        Number of the region of each run, from 0.
+    boxes : array of int32
+        Bounding box of each region: top, left, bottom, right, of which the last two are exclusive.
+    """
 
     number: npt.NDArray[np.int32]
     boxes: npt.NDArray[np.int32]
 
 
 def join_runs(runs: Runs) -> Regions:
-    """Find out which runs hang together.
+    """Label the connected components of runs.
 
     Parameters
     ----------
-    runs : int32 array
+    runs : array of int32
         Nx3: row, first column, column after the last; sorted, without overlap.
 
     Returns
     -------
     Regions
-        N numbers from 0, and a box for each.
+        Number of the region of each of the N runs, and the boxes of the regions.
     """
     number, boxes = np.arange(len(runs), dtype=np.int32), np.empty((len(runs), 4), np.int32)
     count = _join(np.ascontiguousarray(runs), number, boxes)
@@ -43,7 +51,7 @@ def join_runs(runs: Runs) -> Regions:
 
 @inline
 def add_runs(marks, y, runs, count):  # type: ignore[no-untyped-def]
-    """Append the runs of a row of booleans; give the new number of runs."""
+    """Append the runs of a row of booleans to `runs`; return the new number of runs."""
     inside = False
     for x in range(marks.size):
         if marks[x] != inside:
@@ -61,7 +69,7 @@ def add_runs(marks, y, runs, count):  # type: ignore[no-untyped-def]
 
 @inline
 def _root(parent, k):  # type: ignore[no-untyped-def]
-    """The first run of a tree; the way to it is halved for those who come later."""
+    """Root of the tree of run k (union-find with path halving)."""
     while parent[k] != k:
         parent[k] = parent[parent[k]]
         k = parent[k]
@@ -70,7 +78,7 @@ def _root(parent, k):  # type: ignore[no-untyped-def]
 
 @kernel(reads(i32, 2), writes(i32, 1), writes(i32, 2))
 def _join(runs, parent, boxes):  # type: ignore[no-untyped-def]
-    """Join each run with those of the row above; number the regions, give how many there are."""
+    """Join each run with those of the row above, number the regions, and return their number."""
     above = 0
     for k in range(len(runs)):
         row, begin, end = runs[k]
@@ -89,7 +97,7 @@ def _join(runs, parent, boxes):  # type: ignore[no-untyped-def]
             box[0], box[1], box[2], box[3] = row, begin, row + 1, end
             count += 1
             continue
-        number = parent[k] = parent[parent[k]]  # parents come first and have their numbers
+        number = parent[k] = parent[parent[k]]  # parents are earlier runs, which are numbered
         box = boxes[number]
         box[1], box[2], box[3] = min(box[1], begin), row + 1, max(box[3], end)
     return count

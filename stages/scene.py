@@ -1,11 +1,12 @@
-"""The forward model: what a thin lens and a sensor make of a scene that is known in full.
+"""The forward model: the photograph that a thin lens and a sensor take of a known scene.
 
-A scene is a stack of layers, each with its light, its matte and the blur of every point (a slanted
-surface has many). Every point spreads over its point spread function, a disk or a Gaussian whose
-standard deviation is sigma, and the layers are laid over one another from back to front, matte and
-light blurred alike (`compose`). For a single picture with measured depth, rays are followed
-through the lens instead, and what is hidden is made up (`lens_blur`). Linear light, which may
-exceed 1; sigma in px of the picture. Truth for tests and benchmarks; the camera never runs it.
+A scene is a stack of layers, each with its light, its matte and the blur of every point (which
+varies over a slanted surface). Every point is spread by its point spread function, a disk or a
+Gaussian of standard deviation sigma. The blurred layers, premultiplied by their blurred mattes, are
+composited from back to front with the over operator (`compose`). For a single picture with measured
+depth, rays are traced through the lens instead, and hidden surfaces are extrapolated (`lens_blur`).
+Linear light, which may exceed 1; sigma in px of the picture. Truth for tests and benchmarks; the
+camera does not use it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from stages.arrays import check_image
 from stages.bokeh.aperture import Doubles
@@ -24,22 +24,21 @@ from stages.bokeh.disk import FOCUS_PX, disk_kernel
 from stages.bokeh.reference import run_bands
 from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
-from stages.tone import SRGB, ToneCurve, encode, to_codes
 
 PSFS = ("disk", "gauss")
-FINEST_RUNG_PX = 0.125  # distance of two neighbouring sizes of a point spread function
-RUNG = 0.01  # and their least ratio - 1
+MIN_SIZE_STEP_PX = 0.125  # between neighbouring sizes of a point spread function
+MIN_SIZE_RATIO = 0.01  # and their minimum ratio - 1
 LEAST_GAUSS_PX = 0.25  # a sampled Gaussian that is the identity but for a thousandth
 GAUSS_REACH = 5.0  # standard deviations that are sampled
 LARGEST_SIGMA_PX = 200.0
-JUMP_PX = 0.75  # of sigma between neighbours, from which on they are not one surface
-PIXEL_VARIANCE = 1 / 12  # px^2, that rounding the hit of a ray to a pixel adds
+JUMP_PX = 0.75  # difference of sigma from which neighbours are not one surface
+PIXEL_VARIANCE = 1 / 12  # px^2; added by rounding the hit of a ray to a pixel
 
 
 class Layer(NamedTuple):
     """One layer of a scene: linear light HxWx3, matte HxW in [0, 1], sigma HxW in px >= 0.
 
-    Light is known wherever the matte is above 0. Sigma goes on beyond it as if the surface did.
+    Light is known wherever the matte is above 0. Sigma is extrapolated beyond it.
     """
 
     linear: Array
@@ -48,7 +47,7 @@ class Layer(NamedTuple):
 
 
 class Blurred(NamedTuple):
-    """A layer through the lens: light multiplied by coverage HxWx3, and coverage HxW."""
+    """A layer through the lens: premultiplied light HxWx3, and coverage HxW."""
 
     premultiplied: Array
     coverage: Array
@@ -64,7 +63,7 @@ def point_spread(size_px: float, psf: str) -> Doubles:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-class Ladder(NamedTuple):
+class Sizes(NamedTuple):
     """Sizes of a point spread function in small steps, and the sigma (px) of each."""
 
     sizes: Doubles
@@ -72,23 +71,23 @@ class Ladder(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _ladder(psf: str, most_px: float) -> Ladder:
+def _sizes(psf: str, most_px: float) -> Sizes:
     """Sizes from the identity to the first whose sigma reaches `most_px`."""
     size, sizes, sigmas = (FOCUS_PX if psf == "disk" else LEAST_GAUSS_PX), [0.0], [0.0]
     while sigmas[-1] < most_px:
-        size += max(FINEST_RUNG_PX, RUNG * size)
+        size += max(MIN_SIZE_STEP_PX, MIN_SIZE_RATIO * size)
         marginal = point_spread(size, psf).sum(axis=0)
         offsets = np.arange(marginal.size) - marginal.size // 2
         sizes.append(size)
         sigmas.append(float(np.sqrt(marginal @ offsets**2)))
-    return Ladder(np.array(sizes), np.array(sigmas))
+    return Sizes(np.array(sizes), np.array(sigmas))
 
 
 def spread(planes: Array, sigma: Array, psf: str = "disk") -> Array:
-    """Let every pixel spread over a point spread function of its own size.
+    """Scatter every pixel by a point spread function of its own size.
 
-    A pixel is shared between the two nearest of a ladder of sizes (1 % apart) such that its
-    variance is exact. What leaves the picture is lost.
+    A pixel is distributed over the two nearest of a list of sizes (1 % apart), such that its
+    variance is exact. Light that leaves the picture is lost.
 
     Parameters
     ----------
@@ -110,19 +109,19 @@ def spread(planes: Array, sigma: Array, psf: str = "disk") -> Array:
         If `sigma` does not fit, or `psf` has another name.
     """
     _check_sigma(planes.shape[:2], sigma, psf)
-    ladder = _ladder(psf, float(np.exp2(np.ceil(np.log2(max(float(sigma.max()), 1.0))))))
-    above = np.clip(np.searchsorted(ladder.sigmas, sigma, "left"), 1, len(ladder.sigmas) - 1)
-    squares = ladder.sigmas**2
+    known = _sizes(psf, float(np.exp2(np.ceil(np.log2(max(float(sigma.max()), 1.0))))))
+    above = np.clip(np.searchsorted(known.sigmas, sigma, "left"), 1, len(known.sigmas) - 1)
+    squares = known.sigmas**2
     part = (np.square(sigma, dtype=np.float64) - squares[above - 1]) / np.diff(squares)[above - 1]
     out = np.zeros_like(planes)
-    for rung in np.union1d(above, above - 1):
-        share = np.where(above == rung, part, 0) + np.where(above == rung + 1, 1 - part, 0)
-        _add_rung(planes, share.astype(np.float32), ladder.sizes[rung], psf, out)
+    for index in np.union1d(above, above - 1):
+        share = np.where(above == index, part, 0) + np.where(above == index + 1, 1 - part, 0)
+        _add_size(planes, share.astype(np.float32), known.sizes[index], psf, out)
     return out
 
 
-def _add_rung(planes: Array, share: Array, size: float, psf: str, out: Array) -> None:
-    """Spread what belongs to one size, within the box that it lies in and reaches."""
+def _add_size(planes: Array, share: Array, size: float, psf: str, out: Array) -> None:
+    """Scatter the share of one size, within the bounding box of its result."""
     rows, cols = (np.flatnonzero(share.any(axis=axis)) for axis in (1, 0))
     if rows.size == 0:
         return
@@ -150,7 +149,20 @@ def _check_sigma(shape: tuple[int, ...], sigma: Array, psf: str) -> None:
 
 
 def blur_layer(layer: Layer, psf: str = "disk") -> Blurred:
-    """Light and coverage of a layer through the lens, without darkening at the borders."""
+    """Blur a layer, without darkening at the borders of the picture.
+
+    Parameters
+    ----------
+    layer : Layer
+        Linear light, matte and sigma.
+    psf : str
+        "disk" or "gauss".
+
+    Returns
+    -------
+    Blurred
+        Premultiplied light and coverage.
+    """
     check_image("scene", "linear", layer.linear)
     planes = np.dstack([layer.linear * layer.alpha[..., None], layer.alpha])
     planes = np.dstack([planes, np.ones_like(layer.alpha)])
@@ -160,7 +172,14 @@ def blur_layer(layer: Layer, psf: str = "disk") -> Blurred:
 
 
 def compose(layers: Sequence[Layer], psf: str = "disk") -> Array:
-    """Photograph a stack of layers, given from back to front; the first must be opaque.
+    """Photograph a stack of layers.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From back to front; the first is opaque.
+    psf : str
+        "disk" or "gauss".
 
     Returns
     -------
@@ -179,12 +198,12 @@ def lens_blur(
 ) -> Array:
     """Photograph a picture that is sharp everywhere, given its depth as the blur of each pixel.
 
-    Rays from points all over the lens meet in each pixel of the result. Each is followed from the
-    front to the back until it hits a surface. Depth is measured as signed sigma, in which a ray
-    runs straight: it deviates by sigma times the place on the lens. Neighbours that differ by more
-    than `JUMP_PX` belong to different surfaces; behind an edge the further one goes on with the
-    colour that was seen last. The answer of every ray is a pixel of the picture, so that few rays
-    leave noise in large disks. Slow: rays x sigma steps a pixel.
+    Rays from points all over the lens meet in each pixel of the result. Each ray is traced from the
+    front to the back until it hits a surface. Depth is expressed as signed sigma, in which rays are
+    straight: a ray deviates by sigma times its point on the lens. Neighbours that differ by more
+    than `JUMP_PX` belong to different surfaces. Behind an edge the farther surface is extrapolated
+    with its last visible colour. Every ray returns a pixel of the picture, so that few rays leave
+    noise in large disks. Slow: rays x sigma steps for each pixel.
 
     Parameters
     ----------
@@ -197,7 +216,7 @@ def lens_blur(
     rays : int
         Rays to each pixel.
     every : int
-        Follow rays to one of so many bands of rows; the others are not a number.
+        Trace rays for one of so many bands of rows; the others are NaN.
 
     Returns
     -------
@@ -215,7 +234,7 @@ def lens_blur(
 
 
 def _lens_points(psf: str, rays: int) -> Doubles:
-    """Points on the lens in a sunflower, as rows (y, x) of variance 1 along each axis."""
+    """Points on the lens in a sunflower pattern, rows (y, x) of variance 1 along each axis."""
     share = (np.arange(rays) + 0.5) / rays
     distance = np.sqrt(share) if psf == "disk" else np.sqrt(-np.log1p(-share))
     distance *= np.sqrt(2 / np.mean(distance**2))
@@ -225,7 +244,7 @@ def _lens_points(psf: str, rays: int) -> Doubles:
 
 @kernel(reads(f32, 3), reads(f64, 2), reads(f64, 2), i64, i64, writes(f32, 3))
 def _trace(image, depth, lens, start, stop, out):  # type: ignore[no-untyped-def]
-    """Mean of what the rays to each pixel hit; those that leave the picture do not count."""
+    """Mean colour of the hits of rays to each pixel; rays that leave the picture are ignored."""
     height, width = depth.shape
     front, back = depth.min(), depth.max()
     for y in range(start, stop):
@@ -248,7 +267,7 @@ def _trace(image, depth, lens, start, stop, out):  # type: ignore[no-untyped-def
 
 @inline
 def _first_surface(depth, y, x, across, along, front, back):  # type: ignore[no-untyped-def]
-    """Index of the first pixel that a ray hits, -1 if none; a pixel a step along its way."""
+    """Index of the first pixel that a ray hits, -1 if none; steps of one pixel along the ray."""
     height, width = depth.shape
     step = 1 / max(max(abs(across), abs(along)), 1e-6)
     at, found, last, last_depth, behind = front, -1, -1, np.inf, False
@@ -256,7 +275,7 @@ def _first_surface(depth, y, x, across, along, front, back):  # type: ignore[no-
         j, i = int(np.rint(y - across * at)), int(np.rint(x - along * at))
         if 0 <= j < height and 0 <= i < width:
             here = depth[j, i]
-            if here > at:  # the ray is still in front of what it passes
+            if here > at:  # the ray is in front of this surface
                 last, last_depth, behind = j * width + i, here, False
             elif not behind and (last_depth - here <= JUMP_PX or (last < 0 and at - here <= step)):
                 found = j * width + i
@@ -265,30 +284,28 @@ def _first_surface(depth, y, x, across, along, front, back):  # type: ignore[no-
                     found = j * width + i  # it hit the surface before this step
             else:
                 behind = True
-                if at >= last_depth:  # where the further surface goes on, unseen
+                if at >= last_depth:  # the hidden part of the farther surface
                     found = j * width + i if abs(here - last_depth) <= JUMP_PX else last
         at += step
     return found
 
 
 def sigma_of_disparity(disparity: Array, focus: float, sigma_per_disparity: float) -> Array:
-    """Blur by a thin lens focused at a disparity, in px; negative for what is nearer."""
+    """Blur of a thin lens that is focused at a disparity.
+
+    Parameters
+    ----------
+    disparity : Array
+        HxW float32, in any unit in which it is proportional to the inverse of the distance.
+    focus : float
+        Disparity in focus.
+    sigma_per_disparity : float
+        px of sigma per unit of disparity.
+
+    Returns
+    -------
+    Array
+        Sigma in px, HxW float32; negative for points nearer than the focus.
+    """
     sigma = (np.float32(focus) - disparity) * np.float32(sigma_per_disparity)
     return np.asarray(sigma, np.float32)
-
-
-def add_noise(linear: Array, shot: float, read: float, seed: int) -> Array:
-    """Add the noise of a sensor: variance shot * light + read^2, as numbers of linear light."""
-    rng = np.random.default_rng(seed)
-    deviation = np.sqrt(shot * np.maximum(linear, 0) + read * read)
-    return np.asarray(linear + deviation * rng.standard_normal(linear.shape), np.float32)
-
-
-def develop(linear: Array, jpeg_quality: int = 0, curve: ToneCurve = SRGB) -> npt.NDArray[np.uint8]:
-    """Codes that a camera writes: clipped, encoded, 8 bits, through JPEG at a quality above 0."""
-    codes = to_codes(encode(linear, curve), 8).astype(np.uint8)
-    if jpeg_quality == 0:
-        return codes
-    _, data = cv2.imencode(".jpg", codes[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
-    read = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(read[..., ::-1])

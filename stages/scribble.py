@@ -1,10 +1,10 @@
-"""Scribbles: what a person draws to correct a blur map, as plain data and as constraints.
+"""Scribbles: strokes that a person draws to correct a blur map, as data and as constraints.
 
 A scribble is a polyline with a width, in full-resolution pixels (x to the right, y down, pixel
-centres at integers), and says what lies beneath it: `sharp`, `blurred` (as much as anything in the
-picture), or a `sigma`. It replaces the estimates beneath it: a person knows better. Points of
-other places are not touched, so that scribbles can be replayed in the order in which they were
-drawn; where two cross, the later one counts.
+centres at integers). Its kind states the blur under it: `sharp`, `blurred` (as much as anything in
+the picture), or a `sigma`. It replaces the estimates under it. Other cells do not change, so that
+scribbles can be applied in the order in which they were drawn. Where two cross, the later one
+counts.
 """
 
 from __future__ import annotations
@@ -29,17 +29,20 @@ class ScribbleParams(Params):
     """Parameters of scribbles."""
 
     confidence: float = param(
-        4.0, 1e-3, 1e4, help="Confidence of every cell under a scribble; an edge pixel has 1."
+        4.0,
+        1e-3,
+        1e4,
+        help="Confidence of every cell under a scribble; that of an edge pixel is 1.",
     )
     sharp_px: float = param(0.3, 0.0, 4.0, unit="px", help="Sigma that `sharp` stands for.")
     blurred_quantile: float = param(
-        0.95, 0.5, 1.0, help="`blurred` is as much as this share of the estimates do not exceed."
+        0.95, 0.5, 1.0, help="Quantile of the estimates that `blurred` stands for."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Scribble:
-    """A stroke: its points (x, y), its width, what it says; `sigma_px` belongs to kind `sigma`.
+    """A stroke: its points (x, y), width and kind; `sigma_px` belongs to the kind `sigma`.
 
     Raises
     ------
@@ -63,6 +66,17 @@ class Scribble:
             value = getattr(self, name)
             if not 0 <= value < np.inf:
                 raise ValueError(f"scribble: {name} must be finite and >= 0; got {value!r}")
+
+    def scaled(self, scales: tuple[float, float]) -> Scribble:
+        """The stroke on the same picture in another size; `scales` is (along x, along y).
+
+        The edges of both pictures fall together. Width and sigma are scaled by the geometric mean.
+        """
+        length = float(np.sqrt(scales[0] * scales[1]))
+        points = tuple(
+            ((x + 0.5) * scales[0] - 0.5, (y + 0.5) * scales[1] - 0.5) for x, y in self.points
+        )
+        return Scribble(points, self.width_px * length, self.kind, self.sigma_px * length)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Scribble:
@@ -99,7 +113,7 @@ class Scribble:
 def scribbled(
     constraints: SparseBlur, scribbles: Iterable[Scribble], params: ScribbleParams
 ) -> SparseBlur:
-    """Put scribbles among the constraints of a propagation.
+    """Add scribbles to the constraints of a propagation.
 
     Parameters
     ----------
@@ -108,13 +122,13 @@ def scribbled(
     scribbles : iterable of Scribble
         In the order in which they were drawn.
     params : ScribbleParams
-        What they weigh and mean.
+        Confidence and sigma of the kinds.
 
     Returns
     -------
     BlurMap
-        New constraints on the same grid; cells whose centre a scribble covers carry its sigma. A
-        scribble narrower than a cell covers the cells that its line runs through.
+        New constraints on the same grid. Cells whose centre a scribble covers have its sigma. A
+        scribble narrower than a cell covers the cells on its line.
     """
     sigma, confidence = constraints.sigma.copy(), constraints.confidence.copy()
     known = constraints.sigma[constraints.confidence > 0]
@@ -128,7 +142,20 @@ def scribbled(
 
 
 def coverage(scribble: Scribble, grid: Grid) -> npt.NDArray[np.bool_]:
-    """Cells of a grid whose centre lies within half the width (or cell) of the line."""
+    """Find the cells of a grid whose centre is within half the width (or cell) of the line.
+
+    Parameters
+    ----------
+    scribble : Scribble
+        In full-resolution px.
+    grid : Grid
+        The grid of the cells.
+
+    Returns
+    -------
+    array of bool
+        HxW of the grid.
+    """
     reach = max(scribble.width_px, grid.step) / 2
     covered = np.zeros(grid.shape, bool)
     ends = [scribble.points[0], *scribble.points]  # a single point is a line of no length

@@ -1,9 +1,10 @@
-"""Row strips on worker threads: the only room of `stages` that knows workers.
+"""Row strips on worker threads: the only module of `stages` that uses threads.
 
-Strips are cut the same way for any number of workers and their results are returned in order, so
-that a result does not depend on how many threads computed it. A strip spans the full width: a
-filter that reads `halo` rows beyond it (cut at the true border of the picture) meets every column
-at the same place of a vector register, so that its result does not depend on the cut either.
+The division into strips is the same for any number of workers, and results are returned in order.
+The result therefore does not depend on the number of threads. A strip spans the full width, and a
+filter reads `halo` rows above and below it (cropped at the border of the picture). Each column then
+has the same place in a vector register as in the whole picture, so the bits of the result do not
+depend on the division either.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-STRIP_ROWS = 64  # long enough to amortise a kernel call, short enough to share among workers
+STRIP_ROWS = 64  # high enough to amortise a kernel call, low enough to occupy all workers
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use: the default number of workers."""
+    """Return the number of cores that this process may use: the default number of workers."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -34,7 +35,7 @@ _pool_threads = 0
 
 
 def set_workers(count: int) -> None:
-    """Set how many threads run strips in this process, the calling thread included.
+    """Set the number of threads that run strips in this process, including the calling thread.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def set_workers(count: int) -> None:
 
 @contextmanager
 def limited_workers(count: int | None) -> Iterator[None]:
-    """Set how many threads run strips that are started in this context.
+    """Set the number of threads that run the strips started in this context.
 
     The number holds for the current thread (or asynchronous task) within the `with` block, and
     takes precedence over that of the process. Results do not depend on it.
@@ -66,28 +67,31 @@ def limited_workers(count: int | None) -> Iterator[None]:
 
 
 def workers() -> int:
-    """Return how many threads run strips here: the number of this context, else of the process."""
+    """Return the number of threads that run strips: that of this context, else of the process."""
     return _context_workers.get() or _process_workers
 
 
 def _checked(count: int) -> int:
+    """The number of workers, if it is valid."""
     if count < 1:
         raise ValueError(f"workers: expected at least 1; got {count}")
     return count
 
 
 def _submit(work: Callable[[], None], count: int) -> list[Future[None]]:
+    """Start `work` on a number of threads, and return their futures."""
     global _pool, _pool_threads
     with _lock:
         if _pool is None or _pool_threads < count:
             if _pool is not None:
-                _pool.shutdown(wait=False)  # what was submitted to it is still done
+                _pool.shutdown(wait=False)  # work that was submitted before is still completed
             _pool_threads = max(_process_workers - 1, count)
             _pool = ThreadPoolExecutor(_pool_threads, thread_name_prefix="strips")
         return [_pool.submit(work) for _ in range(count)]
 
 
 def _close_pool() -> None:
+    """Stop all threads; the next call of `_submit` starts new ones."""
     global _pool
     with _lock:
         if _pool is not None:
@@ -96,15 +100,47 @@ def _close_pool() -> None:
 
 
 def with_halo(start: int, stop: int, halo: int, rows: int) -> tuple[slice, slice]:
-    """Rows to read for a strip, cut at the picture, and where the strip lies within them."""
+    """Rows that a strip with a halo reads.
+
+    Parameters
+    ----------
+    start, stop : int
+        Rows of the strip.
+    halo : int
+        Rows that are read above and below it.
+    rows : int
+        Rows of the picture.
+
+    Returns
+    -------
+    slice, slice
+        Rows to read, cropped at the border of the picture, and the rows of the strip among them.
+    """
     first, last = max(start - halo, 0), min(stop + halo, rows)
     return slice(first, last), slice(start - first, stop - first)
 
 
 def run_strips(work: Callable[[int, int], T], rows: int, strip_rows: int = STRIP_ROWS) -> list[T]:
-    """Call `work(start, stop)` for every strip of `rows` rows; return the results in order.
+    """Call `work(start, stop)` for every strip, on several threads.
 
-    The calling thread works too. An exception of any strip is raised after all have stopped.
+    Parameters
+    ----------
+    work : callable
+        Processes rows [start, stop).
+    rows : int
+        Number of rows in all.
+    strip_rows : int
+        Rows of a strip; the last one may have fewer.
+
+    Returns
+    -------
+    list
+        Results of the strips, in order.
+
+    Notes
+    -----
+    The calling thread takes part. If a strip raises an exception, it is raised again here after all
+    threads have stopped.
     """
     bounds = [(y, min(y + strip_rows, rows)) for y in range(0, rows, strip_rows)]
     threads = min(workers(), len(bounds))
@@ -124,7 +160,7 @@ def run_strips(work: Callable[[int, int], T], rows: int, strip_rows: int = STRIP
             try:
                 results[index] = work(*bounds[index])
             except BaseException:
-                failed.set()  # the others stop after the strip they are at
+                failed.set()  # the other threads stop after their current strip
                 raise
 
     helpers = _submit(drain, threads - 1)

@@ -3,9 +3,10 @@
 Domain: encoded values lie in [0, 1]; linear light has 1.0 at display white and may exceed it (RAW
 headroom). Encoding clips to [0, 1], because a display does.
 
-A curve is a table of the linear values of the 65536 codes k/65535. It holds every 8-bit and 16-bit
-code exactly, so that a file which is decoded and encoded again keeps its codes. Encoding looks up a
-table over the square root of light; sRGB, which nearly every picture has, is computed in vectors.
+A curve is a table of the linear values of the 65536 codes k/65535. It has every 8-bit and 16-bit
+code exactly, so that a file that is decoded and encoded again keeps its codes. Encoding uses a
+table over the square root of light. sRGB, the curve of nearly every picture, is computed in vector
+code.
 """
 
 from __future__ import annotations
@@ -53,12 +54,25 @@ class ToneCurve:
 
     @cached_property
     def encoder(self) -> Array:
-        """What `encode_line` asks for: the table `encode`; none for sRGB."""
+        """The table for `encode_line`: `encode`, or an empty one for sRGB."""
         return self.encode[:0] if np.array_equal(self.decode, SRGB.decode) else self.encode
 
 
 def curve_from(name: str, decode: Callable[[npt.NDArray[np.float64]], object]) -> ToneCurve:
-    """Tabulate a decoding function of encoded values in [0, 1]."""
+    """Tabulate a decoding function.
+
+    Parameters
+    ----------
+    name : str
+        Name of the curve.
+    decode : callable
+        Takes encoded values in [0, 1], float64, and gives linear light of the same shape.
+
+    Returns
+    -------
+    ToneCurve
+        The curve as a table of 65536 values.
+    """
     values = np.asarray(decode(np.linspace(0, 1, CODES)), np.float64)
     return ToneCurve(name, values.astype(np.float32))
 
@@ -132,7 +146,20 @@ def encode(linear: LinearLight, curve: ToneCurve = SRGB) -> Encoded:
 
 
 def to_codes(encoded: Array, bits: int) -> npt.NDArray[np.unsignedinteger]:
-    """Round encoded values in [0, 1] to 8-bit or 16-bit codes."""
+    """Round encoded values to codes.
+
+    Parameters
+    ----------
+    encoded : Array
+        Display-encoded in [0, 1] (clipped), float32, any shape.
+    bits : int
+        8 or 16.
+
+    Returns
+    -------
+    array of uint8 or uint16
+        The same shape.
+    """
     values = _floats("to_codes", encoded)
     codes = np.empty(values.shape, f"uint{bits}")
     flat_in, flat_out = values.reshape(-1), codes.reshape(-1)

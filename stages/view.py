@@ -1,8 +1,8 @@
-"""At which sizes a picture is looked at: the working scale of estimation, the grid of the solve.
+"""Views of a picture: the working scale of the estimation, the grid of the solve.
 
-A blur estimator saturates at 4 to 5 px of the grid it runs on, so a large photograph is estimated
-on a reduced one; propagation is solved at half resolution (Kriener, Binder and Wille 2013, section
-2.3) or coarser. Both look at the same thing: the picture reduced in linear light, then encoded.
+A blur estimator saturates at 4 to 5 px of its grid, so a large photograph is estimated on a reduced
+one. Propagation is solved at half resolution (Kriener, Binder and Wille 2013, section 2.3) or
+coarser. Both use the picture reduced in linear light, and then encoded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stages.kinds import Encoded, Like, LinearLight
 from stages.params import Params, param
 from stages.tone import SRGB, encode
 
-SHOW_STEP = 2  # blur of a preview is rendered at every second pixel: nobody sees more of it
+SHOW_STEP = 2  # blur of a preview is rendered at every second pixel; more is not visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +33,32 @@ class ViewParams(Params):
         2,
         1,
         64,
-        help="step of the propagation grid, at least that of the estimate: 1 direct, 2 half",
+        help="step of the propagation grid, at least that of the view: 1 direct, 2 half",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowParams(Params):
-    """Where the blur of a preview is rendered."""
+    """Grid on which the blur of a preview is rendered."""
 
     coarser: int = param(1, 1, 16, help="on a grid so many times coarser than the view")
 
 
 def working_grid(linear: LinearLight, params: ViewParams) -> Grid:
-    """Grid of the blur estimation: the finest power-of-two step within `working_side_px`."""
+    """Make the grid of the blur estimation: the finest power-of-two step within the limit.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light. Only its shape is used.
+    params : ViewParams
+        `working_side_px` is the limit of the long side.
+
+    Returns
+    -------
+    Grid
+        Cells over the picture.
+    """
     side, step = max(linear.shape[:2]), 1
     while params.working_side_px and side > step * params.working_side_px:
         step *= 2
@@ -53,13 +66,41 @@ def working_grid(linear: LinearLight, params: ViewParams) -> Grid:
 
 
 def solve_grid(linear: LinearLight, params: ViewParams) -> Grid:
-    """Grid of the propagation: of step `solve_step`, but no finer than the estimate."""
+    """Make the grid of the propagation: of step `solve_step`, but not finer than the view.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light. Only its shape is used.
+    params : ViewParams
+        Step of the solve, and limit of the view.
+
+    Returns
+    -------
+    Grid
+        Cells over the picture.
+    """
     step = max(params.solve_step, working_grid(linear, params).step)
     return Grid.cells(linear.shape[:2], step)
 
 
 def solve_grid_of_view(linear: LinearLight, grid: Grid, params: ViewParams) -> Grid:
-    """Grid of the propagation where `solve_step` counts pixels of the view."""
+    """Make the grid of the propagation if `solve_step` counts pixels of the view.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light. Only its shape is used.
+    grid : Grid
+        Grid of the view.
+    params : ViewParams
+        Step of the solve, px of the view.
+
+    Returns
+    -------
+    Grid
+        Cells over the picture.
+    """
     return Grid.cells(linear.shape[:2], grid.step * params.solve_step)
 
 
@@ -70,41 +111,137 @@ def even_grid(grid: Grid) -> Grid:
 
 
 def view_at(linear: LinearLight, grid: Grid) -> Encoded:
-    """Display-encoded (sRGB) picture on a grid of cells, HxWx3 in [0, 1].
+    """Make the view of a picture on a grid of cells.
 
-    Area averaging happens in linear light, as a sensor with larger pixels would do it.
+    Area averaging happens in linear light, as in a sensor with larger pixels.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light.
+    grid : Grid
+        Cells over the picture.
+
+    Returns
+    -------
+    Array
+        HxWx3 float32 of the grid, display-encoded (sRGB) in [0, 1].
     """
     return encode(reduce_by(linear, grid.step), SRGB)
 
 
 def guide_from(linear: LinearLight, view: Encoded, grid: Grid, to: Grid) -> Encoded:
-    """View on the grid `to`: that of `grid` once more where they are one grid."""
+    """Make the view on the grid `to`, or return the given view if the grids are the same.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light.
+    view : Array
+        The view on `grid`, HxWx3 float32, display-encoded in [0, 1].
+    grid, to : Grid
+        Grid of the view, and grid of the result.
+
+    Returns
+    -------
+    Array
+        HxWx3 float32 of the grid `to`, display-encoded in [0, 1].
+    """
     return view if to == grid else view_at(linear, to)
 
 
 def show_grid(linear: LinearLight, grid: Grid, params: ShowParams) -> Grid:
-    """Grid that a preview is blurred on: by the view, but no finer than `SHOW_STEP`."""
+    """Make the grid on which a preview is blurred: that of the view, not finer than `SHOW_STEP`.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light. Only its shape is used.
+    grid : Grid
+        Grid of the view.
+    params : ShowParams
+        `coarser` multiplies the step.
+
+    Returns
+    -------
+    Grid
+        Cells over the picture.
+    """
     step = params.coarser * max(grid.step, SHOW_STEP)
     return grid if step == grid.step else Grid.cells(linear.shape[:2], step)
 
 
 def view_of(linear: LinearLight, light: LinearLight, shown: Grid, grid: Grid) -> Encoded:
-    """View on its grid, as `view_at`; from `light` where that is on the same grid already."""
+    """Make the view on its grid, as `view_at`, from `light` if that is on the same grid.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light.
+    light : Array
+        The same on the grid `shown`, HxWx3 float32.
+    shown, grid : Grid
+        Grid of `light`, and grid of the view.
+
+    Returns
+    -------
+    Array
+        HxWx3 float32 of the grid, display-encoded (sRGB) in [0, 1].
+    """
     return encode(light, SRGB) if shown == grid else view_at(linear, grid)
 
 
 def light_at(linear: LinearLight, grid: Grid) -> LinearLight:
-    """Linear light on a grid of cells, HxWx3."""
+    """Average linear light over a grid of cells.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 float32, linear light.
+    grid : Grid
+        Cells over the picture.
+
+    Returns
+    -------
+    Array
+        HxWx3 float32 of the grid, linear light.
+    """
     return reduce_by(linear, grid.step)
 
 
 def guide_at(view: Encoded, grid: Grid, to: Grid) -> Encoded:
-    """View reduced to a coarser grid of cells; encoded values are averaged."""
+    """Reduce a view to a coarser grid of cells; encoded values are averaged.
+
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1].
+    grid, to : Grid
+        Grid of the view, and grid of the result, of a multiple of its step.
+
+    Returns
+    -------
+    Array
+        HxWx3 float32 of the grid `to`, display-encoded in [0, 1].
+    """
     return reduce_by(view, to.step // grid.step)
 
 
 def gather_cells(sparse: BlurMap, to: Grid) -> Annotated[BlurMap, Like("sparse")]:
-    """Carry a sparse map to cells; as `lift`, but by area sums where the grids are nested."""
+    """Resample a sparse map to cells: as `lift`, but by area sums if the grids are nested.
+
+    Parameters
+    ----------
+    sparse : BlurMap
+        Sparse, on any grid.
+    to : Grid
+        Cells of the result.
+
+    Returns
+    -------
+    BlurMap
+        Sparse. Confidences of samples in a cell are added, sigma is their weighted mean.
+    """
     factor = to.step // sparse.grid.step
     nested = (
         to.step == factor * sparse.grid.step and sparse.grid.phase == (sparse.grid.step - 1) / 2

@@ -13,6 +13,7 @@ LEVELS = [
     {"errors", "version", "hints"},
     {"capture", "report", "graph"},
     {"budget", "optics", "costs", "memo", "pipelines"},
+    {"lens"},
     {"ingest", "presets", "levels", "runner", "synthetic"},
     {"settings", "shot", "runtime", "trace"},
     {"assembly", "sheet", "recipe_keys", "verdict"},

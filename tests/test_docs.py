@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+import textwrap
 from pathlib import Path
 
 import click
 import pytest
+from PIL import Image
 
 from camerapipe.cli import COMMANDS, cli
 from camerapipe.presets import PRESETS, graphs
@@ -62,3 +64,43 @@ def test_the_changelog_knows_the_version():
 
     assert f"## {camerapipe.__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert f'version = "{camerapipe.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_drawing_of_the_house_shows_rooms_that_exist():
+    drawing = ARCHITECTURE.split("```")[1]
+    rooms = set(re.findall(r"\b([a-z_]+)\.py\b", drawing))
+    assert len(rooms) > 10
+    for room in rooms:
+        assert (ROOT / "camerapipe" / f"{room}.py").is_file(), room
+    for folder in re.findall(r"\b([a-z_]+)/", drawing):
+        assert any((ROOT / top / folder).is_dir() for top in (".", "camerapipe")), folder
+
+
+def test_files_that_the_architecture_names_exist():
+    named = set(
+        re.findall(r"`((?:stages|camerapipe|tests|tools|stream)/[a-z_/]+\.\w+)`", ARCHITECTURE)
+    )
+    assert len(named) > 4
+    for name in named:
+        assert (ROOT / name).is_file() or (ROOT / "camerapipe" / name).is_file(), name
+
+
+def test_examples_of_the_architecture_run(tmp_path, monkeypatch):
+    """A block of Python runs on a photograph of its name; what it adds is taken back."""
+    from camerapipe.presets import PRESETS
+
+    cat = pytest.importorskip("skimage.data").chelsea()
+    Image.fromarray(cat[:200, :260]).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    before = set(PRESETS)
+    blocks = re.findall(r"```python\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    try:
+        for block in blocks:
+            exec(compile(textwrap.dedent(block), "architecture.md", "exec"), {})
+    finally:
+        for added in set(PRESETS) - before:
+            del PRESETS[added]
+    assert blocks

@@ -19,11 +19,12 @@ from typing import Any
 
 from goals import GOALS
 
-from camerapipe.runtime import available_cores, versions
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # before an installed copy, and `datasets` is not installed
+
+from camerapipe.runtime import available_cores, versions  # noqa: E402
 
 SUBJECTS = tuple(dict.fromkeys(goal.subject for goal in GOALS))
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # `datasets` is not installed
 
 
 @dataclass
@@ -32,6 +33,9 @@ class Context:
 
     data: Path
     quick: bool
+    truth: Path | None = None  # folder where true photographs are kept; None: the usual one
+    copies: Path | None = None  # of published sets, a person's own
+    only: tuple[str, ...] = ()  # parts of the names of scenes; empty: all
     missing: list[str] = field(default_factory=list)
 
     def picture(self, name: str) -> Path | None:
@@ -41,6 +45,10 @@ class Context:
             return path
         self.missing.append(f"picture {name}")
         return None
+
+    def wants(self, name: str) -> bool:
+        """Whether a scene is to be measured, where a subject lets one choose."""
+        return not self.only or any(part in name for part in self.only)
 
     def table(self, title: str, head: list[str], rows: list[list[Any]]) -> None:
         """Print a table for people."""
@@ -68,12 +76,15 @@ def machine() -> dict[str, Any]:
 def print_goals(results: dict[str, float] | None, subject: str | None, context: Context) -> None:
     """Print the table of goals, with what was measured where something was."""
     rows = []
+    held_back = {key: v for key, v in (results or {}).items() if key.endswith("_reporting")}
     for goal in GOALS:
         if subject in (None, goal.subject):
             found = [] if results is None else [results.get(goal.key, "missing")]
+            if held_back:  # the half of the scenes that no default is chosen on
+                found.append(held_back.get(f"{goal.key}_reporting", ""))
             rows.append([goal.key, goal.subject, goal.goal, *found, goal.meaning])
-    head = ["key", "subject", "goal", *(["measured"] if results is not None else []), "meaning"]
-    context.table("goals", head, rows)
+    measured = [] if results is None else ["measured", *(["reporting"] if held_back else [])]
+    context.table("goals", ["key", "subject", "goal", *measured, "meaning"], rows)
 
 
 def main() -> None:
@@ -84,8 +95,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repeats and sizes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR")
+    parser.add_argument("--truth", type=Path, metavar="DIR", help="where true pictures are kept")
+    parser.add_argument("--copies", type=Path, metavar="DIR", help="own copies of published sets")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="picture: scenes")
     given = parser.parse_args()
-    context = Context(given.data, given.quick)
+    context = Context(given.data, given.quick, given.truth, given.copies, tuple(given.only))
     if given.list or given.subject is None:
         print_goals(None, given.subject, context)
         return

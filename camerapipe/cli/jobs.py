@@ -124,17 +124,19 @@ def tell_outcome(result: JobResult, verbose: bool) -> None:
         say(f"{name}: {click.style('note', fg='yellow')}: {note}")
     if verbose:
         for finding in result.findings:
-            say(f"{name}: {_labelled(finding)}")
+            label = _coloured(finding, finding.severity.value)
+            say(f"{name}: {label}: {finding.message} [{finding.code}]")
         if result.report is not None:
             show_report(result.report, parameters=True)
 
 
 def tell_check(result: JobResult, verbose: bool) -> None:
     """The verdict of a check, then its other findings, in lines of at most `WIDTH` columns."""
-    lines = [f"{Path(result.name).name}: {result.verdict}"]
-    lines += [_labelled(finding) for finding in result.findings[1:]]
-    for line in lines:
-        click.echo("\n".join(_wrapped(line, first=line is lines[0])), err=True)
+    click.echo(_wrapped(f"{Path(result.name).name}: {result.verdict}", ""), err=True)
+    for finding in result.findings[1:]:
+        label = f"{finding.severity.value}:"
+        text = _wrapped(f"{label} {finding.message} [{finding.code}]", INDENT)
+        click.echo(text.replace(label, _coloured(finding, label), 1), err=True)
 
 
 def refuse_two_outputs_on_stdout(output: str, *, as_json: bool) -> None:
@@ -143,16 +145,16 @@ def refuse_two_outputs_on_stdout(output: str, *, as_json: bool) -> None:
         raise Failure("-o - and --json both want stdout", USAGE)
 
 
-def _labelled(finding: Finding) -> str:
-    label = click.style(finding.severity.value, fg=COLOURS[finding.severity])
-    return f"{label}: {finding.message} [{finding.code}]"
+def _coloured(finding: Finding, text: str) -> str:
+    return click.style(text, fg=COLOURS[finding.severity])
 
 
-def _wrapped(line: str, *, first: bool) -> list[str]:
-    return textwrap.wrap(
-        line,
+def _wrapped(text: str, indent: str) -> str:
+    """Text in lines of at most `WIDTH` columns, the further ones indented."""
+    return textwrap.fill(
+        text,
         WIDTH,
-        initial_indent="" if first else INDENT,
+        initial_indent=indent,
         subsequent_indent=INDENT,
         break_long_words=False,
         break_on_hyphens=False,

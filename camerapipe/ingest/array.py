@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.capture import Capture
+from camerapipe.ingest.hidden import fill_hidden
 from camerapipe.ingest.pixels import as_unit, split, three
 from stages.tone import LINEAR, SRGB, linearise
 
@@ -25,6 +26,7 @@ def capture_from_array(
     """
     if encoding not in ("srgb", "linear"):
         raise ValueError(f"{name}: encoding must be 'srgb' or 'linear'; got {encoding!r}")
+    image = image.astype(image.dtype.newbyteorder("="), copy=False)
     _check(image, encoding, name)
     colour, alpha = split(image)
     curve = SRGB if encoding == "srgb" else LINEAR
@@ -33,14 +35,16 @@ def capture_from_array(
     else:
         codes = as_unit(colour) if colour.dtype.kind == "f" else colour
         linear = linearise(np.ascontiguousarray(codes), curve)
+    opacity = None if alpha is None else np.ascontiguousarray(as_unit(alpha))
+    light = three(linear)
     return Capture(
         name=name,
-        linear=three(linear),
+        linear=light if opacity is None else fill_hidden(light, opacity),
         kind="array",
         bit_depth=8 if image.dtype == np.uint8 else 16,
         grey=colour.ndim == 2,
         curve=curve,
-        alpha=None if alpha is None else np.ascontiguousarray(as_unit(alpha)),
+        alpha=opacity,
     )
 
 

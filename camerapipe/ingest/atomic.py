@@ -1,8 +1,8 @@
-"""Outputs: whole under their name, or absent.
+"""Atomic writing: an output file is complete, or does not exist.
 
-Bytes go to a hidden file in the same folder, to the disk, and only then under the final name: by a
-hard link, which fails if the name exists meanwhile, or by a rename where overwriting is allowed.
-`check_output` answers before the work whether an output can be written at all.
+Data are written to a hidden file in the same folder, and synchronised to the disk. Then the file
+gets its final name: by a hard link, which fails if the name has come into existence, or by a rename
+if overwriting is allowed. `check_output` checks before the work whether an output can be written.
 """
 
 from __future__ import annotations
@@ -30,9 +30,23 @@ def check_output(
     overwrite: bool,
     suffixes: tuple[str, ...] = KNOWN,
 ) -> None:
-    """Refuse an output that could not be written, or would harm an input: `OutputError` says why.
+    """Check that an output can be written, and would not overwrite an input.
 
-    `suffixes` are the formats to choose from (`PICTURES`, `MAPS`); an empty tuple accepts any name.
+    Parameters
+    ----------
+    path : path
+        The output.
+    inputs : iterable of path
+        Files that must not be overwritten.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    suffixes : tuple of str
+        Allowed suffixes (`PICTURES`, `MAPS`); an empty tuple allows any name.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the message has the reason.
     """
     path = Path(path)
     if suffixes and path.suffix.lower() not in suffixes:
@@ -49,14 +63,14 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
-    """Write a whole file or none; `OutputError` where that fails, and nothing is left behind."""
+    """Write a file atomically; `OutputError` if that fails, and then no file remains."""
     with whole_file(path, overwrite=overwrite) as file:
         file.write(data)
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Open a file that takes its name when the block ends well; after an error none is left."""
+    """Open a file that gets its name when the block ends; after an exception, no file remains."""
     with whole_path(path, overwrite=overwrite) as temporary:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as file:
@@ -65,10 +79,10 @@ def whole_file(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bin
 
 @contextmanager
 def whole_path(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Name a file, for a library that opens files itself, that takes its name in the same way."""
+    """Give a temporary path to a library that opens files itself; otherwise as `whole_file`."""
     path = Path(path)
     check_output(path, overwrite=overwrite, suffixes=())
-    target = Path(os.path.realpath(path))  # through a link, not over it
+    target = Path(os.path.realpath(path))  # write to the target of a symbolic link
     temporary = target.with_name(f".camerapipe-{secrets.token_hex(8)}.tmp{target.suffix}")
     try:
         yield temporary
@@ -84,6 +98,7 @@ def whole_path(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Pat
 
 
 def _check_place(path: Path, inputs: Iterable[str | os.PathLike[str]], overwrite: bool) -> None:
+    """Check that the folder exists and is writable, and that the file may be written."""
     parent = Path(os.path.realpath(path)).parent
     if not parent.is_dir():
         raise OutputError(f"{path}: the folder {parent} does not exist; make it first")
@@ -97,6 +112,7 @@ def _check_place(path: Path, inputs: Iterable[str | os.PathLike[str]], overwrite
 
 
 def _check_existing(path: Path, overwrite: bool) -> None:
+    """Check that an existing file may be replaced."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise OutputError(f"{path}: is a folder; name a file in it")
@@ -109,7 +125,7 @@ def _check_existing(path: Path, overwrite: bool) -> None:
 
 
 def _same_file(path: Path, source: Path) -> bool:
-    """Are two names one file, also through symbolic and hard links?"""
+    """Whether two paths are the same file, also by symbolic and hard links."""
     try:
         return os.path.samestat(path.stat(), source.stat())
     except OSError:  # one of them does not exist
@@ -117,6 +133,7 @@ def _same_file(path: Path, source: Path) -> bool:
 
 
 def _to_disk(path: Path) -> None:
+    """Synchronise a file to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -125,6 +142,7 @@ def _to_disk(path: Path) -> None:
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Give a file its final name, and synchronise the folder."""
     if overwrite:
         os.replace(temporary, target)
     else:
@@ -138,7 +156,7 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
 
 
 def _link_or_reserve(temporary: Path, target: Path) -> None:
-    """Take the name only if it is free, also where the file system has no hard links."""
+    """Give a file its final name only if that is free, also on file systems without hard links."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -149,7 +167,7 @@ def _link_or_reserve(temporary: Path, target: Path) -> None:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         try:
             os.replace(temporary, target)
-        except BaseException:  # also Ctrl-C: the reserved name must not stay behind, empty
+        except BaseException:  # also Ctrl-C: the empty reserved file must be removed
             target.unlink()
             raise
 

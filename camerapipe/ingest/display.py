@@ -1,7 +1,8 @@
-"""Display-encoded pictures of up to 8 bits per sample, through Pillow; most JPEG by OpenCV.
+"""Display-encoded pictures of up to 8 bits per sample, by Pillow; most JPEG files by OpenCV.
 
-Only the formats listed are tried: Pillow knows many more, few of them used for photographs and some
-of them risky (EPS runs a program). The size is checked between reading the header and decoding.
+Only the listed formats are tried. Pillow reads many more, but few of them are used for photographs,
+and some are risky (EPS runs a program). The size is checked after reading the header, and before
+decoding.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from camerapipe.errors import CaptureError
+from camerapipe.ingest.coding import ColourTags
 from camerapipe.ingest.files import check_pixels, one_line, over_limit
 from camerapipe.ingest.icc import MAX_BYTES, convert, srgb_profile
 from camerapipe.ingest.jpeg_pixels import sound_pixels
 from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import TURNS, Decoded, Samples
+from camerapipe.ingest.tags import FileTags, tags_of
 from stages.findings import Finding, Severity
 
 PLUGINS = ("Jpeg", "Mpo", "Png", "Tiff", "WebP", "Gif", "Bmp", "Avif")
@@ -30,7 +34,6 @@ for plugin in PLUGINS:
         import_module(f"PIL.{plugin}ImagePlugin")
 FORMATS = tuple(name for name in (p.upper() for p in PLUGINS) if name in Image.OPEN)
 ORIENTATION = 0x0112  # EXIF tag
-XMP_TAG = 700  # of TIFF files
 
 SEVERAL = (
     Finding(
@@ -40,7 +43,7 @@ SEVERAL = (
     ),
 )
 
-# Modes as Pillow decodes them -> modes with 8-bit samples that keep all they say
+# Modes of Pillow -> modes with 8-bit samples that keep all channels
 PLAIN = {
     "1": "L",
     "L": "L",
@@ -59,7 +62,7 @@ WITH_ALPHA = {"L": "LA", "RGB": "RGBA", "1": "LA", "P": "RGBA"}
 
 
 def open_header(file: BinaryIO, max_pixels: int) -> Image.Image:
-    """Read the header and hold its size against the limit: Pillow's own check, and ours."""
+    """Read the header, and check the size against the limit (by Pillow, and by `check_pixels`)."""
     file.seek(0)
     try:
         with _pillow_limit(max_pixels):
@@ -79,11 +82,11 @@ _limit_lock = threading.Lock()
 
 @contextmanager
 def _pillow_limit(max_pixels: int) -> Iterator[None]:
-    """Raise Pillow's process-wide limit to `max_pixels` where it is lower, for this moment."""
+    """Raise Pillow's process-wide limit to `max_pixels` within the block, if it is lower."""
     with _limit_lock:
         before = Image.MAX_IMAGE_PIXELS
         if before is not None:
-            Image.MAX_IMAGE_PIXELS = max(before, max_pixels // 2 + 1)  # refused beyond twice this
+            Image.MAX_IMAGE_PIXELS = max(before, max_pixels // 2 + 1)  # Pillow refuses twice this
         try:
             yield
         finally:
@@ -91,73 +94,50 @@ def _pillow_limit(max_pixels: int) -> Iterator[None]:
 
 
 def decode_display(file: BinaryIO, max_pixels: int) -> Decoded:
-    """Decode the first frame of a file that Pillow knows."""
+    """Decode the first frame of a file in one of `FORMATS`."""
     image = open_header(file, max_pixels)
     findings = first_frame(image)
-    side = attachments(image)
+    tags = tags_of(image, file)
     pixels = _sound_jpeg(file, image)
     if pixels is None:
         image.load()
-        samples, converted = _samples(image, side["icc"])
+        samples, converted = _samples(image, tags.colour.icc)
     else:
         samples, converted = pixels, ()
     if converted:
-        side["icc"] = srgb_profile()
-    turn = image_orientation(image)  # after loading: Pillow turns TIFF files itself
-    return Decoded(samples=samples, bits=8, orientation=turn, findings=findings + converted, **side)
+        tags = replace(tags, colour=ColourTags(icc=srgb_profile()))
+    turn = image_orientation(image, tags)  # after loading: Pillow turns TIFF files itself
+    return Decoded(
+        samples=samples, bits=8, orientation=turn, tags=tags, findings=findings + converted
+    )
 
 
 def _sound_jpeg(file: BinaryIO, image: Image.Image) -> Samples | None:
-    """Pixels of a JPEG file that has no trace of damage."""
+    """Pixels of a JPEG file, or None if it may be damaged or is in another format."""
     if image.format not in ("JPEG", "MPO"):
         return None
     place = file.tell()
     file.seek(0)
     pixels = sound_pixels(file.read(), image.mode)
-    file.seek(place)  # where Pillow goes on reading
+    file.seek(place)  # Pillow continues to read from here
     return None if pixels is None or pixels.shape[1::-1] != image.size else pixels
 
 
-def attachments(image: Image.Image) -> dict[str, bytes | None]:
-    """The ICC, EXIF and XMP blocks of an open picture."""
-    xmp = image.info.get("xmp")
-    if xmp is None and image.format == "TIFF":
-        xmp = _tiff_xmp(image)
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    exif = image.info.get("exif")
-    if exif is None and image.format == "TIFF":
-        exif = _tiff_exif(image)
-    return {"icc": image.info.get("icc_profile") or None, "exif": exif or None, "xmp": xmp or None}
-
-
-def image_orientation(image: Image.Image) -> int:
-    """EXIF orientation that remains to be applied, as Pillow says, or else ExifRead; or else 1."""
+def image_orientation(image: Image.Image, tags: FileTags) -> int:
+    """EXIF orientation that is still to be applied, by Pillow or else by ExifRead; 1 if unknown."""
     try:
         value = image.getexif().get(ORIENTATION)
-    except Exception:  # Pillow raises whatever broken EXIF provokes
+    except Exception:  # Pillow raises exceptions of many types on broken EXIF
         value = None
-    if value not in TURNS:
-        value = meta_from(read_exif_block(image.info.get("exif"))).orientation.value
+    if value not in TURNS and image.format != "TIFF":
+        value = meta_from(read_exif_block(tags.exif)).orientation.value
     return value or 1
 
 
 def first_frame(image: Image.Image) -> tuple[Finding, ...]:
-    """Say that only the first frame counts; the second picture of an MPO is a helper, no frame."""
+    """Finding if a file has several frames; the second picture of an MPO is not a frame."""
     several = image.format != "MPO" and getattr(image, "is_animated", False)
     return SEVERAL if several else ()
-
-
-def _tiff_xmp(image: Image.Image) -> Any:
-    value = image.tag_v2.get(XMP_TAG)  # type: ignore[attr-defined]
-    return bytes(value) if isinstance(value, (bytes, tuple)) else None
-
-
-def _tiff_exif(image: Image.Image) -> bytes | None:
-    try:
-        return image.getexif().tobytes()
-    except Exception:  # as above: a broken block is dropped, not fatal
-        return None
 
 
 def _samples(image: Image.Image, profile: bytes | None) -> tuple[Samples, tuple[Finding, ...]]:

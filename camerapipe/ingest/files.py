@@ -1,7 +1,7 @@
-"""Files on their way in: may this one be opened, how large may a picture be, whose fault was it.
+"""Opening of input files: checks of the path and of the size, and errors in one line.
 
-`opened` answers for everything the system can say of a path, `check_pixels` for the limit, and
-`refusing` turns whatever a decoder raises on bad data into one line for a person.
+`opened` checks the path, `check_pixels` the size, and `refusing` turns any exception of a decoder
+into an error with one line for a person.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from typing import BinaryIO
 
 from camerapipe.errors import CaptureError, LimitError
 
-DEFAULT_MAX_PIXELS = 150_000_000  # a 100 MP picture works; about 2 GB while it is being decoded
-MAX_FILE_BYTES = 4 << 30  # decoders that want all bytes at once must not take a disk image
-MAX_REASON = 120  # characters of a library's own words in a message
+DEFAULT_MAX_PIXELS = 150_000_000  # larger than 100 MP cameras; decoding needs about 2 GB
+MAX_FILE_BYTES = 4 << 30  # some decoders read the whole file; this excludes disk images
+MAX_REASON = 120  # characters of a library's message that are quoted
 
 
 def one_line(error: BaseException) -> str:
-    """Say what a library said, short and without line breaks."""
-    if isinstance(error.args[0] if error.args else None, bytes):  # LibRaw speaks in bytes
+    """Message of an exception, shortened and without line breaks."""
+    if isinstance(error.args[0] if error.args else None, bytes):  # messages of LibRaw are bytes
         words = error.args[0].decode("latin-1")
     else:
         words = str(error)
     words = " ".join(words.split())
-    if not any(letter.isalpha() for letter in words):  # a bare key or nothing at all
+    if not any(letter.isalpha() for letter in words):  # a number, or no message
         words = type(error).__name__
     return words if len(words) <= MAX_REASON else words[: MAX_REASON - 3] + "..."
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular, non-empty file for reading; everything else is refused in plain words."""
+    """Open a regular, non-empty file for reading; `CaptureError` for anything else."""
     try:
         status = path.stat()  # before open(): opening a FIFO would wait for a writer
         if stat.S_ISDIR(status.st_mode):
@@ -58,7 +58,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def file_size(file: BinaryIO) -> int:
-    """Bytes of an open file; its position is kept."""
+    """Size of an open file in bytes; its position does not change."""
     here = file.tell()
     size = file.seek(0, os.SEEK_END)
     file.seek(here)
@@ -66,7 +66,7 @@ def file_size(file: BinaryIO) -> int:
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:
-    """Hold a size, as the header states it, against the limit: before any decoding."""
+    """Check the size that a header states against the limit, before decoding."""
     if width <= 0 or height <= 0:
         raise CaptureError(f"its header says {width} x {height} pixels; the file is damaged")
     if width * height > max_pixels:
@@ -74,7 +74,7 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
 
 
 def over_limit(size: str, max_pixels: int) -> LimitError:
-    """The error for a picture that is too large."""
+    """Error for a picture that is too large."""
     return LimitError(
         f"{size} are more than the limit of {max_pixels}; "
         "raise it with --max-pixels if you trust the file"
@@ -83,14 +83,14 @@ def over_limit(size: str, max_pixels: int) -> LimitError:
 
 @contextmanager
 def refusing(name: object) -> Iterator[None]:
-    """Put the name of the file before every refusal, and make one of whatever a library raises."""
+    """Turn any exception into a `CaptureError` whose message starts with the name of the file."""
     try:
         yield
     except CaptureError as error:
         raise type(error)(f"{name}: {error}") from (error.__cause__ or error)
     except MemoryError as error:
         raise LimitError(f"{name}: does not fit into memory; use a smaller picture") from error
-    except Exception as error:  # decoders raise all sorts: SyntaxError, struct.error, cv2.error...
+    except Exception as error:  # decoders raise SyntaxError, struct.error, cv2.error and others
         raise CaptureError(
             f"{name}: damaged or not supported ({one_line(error)}); "
             "copy it again, or export it as JPEG, PNG or TIFF"

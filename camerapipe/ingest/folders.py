@@ -14,9 +14,9 @@ from camerapipe.ingest.sniff import Kind, sniff
 FINISHED = frozenset({".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".webp"})
 RAW = frozenset(
     {
-        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".k25",
-        ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2",
-        ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq",
+        ".k25", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw",
+        ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
     }
 )  # fmt: skip
 
@@ -54,6 +54,6 @@ def _is_picture(path: Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            return sniff(file) is not Kind.RAW  # which stands for unknown content as well
+            return sniff(file) is not Kind.RAW  # which includes unknown content
     except PermissionError:
         return False

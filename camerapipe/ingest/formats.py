@@ -47,7 +47,7 @@ def format_named(name: str, formats: Mapping[str, Format] = PICTURE_FORMATS) -> 
 
 
 def format_of(path: str | os.PathLike[str], formats: Mapping[str, Format] = PICTURE_FORMATS) -> str:
-    """Name of the format that the suffix of a path stands for; `RequestError` as above."""
+    """Name of the format of a path by its suffix; errors as of `format_named`."""
     return format_named(Path(path).suffix, formats)
 
 

@@ -1,9 +1,9 @@
-"""Pixels of a JPEG file by OpenCV, which lets other threads run while it decodes.
+"""Pixels of a JPEG file by OpenCV, which releases the GIL while it decodes.
 
-Pillow decides which files are whole: it refuses damaged ones that OpenCV shows in part. So only
-files without a trace of damage are decoded here: their scans (ITU-T T.81, B.1.1) hold nothing but
-what belongs into scans, and end as they should. All others are left to Pillow; where both decode a
-file, they give the same codes.
+OpenCV decodes damaged files in part, while Pillow refuses them. Therefore only files that are
+certainly not damaged are decoded here: their scans (ITU-T T.81, B.1.1) contain only valid markers,
+and are complete. All other files are decoded by Pillow. If both decode a file, they give the same
+codes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy.typing as npt
 from camerapipe.ingest.quiet import muted
 
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
-STANDALONE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment; none comes before a scan
-EXPECTED = np.zeros(256, np.bool_)  # what may follow 0xFF in a scan, and between two:
-EXPECTED[[0x00, 0xFF, *range(0xD0, 0xD8)]] = True  # a stuffed 0, filling, restarts,
-EXPECTED[[0xC4, 0xDA, 0xDB, 0xDD, 0xD9]] = True  # tables, the next scan, the end
+STANDALONE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment; none is allowed before a scan
+EXPECTED = np.zeros(256, np.bool_)  # bytes that may follow 0xFF within and between scans:
+EXPECTED[[0x00, 0xFF, *range(0xD0, 0xD8)]] = True  # byte stuffing, fill bytes, restart markers,
+EXPECTED[[0xC4, 0xDA, 0xDB, 0xDD, 0xD9]] = True  # tables, start of the next scan, end of image
 READ_AS = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR}
 
 
 def sound_pixels(data: bytes, mode: str) -> npt.NDArray[np.uint8] | None:
-    """Codes, HxW (mode `L`) or HxWx3 (`RGB`), not turned; None where Pillow is to decide."""
+    """Codes of a JPEG file as stored, HxW (mode `L`) or HxWx3 (`RGB`); None: use Pillow."""
     if mode not in READ_AS or not is_sound(data):
         return None
     with muted():
@@ -39,7 +39,7 @@ def sound_pixels(data: bytes, mode: str) -> npt.NDArray[np.uint8] | None:
 
 
 def is_sound(data: bytes) -> bool:
-    """Whether the first picture of a file ends, and has no stray marker in its scans."""
+    """Whether the first picture of a file is complete, with valid markers in its scans only."""
     place = _first_scan(data)
     if place is None:
         return False
@@ -50,7 +50,7 @@ def is_sound(data: bytes) -> bool:
 
 
 def _first_scan(data: bytes) -> int | None:
-    """Where the first scan begins; None where the segments before it are not in order."""
+    """Offset of the first scan; None if the segments before it are not valid."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]

@@ -1,10 +1,10 @@
-"""Blur maps as the bytes of files: `.npz`, 16-bit TIFF, and a coloured PNG for the eye.
+"""Blur maps as files: `.npz`, 16-bit TIFF, and a coloured PNG for viewing.
 
-`.npz` keeps everything, bit for bit. A TIFF holds sigma as 16-bit codes, and the low-resolution map
-as a second page; the description of a page says as JSON what its codes mean: `{"unit": "sigma_px",
-"scale": pixels per code, ...}`. That of the first page also has the focus, and a digest of the
-codes, by which an edit is noticed. A map that is opened in an image editor stays a map.
-Sigma is in full-resolution pixels in every file, whatever the size of the map.
+`.npz` keeps all data bit for bit. A TIFF has sigma as 16-bit codes, and the low-resolution map as a
+second page. The description of a page is JSON that gives the meaning of its codes: `{"unit":
+"sigma_px", "scale": pixels per code, ...}`. That of the first page also has the focus, and a digest
+of the codes, by which edits are detected. A TIFF map can be edited in an image editor. Sigma is in
+full-resolution pixels in every file, independent of the size of the map.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _tiff(saved: SavedMap) -> bytes:
 
 
 def _page(blur: BlurMap) -> tuple[npt.NDArray[np.uint16], dict[str, Any]]:
-    """Codes of a map and what they mean."""
+    """Codes of a map, and their description."""
     scale = _largest(blur.sigma) / TOP
     meaning = {
         "unit": UNIT,

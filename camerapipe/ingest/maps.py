@@ -1,7 +1,7 @@
 """Blur maps from files: ours, edited or not, and foreign ones to render from.
 
-How ours are written is told in `map_encoding`. Any grey picture is a map as well, and what it does
-not say is assumed: the assumptions are returned with it.
+`map_encoding` describes the files that camerapipe writes. Any grey picture can be read as a map as
+well. Properties that it does not state are assumed, and the assumptions are returned with it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ZIP_MAGIC = b"PK\x03\x04"
 
 
 class Codes(NamedTuple):
-    """A page of a map: its codes, and what its description says of them (nothing: foreign)."""
+    """A page of a map: its codes, and their description (empty for a foreign map)."""
 
     plane: Samples
     meaning: dict[str, Any]
@@ -242,7 +242,7 @@ def _grey(samples: Samples) -> Samples:
 
 
 def _pages(file: BinaryIO, max_pixels: int) -> list[Codes]:
-    """What the pages of one of our TIFF maps say; codes of the second one only."""
+    """Descriptions of the pages of a TIFF map of camerapipe, and the codes of the second page."""
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         first = _meaning(tiff.pages.first.description)
@@ -256,7 +256,7 @@ def _pages(file: BinaryIO, max_pixels: int) -> list[Codes]:
 
 
 def _meaning(text: str) -> dict[str, Any]:
-    """What a description says; nothing for a foreign one."""
+    """Contents of a description; empty for a foreign one."""
     try:
         meaning = json.loads(text)
     except ValueError:

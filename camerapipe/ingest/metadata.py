@@ -1,8 +1,8 @@
-"""Metadata of a capture: what the file says of camera and exposure, checked for sense.
+"""Metadata of a capture: camera and exposure, checked for plausibility.
 
-ExifRead reads the tags (it survives more broken files than any other reader), LibRaw fills in what
-it knows of a RAW. Every field carries the name of its tag. A value outside the range that a camera
-can have (f = 0, f/0, a distance of 0 or "infinity") is unknown: no guess replaces it.
+ExifRead reads the tags, because it tolerates more broken files than other readers. LibRaw adds
+fields of a RAW. Every field has the name of its tag. If a value is outside of the possible range
+(f = 0, f/0, a distance of 0 or "infinity"), the field is unknown; values are never guessed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Range = tuple[float, float]
 FOCAL_MM: Range = (0.1, 10_000)  # endoscope to telescope
 F_NUMBER: Range = (0.3, 300)  # faster than any lens, down to pinholes
 CROP: Range = (0.3, 20)  # large-format backs to the smallest phone sensors
-DISTANCE_M: Range = (1e-3, 60_000)  # beyond it lie the markers for infinity (65535, 2^32 - 1)
+DISTANCE_M: Range = (1e-3, 60_000)  # larger values (65535, 2^32 - 1) mean infinity
 EXPOSURE_S: Range = (1e-7, 1e6)
 ISO: Range = (0.1, 1e8)
 APEX: Range = (1e-3, 16)  # aperture value: f-number = 2^(value / 2)
@@ -46,47 +46,47 @@ MAX_EXIF_BYTES = 16 << 20  # the EXIF block alone; in a JPEG it has at most 64 k
 
 
 class _Metered(io.RawIOBase):
-    """A file that stops answering after `MAX_READS` accesses: tags can form endless chains."""
+    """File that raises an error after `MAX_READS` accesses, since tags can form endless chains."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._left = MAX_READS
 
     def read(self, size: int = -1) -> bytes:
-        """Read like the file below, while there are accesses left."""
+        """Read from the underlying file, if there are accesses left."""
         self._left -= 1
         if self._left < 0:
             raise ValueError("too many metadata entries")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move like the file below."""
+        """Set the position of the underlying file."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Position of the file below."""
+        """Position of the underlying file."""
         return self._file.tell()
 
 
 def read_tags(file: BinaryIO) -> Tags:
-    """All EXIF tags that can be read; none where the block is broken."""
+    """All EXIF tags that can be read; none if the block is broken."""
     try:
         file.seek(0)
         tags: Tags = exifread.process_file(_Metered(file), details=False, extract_thumbnail=False)
         return tags
-    except Exception:  # ExifRead raises whatever broken tags provoke; no tags is a legal answer
+    except Exception:  # ExifRead raises exceptions of many types on broken tags
         return {}
 
 
 def read_exif_block(exif: bytes | None) -> Tags:
-    """Tags of an EXIF block as it stands in a JPEG segment, with or without its signature."""
+    """Tags of an EXIF block, with or without the signature that it has in a JPEG segment."""
     if not exif or len(exif) > MAX_EXIF_BYTES:
         return {}
     return read_tags(io.BytesIO(exif.removeprefix(b"Exif\0\0")))
 
 
 def meta_from(tags: Tags) -> CaptureMeta:
-    """Pick the fields that the camera needs, each with its source and checked for sense."""
+    """Fields that the camera needs, each with its source, and checked for plausibility."""
     focal = _number(tags, "FocalLength", FOCAL_MM)
     return CaptureMeta(
         make=_text(tags, "Make"),
@@ -121,7 +121,7 @@ def with_libraw(tags: Tags, other: Any, lens: Any) -> CaptureMeta:
 
 
 def _places(tags: Tags, name: str) -> Iterator[tuple[str, Any]]:
-    """Where a tag is found: in the EXIF directory, or (TIFF/EP, many RAWs) in the first one."""
+    """Directories of a tag, with its values: EXIF, or the first one (TIFF/EP, many RAW files)."""
     for full in (f"EXIF {name}", f"Image {name}"):
         if full in tags:
             yield full, tags[full].values
@@ -164,7 +164,7 @@ def _orientation(tags: Tags) -> Sourced[int]:
 
 
 def _equivalent(tags: Tags, focal: Sourced[float]) -> Sourced[float]:
-    """35 mm equivalent; unknown where it contradicts the focal length beyond any crop factor."""
+    """35 mm equivalent; unknown if its ratio to the focal length is no possible crop factor."""
     found = _number(tags, "FocalLengthIn35mmFilm", FOCAL_MM)
     if found.value and focal.value and not CROP[0] <= found.value / focal.value <= CROP[1]:
         return Sourced()

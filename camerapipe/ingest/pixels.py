@@ -1,24 +1,29 @@
-"""Pixels as a decoder hands them over, and their way to an upright linear picture.
+"""Decoded pixels, and their conversion to an upright picture in linear light.
 
-Domain: `Decoded.samples` are HxW or HxWxC codes (uint8, uint16 of full range) or linear float32;
-channels are grey, grey + alpha, RGB or RGB + alpha. What leaves is HxWx3 linear light, float32.
+`Decoded.samples` are HxW or HxWxC codes (uint8, uint16 of full range) or linear float32. Channels
+are grey, grey + alpha, RGB or RGB + alpha. The result is HxWx3 linear light, float32.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.icc import read_coding, to_srgb
+from camerapipe.ingest.coding import Coding, coding_of
+from camerapipe.ingest.hdr import sdr_light
+from camerapipe.ingest.hidden import fill_hidden
+from camerapipe.ingest.icc import to_srgb
+from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding
 from stages.params import Array
-from stages.tone import ToneCurve, linearise
+from stages.tone import LINEAR, SRGB, ToneCurve, linearise
 
 Samples = npt.NDArray[Any]
+CODES_MEDIAN = 4.0  # median of floats, above: codes. A photograph with white at 1 has about 0.2
 
 # EXIF orientation -> (transpose, flip rows, flip columns), in this order
 TURNS = {
@@ -35,19 +40,17 @@ TURNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """What a decoder found. `orientation` is what remains to be done (1: upright already)."""
+    """Result of a decoder. `orientation` is still to be applied (EXIF; 1: upright)."""
 
     samples: Samples
     bits: int
     orientation: int = 1
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
+    tags: FileTags = FileTags()
     findings: tuple[Finding, ...] = ()
 
 
 def upright(samples: Samples, orientation: int) -> Samples:
-    """Turn and mirror pixels so that EXIF orientation 1..8 becomes 1."""
+    """Rotate and mirror pixels of an EXIF orientation, 1..8, so that they are upright (a view)."""
     transpose, rows, cols = TURNS[orientation]
     if transpose:
         samples = np.swapaxes(samples, 0, 1)
@@ -73,13 +76,13 @@ def as_unit(samples: Samples) -> Array:
 
 
 def check_finite(samples: Samples) -> None:
-    """Refuse NaN and infinite values."""
+    """Check that there are no NaN and infinite values; `CaptureError` if there are."""
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
         raise CaptureError("has values that are not finite (NaN or infinite)")
 
 
 def three(plane: Array) -> Array:
-    """Grey as three equal channels; colour as it is; always contiguous."""
+    """Contiguous HxWx3 array; a grey plane (HxW) becomes three equal channels."""
     if plane.ndim == 2:
         return np.repeat(plane[..., None], 3, axis=2)
     return np.ascontiguousarray(plane)
@@ -87,7 +90,7 @@ def three(plane: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Developed:
-    """An upright picture in linear light, and how it is encoded when it is written."""
+    """An upright picture in linear light, with the encoding in which it will be written."""
 
     linear: Array
     alpha: Array | None
@@ -98,23 +101,63 @@ class Developed:
 
 
 def develop(decoded: Decoded) -> Developed:
-    """Turn codes into linear light by the curve of their profile; floats are linear already."""
+    """Convert decoded codes to an upright picture in linear light, according to their coding."""
     colour, alpha = split(upright(decoded.samples, decoded.orientation))
-    coding = read_coding(decoded.icc, grey=colour.ndim == 2)
+    tags = replace(decoded.tags.colour, floats=colour.dtype.kind == "f")
+    coding = coding_of(tags, grey=colour.ndim == 2)
     if coding.convert:
-        colour, coding = to_srgb(colour, coding)
+        assert coding.profile is not None
+        floats = colour.dtype.kind == "f"
+        colour, profile, finding = to_srgb(colour, coding.profile)
+        coding = Coding(curve=LINEAR if floats else SRGB, profile=profile, findings=(finding,))
+    linear = three(_linear(colour, coding))
+    opacity = None if alpha is None else np.ascontiguousarray(as_unit(alpha))
     return Developed(
-        linear=three(_linear(colour, coding.curve)),
-        alpha=None if alpha is None else np.ascontiguousarray(as_unit(alpha)),
+        linear=linear if opacity is None else fill_hidden(linear, opacity),
+        alpha=opacity,
         grey=colour.ndim == 2,
-        curve=coding.curve,
+        curve=coding.written,
         profile=coding.profile,
         findings=decoded.findings + coding.findings,
     )
 
 
-def _linear(colour: Samples, curve: ToneCurve) -> Array:
+def _linear(colour: Samples, coding: Coding) -> Array:
     if colour.dtype.kind == "f":
         check_finite(colour)
-        return np.maximum(colour, 0).astype(np.float32)
-    return linearise(np.ascontiguousarray(colour), curve)
+        _check_scale(colour)
+        return _float_light(np.maximum(colour, 0).astype(np.float32), coding.curve)
+    if not coding.full_range:
+        colour = _expanded(colour)
+    if coding.hdr is not None:
+        return sdr_light(as_unit(colour), coding.hdr, coding.primaries)
+    return linearise(np.ascontiguousarray(colour), coding.curve)
+
+
+def _float_light(values: Array, curve: ToneCurve) -> Array:
+    """Light of floating-point values; above 1, the curve is continued by a power law."""
+    if curve is LINEAR:
+        return values
+    light = linearise(values, curve)
+    beyond = values > 1
+    if beyond.any():
+        exponent = (curve.decode[-1] - curve.decode[-2]) * (curve.decode.size - 1)
+        light[beyond] = curve.decode[-1] * values[beyond] ** np.float32(exponent)
+    return light
+
+
+def _check_scale(values: Samples) -> None:
+    """Check that floats are not codes: `CaptureError` if the median above 0 is far above white."""
+    lit = values[values > 0]
+    if lit.size and float(np.median(lit)) > CODES_MEDIAN:
+        raise CaptureError(
+            f"its floating-point values reach {float(lit.max()):g}, and 1 is display white; "
+            "divide them by their full range, or export 16 bits"
+        )
+
+
+def _expanded(codes: Samples) -> Samples:
+    """Codes of full range, from those of narrow range (16 to 235 of 8 bits, ITU-T H.273)."""
+    top = np.iinfo(codes.dtype).max
+    unit = (codes.astype(np.float32) * (255 / top) - 16) / 219
+    return np.rint(np.clip(unit, 0, 1) * top).astype(codes.dtype)

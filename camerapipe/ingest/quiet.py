@@ -1,8 +1,8 @@
-"""Silence: what image libraries print or warn of on odd data is not for the person at the terminal.
+"""Suppression of messages that image libraries print about unusual data.
 
-Their trouble reaches us as exceptions and findings. Warnings and log levels are set while at least
-one thread is inside `quiet`; C libraries (libtiff, libpng inside OpenCV) write to file descriptor 2
-themselves, so `muted` points it at the null device for the moment of decoding.
+Problems are reported by exceptions and findings instead. `quiet` ignores warnings and log messages
+while at least one thread is inside it. C libraries (libtiff, libpng in OpenCV) write to file
+descriptor 2 directly, so `muted` redirects it to the null device while they decode.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOGGERS = ("PIL", "exifread", "tifffile", "pillow_heif")
 
 
 class _Shared:
-    """Process-wide state that the first of several threads enters and the last one leaves."""
+    """Process-wide state, set when the first thread enters, and reset when the last one leaves."""
 
     def __init__(self, enter: Callable[[], Callable[[], None]]) -> None:
         self._enter = enter
@@ -43,6 +43,7 @@ class _Shared:
 
 
 def _hush() -> Callable[[], None]:
+    """Ignore warnings and log messages; return a function that restores the previous state."""
     saved = warnings.catch_warnings()
     saved.__enter__()
     warnings.simplefilter("ignore")
@@ -59,11 +60,12 @@ def _hush() -> Callable[[], None]:
 
 
 def _mute() -> Callable[[], None]:
+    """Redirect file descriptor 2; return a function that restores it."""
     try:
         if sys.stderr is not None:
             sys.stderr.flush()
         kept = os.dup(2)
-    except (OSError, ValueError):  # no stderr at all: nothing can be printed either
+    except (OSError, ValueError):  # there is no stderr, so nothing can be printed
         return lambda: None
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -1,4 +1,4 @@
-"""Open a capture: from a path to an upright picture in linear light, or one clear line why not."""
+"""Open a capture: from a path to an upright picture in linear light, or a one-line error."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import BinaryIO
 
 from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.attachments import kept_exif
+from camerapipe.ingest.announced import announcements
+from camerapipe.ingest.attachments import is_readable
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
-from camerapipe.ingest.metadata import Tags, meta_from, read_exif_block, read_tags
-from camerapipe.ingest.pixels import Decoded, develop
+from camerapipe.ingest.metadata import meta_from, read_exif_block
+from camerapipe.ingest.pixels import develop
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.raw import NotRawError, open_raw, raw_pixels
-from camerapipe.ingest.sniff import TIFF_MAGIC, Kind, sniff
+from camerapipe.ingest.sniff import Kind, sniff
+from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding, Severity
 
 DECODERS = {
@@ -31,10 +33,26 @@ DECODERS = {
 
 
 def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Capture:
-    """Open a RAW or display-encoded picture; what it is, is decided by its content.
+    """Open a RAW or display-encoded picture. Its format is recognised by its content.
 
-    Raises `CaptureError` (one line: which file, what is wrong, what to do), or `LimitError` where
-    the picture is larger than `max_pixels`, before decoding it.
+    Parameters
+    ----------
+    path : path
+        The file.
+    max_pixels : int
+        Largest size.
+
+    Returns
+    -------
+    Capture
+        Upright picture in linear light, with metadata and findings.
+
+    Raises
+    ------
+    CaptureError
+        If the file cannot be read. The message has one line: the file, the problem, and what to do.
+    LimitError
+        If the picture is larger than `max_pixels`; raised before decoding.
     """
     path = Path(path)
     with opened(path) as file, quiet(), refusing(path):
@@ -42,7 +60,7 @@ def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
 
 
 def count_pixels(path: str | os.PathLike[str]) -> int | None:
-    """Pixels of a picture as its header states them; None where only decoding would tell."""
+    """Number of pixels of a picture by its header; None if the header cannot be read."""
     try:
         with opened(Path(path)) as file, quiet(), muted():
             if sniff(file) in (Kind.RAW, Kind.MAYBE_RAW):
@@ -50,12 +68,12 @@ def count_pixels(path: str | os.PathLike[str]) -> int | None:
                     return raw_pixels(file)
             width, height = open_header(file, DEFAULT_MAX_PIXELS).size
             return int(width * height)
-    except Exception:  # whatever is wrong with it will be said when it is opened
+    except Exception:  # the error is reported when the picture is opened
         return None
 
 
 def optional_formats() -> dict[str, bool]:
-    """Formats that need an extra or a newer library, and whether they can be read here."""
+    """Formats that need an optional or a newer library, and whether they can be read here."""
     return {"HEIF": has_heif(), "AVIF": "AVIF" in FORMATS}
 
 
@@ -77,7 +95,7 @@ def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
     if kind is Kind.DISPLAY:
         decoded = decode_display(file, max_pixels)
     else:
-        with muted():  # libpng inside OpenCV and libtiff write to stderr themselves
+        with muted():  # libpng (in OpenCV) and libtiff write to stderr
             decoded = DECODERS[kind](file, max_pixels)
     picture = develop(decoded)
     return Capture(
@@ -88,24 +106,20 @@ def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
         grey=picture.grey,
         curve=picture.curve,
         alpha=picture.alpha,
-        meta=meta_from(_tags(file, decoded)),
+        meta=meta_from(read_exif_block(decoded.tags.exif)),
         profile=picture.profile,
-        exif=decoded.exif,
-        xmp=decoded.xmp,
-        findings=picture.findings + _exif_finding(decoded.exif),
+        exif=decoded.tags.exif,
+        xmp=decoded.tags.xmp,
+        iptc=decoded.tags.iptc,
+        dpi=decoded.tags.dpi,
+        comment=decoded.tags.comment,
+        findings=picture.findings + _metadata_findings(decoded.tags),
     )
 
 
-def _exif_finding(exif: bytes | None) -> tuple[Finding, ...]:
-    if not exif or kept_exif(exif) is not None:
-        return ()
+def _metadata_findings(tags: FileTags) -> tuple[Finding, ...]:
+    found = announcements(tags.xmp)
+    if not tags.exif or is_readable(tags.exif):
+        return found
     message = "The metadata (EXIF) is damaged: only what could be read is kept in the picture."
-    return (Finding("exif_damaged", Severity.INFO, message),)
-
-
-def _tags(file: BinaryIO, decoded: Decoded) -> Tags:
-    """Tags of the EXIF block, or of the file itself where it is a TIFF."""
-    file.seek(0)
-    if file.read(4) in TIFF_MAGIC:
-        return read_tags(file)
-    return read_exif_block(decoded.exif)
+    return (Finding("exif_damaged", Severity.INFO, message), *found)

@@ -1,13 +1,14 @@
-"""A blur map with what is needed to render from it as from the capture itself.
+"""A blur map with the data needed to render from it as from the capture.
 
-A picture depends on more than sigma: the dead zone comes from what detail proves to be in focus,
-and outlines are resolved by the map before upsampling. `SavedMap` carries them, so that `map` and
-then `render --from-map` give the picture that `render` gives.
+A picture depends on more than sigma: the dead zone follows from detail that is in focus, and
+outlines are resolved by the map before upsampling. `SavedMap` contains both, so that `map` followed
+by `render --from-map` gives the same picture as `render`.
 
-An edited map has another digest than the one it was written with. Its low-resolution map is then
-derived from the edited sigma. The dead zone measures the capture, not the map, and outlives most
-edits. It is dropped only where the edit contradicts it: where less than half of what it counted as
-in focus still is, or, if a person named the point in focus, where sigma at this point lies beyond.
+If a map was edited, its digest differs from the one that it was written with. Its low-resolution
+map is then derived from the edited sigma. The dead zone is a property of the capture, so it remains
+valid after most edits. It is dropped only if the edit contradicts it: if less than half of the
+pixels within it are still within it, or if a person named the point in focus and sigma at this
+point exceeds it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,17 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """What counts as in focus.
+    """Focus of a map.
 
-    `dead_zone_px` is the sigma up to which nothing is rendered, in full-resolution px; `point` the
-    pixel (x, y) that a person named as in focus, if any; `step` that of the grid on which blur was
-    estimated, which sets the floor of the dead zone if another point is named.
+    Attributes
+    ----------
+    dead_zone_px : float
+        Sigma up to which a pixel counts as in focus, full-resolution px.
+    point : (float, float) or None
+        Pixel (x, y) that a person named as in focus, if any.
+    step : int
+        Step of the grid of the estimate. If another point is named, the floor of the dead zone
+        depends on it.
     """
 
     dead_zone_px: float
@@ -47,11 +54,18 @@ class Focus:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SavedMap:
-    """A blur map as it is kept in a file.
+    """A blur map with the data needed to render from it.
 
-    `blur` is the map to render from, and `low` the one before upsampling; both have sigma in
-    full-resolution px. `low` is None where there was no upsampling or none is known, `focus` where
-    it is to be told from the map. `assumptions` are sentences about what a file did not say.
+    Attributes
+    ----------
+    blur : BlurMap
+        Map to render from; sigma in full-resolution px.
+    low : BlurMap or None
+        Map before upsampling; None if there was no upsampling, or if it is unknown.
+    focus : Focus or None
+        None if the focus has to be found from the map.
+    assumptions : tuple of str
+        Sentences about properties that a file does not state.
     """
 
     blur: BlurMap
@@ -61,13 +75,13 @@ class SavedMap:
 
 
 def digest_of(codes: npt.NDArray[Any]) -> str:
-    """Digest of a plane of sigma: of its values, whatever the byte order."""
+    """Digest of the values of a plane of sigma, independent of the byte order."""
     plain = np.ascontiguousarray(codes, codes.dtype.newbyteorder("<"))
     return hashlib.blake2b(plain.data, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def after_edit(saved: SavedMap, low_grid: Grid) -> SavedMap:
-    """What holds of a map whose sigma was edited; `saved.low` is the one before the edit."""
+    """Valid parts of a map whose sigma was edited; `saved.low` is from before the edit."""
     low = lift(saved.blur, low_grid)
     focus = saved.focus
     notes = ["The map was edited after it was written: outlines follow the edited sigma."]

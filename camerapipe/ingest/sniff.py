@@ -1,9 +1,10 @@
-"""What is this file? Decided by its content, never by its name.
+"""Recognition of file formats by content, never by name.
 
-Most formats say so in their first bytes. TIFF is the delicate one: DNG, NEF, ARW, CR2 and many
-other RAW files are TIFF files too, and read as such they give their thumbnail. Whatever could come
-from a camera is therefore offered to LibRaw first (`MAYBE_RAW`), and what only LibRaw can read
-(`RAW`) never goes to a display decoder. Unknown content is offered to LibRaw as well.
+Most formats have a signature in their first bytes. TIFF is difficult, because DNG, NEF, ARW, CR2
+and many other RAW files are TIFF files as well; a TIFF decoder would return their thumbnail. Files
+that could come from a camera are therefore given to LibRaw first (`MAYBE_RAW`). Files that only
+LibRaw can read (`RAW`) are never given to a display decoder. Unknown content is `RAW` too, so that
+LibRaw can try it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,16 @@ from typing import BinaryIO
 
 import tifffile
 
+from camerapipe.ingest.pages import (
+    MIN_IS_BLACK,
+    MIN_IS_WHITE,
+    RAW_PHOTOMETRICS,
+    REDUCED,
+    RGB,
+    SUB_IFDS,
+    choose_page,
+)
+
 HEAD_BYTES = 32
 JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -21,16 +32,16 @@ OUTPUT_MAGIC = {"jpeg": (JPEG_MAGIC,), "png": (PNG_MAGIC,), "tiff": TIFF_MAGIC}
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 
-DNG_VERSION, MAKE, SUB_IFDS, REDUCED_IMAGE = 50706, 271, 330, 1
-PLAIN_PHOTOMETRICS = (0, 1, 2)  # grey, either way round; RGB
-RAW_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear RAW
+DNG_VERSION, MAKE = 50706, 271
+CR2_MAGIC = b"CR"  # at byte 8
+PLAIN_PHOTOMETRICS = (MIN_IS_WHITE, MIN_IS_BLACK, RGB)
 
 
 class Kind(Enum):
-    """Which reader a file goes to."""
+    """The reader of a file."""
 
     DISPLAY = "display"  # Pillow
-    PNG16 = "png16"  # OpenCV: Pillow keeps only 8 bits of each colour
+    PNG16 = "png16"  # OpenCV, since Pillow keeps only 8 bits of each colour
     TIFF = "tiff"
     HEIF = "heif"
     MAYBE_RAW = "maybe raw"  # LibRaw first, then as TIFF
@@ -38,7 +49,7 @@ class Kind(Enum):
 
 
 def sniff(file: BinaryIO) -> Kind:
-    """Decide which reader a file goes to; its position is left at the start."""
+    """Reader of a file; afterwards, the file is at its start."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     kind = _by_magic(head)
@@ -49,9 +60,9 @@ def sniff(file: BinaryIO) -> Kind:
 
 
 def picture_format(file: BinaryIO) -> str | None:
-    """Name of the output format that a file has by its content; its position is left at the start.
+    """Name of the output format of a file by its signature, or None.
 
-    A RAW that is built like a TIFF is not told from one here.
+    Afterwards, the file is at its start. A RAW with the structure of a TIFF counts as TIFF.
     """
     file.seek(0)
     head = file.read(HEAD_BYTES)
@@ -84,16 +95,19 @@ def _tiff_kind(file: BinaryIO, head: bytes) -> Kind:
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
-            page = tiff.pages.first
+            page, choice = tiff.pages.first, choose_page(tiff)
             tags = {code for code in (DNG_VERSION, MAKE, SUB_IFDS) if code in page.tags}
-            photometric, reduced = page.photometric, page.subfiletype & REDUCED_IMAGE
-    except Exception:  # a damaged first directory: LibRaw and Pillow shall say what is wrong
+            photometric, reduced = page.photometric, page.subfiletype & REDUCED
+            scan = not choice.is_first and not choice.has_raw and choice.page.photometric == RGB
+    except Exception:  # the first directory is damaged; LibRaw and Pillow will report the error
         return Kind.MAYBE_RAW
+    if scan and DNG_VERSION not in tags and head[8:10] != CR2_MAGIC:
+        return Kind.TIFF  # a developed picture that follows its preview
     preview_first = reduced and MAKE in tags
     if DNG_VERSION in tags or photometric in RAW_PHOTOMETRICS or preview_first:
         return Kind.RAW
-    if head[8:10] == b"CR":  # Canon's CR2
+    if head[8:10] == CR2_MAGIC:
         return Kind.RAW
     if photometric in PLAIN_PHOTOMETRICS and SUB_IFDS not in tags:
-        return Kind.TIFF  # a finished picture; a camera's name alone does not make it a RAW
+        return Kind.TIFF  # a developed picture; a camera's name alone is no sign of a RAW
     return Kind.MAYBE_RAW if tags else Kind.TIFF

@@ -1,4 +1,4 @@
-"""The picture untouched is the input's bytes, where nothing was asked that would change them."""
+"""Pass-through of the bytes of an input file, if the request does not change the picture."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def untouched_bytes(
     quality: int | None = None,
     metadata: Metadata | str = Metadata.ALL,
 ) -> bytes | None:
-    """Bytes of an input that can stand for its picture in a wanted format, or None.
+    """Bytes of an input file, if they can be the output in the requested format.
 
     Parameters
     ----------
     path : path
         The file that was opened.
     capture : Capture
-        What it was opened as.
+        The opened capture.
     format : str
-        The format wanted, of `PICTURE_FORMATS`; that of the file is told by its content.
+        Requested format, of `PICTURE_FORMATS`; that of the file is recognised by its content.
     bits, quality, metadata
-        As in `encode_picture`; None is what was not asked for.
+        As for `encode_picture`; None if not requested.
 
     Returns
     -------
     bytes or None
-        The whole file, as it is; None where the picture has to be encoded: another format, other
-        bits, a quality that was asked for, metadata to be left out, a RAW or an array.
+        The whole file. None if the picture must be encoded: another format, other bits, a requested
+        quality, metadata to be left out, a RAW or an array.
 
     Raises
     ------

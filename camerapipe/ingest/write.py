@@ -1,4 +1,4 @@
-"""Write a picture to a path: encoded in memory (`encode`), then written whole (`atomic`)."""
+"""Write a picture to a path: encoded in memory (`encode`), then written atomically (`atomic`)."""
 
 from __future__ import annotations
 

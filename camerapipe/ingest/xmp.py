@@ -1,10 +1,10 @@
-"""XMP packets: changed in place, by what the XML means and not by how it is spelled.
+"""XMP packets, changed in place after parsing the XML.
 
-A packet is parsed with namespaces, so that a property is found under any prefix, as an attribute
-or as an element. Only the bytes of the properties that change are replaced: everything else keeps
-its spelling, its order and its padding. Properties are those of ISO 16684-1.
+A packet is parsed with namespaces, so a property is recognised with any prefix, as an attribute or
+as an element. Only the bytes of properties that change are replaced; all other bytes, including
+order and padding, stay the same. Properties are those of ISO 16684-1.
 
-No XMP packet has a document type. One that has is refused before its entities are expanded.
+XMP packets have no document type. A packet with one is refused before its entities are expanded.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Name(NamedTuple):
 
 
 class BrokenXmpError(ValueError):
-    """A packet that is no well-formed XML, or has a document type."""
+    """A packet that is not well-formed XML, or has a document type."""
 
 
 class Edit(NamedTuple):
-    """Bytes [start, stop) of a packet become others."""
+    """Replacement of the bytes [start, stop) of a packet."""
 
     start: int
     stop: int
@@ -92,7 +92,7 @@ def properties(packet: bytes) -> frozenset[Name]:
 
 
 class _Open(NamedTuple):
-    """An element whose end has not come yet: its name and where its start tag lies."""
+    """An element that is still open: its name, and the offsets of its start tag."""
 
     name: Name
     start: int
@@ -100,7 +100,7 @@ class _Open(NamedTuple):
 
 
 class _Editor:
-    """Walks a packet once and collects edits in order."""
+    """Parser of a packet that collects edits in order."""
 
     def __init__(
         self, packet: bytes, values: Mapping[Name, str], removed: Callable[[Name], bool]
@@ -173,7 +173,7 @@ class _Editor:
                 self._edits.append(Edit(element.start + match.start(2), last, quoted))
 
     def _new_value(self, name: Name, element: _Open | None = None) -> str | None:
-        """The value that a property of the picture itself gets, not one of a nested description."""
+        """New value of a property of the picture, but not of a nested description."""
         path = [*self._open, element] if element else self._open
         above = [each.name for each in path[-2:]]
         depth = sum(each.name == (RDF, "Description") for each in path)
@@ -188,7 +188,7 @@ def _name(full: str) -> Name:
 
 
 def _tag_end(packet: bytes, start: int) -> int:
-    """Where a start tag ends: at the first `>` outside of quotes."""
+    """End of a start tag: the first `>` outside of quotes."""
     place, quote = start, 0
     while True:
         code = packet[place]

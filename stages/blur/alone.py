@@ -1,6 +1,7 @@
-"""The blur of each edge by itself, from its own two energies: the paper's way, and the exact one.
+"""Blur of each edge pixel, independent of its neighbours, from its gradient energies at two scales.
 
-Values are luma of a display-encoded view in [0, 1]; blur is in pixels of the view.
+The formula is that of the paper, or the exact one of `stages.blur` (`BlurParams.exact`). Values are
+luma of a display-encoded view in [0, 1]. Blur is in pixels of the view.
 """
 
 from __future__ import annotations
@@ -23,9 +24,15 @@ from stages.strips import run_strips, with_halo
 
 
 class EdgeCandidates(NamedTuple):
-    """Thinned edges: `strength` HxW uint8 (0 none, 1 weak, 2 strong) and their blur in view px.
+    """Thinned edges and their blur.
 
-    `sigma` is 0 where an edge has no valid estimate; such an edge still links others.
+    Attributes
+    ----------
+    sigma : Array
+        Blur of edge pixels, HxW float32, px of the view; 0 where there is no valid estimate.
+    strength : array of uint8
+        HxW: 0 no edge, 1 weak edge, 2 strong edge. Edge pixels without a valid estimate are
+        included, since they connect others in hysteresis thresholding.
     """
 
     sigma: Array
@@ -40,14 +47,15 @@ def edge_blur(view: Encoded, found: EdgeSurvey, params: BlurParams) -> EdgeCandi
     view : Array
         HxWx3 float32, display-encoded in [0, 1].
     found : EdgeSurvey
-        Survey of the whole picture; its ridges are not used, so that other scales may be asked for.
+        Gradient statistics of the whole view. Its ridges are not used, so `params` may have
+        another edge scale than the survey.
     params : BlurParams
         Scales and thresholds.
 
     Returns
     -------
     EdgeCandidates
-        Blur in pixels of the view.
+        Edges of the view, with blur in pixels of the view.
     """
     candidates = EdgeCandidates(
         np.zeros(view.shape[:2], np.float32), np.zeros(view.shape[:2], np.uint8)
@@ -64,7 +72,7 @@ def edge_blur(view: Encoded, found: EdgeSurvey, params: BlurParams) -> EdgeCandi
 
 
 def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCandidates:
-    """Estimate one strip, its halo included (where the outermost rows are not to be used)."""
+    """Edges of a strip that includes its halo; rows of the halo are not valid."""
     plane = luma(view)
     sigma, strength = np.zeros(plane.shape, np.float32), np.zeros(plane.shape, np.uint8)
     low, high = edge_thresholds(found, params)
@@ -86,7 +94,7 @@ def _edge_blur_of(view: Array, found: EdgeSurvey, params: BlurParams) -> EdgeCan
 
 
 def _energy(plane: Array, scale_px: float, noise: float) -> Array:
-    """Gradient energy at a scale, less what white noise of that deviation contributes."""
+    """Gradient energy at a scale, minus the expected energy of white noise, HxW luma^2 / px^2."""
     expected = np.float32(noise_energy(scale_px, noise))
     return gradient_energy(plane, scale_px) - expected
 
@@ -97,7 +105,7 @@ def _energy(plane: Array, scale_px: float, noise: float) -> Array:
 def _estimate_at_edges(  # type: ignore[no-untyped-def]
     fine, coarse, strength, fine_variance, coarse_variance, largest, exact, sigma
 ):
-    """Blur of every edge by itself, from its two energies."""
+    """Write the blur of every edge pixel, in px of the view, from its two energies."""
     sharp, soft = SHARP_BLEND
     for y in range(1, fine.shape[0] - 1):
         for x in range(1, fine.shape[1] - 1):
@@ -109,7 +117,7 @@ def _estimate_at_edges(  # type: ignore[no-untyped-def]
             if not exact:
                 sigma[y, x] = own
                 continue
-            # A coarse edge may lie a pixel off a sharp one: look for both maxima around it.
+            # The maximum at the coarse scale may be one pixel away from that at the fine scale.
             top_fine, top_coarse = fine[y, x], coarse[y, x]
             for v in range(y - 1, y + 2):
                 for u in range(x - 1, x + 2):

@@ -1,10 +1,14 @@
-"""Keep the detail that the solve is too coarse for: hairs, whiskers, antennae.
+"""Upper bounds on the dense map at fine detail that the solve cannot resolve, such as hair.
 
-Evidence of sharpness bounds the finished map on the pixels that carry the detail. Three things keep
-that from leaving specks, sharp in the midst of what is blurred: bounds are no smaller than what a
-map can tell from focus anyway, so that what is nearly sharp is left as it is; detail at the edge of
-what the map knows to be sharp is explained, and pulls nothing; and a hair is long, so that short
-bits that nothing sharp is part of are noise, or compression, or a glint.
+Evidence of sharpness bounds the dense full-resolution map on the pixels that carry the detail.
+Three rules prevent isolated sharp specks in blurred regions:
+
+- Bounds are at least `MIN_BOUND_PX`. A map does not resolve smaller differences from focus, so
+  nearly sharp pixels do not change.
+- Evidence next to a region that the map already shows as sharp is called explained. It has no
+  effect, because it belongs to the edge of that region.
+- Components of evidence shorter than `HAIR_PX` are removed unless enough of their cells are
+  explained. Hairs are long; short components are noise, compression artefacts or glints.
 """
 
 from __future__ import annotations
@@ -29,31 +33,32 @@ from stages.kernels import f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-SPREAD_PX = 0.8  # px of the view, Gaussian that rounds off protected pixels
-SPREAD_GAIN = 1.3  # makes up for what the Gaussian takes off a line of pixels
-LEAST_BOUND_PX = 0.8  # px of the view; a map cannot tell less
-EXPLAINED_REACH_PX = 2  # px of the view: as far as an edge of fine scale reaches
-EXPLAINED = (1.5, 2.0)  # the sharpest blur nearby, over the bound: detail is explained .. missed
-HAIR_PX = 32  # px of the view; evidence less long needs something sharp to be part of
-PART_OF_SHARP = 0.3  # share of the cells of evidence that must be explained for that
+SPREAD_PX = 0.8  # px of the view, Gaussian that smooths the weight of the bounds
+SPREAD_GAIN = 1.3  # restores the weight that the Gaussian takes from lines one pixel wide
+MIN_BOUND_PX = 0.8  # px of the view; the map does not resolve smaller blur
+EXPLAINED_REACH_PX = 2  # px of the view, reach of an edge at the fine gradient scale
+EXPLAINED = (1.5, 2.0)  # smallest sigma nearby, over the bound: below explained, above missed
+HAIR_PX = 32  # px of the view; shorter components of evidence must be partly explained
+MIN_EXPLAINED_SHARE = 0.3  # of the cells of a short component, for it to be kept
 
 
 def keep_detail(blur: DenseBlur, evidence: BlurBounds) -> DenseBlur:
-    """Pull a dense full-resolution map down to the bounds, on the pixels that carry the detail.
+    """Lower a dense full-resolution map to the bounds, on the pixels that carry the detail.
 
     Parameters
     ----------
     blur : BlurMap
-        Dense, at full resolution.
+        Dense map at full resolution; sigma in full-resolution px.
     evidence : BlurMap
-        Bounds on the grid of the view.
+        Upper bounds (`sharpness_evidence`) on the grid of the view; sigma in full-resolution px,
+        confidence in [0, 1].
 
     Returns
     -------
     BlurMap
-        sigma - c max(0, sigma - u), where c and u are the evidence around; c is 0 where the map is
-        about as sharp as u nearby: then the detail is the edge of what the map knows already, and
-        pulling would sharpen the background beside it.
+        Map with sigma - c max(0, sigma - u), for a bound u of weight c. The weight is 0 where the
+        map is about as sharp as u nearby. Such evidence belongs to the edge of a sharp region, and
+        applying it would sharpen the background beside that edge.
     """
     if not evidence.confidence.any():
         return blur
@@ -61,19 +66,19 @@ def keep_detail(blur: DenseBlur, evidence: BlurBounds) -> DenseBlur:
     out = np.empty_like(blur.sigma)
     rows, cols = (linear_taps(evidence.grid, blur.grid, axis) for axis in (0, 1))
     run_strips(
-        lambda start, stop: _pull(blur.sigma, trust, reduced, *rows, *cols, start, stop, out),
+        lambda start, stop: _pull(blur.sigma, trust, reduced, rows, cols, start, stop, out),
         out.shape[0],
     )
     return BlurMap(out, blur.confidence, blur.grid)
 
 
 def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
-    """How far to pull to the bounds, on the grid of the evidence, and that times the bounds."""
+    """Weight of the bounds in [0, 1], and weight times bound, on the grid of the evidence."""
     same = blur.grid == evidence.grid
     known = blur.sigma if same else interpolate(blur.sigma, blur.grid, evidence.grid)
     sharpest = cv2.erode(known, np.ones((2 * EXPLAINED_REACH_PX + 1,) * 2, np.uint8))
     missed, bound = np.empty_like(known), np.empty_like(known)
-    least = LEAST_BOUND_PX * evidence.grid.step
+    least = MIN_BOUND_PX * evidence.grid.step
     shape = (2, -(-known.shape[0] // 2), -(-known.shape[1] // 2))
     present, explained = np.zeros(shape, np.uint8)
     _missed(sharpest, evidence.sigma, evidence.confidence, least, missed, bound, present, explained)
@@ -87,12 +92,12 @@ def _protection(blur: BlurMap, evidence: BlurMap) -> tuple[Array, Array]:
 def _drop_specks(
     present: npt.NDArray[np.uint8], explained: npt.NDArray[np.uint8], missed: Array, bound: Array
 ) -> None:
-    """Clear what is missed where evidence is short and nothing sharp is part of it, in place."""
+    """Clear short components of evidence of which too little is explained, in place."""
     count, labels = cv2.connectedComponents(present, connectivity=8)
     box, area, sharp = np.zeros((4, count), np.int32), *np.zeros((2, count), np.int32)
     _measure(labels, explained, box, area, sharp)
     kept = 2 * np.hypot(box[2] - box[0] + 1, box[3] - box[1] + 1) >= HAIR_PX
-    kept |= sharp >= PART_OF_SHARP * area
+    kept |= sharp >= MIN_EXPLAINED_SHARE * area
     kept[0] = False
     _clear(labels, kept.view(np.uint8), missed, bound)
 
@@ -102,9 +107,10 @@ def _drop_specks(
     writes(u8, 2), writes(u8, 2),
 )  # fmt: skip
 def _missed(sharpest, limit, confidence, least, missed, bound, present, explained):  # type: ignore[no-untyped-def]
-    """Evidence that no sharp part of the map nearby explains, and its bounds (else infinite).
+    """Write the confidence of evidence that is not explained, and its bounds (else infinite).
 
-    Marks cells of 2 x 2 pixels with evidence, and with explained evidence; both are 0 before.
+    Cells of 2 x 2 pixels with evidence, and with explained evidence, are set to 1 in `present` and
+    `explained`, which are 0 before.
     """
     for y in range(missed.shape[0]):
         for x in range(missed.shape[1]):
@@ -123,7 +129,7 @@ def _missed(sharpest, limit, confidence, least, missed, bound, present, explaine
 
 @kernel(reads(i32, 2), reads(u8, 2), writes(i32, 2), writes(i32, 1), writes(i32, 1))
 def _measure(labels, marked, box, area, count):  # type: ignore[no-untyped-def]
-    """First and last row and column, cells, and marked cells of every label but 0; all 0 before."""
+    """Write bounding box, area and marked cells of every label but 0; all arrays are 0 before."""
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
             k = labels[y, x]
@@ -140,7 +146,7 @@ def _measure(labels, marked, box, area, count):  # type: ignore[no-untyped-def]
 
 @kernel(reads(i32, 2), reads(u8, 1), writes(f32, 2), writes(f32, 2))
 def _clear(labels, kept, missed, bound):  # type: ignore[no-untyped-def]
-    """Forget pixels in cells whose label is not kept."""
+    """Set confidence 0 and an infinite bound at pixels in cells whose label is not kept."""
     for y in range(missed.shape[0]):
         for x in range(missed.shape[1]):
             if not kept[labels[y // 2, x // 2]]:
@@ -149,7 +155,10 @@ def _clear(labels, kept, missed, bound):  # type: ignore[no-untyped-def]
 
 @kernel(writes(f32, 2), writes(f32, 2))
 def _weigh(trust, bound):  # type: ignore[no-untyped-def]
-    """How far to pull, from what the Gaussian left of it, and that times the bound, in place."""
+    """Turn smoothed confidence into weight in [0, 1], and bound into weight times bound, in place.
+
+    Smoothing extends beyond the bounds; the weight is 0 where there is none.
+    """
     gain, one = np.float32(SPREAD_GAIN), np.float32(1)
     for y in range(trust.shape[0]):
         for x in range(trust.shape[1]):
@@ -160,21 +169,22 @@ def _weigh(trust, bound):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), *TAPS, *TAPS, i64, i64, writes(f32, 2)
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), TAPS, TAPS, i64, i64, writes(f32, 2)
 )  # fmt: skip
 def _pull(  # type: ignore[no-untyped-def]
-    sigma, trust, reduced, above, below, down, left, right, across, start, stop, out
+    sigma, trust, reduced, vertical, horizontal, start, stop, out
 ):
-    """Rows [start, stop); `reduced` is trust times bound, interpolated as a product."""
+    """Apply the bounds to rows [start, stop); `reduced` is trust times bound."""
+    above, below, down = vertical
     weights = np.empty((2, out.shape[1]), np.float32)
     bounds = np.empty_like(weights)
-    kept = np.full(2, -1)  # rows of the evidence, even and odd, that are there in full width
+    kept = np.full(2, -1)  # the even and the odd row of the evidence that are already interpolated
     for y in range(start, stop):
         for row in (above[y], below[y]):
             if kept[row % 2] != row:
                 kept[row % 2] = row
-                mix_along(trust[row], left, right, across, weights[row % 2])
-                mix_along(reduced[row], left, right, across, bounds[row % 2])
+                mix_along(trust[row], horizontal, weights[row % 2])
+                mix_along(reduced[row], horizontal, bounds[row % 2])
         weight0, weight1 = weights[above[y] % 2], weights[below[y] % 2]
         bound0, bound1 = bounds[above[y] % 2], bounds[below[y] % 2]
         part, blur, pulled = down[y], sigma[y], out[y]

@@ -1,7 +1,7 @@
-"""Edges of a view: thinned to one pixel, and linked to strong ones.
+"""Edge detection after Canny (1986), on the luma of a display-encoded view in [0, 1].
 
-Canny's method (1986) on luma of a display-encoded view in [0, 1]. Ridges of the gradient come from
-the survey; thresholds are those of the whole picture; linking is global, and touches edges only.
+Ridges of the gradient (non-maximum suppression) come from the survey. Thresholds follow from the
+statistics of the whole picture. Hysteresis thresholding is global, but visits only edge pixels.
 """
 
 from __future__ import annotations
@@ -18,14 +18,27 @@ from stages.kernels import apart, f32, i32, i64, kernel, reads, u8, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-NOISE_SIGNIFICANCE = 6.0  # an edge stands this many noise deviations out
-CLIPPED = np.float32(250 / 255)  # encoded; a clipped edge looks sharper than it is
+NOISE_SIGNIFICANCE = 6.0  # standard deviations of the noise that the gradient of an edge exceeds
+CLIPPED = np.float32(250 / 255)  # encoded; above, clipping makes an edge look too sharp
 LUMA = tuple(LUMA_WEIGHTS)
 STRONG = np.uint8(2)
 
 
 def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float]:
-    """Weak and strong threshold of the gradient magnitude at the edge scale."""
+    """Thresholds of the gradient magnitude at the edge scale.
+
+    Parameters
+    ----------
+    found : EdgeSurvey
+        Gradient statistics of the whole view.
+    params : BlurParams
+        Thresholds relative to the largest gradient.
+
+    Returns
+    -------
+    float, float
+        Threshold of weak and of strong edges, luma/px.
+    """
     strong = max(params.edge_threshold * found.largest_gradient, params.least_gradient)
     if params.exact:
         noise = noise_sigma(found) * noise_gain(params.edge_scale_px)
@@ -34,19 +47,19 @@ def edge_thresholds(found: EdgeSurvey, params: BlurParams) -> tuple[float, float
 
 
 def thin_edges(found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
-    """Edges of a view: its ridges, by the thresholds that the whole picture sets.
+    """Classify the ridges of a view as weak or strong edges.
 
     Parameters
     ----------
     found : EdgeSurvey
-        Survey of the whole picture, with the same parameters.
+        Survey of the whole view, with the same edge scale.
     params : BlurParams
         Thresholds.
 
     Returns
     -------
     array of uint8
-        HxW: 0 none, 1 weak, 2 strong. The outermost pixels have none.
+        HxW: 0 no edge, 1 weak edge, 2 strong edge. The outermost pixels are 0.
     """
     strength = np.zeros(found.shape, np.uint8)
     low, high = edge_thresholds(found, params)
@@ -59,42 +72,68 @@ def thin_edges(found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
 
 
 def mark_edges(ridges: Ridges, low: float, high: float, strength: npt.NDArray[np.uint8]) -> None:
-    """Write the edges among some ridges to where there were none."""
+    """Write weak and strong edges among the ridges to `strength` (HxW), which is 0 there before."""
     _mark(ridges.place, ridges.gradient, low, high, strength[ridges.row :].reshape(-1))
 
 
 def linked_edges(strength: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Edges that hang together with a strong one (8-connected), of the strength of all."""
+    """Hysteresis thresholding: strong edges, and weak ones that are 8-connected to a strong one.
+
+    Parameters
+    ----------
+    strength : array of uint8
+        HxW: 0 no edge, 1 weak edge, 2 strong edge.
+
+    Returns
+    -------
+    array of bool
+        HxW.
+    """
     linked = np.zeros(strength.shape, np.uint8)
     _link(strength, np.count_nonzero(strength), linked)
     return np.asarray(linked.view(np.bool_))
 
 
 def clipped_pixels(view: Array) -> npt.NDArray[np.bool_]:
-    """Where a channel is clipped, or nearly so, within `CLIPPED_REACH_PX`."""
+    """Pixels within `CLIPPED_REACH_PX` of a clipped one, HxW bool.
+
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
+    """
     return near_clipped(luma_and_clipped(view)[1])
 
 
 def near_clipped(clipped: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Within `CLIPPED_REACH_PX` of pixels marked by 1."""
+    """Pixels within `CLIPPED_REACH_PX` of those that are 1 in an HxW array, HxW bool."""
     reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
     return np.asarray(cv2.dilate(clipped, reach).view(np.bool_))
 
 
 def luma_and_clipped(view: Array) -> tuple[Array, npt.NDArray[np.uint8]]:
-    """Luma of a view, and 1 where a channel is clipped, or nearly so, else 0, in one pass.
+    """Luma of a view, and its clipped pixels, in one pass over memory.
 
-    A view of one channel is luma already.
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
+
+    Returns
+    -------
+    Array, array of uint8
+        Luma, HxW float32; and 1 where a channel is at least `CLIPPED`, else 0, HxW.
     """
     if view.ndim == 2:
         return view, (view >= CLIPPED).view(np.uint8)
     plane, clipped = np.empty(view.shape[:2], np.float32), np.empty(view.shape[:2], np.uint8)
-    _look(np.ascontiguousarray(view), plane, clipped)
+    _luma_and_clipped(np.ascontiguousarray(view), plane, clipped)
     return plane, clipped
 
 
 @kernel(reads(f32, 3), writes(f32, 2), writes(u8, 2))
-def _look(view, plane, clipped):  # type: ignore[no-untyped-def]
+def _luma_and_clipped(view, plane, clipped):  # type: ignore[no-untyped-def]
+    """Write luma and clipped pixels of a view."""
     red, green, blue = LUMA
     for y in range(plane.shape[0]):
         row, light, full = view[y].reshape(3 * plane.shape[1]), plane[y], clipped[y]
@@ -114,7 +153,7 @@ def _mark(place, gradient, low, high, strength):  # type: ignore[no-untyped-def]
 
 @apart
 def _weak_beside_strong(strength, y, out):  # type: ignore[no-untyped-def]
-    """1 at weak edges of a row that touch a strong one."""
+    """Write 1 at weak edges of a row that touch a strong one."""
     height, width = strength.shape
     above, here, below = strength[max(y - 1, 0)], strength[y], strength[min(y + 1, height - 1)]
     for x in range(1, width - 1):
@@ -128,9 +167,10 @@ def _weak_beside_strong(strength, y, out):  # type: ignore[no-untyped-def]
 
 @kernel(reads(u8, 2), i64, writes(u8, 2))
 def _link(strength, count, linked):  # type: ignore[no-untyped-def]
-    """Strong edges, and weak ones in a flood from beside them; `count` is how many edges there are.
+    """Write 1 at strong edges and at weak edges connected to them, by flood fill.
 
-    Rows and columns wait in one number each pair: to divide would cost more than to look around.
+    `count` is the number of edge pixels. Row and column of a pending pixel are packed into one
+    integer; dividing a flat index would cost more than visiting the neighbours.
     """
     height, width = strength.shape
     pending, seeds = np.empty(count, np.int64), np.zeros(width, np.uint8)

@@ -1,11 +1,11 @@
-"""Blur from gradient energies at two scales, as kernels compute it.
+"""Blur from gradient energies at two scales: the formula, inlined into kernels.
 
-An edge of blur sigma has energy E_s ~ (sigma^2 + v_s)^-p at scale s, p = 1 if it is isolated. With
-rho = (E_a / E_b)^(1/p),
+An edge of blur sigma has energy E_s ~ (sigma^2 + v_s)^-p at scale s, with p = 1 if it is isolated.
+With rho = (E_a / E_b)^(1/p),
 
-    sigma^2 = (v_b - rho v_a) / (rho - 1)
+    sigma^2 = (v_b - rho v_a) / (rho - 1).
 
-and no data where rho does not exceed 1 by more than noise can make it.
+If rho does not exceed 1 by more than noise explains, there is no estimate.
 """
 
 from __future__ import annotations
@@ -16,42 +16,46 @@ import numpy as np
 
 from stages.kernels import inline
 
-SCHARR_VARIANCE = 0.345  # px^2, added by the Scharr operator: between 1/3 (central difference) and
-# 3/8 (its cross smoothing)
-ENERGY_FLOOR = np.float32(1e-12)  # luma^2 / px^2, guards ratios of energies
-LEAST_EXCESS = np.float32(
-    0.02
-)  # of a ratio over 1: below, energies do not differ beyond noise: no data, never "very blurred"
-LEAST_SIGMA = np.float32(0.2)  # px of the view: sharper cannot be told apart
-SHARP_BLEND = (
-    np.float32(0.6),
-    np.float32(1.6),
-)  # px: below, the 3x3 maximum is trusted; above, the pixel itself
-ISOLATED = np.float32(1)  # power of an edge without neighbours
+# px^2, added by the Scharr operator: between 1/3 (central difference) and 3/8 (its cross smoothing)
+SCHARR_VARIANCE = 0.345
+ENERGY_FLOOR = np.float32(1e-12)  # luma^2 / px^2, avoids division by zero
+# Excess of rho over 1. Below, the energies differ by no more than noise: no estimate, rather than a
+# very large one
+MIN_EXCESS = np.float32(0.02)
+MIN_SIGMA_PX = np.float32(0.2)  # px of the view; smaller blur is not resolved
+# px of the view: below, the 3x3 maximum of the energies is used; above, the pixel itself
+SHARP_BLEND = (np.float32(0.6), np.float32(1.6))
+ISOLATED = np.float32(1)  # power p of an edge without neighbours
 
 
 @inline
 def ratio_blur(fine, coarse, fine_variance, coarse_variance, power, largest):  # type: ignore[no-untyped-def]
-    """Blur from two energies that fall with a power of the variance; 0 where they do not fall."""
+    """Blur in px of the view, at most `largest`, from two energies; 0 if there is no estimate.
+
+    `power` is p in the formula of the module.
+    """
     ratio = max(fine, ENERGY_FLOOR) / max(coarse, ENERGY_FLOOR)
     if power > ISOLATED:
         ratio = ratio ** (ISOLATED / power)
     excess = ratio - ISOLATED
-    if excess <= LEAST_EXCESS / power:
+    if excess <= MIN_EXCESS / power:
         return np.float32(0)
     square = (coarse_variance - ratio * fine_variance) / excess
-    return min(math.sqrt(max(square, LEAST_SIGMA * LEAST_SIGMA)), largest)
+    return min(math.sqrt(max(square, MIN_SIGMA_PX * MIN_SIGMA_PX)), largest)
 
 
 @inline
 def smoothstep(value, low, high):  # type: ignore[no-untyped-def]
-    """From 0 at `low` to 1 at `high`, with zero slope at both."""
+    """Cubic ramp from 0 at `low` to 1 at `high`, with zero slope at both."""
     t = min(max((value - low) / (high - low), np.float32(0)), np.float32(1))
     return t * t * (np.float32(3) - (t + t))
 
 
 @inline
 def full_sigma(blur, step):  # type: ignore[no-untyped-def]
-    """Full-resolution sigma of a blur in px of a view: averaging k x k pixels adds (k^2 - 1)/12."""
+    """Full-resolution sigma of a blur in px of a view of step k.
+
+    Averaging over k x k pixels adds a variance of (k^2 - 1) / 12, which is subtracted.
+    """
     added = (step * step - np.float32(1)) / np.float32(12)
     return math.sqrt(max(step * step * (blur * blur) - added, np.float32(0)))

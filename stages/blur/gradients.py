@@ -1,9 +1,9 @@
-"""Gradients of luma after smoothing, their energy, and what noise contributes to both.
+"""Gradients of smoothed luma, their energy, and the contribution of noise to both.
 
-Smoothing is OpenCV's; the Scharr operator and the sum of its squares are one pass over memory.
-Planes are HxW float32; outside a picture they are mirrored without repeating the border. Every
-value depends on its neighbourhood alone, so that strips of full width with a halo of
-`gaussian_radius(scale) + 1` rows give the bits of the whole.
+Smoothing is OpenCV's. The Scharr operator and the sum of its squares are fused into one pass over
+memory. Planes are HxW float32, mirrored at the border without repeating the outermost pixels. Each
+value depends on its neighbourhood alone, so full-width strips with a halo of
+`gaussian_radius(scale) + 1` rows give the same bits as the whole plane.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ CENTRE, SIDE = np.float32(10 / 32), np.float32(3 / 32)  # weights of the Scharr 
 
 
 def plane_of(view: Array) -> Array:
-    """Luma of a view, HxW; a view of one channel is luma already."""
+    """Luma of a view, HxW float32; an HxW view is luma already and is returned as it is."""
     return view if view.ndim == 2 else luma(view)
 
 
 def gaussian_radius(scale_px: float) -> int:
-    """Radius of the kernel of a Gaussian."""
+    """Radius of the sampled kernel of a Gaussian, px."""
     return math.ceil(3 * scale_px)
 
 
 def smooth(plane: Array, scale_px: float) -> Array:
-    """A plane after a Gaussian; itself where the scale is 0."""
+    """Gaussian smoothing of a plane, HxW float32; the plane itself if the scale is 0."""
     if scale_px == 0:
         return plane
     size = (2 * gaussian_radius(scale_px) + 1,) * 2
@@ -44,7 +44,7 @@ def smooth(plane: Array, scale_px: float) -> Array:
 
 @cache
 def smoothing_variance(scale_px: float) -> float:
-    """Variance that smoothing adds, px^2: of the Gaussian as it is sampled and cut."""
+    """Variance that smoothing adds, px^2: that of the sampled and truncated Gaussian."""
     if scale_px == 0:
         return 0.0
     radius = gaussian_radius(scale_px)
@@ -53,7 +53,20 @@ def smoothing_variance(scale_px: float) -> float:
 
 
 def gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
-    """Scharr gradient of a plane after Gaussian smoothing, per pixel of the plane."""
+    """Scharr gradient of a plane after Gaussian smoothing.
+
+    Parameters
+    ----------
+    plane : Array
+        HxW float32.
+    scale_px : float
+        Standard deviation of the Gaussian, px of the plane; 0: no smoothing.
+
+    Returns
+    -------
+    Array, Array
+        Derivatives along x and y, HxW float32, per px.
+    """
     plane = smooth(plane, scale_px)
     return (
         cv2.Scharr(plane, cv2.CV_32F, 1, 0, scale=1 / 32, borderType=cv2.BORDER_REFLECT_101),
@@ -62,7 +75,22 @@ def gradient(plane: Array, scale_px: float) -> tuple[Array, Array]:
 
 
 def gradient_energy(plane: Array, scale_px: float, rows: slice = ALL_ROWS) -> Array:
-    """Squared length of the gradient, of some rows of the plane."""
+    """Squared magnitude of the gradient of a smoothed plane.
+
+    Parameters
+    ----------
+    plane : Array
+        HxW float32 luma.
+    scale_px : float
+        Standard deviation of the smoothing, px of the plane; 0: none.
+    rows : slice
+        Rows to compute.
+
+    Returns
+    -------
+    Array
+        NxW float32 for N rows, luma^2 / px^2.
+    """
     start, stop, _ = rows.indices(plane.shape[0])
     energy = np.empty((stop - start, plane.shape[1]), np.float32)
     _energy(np.ascontiguousarray(smooth(plane, scale_px)), start, energy)
@@ -71,7 +99,7 @@ def gradient_energy(plane: Array, scale_px: float, rows: slice = ALL_ROWS) -> Ar
 
 @cache
 def noise_gain(scale_px: float) -> float:
-    """Deviation of one Scharr component after a Gaussian, for white noise of deviation 1."""
+    """Standard deviation of a Scharr component of smoothed white noise of deviation 1."""
     size = 2 * (gaussian_radius(scale_px) + 2) + 1
     impulse = np.zeros((size, size), np.float32)
     impulse[size // 2, size // 2] = 1
@@ -79,32 +107,33 @@ def noise_gain(scale_px: float) -> float:
 
 
 def noise_energy(scale_px: float, noise: float) -> float:
-    """Gradient energy that white noise of a deviation leaves at a scale."""
+    """Expected gradient energy of smoothed white noise of a standard deviation."""
     return 2 * (noise_gain(scale_px) * noise) ** 2
 
 
 @inline
 def scharr_x(above, here, below, left, right):  # type: ignore[no-untyped-def]
-    """Component along the row, from three rows of a smoothed plane."""
+    """Derivative along the row at one pixel, from three rows of a smoothed plane."""
     centre = CENTRE * (here[right] - here[left])
     return centre + SIDE * ((above[right] - above[left]) + (below[right] - below[left]))
 
 
 @inline
 def scharr_y(above, below, left, x, right):  # type: ignore[no-untyped-def]
-    """Component down the column."""
+    """Derivative down the column at one pixel."""
     sides = (below[left] - above[left]) + (below[right] - above[right])
     return CENTRE * (below[x] - above[x]) + SIDE * sides
 
 
 @inline
 def mirrored(index, size):  # type: ignore[no-untyped-def]
-    """An index within a plane, or one beyond its end, mirrored at the last sample."""
+    """Index, mirrored at the first or last sample if it is outside of the plane."""
     return max(min(abs(index), 2 * size - 2 - abs(index)), 0)
 
 
 @kernel(reads(f32, 2), i64, writes(f32, 2))
 def _energy(plane, first, out):  # type: ignore[no-untyped-def]
+    """Write the gradient energy of rows of a plane, starting with row `first`."""
     height, width = plane.shape
     for y in range(first, first + out.shape[0]):
         above, below = plane[mirrored(y - 1, height)], plane[mirrored(y + 1, height)]
@@ -114,7 +143,7 @@ def _energy(plane, first, out):  # type: ignore[no-untyped-def]
             gx = scharr_x(above, here, below, x - 1, x + 1)
             gy = scharr_y(above, below, x - 1, x, x + 1)
             row[x] = gx * gx + gy * gy
-        for x in (0, width - 1):  # along the row, mirrored neighbours are equal
+        for x in (0, width - 1):  # mirrored neighbours are equal: the derivative along x is 0
             side = mirrored(x + 1, width)
             gy = scharr_y(above, below, side, x, side)
             row[x] = gy * gy

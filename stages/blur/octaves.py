@@ -1,20 +1,21 @@
-"""Blur at edges from energies that neighbouring edges share, on three octaves.
+"""Blur at edges from pooled gradient energies, on three octaves.
 
-The ratio of gradient energies at two scales gives the blur of one edge pixel (see `stages.blur`),
-but a ratio of two noisy numbers is biased, most of all where it is near 1: on strong blur. So the
-energies of the edge pixels around are averaged before the ratio is taken, those without a valid
-ratio of their own included. Strong blur is read one octave higher, on the picture reduced by two,
-where noise is half as large. There other edges are never far away, and energy falls with scale
-faster than at an isolated edge,
+The ratio of gradient energies at two scales gives the blur of one edge pixel (see `stages.blur`). A
+ratio of two noisy numbers is biased, most strongly near 1, which is where blur is strong. Therefore
+energies are pooled before the ratio is taken: averaged over the edge pixels around, including those
+without a valid ratio of their own.
 
-    E_s ~ (sigma^2 + v_s)^-p,    p = 1 for an edge, 2 for lines and fine texture,
+Strong blur is measured one octave higher, on the view reduced by two, where the noise is half as
+large. There, other edges are close, and energy falls faster with scale than at an isolated edge:
 
-so p is measured on the next octave, given a first estimate with p = 1, and put to use on this one.
-An isolated edge has p = 1 and is read exactly; p is the same for all edges of a neighbourhood.
+    E_s ~ (sigma^2 + v_s)^-p,    p = 1 for an isolated edge, 2 for lines and fine texture.
 
-No edge has less, unless light goes on changing beside it: what is added at the coarser scales makes
-it seem wider the farther one looks. On a rounded surface shading does that, most of all towards a
-sharp outline that it knows nothing of; so wide edges whose energy falls that slowly are doubted.
+p is measured on the third octave, given a first estimate of sigma with p = 1, and is then used on
+the second. It is pooled like the energies. For an isolated edge p = 1, and the estimate is exact.
+
+p < 1 means that the light keeps changing beside the edge: at coarser scales the edge appears wider.
+Shading of a rounded surface does this, in particular near a sharp outline. Wide edges with such a
+small p therefore have less confidence.
 """
 
 from __future__ import annotations
@@ -58,22 +59,20 @@ from stages.params import Array
 from stages.strips import run_strips, with_halo
 
 OCTAVES = 3
-GRAIN = 1 << (OCTAVES - 1)  # rows; strips start at multiples, so that they reduce alike
-CROWDED = np.float32(2)  # power where neighbours are close: lines, fine texture
-SHADING = np.float32(0.4), np.float32(0.7)  # power below 1: light changes beside .. an edge
-STRONG_BLUR = (
-    np.float32(1.5),
-    np.float32(3),
-)  # px of the view: below, the first octave is read; above, the second
-WIDE_PX = np.float32(2), np.float32(4)  # px of the view: sharper edges are not doubted .. in full
-BALANCED_PX = np.float32(0.5), np.float32(4)  # px of the view: range of the balance
-BALANCED_PX_AT_ONE = np.float32(1.5)  # and its unit
+GRAIN = 1 << (OCTAVES - 1)  # rows; strips start at multiples, so that all reduce the same cells
+CROWDED = np.float32(2)  # power p where neighbours are close: lines, fine texture
+SHADING = np.float32(0.4), np.float32(0.7)  # power p: below shading, above an edge
+# px of the view: below, the estimate of the first octave is used; above, that of the second
+STRONG_BLUR = (np.float32(1.5), np.float32(3))
+WIDE_PX = np.float32(2), np.float32(4)  # px of the view: below, `doubt` has no effect; above, full
+BALANCED_PX = np.float32(0.5), np.float32(4)  # px of the view: blur is clamped for the balance
+BALANCED_PX_AT_ONE = np.float32(1.5)  # px of the view: blur at which the balance is 1
 
 
 def octave_blur(
     view: Encoded, linked: npt.NDArray[np.bool_], found: EdgeSurvey, grid: Grid, params: BlurParams
 ) -> SparseBlur:
-    """Estimate the blur of edges from pooled energies.
+    """Estimate the blur of edges from pooled gradient energies.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ def octave_blur(
     linked : array of bool
         HxW, the thinned edges (`linked_edges`).
     found : EdgeSurvey
-        Survey of the whole view.
+        Gradient statistics of the whole view; the noise is used.
     grid : Grid
         Grid of the view, step k.
     params : BlurParams
@@ -91,16 +90,16 @@ def octave_blur(
     Returns
     -------
     BlurMap
-        Sparse, on cells of 2 x 2 pixels of the view: sigma in full-resolution pixels; confidence
-        is k for every edge pixel in the cell, the length of edge that the sample stands for,
-        times (s / 1.5)^balance for a blur s in px of the view, 0.5 <= s <= 4; less where wide
-        edges are doubted.
+        Sparse, on cells of 2 x 2 pixels of the view; sigma in full-resolution pixels. Confidence is
+        k for each edge pixel in the cell, which is the length of edge that the sample represents,
+        times (s / 1.5)^balance for a blur s in px of the view, clamped to [0.5, 4]. Wide edges that
+        may be shading have less.
     """
     rows, cols = (-(-n // 2) for n in grid.shape)
     cells = Grid((rows, cols), 2 * grid.step, grid.phase + grid.step / 2)
     sigma, weight = np.zeros(cells.shape, np.float32), np.zeros(cells.shape, np.float32)
     noise, height, window = noise_sigma(found), view.shape[0], window_of(params)
-    rows_around = -(-2 * (window.size - 1) // GRAIN) * GRAIN  # whose edges share energies
+    rows_around = -(-2 * (window.size - 1) // GRAIN) * GRAIN  # halo of the pooling
     variances, largest = _variances(params), params.largest_sigma_px
 
     def part(start: int, stop: int) -> None:
@@ -122,12 +121,12 @@ def octave_blur(
 def _edge_cells(
     view: Array, linked: npt.NDArray[np.bool_], rows: slice, noise: float, params: BlurParams
 ) -> EdgeCells:
-    """Cells with edges in some rows of a view, and their energies.
+    """Cells with edges in some rows of a view, with their energies on all octaves.
 
-    Each octave is read as far around these rows as its own operators reach.
+    Each octave is computed with the halo that its operators need.
     """
     scales = (params.fine_scale_px, params.coarse_scale_px)
-    reach = gaussian_radius(params.coarse_scale_px) + 1  # and Scharr's operator
+    reach = gaussian_radius(params.coarse_scale_px) + 1  # smoothing, then the Scharr operator
     read, _ = with_halo(rows.start, rows.stop, GRAIN * (reach + 1), view.shape[0])
     plane, clipped = luma_and_clipped(view[read])
     near, core = with_halo(rows.start, rows.stop, max(reach, CLIPPED_REACH_PX) + 1, view.shape[0])
@@ -150,7 +149,7 @@ def _edge_cells(
 
 
 def _variances(params: BlurParams) -> Array:
-    """Variance of smoothing, operator and reduction at two scales per octave, px^2 of the view."""
+    """Variance that smoothing, operator and reduction add, octaves x 2 scales, px^2 of the view."""
     scales = (params.fine_scale_px, params.coarse_scale_px)
     smoothed = np.array([smoothing_variance(scale) for scale in scales])
     octaves = 4.0 ** np.arange(OCTAVES)[:, None]
@@ -165,9 +164,10 @@ def _variances(params: BlurParams) -> Array:
 def _blur_of_energies(  # type: ignore[no-untyped-def]
     begin, column, pixels, pooled, variances, largest, step, balance, doubt, weight, sigma
 ):
-    """Blur of the cells with edges in full-resolution px; `begin` starts with their first row.
+    """Write blur (full-resolution px) and confidence of the cells with edges.
 
-    Sharp edges take the 3 x 3 maxima, as each by itself; an octave's blur is capped in its pixels.
+    `begin` starts with the first row of `sigma`. Sharp edges use the 3 x 3 maxima of the energies,
+    as `edge_blur` does. The largest estimate of an octave is `largest` in pixels of that octave.
     """
     v, cap = variances, largest + largest
     for y in range(sigma.shape[0]):

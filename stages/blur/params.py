@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stages.blur.gradients import gaussian_radius
 from stages.params import Params, param
 
-CLIPPED_REACH_PX = 3  # around a clipped pixel, in pixels of the view
+CLIPPED_REACH_PX = 3  # px of the view; edges this near to a clipped pixel are not used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,27 +25,35 @@ class BlurParams(Params):
     )
     fine_scale_px: float = param(1.0, 0.0, 8.0, unit="px", help="finer gradient scale a")
     coarse_scale_px: float = param(2.0, 0.1, 16.0, unit="px", help="coarser gradient scale b")
-    largest_sigma_px: float = param(8.0, 0.5, 64.0, unit="px", help="larger estimates are cut here")
+    largest_sigma_px: float = param(
+        8.0, 0.5, 64.0, unit="px", help="larger estimates are clipped to this"
+    )
     exact: bool = param(
         True,
-        help="discrete formula, noise energy subtracted, clipped edges dropped, sharp edges by "
-        "their 3x3 maximum; off: the paper's eq. (1)",
+        help="discrete formula, noise energy subtracted, clipped edges dropped, 3x3 maxima of the "
+        "energies at sharp edges; off: eq. (1) of the paper",
     )
     pool_px: float = param(
-        2.0, 0.5, 16.0, unit="px", help="Gaussian over which edges share their energies"
+        2.0, 0.5, 16.0, unit="px", help="Gaussian window over which energies of edges are pooled"
     )
     balance: float = param(
-        0.6, 0.0, 2.0, help="weight of edges grows with this power of their blur: it leaves fewer"
+        0.6,
+        0.0,
+        2.0,
+        help="weight of an edge is its blur to this power, since blurred regions have fewer edges",
     )
     doubt: float = param(
-        0.95, 0.0, 1.0, help="share of its weight that a wide edge loses which widens with scale"
+        0.95,
+        0.0,
+        1.0,
+        help="share of its weight that a wide edge loses if its width grows with the scale",
     )
     cleanup_radius_px: int = param(
         8, 1, 64, unit="px", help="window of the guided clean-up of the sparse map (paper presets)"
     )
     cleanup_epsilon: float = param(1e-2, 1e-8, 1.0, help="regularisation of the guided clean-up")
     strip_rows: int = param(
-        256, 1, unit="px", help="rows estimated at a time: bounds memory, changes no result"
+        256, 1, unit="px", help="rows per strip: limits memory, does not change the result"
     )
 
     def __post_init__(self) -> None:
@@ -58,7 +66,7 @@ class BlurParams(Params):
 
     @property
     def halo(self) -> int:
-        """Rows around a strip that its estimate depends on."""
+        """Rows above and below a strip that its estimate depends on."""
         widest = max(self.edge_scale_px, self.coarse_scale_px)
         reach = gaussian_radius(widest) + 1 + 1  # smoothing, Scharr, neighbours of a maximum
         return max(reach, CLIPPED_REACH_PX)

@@ -1,9 +1,9 @@
-"""Cells of 2 x 2 pixels with edges: their energies, gathered and shared with those around.
+"""Gradient energies of cells of 2 x 2 pixels with edges, and their pooling.
 
-Edges are few, so that cells with edges stand in a short list, row by row, their energies side by
-side. Pooling is a Gaussian over cells that adds what there is and is evaluated where edges are;
-only ratios of its sums are used. A sum does not depend on where a strip was cut, as long as the
-strip reads `pooling_reach` cells beyond.
+Edges are sparse, so cells with edges are stored as rows of a list (compressed sparse row format),
+with their energies. Pooling is a Gaussian-weighted sum over neighbouring cells with edges. It is
+not normalised, since only ratios of sums are used, and is evaluated at cells with edges only. The
+result does not depend on the division into strips, if a strip has a halo of `pooling_reach` cells.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from stages.grid import mix
 from stages.kernels import apart, f32, i32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array
 
-ENERGIES = 8  # per cell: two of edge pixels, their 3 x 3 maxima, two on each higher octave
+ENERGIES = 8  # per cell, at two scales each: edge pixels, 3 x 3 maxima, second and third octave
 
 
 class EdgeCells(NamedTuple):
-    """Cells with edges, row by row: those of row j are begin[j] .. begin[j + 1].
+    """Cells with edges, row by row.
 
-    Their column, how many edge pixels they hold, and the sums of the energies of these.
+    Attributes
+    ----------
+    begin : array of int32
+        R + 1 indices for R rows: the cells of row j are begin[j] to begin[j + 1] - 1.
+    column : array of int32
+        Column of each of the N cells.
+    pixels : Array
+        Number of edge pixels in each cell, N float32.
+    energy : Array
+        Energies summed over these edge pixels, N x `ENERGIES` float32, luma^2 / px^2.
     """
 
     begin: npt.NDArray[np.int32]
@@ -35,28 +44,45 @@ class EdgeCells(NamedTuple):
     energy: Array
 
 
-def no_cells(rows: int, most: int) -> EdgeCells:
-    """Room for the cells of some rows."""
+def no_cells(rows: int, capacity: int) -> EdgeCells:
+    """Empty list for the cells of some rows, with memory for `capacity` cells."""
     return EdgeCells(
-        np.zeros(rows + 1, np.int32), np.empty(most, np.int32), np.empty(most, np.float32),
-        np.empty((most, ENERGIES), np.float32),
+        np.zeros(rows + 1, np.int32), np.empty(capacity, np.int32), np.empty(capacity, np.float32),
+        np.empty((capacity, ENERGIES), np.float32),
     )  # fmt: skip
 
 
 def pooling_reach(params: BlurParams) -> int:
-    """How many cells of 2 x 2 away edges share energies."""
+    """Radius of the pooling window, in cells of 2 x 2 pixels of the view."""
     return gaussian_radius(params.pool_px / 2)
 
 
 def window_of(params: BlurParams) -> Array:
-    """Half of the pooling window over cells, from its middle on."""
+    """Weights of the pooling window over cells, from its centre on: 1-D float32."""
     radius = pooling_reach(params)
     whole = cv2.getGaussianKernel(2 * radius + 1, params.pool_px / 2, cv2.CV_32F)
     return np.ascontiguousarray(whole[radius:, 0])
 
 
 def pooled_energies(edges: EdgeCells, window: Array, rows: slice, cols: int) -> Array:
-    """Energies of the cells of some rows, summed over the edges around: only ratios are used."""
+    """Pool the energies of the cells of some rows.
+
+    Parameters
+    ----------
+    edges : EdgeCells
+        Cells with edges.
+    window : Array
+        Of `window_of`.
+    rows : slice
+        Rows of cells.
+    cols : int
+        Number of columns of cells.
+
+    Returns
+    -------
+    Array
+        Weighted sums over the cells around, N x `ENERGIES` float32 for the N cells of these rows.
+    """
     pooled = np.empty((edges.begin[rows.stop] - edges.begin[rows.start], ENERGIES), np.float32)
     sums = np.zeros((cols + 2 * (window.size - 1), ENERGIES), np.float32)
     _pool(edges.begin, edges.column, edges.energy, window, rows.start, rows.stop, sums, pooled)
@@ -70,59 +96,63 @@ def pooled_energies(edges: EdgeCells, window: Array, rows: slice, cols: int) -> 
 def gather_edges(  # type: ignore[no-untyped-def]
     fine, coarse, linked, clipped, floor, first, last, begin, column, pixels, energy
 ):
-    """Cells of 2 x 2 with edges in rows [first, last): these, their energies, 3 x 3 maxima."""
+    """Write cells with edges in pixel rows [first, last), and their energies on the first octave.
+
+    `floor` is the noise energy at both scales, which is subtracted. Clipped edges are left out.
+    """
     width = linked.shape[1]
-    here = np.zeros((2, width + width % 2), np.uint8)  # edges of a row of cells
-    tops = np.empty((2, 2, width), np.float32)  # energies there, the largest of three below another
-    found = 0
+    here = np.zeros((2, width + width % 2), np.uint8)  # edges in a row of cells
+    tops = np.empty((2, 2, width), np.float32)  # vertical maxima of three energies, per scale
+    count = 0
     for j in range(begin.size - 1):
         top = first + 2 * j
         for y in range(top, min(top + 2, last)):
-            _edge_row(linked[y], clipped[y], here[y - top])
-            _tallest(fine, y, tops[0, y - top])
-            _tallest(coarse, y, tops[1, y - top])
+            _unclipped_edges(linked[y], clipped[y], here[y - top])
+            _vertical_maxima(fine, y, tops[0, y - top])
+            _vertical_maxima(coarse, y, tops[1, y - top])
         if top + 1 == last:
             here[1] = 0
         for i in range(here.shape[1] // 2):
             edges = (here[0, 2 * i] + here[0, 2 * i + 1]) + (here[1, 2 * i] + here[1, 2 * i + 1])
             if edges == 0:
                 continue
-            column[found], pixels[found], own = i, edges, energy[found]
+            column[count], pixels[count], own = i, edges, energy[count]
             own[:] = 0
             for v in range(2):
                 for x in range(2 * i, 2 * i + 2):
                     if here[v, x]:
                         own[0] += fine[top + v, x] - floor[0]
                         own[1] += coarse[top + v, x] - floor[1]
-                        own[2] += _widest(tops[0, v], x) - floor[0]
-                        own[3] += _widest(tops[1, v], x) - floor[1]
-            found += 1
-        begin[j + 1] = found
+                        own[2] += _horizontal_maximum(tops[0, v], x) - floor[0]
+                        own[3] += _horizontal_maximum(tops[1, v], x) - floor[1]
+            count += 1
+        begin[j + 1] = count
 
 
 @apart
-def _edge_row(linked, clipped, out):  # type: ignore[no-untyped-def]
-    """1 at edges that are not clipped."""
+def _unclipped_edges(linked, clipped, out):  # type: ignore[no-untyped-def]
+    """Write 1 at edges that are not clipped."""
     for x in range(linked.size):
         out[x] = linked[x] & ~clipped[x]
 
 
 @inline
 def _larger(a, b):  # type: ignore[no-untyped-def]
+    """Larger of two numbers."""
     return a if a > b else b
 
 
 @apart
-def _tallest(plane, y, out):  # type: ignore[no-untyped-def]
-    """Largest of a row and those above and below."""
+def _vertical_maxima(plane, y, out):  # type: ignore[no-untyped-def]
+    """Write the maxima over each pixel of a row and those above and below."""
     above, here, below = plane[max(y - 1, 0)], plane[y], plane[min(y + 1, plane.shape[0] - 1)]
     for x in range(out.size):
         out[x] = _larger(_larger(above[x], below[x]), here[x])
 
 
 @inline
-def _widest(row, x):  # type: ignore[no-untyped-def]
-    """Largest of three beside another; no edge is at a border."""
+def _horizontal_maximum(row, x):  # type: ignore[no-untyped-def]
+    """Maximum of three neighbours in a row; edges are never at the border."""
     return _larger(_larger(row[x - 1], row[x + 1]), row[x])
 
 
@@ -131,7 +161,10 @@ def _widest(row, x):  # type: ignore[no-untyped-def]
     reads(i32, 1), reads(i32, 1), reads(f32, 1), writes(f32, 2),
 )  # fmt: skip
 def gather_octave(fine, coarse, floor, octave, first, begin, column, pixels, energy):  # type: ignore[no-untyped-def]
-    """Energies of a higher octave at cells with edges, bilinear; `first` is the row of cell 0."""
+    """Write the energies of a higher octave at cells with edges, by bilinear interpolation.
+
+    `first` is the row of this octave at which the first row of cells starts.
+    """
     rows, cols = fine.shape
     scale = 2.0 ** (1 - octave)
     for j in range(begin.size - 1):
@@ -145,7 +178,7 @@ def gather_octave(fine, coarse, floor, octave, first, begin, column, pixels, ene
 
 @inline
 def _at(plane, y, x):  # type: ignore[no-untyped-def]
-    """Bilinear interpolation between samples."""
+    """Value of a plane at a position, by bilinear interpolation."""
     above, left = int(y), int(x)
     below, right = min(above + 1, plane.shape[0] - 1), min(left + 1, plane.shape[1] - 1)
     down, across = np.float32(y - above), np.float32(x - left)
@@ -158,9 +191,9 @@ def _at(plane, y, x):  # type: ignore[no-untyped-def]
     writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignore[no-untyped-def]
-    """Down the columns, then along the row, of rows [first, last): only where edges are.
+    """Write pooled energies of rows [first, last): sums down the columns, then along the row.
 
-    `sums` holds a row of cells with the window's reach at both ends, zero before.
+    `sums` is a row of cells with the window's radius at both ends, 0 before.
     """
     radius, none = window.size - 1, np.float32(0)
     for j in range(first, last):
@@ -172,7 +205,7 @@ def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignor
                     below[n] += weight * one[n]
         for k in range(begin[j], begin[j + 1]):
             a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
-            for u in range(2 * radius + 1):  # all eight at once, in registers
+            for u in range(2 * radius + 1):  # eight sums in registers
                 w, s = window[abs(u - radius)], sums[column[k] + u]
                 a, b, c, d = a + w * s[0], b + w * s[1], c + w * s[2], d + w * s[3]
                 e, f, g, h = e + w * s[4], f + w * s[5], g + w * s[6], h + w * s[7]

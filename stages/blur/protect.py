@@ -1,9 +1,9 @@
-"""Keep the subject sharp, and the far background blurred: bounds and coarse edges at work.
+"""Constraints that keep the subject sharp, and the far background blurred.
 
-`within_bounds` holds data to the evidence of sharpness (`keep_detail` does so with the finished
-map); `sharp_edges_bound` adds what sharp edges prove. `coarse_edges` looks for blur too strong to
-leave edges at the working scale, on smaller pictures, and only where nothing else is known: a
-region without edges is flat, or very blurred.
+`within_bounds` limits edge data to the evidence of sharpness (`keep_detail` does so with the dense
+map). `sharp_edges_bound` adds upper bounds at sharp edges. `coarse_edges` finds blur that is too
+strong to leave edges at the working scale: a region without edges is flat or very blurred. It
+searches reduced views, and only where there are neither edges nor evidence.
 """
 
 from __future__ import annotations
@@ -30,35 +30,52 @@ from stages.scribble import Scribble, coverage
 from stages.strips import run_strips
 
 Bits = npt.NDArray[np.uint8]  # 0 or 1
-SHARP_PX = (0.75, 1.05)  # px of the view; edges up to here bound in full .. not at all
-SHARP_WEIGHT = 1.5  # of such a bound, times the confidence of the edge
-CROSSING_STEP = 2  # px; step up to which edges count by their length
-NEARBY_PX = 4  # px of the view, plus two samples: what coarse edges keep off known ones
+SHARP_PX = (0.75, 1.05)  # px of the view; sigma below which an edge is a full bound, above none
+SHARP_WEIGHT = 1.5  # confidence of such a bound over that of the edge
+CROSSING_STEP = 2  # px; up to this step the confidence of an edge is its length
+NEARBY_PX = 4  # px of the view; distance of coarse edges to fine ones, plus two coarse samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoarseParams(Params):
-    """Parameters of the search for strong blur on smaller pictures."""
+    """Parameters of the search for strong blur on reduced views."""
 
-    octaves: int = param(2, 0, 4, help="how often the view is halved; 0: no search")
+    octaves: int = param(2, 0, 4, help="number of times the view is halved; 0: no search")
     edge_threshold: float = param(
-        0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient there"
+        0.1, 0.0, 1.0, help="strong edges exceed this share of the largest gradient"
     )
     least_sigma_px: float = param(
-        1.5, 0.0, 8.0, unit="px", help="smaller blur, in pixels of the smaller picture, is no news"
+        1.5,
+        0.0,
+        8.0,
+        unit="px",
+        help="edges with less blur, in pixels of the reduced view, are ignored",
     )
-    weight: float = param(0.45, 0.0, 1.0, help="confidence of such an edge against a finer one")
+    weight: float = param(0.45, 0.0, 1.0, help="confidence of a coarse edge relative to a fine one")
     doubt: float = param(
-        0.5, 0.0, 1.0, help="as blur.doubt; there neighbours are near, and imitate shading"
+        0.5, 0.0, 1.0, help="as blur.doubt; smaller, since close neighbours resemble shading"
     )
 
 
 def crossings(sparse: SparseBlur, to: Grid) -> SparseBlur:
-    """Lift edges to the grid of a solve, where they count by how far they cross its cells.
+    """Resample edges to the grid of the solve, and scale their confidence for its step.
 
-    Their confidence is a length, and a cell is crossed by as much as its step: without this data
-    would count for more against bounds, and shading for more inside a smooth subject, the larger
-    the photograph. A step of 2 is that of a view at scale 1:1.
+    The confidence of an edge is a length, which is proportional to the step where an edge crosses a
+    cell. Without the scaling, a larger photograph would give data more weight against bounds, and
+    shading more weight inside a smooth subject.
+
+    Parameters
+    ----------
+    sparse : BlurMap
+        Blur at edges; confidence is a length in full-resolution px.
+    to : Grid
+        Grid of the solve.
+
+    Returns
+    -------
+    BlurMap
+        On `to`; confidence is multiplied by min(2 / step, 1). A step of 2 is that of a view at
+        full resolution.
     """
     edges = lift(sparse, to)
     share = np.float32(min(CROSSING_STEP / to.step, 1))
@@ -66,29 +83,41 @@ def crossings(sparse: SparseBlur, to: Grid) -> SparseBlur:
 
 
 def within_bounds(sparse: SparseBlur, bounds: BlurBounds) -> SparseBlur:
-    """Hold the data of a sparse map to upper bounds on the same grid, where these are certain."""
-    held = (bounds.confidence > PRESENT) & (sparse.sigma > bounds.sigma)
-    sigma = np.where(held, bounds.sigma, sparse.sigma)
-    return BlurMap(sigma, sparse.confidence, sparse.grid)
-
-
-def sharp_edges_bound(held: SparseBlur, bounds: BlurBounds, grid: Grid) -> BlurBounds:
-    """Add bounds where the data themselves are as sharp as focus.
-
-    Nothing but what is in focus has a sharp edge. As data alone, the outline of a smooth subject is
-    outvoted by the shading inside of it, which reads as blur.
+    """Limit sparse data to upper bounds on the same grid, where the bounds are certain.
 
     Parameters
     ----------
-    held, bounds : BlurMap
-        Data, and upper bounds from detail, on the grid of the solve.
-    grid : Grid
-        Of the view, on which the data were measured.
+    sparse, bounds : BlurMap
+        Data, and upper bounds; sigma in full-resolution px.
 
     Returns
     -------
     BlurMap
-        Bounds; where both are known, their mean by confidence.
+        The data, with sigma at most the bound where its confidence exceeds `PRESENT`.
+    """
+    exceeding = (bounds.confidence > PRESENT) & (sparse.sigma > bounds.sigma)
+    sigma = np.where(exceeding, bounds.sigma, sparse.sigma)
+    return BlurMap(sigma, sparse.confidence, sparse.grid)
+
+
+def sharp_edges_bound(held: SparseBlur, bounds: BlurBounds, grid: Grid) -> BlurBounds:
+    """Add upper bounds at sharp edges.
+
+    Only objects in focus have sharp edges. As data alone, the sharp outline of a smooth subject has
+    too little weight against the shading inside, which is measured as blur.
+
+    Parameters
+    ----------
+    held, bounds : BlurMap
+        Data, and upper bounds from detail, on the grid of the solve; sigma in full-resolution px.
+    grid : Grid
+        Grid of the view on which the data were measured.
+
+    Returns
+    -------
+    BlurMap
+        Bounds from detail and from sharp edges. Where there are both, sigma is their mean, weighted
+        by confidence, and the confidences are added.
     """
     sigma, confidence = np.empty_like(bounds.sigma), np.empty_like(bounds.confidence)
     limits = np.array(SHARP_PX, np.float32) * np.float32(grid.step)
@@ -108,7 +137,7 @@ def sharp_edges_bound(held: SparseBlur, bounds: BlurBounds, grid: Grid) -> BlurB
     writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _join_bounds(edge, weight, bound, trust, limits, sigma, confidence):  # type: ignore[no-untyped-def]
-    """Mean of bounds and of data below the limits, by confidence; data fade out between these."""
+    """Write the mean of bounds and sharp data; the weight of data falls to 0 between the limits."""
     zero, one, gain = np.float32(0), np.float32(1), np.float32(SHARP_WEIGHT)
     for y in range(sigma.shape[0]):
         for x in range(sigma.shape[1]):
@@ -121,7 +150,20 @@ def _join_bounds(edge, weight, bound, trust, limits, sigma, confidence):  # type
 
 
 def unclaimed(evidence: BlurBounds, scribbles: Iterable[Scribble]) -> BlurBounds:
-    """Evidence without what scribbles cover: there a person has decided."""
+    """Remove evidence under scribbles, where the person has set the blur.
+
+    Parameters
+    ----------
+    evidence : BlurMap
+        Upper bounds on the grid of the view.
+    scribbles : iterable of Scribble
+        Strokes, in any order.
+
+    Returns
+    -------
+    BlurMap
+        The evidence, with confidence 0 in pixels that a scribble covers.
+    """
     confidence, sigma = evidence.confidence, evidence.sigma
     for scribble in scribbles:
         free = ~coverage(scribble, evidence.grid)
@@ -132,7 +174,7 @@ def unclaimed(evidence: BlurBounds, scribbles: Iterable[Scribble]) -> BlurBounds
 def coarse_edges(
     view: Encoded, sparse: SparseBlur, evidence: BlurBounds, params: CoarseParams
 ) -> SparseBlur:
-    """Add edges of the reduced view where the view itself has none.
+    """Add edges of reduced views where the view has no edges.
 
     Parameters
     ----------
@@ -143,16 +185,16 @@ def coarse_edges(
     evidence : BlurMap
         Evidence of sharpness, on the grid of the view.
     params : CoarseParams
-        How far to look, and how much to trust it.
+        Number of octaves, thresholds, and weight of the result.
 
     Returns
     -------
     BlurMap
-        `sparse`, with samples added where nothing was.
+        `sparse`, with samples added away from its edges and from the evidence.
     """
     known = (sparse.confidence > 0).view(np.uint8)
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
-    plane, clipped = _half(view, evidence.confidence, known)
+    plane, clipped = _reduced_by_two(view, evidence.confidence, known)
     blur = BlurParams(edge_threshold=params.edge_threshold, doubt=params.doubt)
     grid = evidence.grid
     for octave in range(1, params.octaves + 1):
@@ -167,7 +209,7 @@ def coarse_edges(
             continue
         found = survey(plane, blur)
         linked = linked_edges(thin_edges(found, blur))
-        linked &= ~near_clipped(clipped) & _heard(free, factor, grid.shape, blur)
+        linked &= ~near_clipped(clipped) & _pooled_pixels(free, factor, grid.shape, blur)
         edges = octave_blur(plane, linked, found, grid, blur)
         least = params.least_sigma_px * grid.step
         _add(
@@ -177,12 +219,15 @@ def coarse_edges(
     return BlurMap(sigma, confidence, sparse.grid)
 
 
-def _heard(
+def _pooled_pixels(
     free: npt.NDArray[np.bool_], factor: int, shape: tuple[int, int], params: BlurParams
 ) -> npt.NDArray[np.bool_]:
-    """Pixels of a smaller picture whose edges a sample at a free place depends on."""
+    """Pixels of a reduced view whose edges are pooled into a sample of a free cell, bool."""
     places = np.ix_(
-        *(_places(-(-n // 2), factor, size) for n, size in zip(shape, free.shape, strict=True))
+        *(
+            _nearest_cells(-(-n // 2), factor, size)
+            for n, size in zip(shape, free.shape, strict=True)
+        )
     )
     reach = 2 * pooling_reach(params) + 1
     cells = cv2.dilate(free[places].view(np.uint8), np.ones((reach, reach), np.uint8))
@@ -190,28 +235,28 @@ def _heard(
     return np.asarray(pixels[: shape[0], : shape[1]].view(np.bool_))
 
 
-def _places(count: int, factor: int, size: int) -> npt.NDArray[np.int64]:
-    """Where cells of a coarser grid are in a finer one of that size."""
+def _nearest_cells(count: int, factor: int, size: int) -> npt.NDArray[np.int64]:
+    """Indices, in a finer grid of `size` cells, of the cells nearest to `count` coarser ones."""
     return np.minimum(np.arange(count) * factor + factor // 2, size - 1)
 
 
-def _half(view: Array, confidence: Array, known: Bits) -> tuple[Array, Bits]:
-    """Luma of a view reduced by two, and where that is clipped; evidence becomes known, in place.
+def _reduced_by_two(view: Array, confidence: Array, known: Bits) -> tuple[Array, Bits]:
+    """Luma and clipped pixels of a view reduced by two; cells of evidence are set in `known`.
 
-    Two planes instead of three channels, since strips are all that is ever held of these.
+    One pass in strips; the reduced view itself, with three channels, is never stored.
     """
     plane, clipped = np.empty(known.shape, np.float32), np.empty(known.shape, np.uint8)
     view, confidence = np.ascontiguousarray(view), np.ascontiguousarray(confidence)
     run_strips(
-        lambda start, stop: _halve(view, confidence, start, stop, plane, clipped, known),
+        lambda start, stop: _reduce_rows(view, confidence, start, stop, plane, clipped, known),
         known.shape[0],
     )
     return plane, clipped
 
 
 @kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(f32, 2), writes(u8, 2), writes(u8, 2))
-def _halve(view, confidence, start, stop, plane, clipped, known):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of cells of 2 x 2; a row or column alone stands for two."""
+def _reduce_rows(view, confidence, start, stop, plane, clipped, known):  # type: ignore[no-untyped-def]
+    """Write rows [start, stop) of cells of 2 x 2; a single last row or column is used twice."""
     height, width = confidence.shape
     quarter, (red, green, blue) = np.float32(0.25), LUMA
     colours, sure = np.empty(3 * width, np.float32), np.empty(width, np.float32)
@@ -237,7 +282,7 @@ def _halve(view, confidence, start, stop, plane, clipped, known):  # type: ignor
     writes(u8, 2), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _add(sigma, confidence, least, weight, factor, free, known, all_sigma, all_confidence):  # type: ignore[no-untyped-def]
-    """Put samples of a coarser grid in the cells they are nearest to, where these are free."""
+    """Write samples of a coarser grid to the nearest cells, if these are free."""
     rows, cols = free.shape
     for y in range(sigma.shape[0]):
         for x in range(sigma.shape[1]):

@@ -1,4 +1,4 @@
-"""The sparse blur map: edges that hang together, in full-resolution pixels."""
+"""The sparse blur map: hysteresis thresholding of edges, and blur in full-resolution pixels."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from stages.kinds import Encoded
 
 
 def link_edges(candidates: EdgeCandidates, grid: Grid) -> SparseBlur:
-    """Keep weak edges that hang together with a strong one; give their blur as a sparse map.
+    """Sparse map of strong edges, and of weak edges that are connected to a strong one.
 
     Parameters
     ----------
     candidates : EdgeCandidates
-        Of the whole view.
+        Edges of the whole view, with blur s in pixels of the view.
     grid : Grid
         Grid of the view, step k.
 
     Returns
     -------
     BlurMap
-        Sparse: sigma in full-resolution pixels, sqrt((k s)^2 - (k^2 - 1) / 12) since averaging
-        over k x k pixels adds (k^2 - 1) / 12; confidence k at an edge (the length of edge that a
-        sample stands for) and 0 elsewhere.
+        Sparse; sigma in full-resolution pixels, confidence k at edges (the length of edge that a
+        sample represents) and 0 elsewhere.
+
+    Notes
+    -----
+    sigma = sqrt((k s)^2 - (k^2 - 1) / 12), since averaging over k x k pixels adds a variance of
+    (k^2 - 1) / 12.
     """
     kept = linked_edges(candidates.strength) & (candidates.sigma > 0)
     step = grid.step
@@ -38,10 +42,25 @@ def link_edges(candidates: EdgeCandidates, grid: Grid) -> SparseBlur:
 
 
 def clean_sparse(sparse: SparseBlur, view: Encoded, params: BlurParams) -> SparseBlur:
-    """Smooth a sparse map along its edges with a guided filter over defined samples only.
+    """Smooth a sparse map along its edges by a guided filter over the defined samples.
 
-    The paper's guard against noise (section 2.1). Its guide is the luma of the view; undefined
-    samples take no part.
+    Parameters
+    ----------
+    sparse : BlurMap
+        Blur at edges, on the grid of the view.
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1]; its luma is the guide.
+    params : BlurParams
+        Window radius and regularisation.
+
+    Returns
+    -------
+    BlurMap
+        Smoothed sigma >= 0 at the same samples, with the same confidence.
+
+    References
+    ----------
+    Kriener, Binder and Wille (2013), section 2.1.
     """
     guide = luma(view).astype(np.float64)
     weight = (sparse.confidence > 0).astype(np.float64)

@@ -1,9 +1,10 @@
-"""What must be known of the whole picture before its edges can be judged, and what may be edges.
+"""Gradient statistics of a view, from which the thresholds of edges follow, and its ridges.
 
-The largest gradient scales the thresholds of edges, the noise is their floor. Both add up exactly
-over strips: one is a maximum, the other the median of a histogram with fixed bins. Ridges, where
-the gradient is largest along its own direction, are found in the same pass; each strip leaves out
-those that its own largest gradient already rules out.
+The thresholds are proportional to the largest gradient, and not below a multiple of the noise. Both
+combine exactly over strips: the largest gradient is a maximum, and the noise is the median of a
+histogram with fixed bins. Ridges are pixels whose gradient is a maximum along its own direction
+(non-maximum suppression). They are found in the same pass; each strip drops those below the weak
+threshold that follows from its own largest gradient.
 """
 
 from __future__ import annotations
@@ -23,14 +24,24 @@ from stages.strips import run_strips, with_halo
 
 LOW_OVER_HIGH = 0.4  # hysteresis: weak threshold as a share of the strong one
 SECOND_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-NOISE_FLOOR = 0.3 / 255  # luma; quantisation alone is 0.29 of a code
-NOISE_BINS, NOISE_RANGE = 8192, 1.0  # of the second difference
+NOISE_FLOOR = 0.3 / 255  # luma; quantisation to 8 bits alone has a deviation of 0.29 codes
+NOISE_BINS, NOISE_RANGE = 8192, 1.0  # number of bins, and largest second difference in luma
 ZERO, ONE = np.float32(0), np.float32(1)
-NOISE_EVERY = 4  # rows; a median of a quarter of the picture is as good
+NOISE_EVERY = 4  # rows; every fourth row is enough for a median
 
 
 class Ridges(NamedTuple):
-    """Ridges of a strip: its first row, their flat places from there, their gradients."""
+    """Ridges of a strip.
+
+    Attributes
+    ----------
+    row : int
+        First row of the strip.
+    place : array of int32
+        Flat index of each ridge pixel, counted from the start of that row.
+    gradient : Array
+        Gradient magnitude of each, float32, luma/px.
+    """
 
     row: int
     place: npt.NDArray[np.int32]
@@ -38,7 +49,19 @@ class Ridges(NamedTuple):
 
 
 class EdgeSurvey(NamedTuple):
-    """Largest gradient (luma per px), histogram of second differences; shape, ridges by strips."""
+    """Gradient statistics of a view.
+
+    Attributes
+    ----------
+    largest_gradient : float
+        Largest gradient magnitude at the edge scale, luma/px.
+    noise_histogram : array of int64
+        Histogram of absolute second differences, `NOISE_BINS` bins.
+    shape : (int, int)
+        Rows and columns of the view.
+    ridges : tuple of Ridges
+        Ridges of each strip.
+    """
 
     largest_gradient: float
     noise_histogram: npt.NDArray[np.int64]
@@ -47,14 +70,19 @@ class EdgeSurvey(NamedTuple):
 
 
 def survey(view: Encoded, params: BlurParams) -> EdgeSurvey:
-    """Find the largest gradient and the noise histogram of a view.
+    """Gradient statistics, noise histogram and ridges of a view.
 
     Parameters
     ----------
     view : Array
         HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
     params : BlurParams
-        `edge_scale_px` is used.
+        Edge scale and thresholds.
+
+    Returns
+    -------
+    EdgeSurvey
+        Statistics of the whole view.
     """
     shape = (view.shape[0], view.shape[1])
 
@@ -78,7 +106,10 @@ def survey(view: Encoded, params: BlurParams) -> EdgeSurvey:
 
 
 def find_ridges(plane: Array, core: slice, low: float, row: int) -> Ridges:
-    """Ridges above a gradient in some rows of a smoothed plane."""
+    """Ridges with a gradient above `low` (luma/px) in rows `core` of a smoothed plane, HxW.
+
+    `row` is the number of the first of these rows in the view.
+    """
     size = (core.stop - core.start) * plane.shape[1]
     place, gradient = np.empty(size, np.int32), np.empty(size, np.float32)
     count = _find_ridges(plane, low, core.start, core.stop, place, gradient)
@@ -86,7 +117,10 @@ def find_ridges(plane: Array, core: slice, low: float, row: int) -> Ridges:
 
 
 def noise_sigma(found: EdgeSurvey) -> float:
-    """Standard deviation of the luma noise from the median second difference (Immerkaer 1996)."""
+    """Standard deviation of the luma noise, from the median absolute second difference.
+
+    The mask is that of Immerkaer, Fast Noise Variance Estimation (1996).
+    """
     half = (int(found.noise_histogram.sum()) + 1) // 2
     median_bin = int(np.searchsorted(np.cumsum(found.noise_histogram), half))
     median = (median_bin + 0.5) * NOISE_RANGE / NOISE_BINS
@@ -95,7 +129,7 @@ def noise_sigma(found: EdgeSurvey) -> float:
 
 @kernel(reads(f32, 2), i64, i64, writes(i64, 1))
 def _count_second_differences(plane, first, last, counts):  # type: ignore[no-untyped-def]
-    """Absolute second differences along both axes, of every fourth row in [first, last)."""
+    """Count absolute second differences of every `NOISE_EVERY`-th row in [first, last)."""
     height, width = plane.shape
     scale, most = np.float32(NOISE_BINS / NOISE_RANGE), np.int32(NOISE_BINS - 1)
     down, codes = np.empty(width + 2, np.float32), np.empty(width, np.int32)
@@ -116,7 +150,7 @@ def _count_second_differences(plane, first, last, counts):  # type: ignore[no-un
 def _largest_energy(plane, first, last):  # type: ignore[no-untyped-def]
     """Largest squared gradient in rows [first, last)."""
     height, width = plane.shape
-    top = np.zeros(width, np.float32)  # per column: a maximum of rows is vector code
+    top = np.zeros(width, np.float32)  # maxima per column, so that the loop over x vectorises
     for y in range(first, last):
         above, below = plane[mirrored(y - 1, height)], plane[mirrored(y + 1, height)]
         here = plane[y]
@@ -134,10 +168,10 @@ def _largest_energy(plane, first, last):  # type: ignore[no-untyped-def]
 
 @inline
 def _ridge(gx, gy, above, here, below, x):  # type: ignore[no-untyped-def]
-    """Gradient at x if it is largest along its own direction, else 0.
+    """Gradient magnitude at x if it is a maximum along the gradient direction, else 0.
 
-    Neighbours by linear interpolation: of the four pairs around, those off the direction weigh 0.
-    Without branches on what is read, so that a row of this is vector code.
+    Neighbours along the direction are linearly interpolated. All four pairs of neighbours are read,
+    and those not next to the direction have weight 0, so that a loop over x vectorises.
     """
     ax, ay = abs(gx[x]), abs(gy[x])
     flat, falling = ONE if ax >= ay else ZERO, ONE if gx[x] * gy[x] >= ZERO else ZERO
@@ -156,14 +190,14 @@ def _ridge(gx, gy, above, here, below, x):  # type: ignore[no-untyped-def]
 
 @apart
 def _ridge_row(gx, gy, above, here, below, ridge):  # type: ignore[no-untyped-def]
-    """Non-maximum suppression along a row."""
+    """Write the non-maximum suppression of a row."""
     for x in range(1, ridge.size - 1):
         ridge[x] = _ridge(gx, gy, above, here, below, x)
 
 
 @inline
 def _gradient_row(plane, y, gx, gy, level):  # type: ignore[no-untyped-def]
-    """Gradient and its length along a row."""
+    """Write gradient and gradient magnitude of a row."""
     height, width = plane.shape
     above, below = plane[mirrored(y - 1, height)], plane[mirrored(y + 1, height)]
     here = plane[y]
@@ -181,7 +215,10 @@ def _gradient_row(plane, y, gx, gy, level):  # type: ignore[no-untyped-def]
 
 @kernel(reads(f32, 2), f32, i64, i64, writes(i32, 1), writes(f32, 1))
 def _find_ridges(plane, low, first, last, place, gradient):  # type: ignore[no-untyped-def]
-    """Non-maximum suppression in rows [first, last): places from there, gradients, how many."""
+    """Write index and gradient of the ridges in rows [first, last), and return their number.
+
+    Indices are flat and start at row `first`.
+    """
     height, width = plane.shape
     gx, gy = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
     level, ridge = np.empty((3, width), np.float32), np.empty(width, np.float32)

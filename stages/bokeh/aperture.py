@@ -1,11 +1,14 @@
-"""The shape of the aperture: a disk, blades, and the cat's eye towards the corners.
+"""Shape of the aperture: a disk, a polygon of blades, and the cat's eye towards the corners.
 
-A shape is given by its gauge: the radius at which its outline reaches an offset. The disk's gauge
-is the distance; blades make a polygon, whose gauge is the largest projection on the normals of its
-sides; curved blades mix the two. Every outline has the area of the disk of the same radius, so
-that exposure and strength do not change. Towards the corners the barrel of a lens cuts the shape
-from both sides: the intersection with two disks moved apart, which keeps the centre of a
-highlight in its place.
+A shape is defined by its gauge function: the radius at which the outline passes through an offset.
+The gauge of a disk is the distance. The gauge of a regular polygon is the largest projection of the
+offset on the normals of its sides. The gauge of curved blades is a weighted sum of the two. Every
+outline has the area of the disk of the same radius, so that exposure and strength of the blur do
+not depend on the shape.
+
+Towards the corners of the picture, the lens barrel clips the aperture from both sides (optical
+vignetting, "cat's eye"). The clipped shape is the intersection with two disks that are shifted by
+opposite offsets, so its centre does not move.
 """
 
 from __future__ import annotations
@@ -21,16 +24,26 @@ from stages.params import Array
 
 Doubles = npt.NDArray[np.float64]
 
-FEWEST_BLADES = 5  # fewer would reach further than the layers allow for
-DIRECTIONS = 3600  # over which areas are integrated
-NEAR_PX = 2.0  # offsets below keep at least their distance: the kernel is the identity at 1/2 px
-PIECE = 8  # cells of a coarse layer, along both axes, that are cut alike
-TILE_PIECE = 16  # px at full resolution, likewise; its disks are small
-CUTS = 65  # entries of the table of areas that the cat's eye leaves
+MIN_BLADES = 5  # corners of a triangle or square would exceed the halo of the layers
+DIRECTIONS = 3600  # samples of the angle in integrals of the area
+NEAR_PX = 2.0  # the gauge of closer offsets is >= distance: radius 1/2 px must be the identity
+PIECE = 8  # cells of a coarse layer along both axes over which the cat's eye is constant
+TILE_PIECE = 16  # px at full resolution, likewise; more, because the disks are small there
+CUTS = 65  # entries of the table of clipped areas
 
 
 class Outline(NamedTuple):
-    """Blades of an aperture (fewer than FEWEST_BLADES: a disk), their rotation and curvature."""
+    """Outline of an aperture in the middle of the picture.
+
+    Attributes
+    ----------
+    blades : int
+        Number of blades; fewer than MIN_BLADES mean a disk.
+    rotation_deg : float
+        Rotation of the blades, in degrees.
+    curvature : float
+        Curvature of the blades, in [0, 1]: 0 is a polygon, 1 a disk.
+    """
 
     blades: int = 0
     rotation_deg: float = 0.0
@@ -38,19 +51,27 @@ class Outline(NamedTuple):
 
     @property
     def is_round(self) -> bool:
-        """Whether this is the disk."""
-        return self.blades < FEWEST_BLADES or self.curvature == 1
+        """Whether the outline is a disk."""
+        return self.blades < MIN_BLADES or self.curvature == 1
 
 
 ROUND = Outline()
 
 
 class Lens(NamedTuple):
-    """What kernels need to know of an aperture on some grid; see `gauge` and `cut`.
+    """Aperture on a grid, as arrays for the kernels; see `gauge` and `cut`.
 
-    `sides` has a row (y, x) per blade, scaled; `facts` are the round part, the reach beyond the
-    radius, the middle of the picture (y, x) and the cat's eye per unit of the grid away from it.
-    `areas` is the part of the area that cats' eyes of 0 to 1 leave.
+    Attributes
+    ----------
+    sides : Array
+        Scaled normal (y, x) of each side, n x 2 float32; no rows for a disk.
+    facts : Array
+        Five float32 values: weight of the round part of the gauge; largest distance of the outline
+        from the centre, in radii; centre of the picture (y, x) in cells; strength of the cat's eye
+        per cell of distance from that centre.
+    areas : Array
+        Fraction of the area that is left after clipping, CUTS float32 values for strengths of the
+        cat's eye from 0 to 1.
     """
 
     sides: Array
@@ -60,7 +81,7 @@ class Lens(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _sides(outline: Outline) -> tuple[Doubles, float]:
-    """Scaled normals of the sides, and the scaled round part, of an outline of the disk's area."""
+    """Normals of the sides and weight of the round part, scaled to the area of the unit disk."""
     if outline.is_round:
         return np.zeros((0, 2)), 1.0
     step = 2 * np.pi / outline.blades
@@ -73,49 +94,81 @@ def _sides(outline: Outline) -> tuple[Doubles, float]:
 
 
 def _directions() -> tuple[Doubles, Doubles]:
+    """Unit vectors (y, x) in DIRECTIONS equally spaced directions."""
     angles = (np.arange(DIRECTIONS) + 0.5) * (2 * np.pi / DIRECTIONS)
     return np.sin(angles), np.cos(angles)
 
 
 def _gauge(dy: Doubles, dx: Doubles, sides: Doubles, round_part: float) -> Doubles:
-    most = np.zeros(np.broadcast_shapes(dy.shape, dx.shape))
+    """Gauge of offsets, as `gauge` computes it in kernels."""
+    projection = np.zeros(np.broadcast_shapes(dy.shape, dx.shape))
     for side in sides:
-        most = np.maximum(most, dy * side[0] + dx * side[1])
-    return np.asarray(most + round_part * np.hypot(dy, dx), np.float64)
+        projection = np.maximum(projection, dy * side[0] + dx * side[1])
+    return np.asarray(projection + round_part * np.hypot(dy, dx), np.float64)
 
 
 def gauges(dy: npt.NDArray[np.number], dx: npt.NDArray[np.number], outline: Outline) -> Doubles:
-    """Radius at which an outline reaches each offset, px."""
+    """Gauge of offsets: the radius at which an outline passes through each of them.
+
+    Parameters
+    ----------
+    dy, dx : array of numbers
+        Offsets from the centre in px, of shapes that broadcast.
+    outline : Outline
+        The shape.
+
+    Returns
+    -------
+    array of float64
+        Radius in px, >= 0, of the broadcast shape.
+    """
     distance = np.asarray(np.hypot(dy, dx), np.float64)
     if outline.is_round:
         return distance
-    found = _gauge(np.asarray(dy, np.float64), np.asarray(dx, np.float64), *_sides(outline))
+    radius = _gauge(np.asarray(dy, np.float64), np.asarray(dx, np.float64), *_sides(outline))
     near = distance < NEAR_PX
-    found[near] = np.maximum(found[near], distance[near])
-    return found
+    radius[near] = np.maximum(radius[near], distance[near])
+    return radius
 
 
 @lru_cache(maxsize=16)
 def stretch(outline: Outline) -> float:
-    """How far the corners of an outline reach, in radii."""
+    """Largest distance of an outline from its centre, in radii; 1 for a disk."""
     return float(1 / _gauge(*_directions(), *_sides(outline)).min())
 
 
 @lru_cache(maxsize=16)
 def _areas(outline: Outline) -> Array:
-    """Part of the area that a cat's eye of each strength k / (CUTS - 1) leaves, at least 1 %."""
+    """Fraction of the area left after clipping, for strengths k / (CUTS - 1); at least 1 %."""
     dy, dx = _directions()
     around = _gauge(dy, dx, *_sides(outline))
-    left = []
+    fractions = []
     for strength in np.minimum(np.arange(CUTS) / (CUTS - 1), 0.99):
         along, rest = np.abs(strength * dx), 1 - strength * strength
         cutting = (along + np.sqrt(along * along + rest)) / rest / stretch(outline)
-        left.append(np.mean(np.maximum(around, cutting) ** -2.0))
-    return np.asarray(np.maximum(left, 0.01), np.float32)
+        fractions.append(np.mean(np.maximum(around, cutting) ** -2.0))
+    return np.asarray(np.maximum(fractions, 0.01), np.float32)
 
 
 def lens_on(outline: Outline, cats_eye: float, shape: tuple[int, int], step: int = 1) -> Lens:
-    """Aperture over a picture of some shape, for a grid of cells of `step` pixels."""
+    """Aperture on a grid of cells over a picture.
+
+    Parameters
+    ----------
+    outline : Outline
+        Shape in the middle of the picture.
+    cats_eye : float
+        Strength of the cat's eye in the corners, in [0, 1].
+    shape : (int, int)
+        Rows and columns of the picture, in px.
+    step : int
+        Side of a cell in px.
+
+    Returns
+    -------
+    Lens
+        Arrays for the kernels, in units of the grid.
+    """
     sides, round_part = _sides(outline)
     middle = (np.array(shape) / step - 1) / 2
     per_unit = cats_eye / max(float(np.hypot(*middle)), 1.0)
@@ -125,16 +178,19 @@ def lens_on(outline: Outline, cats_eye: float, shape: tuple[int, int], step: int
 
 @apart
 def gauge(dy, dx, sides, round_part):  # type: ignore[no-untyped-def]
-    """Radius at which the outline reaches an offset."""
-    most = np.float32(0)
+    """Radius at which the outline passes through an offset."""
+    projection = np.float32(0)
     for k in range(sides.shape[0]):
-        most = max(most, dy * sides[k, 0] + dx * sides[k, 1])
-    return most + round_part * np.sqrt(dy * dy + dx * dx)
+        projection = max(projection, dy * sides[k, 0] + dx * sides[k, 1])
+    return projection + round_part * np.sqrt(dy * dy + dx * dx)
 
 
 @apart
 def cut(dy, dx, facts, down, across):  # type: ignore[no-untyped-def]
-    """Radius at which the barrel lets through an offset, for a place given from the middle."""
+    """Radius from which the lens barrel no longer clips an offset.
+
+    `down` and `across` are the position in the picture relative to its centre, in cells.
+    """
     along = abs(dy * down + dx * across) * facts[4]
     rest = np.float32(1) - (down * down + across * across) * facts[4] * facts[4]
     distance = dy * dy + dx * dx
@@ -143,7 +199,7 @@ def cut(dy, dx, facts, down, across):  # type: ignore[no-untyped-def]
 
 @apart
 def area_left(facts, areas, down, across):  # type: ignore[no-untyped-def]
-    """Part of its area that a shape keeps at a place given from the middle."""
+    """Fraction of the area that is left after clipping, at a position as of `cut`."""
     strength = np.sqrt(down * down + across * across) * facts[4] * np.float32(CUTS - 1)
     lower = np.int64(min(strength, np.float32(CUTS - 2)))
     return areas[lower] + (strength - np.float32(lower)) * (areas[lower + 1] - areas[lower])
@@ -151,7 +207,11 @@ def area_left(facts, areas, down, across):  # type: ignore[no-untyped-def]
 
 @apart
 def aim(places, distances, slope, facts, areas, y, x, own):  # type: ignore[no-untyped-def]
-    """Cut the distances (px * slope) of offsets as at a place of the grid; returns 1 / area."""
+    """Write the distances of offsets in the clipped aperture at cell (y, x) to `own`.
+
+    `distances` are those of the unclipped aperture, in cells * slope. Returns the reciprocal of the
+    fraction of the area that is left, by which weights are scaled.
+    """
     down, across = np.float32(y) - facts[2], np.float32(x) - facts[3]
     for k in range(distances.size):
         cutting = slope * cut(places[k, 0], places[k, 1], facts, down, across)

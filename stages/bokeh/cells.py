@@ -1,9 +1,10 @@
-"""Cells: the members of a coarse layer, summed over s x s pixels.
+"""Cells of a coarse layer: weighted sums over s x s pixels.
 
-Sums are membership times colour, membership, and membership times radius. Each pixel belongs to a
-layer by its own radius, so that surfaces of different layers never share a cell, and pixels in
-focus enter none. A finished cell holds its share of colour and coverage, divided by the area of
-its disk, and the reach of that disk as `gather.py` wants it. Outside the picture there is nothing.
+The weight of a pixel is its membership in the layer, a function of its own radius. Therefore
+surfaces in different layers are never mixed in a cell, and pixels in focus are in no cell. A cell
+sums membership times colour, membership, and membership times radius. The finished cell stores
+premultiplied colour and coverage, both divided by the area of its disk, and q (see `gather.py`).
+Cells outside of the picture are empty.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from stages.kernels import apart, f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-EDGE_SLOPE = 1.5  # of coarse disks: upsampling softens their edge, so it is made harder
-SPREAD_VARIANCE = 1.0  # of cell box and upsampling, as 4 variance / (s^2 - 1), taken off a disk
+EDGE_SLOPE = 1.5  # per cell; a harder edge compensates for the softening by upsampling
+SPREAD_VARIANCE = 1.0  # 4 variance / (s^2 - 1) of cell box and upsampling; subtracted from a disk
 SMALLEST_CELL_RADIUS = 0.1  # cells; keeps the area of a corrected disk above 0
-AREA_TABLE_PX = 18  # cells; the largest disk of a layer is 16
-LEAST = np.float32(1e-20)  # divisor of an empty cell
+AREA_TABLE_PX = 18  # cells; the largest disk of a layer has a radius of 16
+LEAST = np.float32(1e-20)  # minimum of a divisor, for empty cells
 SPAN = 256  # columns of the picture that are summed at a time; a multiple of the largest cell
 
 u64 = types.uint64
@@ -36,7 +37,17 @@ u = np.uint64
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Five padded planes of cells in one flat array: R, G, B, coverage, radius (then reach)."""
+    """Padded cells of a layer.
+
+    Attributes
+    ----------
+    flat : Array
+        Five planes in one flat float32 array: R, G, B, coverage, q.
+    rows, cols : int
+        Number of cells along each axis, without padding.
+    pad : int
+        Cells of padding on each side.
+    """
 
     flat: Array
     rows: int
@@ -45,18 +56,18 @@ class Cells:
 
     @classmethod
     def empty(cls, rows: int, cols: int, pad: int) -> Cells:
-        """Zeros; rows are long enough for whole blocks to be gathered."""
+        """Empty cells; rows are padded to whole blocks of the gather."""
         stride = -(-(cols + 2 * pad) // BLOCK_COLS) * BLOCK_COLS + 2 * pad
         return cls(np.zeros(PLANES * stride * (rows + 2 * pad), np.float32), rows, cols, pad)
 
     @property
     def plane(self) -> int:
-        """Size of one plane."""
+        """Size of one plane, in cells."""
         return self.flat.size // PLANES
 
     @property
     def stride(self) -> int:
-        """Length of a padded row."""
+        """Length of a padded row, in cells."""
         return self.plane // (self.rows + 2 * self.pad)
 
     @property
@@ -69,21 +80,36 @@ def make_cells(
     picture: RenderInput, stays: Array, y0: int, cells: Cells, step: int, band: tuple[Fade, Fade],
     outline: Outline,
 ) -> None:  # fmt: skip
-    """Fill the cells of `step` x `step` pixels of the layer between two fades, in a strip.
+    """Compute the cells of one layer in a strip.
 
-    `stays` is the part of its light that each block of 2 x 2 pixels of the strip keeps; `y0` is the
-    first row of these blocks, at the top of a cell.
+    Parameters
+    ----------
+    picture : RenderInput
+        Linear light and radius.
+    stays : Array
+        Fraction of the light of each block of 2 x 2 pixels that is not drawn as sprites; 2-D
+        float32 in [0, 1], for the rows of the strip.
+    y0 : int
+        First row of these blocks; it must be at the top of a cell.
+    cells : Cells
+        Written in the strip.
+    step : int
+        Side of a cell in px, a power of two.
+    band : (Fade, Fade)
+        Fade-in and fade-out of the layer.
+    outline : Outline
+        Shape of the aperture.
     """
     height, width = picture.radius.shape
     _make_cells(
-        picture.linear.reshape(-1), picture.radius.reshape(-1), stays, y0, height, width, step,
-        *band[0], *band[1], area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat,
-        cells.plane, cells.stride, cells.first, cells.cols,
+        *picture.flat, stays, y0, height, width, step, *band[0], *band[1],
+        area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat, cells.plane, cells.stride,
+        cells.first, cells.cols,
     )  # fmt: skip
 
 
 def part(cells: Cells) -> None:
-    """Part finished cells into a nearer and a further half."""
+    """Split finished cells into a front and a back half (see `parting.py`), in place."""
     where = cells.first + COVERED * cells.plane, cells.stride, cells.rows, cells.cols
     largest = np.empty((-(-cells.rows // SIDE), -(-cells.cols // SIDE)), np.float32)
     run_strips(lambda a, b: largest_in_squares(cells.flat, *where, a, b, largest), len(largest))
@@ -93,19 +119,19 @@ def part(cells: Cells) -> None:
 
 @apart
 def rise(radius, start, slope):  # type: ignore[no-untyped-def]
-    """Membership that fades in linearly from radius `start` on."""
+    """Linear ramp from 0 at radius `start` to 1."""
     return min(max((radius - start) * slope, np.float32(0)), np.float32(1))
 
 
 @apart
 def membership(radius, start, rising, end, falling):  # type: ignore[no-untyped-def]
-    """Membership in a layer that fades in and out."""
+    """Membership of a radius in a layer: fade-in at `start`, fade-out at `end`."""
     return rise(radius, start, rising) * (np.float32(1) - rise(radius, end, falling))
 
 
 @apart
 def block_of_pixels(y, x, height, width):  # type: ignore[no-untyped-def]
-    """Flat indices of 2 x 2 pixels, and 0 or 1 for what the border cuts off below and beside."""
+    """Flat indices of 2 x 2 pixels, and whether the lower and right ones are in the picture."""
     one, zero, last = np.float32(1), np.float32(0), u(1)
     a = u(2) * y * width + u(2) * x
     inside_x, inside_y = u(2) * x + last < width, u(2) * y + last < height
@@ -116,7 +142,7 @@ def block_of_pixels(y, x, height, width):  # type: ignore[no-untyped-def]
 
 @apart
 def disk_in_cells(radius, scale):  # type: ignore[no-untyped-def]
-    """Radius to draw at a layer's scale, where box and upsampling add variance of their own."""
+    """Radius of a disk in cells, less the variance that cell box and upsampling add."""
     added = np.float32(SPREAD_VARIANCE) * (scale * scale - np.float32(1))
     least = np.float32(SMALLEST_CELL_RADIUS) * scale
     return np.sqrt(max(radius * radius - added, least * least)) / scale
@@ -124,7 +150,7 @@ def disk_in_cells(radius, scale):  # type: ignore[no-untyped-def]
 
 @inline
 def _any_member(radius, pixel, length, start, beyond):  # type: ignore[no-untyped-def]
-    """Whether a pixel of a part of a row lies between two radii."""
+    """Whether any pixel in a part of a row has a radius between `start` and `beyond`."""
     found = np.int32(0)
     for x in range(length):
         r = radius[pixel + x]
@@ -134,16 +160,24 @@ def _any_member(radius, pixel, length, start, beyond):  # type: ignore[no-untype
 
 @apart
 def add_pixels(  # type: ignore[no-untyped-def]
-    image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
+    image, radius, far_share, far, pixel, length, start, rising, end, falling, keep, weights, sums
 ):
-    """Add the members among a part of a row to sums of SPAN columns: colours, number, radius.
+    """Add a part of a row to the sums of SPAN columns.
 
-    Colours count as much as `keep` says; they come in threes. `weights` is scratch.
+    The sums are membership times interleaved R, G, B, membership, and membership times radius.
+    Colours are also multiplied by `keep`. `weights` is scratch.
     """
-    number, size = u(3 * SPAN), u(4 * SPAN)
+    number, size, shared = u(3 * SPAN), u(4 * SPAN), far_share.size > 0
     for x in range(length):
         r = radius[pixel + x]
         member = membership(r, start, rising, end, falling)
+        if shared:
+            hidden = member * far_share[pixel + x]
+            for p in range(u(3)):
+                light = keep[x] * far[u(3) * (pixel + x) + p]
+                sums[u(3) * x + p] -= hidden * light
+            sums[number + x] -= hidden
+            sums[size + x] -= hidden * r
         sums[number + x] += member
         sums[size + x] += member * r
         member *= keep[x]
@@ -156,9 +190,10 @@ def add_pixels(  # type: ignore[no-untyped-def]
 
 @apart
 def sum_columns(sums, step, totals):  # type: ignore[no-untyped-def]
-    """Sum SPAN columns of five values over `step` neighbours; they end up `SPAN` apart.
+    """Sum each of five values of SPAN columns over groups of `step` columns.
 
-    Returns where the first value begins in `totals`, of which the rest is scratch.
+    The five results are `SPAN` apart in `totals`. Returns the index of the first one; the rest of
+    `totals` is scratch.
     """
     for x in range(u(SPAN)):
         for p in range(u(3)):
@@ -179,7 +214,7 @@ def sum_columns(sums, step, totals):  # type: ignore[no-untyped-def]
 
 @inline
 def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # type: ignore[no-untyped-def]
-    """Turn sums into cells: shares of colour and coverage, and the reach of a disk."""
+    """Write sums as cells: colour and coverage divided by the area of the disk, and q."""
     zero, half, scale = np.float32(0), np.float32(0.5), np.float32(step)
     covered, size = begin + u(3 * SPAN), begin + u(4 * SPAN)
     for x in range(count):
@@ -195,14 +230,14 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64, f32, f32, f32, f32,
-    reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64,
+    f32, f32, f32, f32, reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
 )  # fmt: skip
 def _make_cells(  # type: ignore[no-untyped-def]
-    image, radius, stays, y0, height, width, step, start, rising, end, falling, areas, cells,
-    plane, stride, first, cols,
+    image, radius, far_share, far, stays, y0, height, width, step, start, rising, end, falling,
+    areas, cells, plane, stride, first, cols,
 ):  # fmt: skip
-    """Sum the columns of a row of cells, then those of each cell; empty cells are not written."""
+    """Sum the pixels of each cell, first along columns, then along rows; skip empty cells."""
     zero, beyond = np.float32(0), end + np.float32(1) / falling
     sums, totals = (
         np.empty(u(PLANES * SPAN), np.float32),
@@ -223,8 +258,9 @@ def _make_cells(  # type: ignore[no-untyped-def]
                     part = stays[(row >> u(1)) - y0, (x0 >> u(1)) + i]
                     keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
                 add_pixels(
-                    image, radius, pixel, length, start, rising, end, falling, keep, weights, sums
-                )
+                    image, radius, far_share, far, pixel, length, start, rising, end, falling,
+                    keep, weights, sums,
+                )  # fmt: skip
             if found:
                 count = min(u(SPAN) // step, cols - x0 // step)
                 _finish(

@@ -1,8 +1,8 @@
-"""Layers over one another: how a tile comes together, row by row.
+"""Compositing of layers, row by row.
 
-Sprites are drawn into the rows of their layer. `front` holds a span in four planes (light times
-coverage, and coverage), from the nearest layer back. Coverage adds up and is clamped at 1, since
-the layers of one surface abut and do not overlap.
+Layers are composited front to back into `front`, four planes of a span: premultiplied R, G, B and
+coverage. Coverages are added and clamped at 1 instead of multiplied, because the layers of one
+surface abut and do not overlap. Sprites are drawn into the rows of their layer first.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.enlarge import ROW, SPAN_COLS, TILE_ROWS
 from stages.kernels import inline
 
-FOCUS_FADE_PX = np.float32(0.05)  # the kernel is the identity at FOCUS_PX: a short fade suffices
-LEAST_COVERAGE = np.float32(1e-12)  # divisor of an empty layer
-NOTHING = np.float32(1e-9)  # coverage below this means that no layer reaches a pixel
+FOCUS_FADE_PX = np.float32(0.05)  # px; short, as the kernel is the identity at FOCUS_PX
+LEAST_COVERAGE = np.float32(1e-12)  # minimum of a divisor, for empty layers
+NOTHING = np.float32(1e-9)  # coverage up to which a pixel counts as reached by no layer
 UNSEEN = np.float32(np.nan)
 
-WITH_FOCUS, WITHOUT_FOCUS, IN_FRONT = range(3)  # stacks of layers
+WITH_FOCUS, WITHOUT_FOCUS, IN_FRONT = range(3)  # stacks of layers; see `tiles.render_tiles`
 
 u = np.uint64
 
 
 @inline
 def lay_under(front, row, layer, plane, first, length):  # type: ignore[no-untyped-def]
-    """Lay one row of a layer under what is there: it takes what coverage is left."""
+    """Composite one row of a layer under `front`, limited to the remaining transmittance."""
     tile = u(TILE_ROWS * SPAN_COLS)
     for x in range(length):
         coverage = layer[u(3) * plane + first + x]
@@ -41,7 +41,7 @@ def lay_under(front, row, layer, plane, first, length):  # type: ignore[no-untyp
 
 @inline
 def give_sprites(layer, near, far, length):  # type: ignore[no-untyped-def]
-    """Let the further half of a layer have the sprites of the nearer where that is not parted."""
+    """Add the sprites of the front half to the back half where the front half has no coverage."""
     zero = np.float32(0)
     for p in range(u(3)):
         for x in range(p * u(ROW), p * u(ROW) + length):
@@ -50,7 +50,9 @@ def give_sprites(layer, near, far, length):  # type: ignore[no-untyped-def]
 
 
 @inline
-def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
+def finish(  # type: ignore[no-untyped-def]
+    front, row, image, radius, far_share, far, pixel, length, stack, out
+):
     """Divide by coverage and put what is in focus on top."""
     green, blue = u(TILE_ROWS * SPAN_COLS) + row, u(2 * TILE_ROWS * SPAN_COLS) + row
     coverage = u(3 * TILE_ROWS * SPAN_COLS) + row
@@ -62,11 +64,22 @@ def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignor
         sharp = one - fade * fade * (np.float32(3) - np.float32(2) * fade)
         sharp = sharp if stack == u(WITH_FOCUS) else zero
         sharp = sharp if covered > NOTHING else one
-        # Behind a blurred foreground there may be nothing to show: `foreground.py` fills it in.
+        # Pixels hidden by a blurred foreground may have no light: `foreground.py` fills them.
         unseen = (covered <= NOTHING) & (radius[pixel + x] < -np.float32(FOCUS_PX))
         sharp = UNSEEN if unseen else sharp
         part = (one - sharp) / max(covered, NOTHING)
         k = u(3) * (pixel + x)
+        if far_share.size > 0:
+            hidden = far_share[pixel + x]
+            if hidden > zero:
+                # Of what is in focus there is only a share; the second surface is behind it.
+                part = (one - sharp * (one - hidden)) / max(covered, NOTHING)
+                whole = covered > NOTHING
+                for p in range(u(3)):
+                    near = image[k + p] - hidden * far[k + p] if whole else image[k + p]
+                    at = p * u(TILE_ROWS * SPAN_COLS) + row + x
+                    out[k + p] = sharp * near + part * front[at] * np.float32(whole)
+                continue
         out[k] = sharp * image[k] + part * front[row + x]
         out[k + u(1)] = sharp * image[k + u(1)] + part * front[green + x]
         out[k + u(2)] = sharp * image[k + u(2)] + part * front[blue + x]
@@ -74,7 +87,7 @@ def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignor
 
 @inline
 def lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
-    """Lay a stack that is in front of the picture over it."""
+    """Composite a row of `front` over the picture (*over* operator, premultiplied)."""
     tile = u(TILE_ROWS * SPAN_COLS)
     for x in range(length):
         seen = np.float32(1) - front[u(3) * tile + row + x]
@@ -86,7 +99,7 @@ def lay_over(front, row, pixel, length, out):  # type: ignore[no-untyped-def]
 
 @inline
 def copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
-    """Copy part of the picture."""
+    """Copy rows [y0, y1) of `length` pixels, from column `x0` on."""
     for y in range(y0, y1):
         for k in range(u(3) * (y * width + x0), u(3) * (y * width + x0 + length)):
             out[k] = image[k]
@@ -96,9 +109,9 @@ def copy(image, y0, y1, width, x0, length, out):  # type: ignore[no-untyped-def]
 def draw_row(  # type: ignore[no-untyped-def]
     table, members, start, stop, sides, facts, areas, y, x0, length, margin, line, sums
 ):
-    """Add one row of the disks of a tile to the colours of its layer, from `margin` on.
+    """Add one row of the sprites of a tile to the colours of its layer, from `margin` on.
 
-    `line` is scratch of at least `length`.
+    `line` is scratch of at least `length` values.
     """
     zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
     left, right = np.float32(x0), np.float32(x0 + length)
@@ -118,7 +131,7 @@ def draw_row(  # type: ignore[no-untyped-def]
         red, green, blue = table[s, 4], table[s, 5], table[s, 6]
         below, beside = table[s, 0] - facts[2], table[s, 1] - facts[3]
         scale = one / area_left(facts, areas, below, beside) if facts[4] > zero else one
-        # Distances first: loops of their own let the common case, the disk, be vector code.
+        # Distances are computed in separate loops, so that the one for disks is vectorised.
         shaped = sides.shape[0] > 0 or facts[4] > zero
         for x in range(u(end - begin)):
             across = begin + np.float32(x) - middle

@@ -1,9 +1,10 @@
-"""The disk kernel on the pixel lattice: its weights, sums, moments and sorted offsets.
+"""The disk kernel on the pixel lattice: weights, area, second moment, and sorted offsets.
 
-A disk of radius r px gives a pixel at distance d the weight clamp(slope (r - d) + 1/2, 0, 1),
-divided by the sum of the weights over all lattice offsets. With slope 1 it is the identity for
-r <= 1/2, continuous in r, and close to exact pixel coverage from r = 4 on; a higher slope has a
-harder edge. The sum is piecewise linear in r, so that a fine table of it is nearly exact.
+A disk of radius r px has the weight clamp(slope (r - d) + 1/2, 0, 1) at distance d px, divided by
+the sum of the weights over all lattice offsets (the area). With slope 1 the kernel is the identity
+for r <= 1/2, continuous in r, and close to exact pixel coverage for r >= 4. A higher slope makes
+the edge harder. The area is piecewise linear in r, so linear interpolation in a fine table of it
+is nearly exact.
 """
 
 from __future__ import annotations
@@ -18,17 +19,25 @@ from stages.bokeh.aperture import ROUND, Doubles, Outline, gauges, stretch
 from stages.kernels import inline
 from stages.params import Array
 
-FOCUS_PX = 0.5  # the kernel is the identity up to this radius: such pixels are in focus
+FOCUS_PX = 0.5  # radius up to which a pixel is in focus, since the kernel is the identity there
 TABLE_STEPS = 64  # entries of an area table per px of radius
-OFFSETS_A_PASS = 4  # the gather loop takes this many offsets at a time
-NEVER = np.float32(1e9)  # distance of a padding offset, px: beyond any disk
+OFFSETS_A_PASS = 4  # offsets per iteration of the gather loop, which is unrolled
+NEVER = np.float32(1e9)  # px * slope; distance of a padding offset, outside of every disk
 
 
 class Offsets(NamedTuple):
-    """Lattice offsets in order of distance: `steps` in a flat plane, `distances` in px * slope.
+    """Lattice offsets in order of distance.
 
-    `places` are the offsets (y, x) in px, from the source of light to where it falls.
-    The number is a multiple of `OFFSETS_A_PASS`; padding entries are out of every disk's reach.
+    The number n is a multiple of OFFSETS_A_PASS. Padding entries have the distance NEVER.
+
+    Attributes
+    ----------
+    steps : array of uint64
+        Differences of flat indices, from an output to a source, n values.
+    distances : Array
+        Distance (gauge) of each offset in px * slope, n float32 values in ascending order.
+    places : Array
+        Offset (y, x) in px from the source to the output, n x 2 float32.
     """
 
     steps: npt.NDArray[np.uint64]
@@ -38,6 +47,7 @@ class Offsets(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _sorted_distances(reach_px: int, outline: Outline) -> Doubles:
+    """Gauges, in ascending order, of all offsets within `reach_px` along both axes."""
     axis = np.arange(-reach_px, reach_px + 1, dtype=np.float64)
     distances = np.sort(gauges(axis[:, None], axis[None, :], outline).ravel())
     distances.setflags(write=False)
@@ -47,21 +57,21 @@ def _sorted_distances(reach_px: int, outline: Outline) -> Doubles:
 def disk_area(
     radius: npt.NDArray[np.floating], slope: float = 1.0, outline: Outline = ROUND
 ) -> Doubles:
-    """Sum of a disk's weights over the lattice, exact.
+    """Area of lattice disks: the exact sum of the weights over all offsets.
 
     Parameters
     ----------
     radius : array of float
         Radii in px, >= 0, any shape.
     slope : float
-        Steepness of the disk's edge in 1/px.
+        Slope of the weights at the edge, in 1/px.
     outline : Outline
-        Another shape of the same area.
+        Shape of the aperture.
 
     Returns
     -------
     array of float64
-        The sum for each radius, >= 1 where the radius is at least half the edge.
+        Area in px^2, of the shape of `radius`; >= 1 if the radius is at least 1 / (2 slope).
     """
     r = np.asarray(radius, np.float64)
     half = 0.5 / slope
@@ -76,7 +86,23 @@ def disk_area(
 
 @lru_cache(maxsize=16)
 def area_table(max_radius_px: int, slope: float = 1.0, outline: Outline = ROUND) -> Array:
-    """Areas of the radii k / TABLE_STEPS up to `max_radius_px`, one entry beyond included."""
+    """Table of disk areas, for linear interpolation by `look_up_areas`.
+
+    Parameters
+    ----------
+    max_radius_px : int
+        Largest radius that is looked up, in px.
+    slope : float
+        Slope of the weights at the edge, in 1/px.
+    outline : Outline
+        Shape of the aperture.
+
+    Returns
+    -------
+    Array
+        Areas in px^2 of the radii k / TABLE_STEPS, float32, read-only. One entry beyond
+        `max_radius_px` is included, for the interpolation at that radius.
+    """
     radii = np.arange(max_radius_px * TABLE_STEPS + 2) / TABLE_STEPS
     table = disk_area(radii, slope, outline).astype(np.float32)
     table.setflags(write=False)
@@ -85,9 +111,9 @@ def area_table(max_radius_px: int, slope: float = 1.0, outline: Outline = ROUND)
 
 @inline
 def look_up_areas(table, row, length):  # type: ignore[no-untyped-def]
-    """Replace the first `length` radii of a row by areas, interpolated linearly in a table.
+    """Replace the first `length` radii of a row by areas, by linear interpolation in a table.
 
-    A loop of its own: its addresses depend on the data, which would keep others from vectorising.
+    This is a separate loop, because addresses that depend on data cannot be vectorised.
     """
     for x in range(length):
         position = row[x] * np.float32(TABLE_STEPS)
@@ -97,7 +123,18 @@ def look_up_areas(table, row, length):  # type: ignore[no-untyped-def]
 
 
 def disk_kernel(radius_px: float) -> Doubles:
-    """Normalised weights of one disk of slope 1, as a square array of odd size."""
+    """Kernel of one disk of slope 1.
+
+    Parameters
+    ----------
+    radius_px : float
+        Radius in px, >= 0.
+
+    Returns
+    -------
+    array of float64
+        Weights, square and of odd size; their sum is 1.
+    """
     reach = int(np.ceil(radius_px + 0.5))
     axis = np.arange(-reach, reach + 1, dtype=np.float64)
     weights = np.clip(radius_px + 0.5 - np.hypot(axis[:, None], axis[None, :]), 0, 1)
@@ -105,7 +142,11 @@ def disk_kernel(radius_px: float) -> Doubles:
 
 
 def effective_radius(radius_px: float) -> float:
-    """Radius of the ideal disk with the same second moment as a lattice disk: 2 sigma, in px."""
+    """Radius in px of the ideal disk that has the second moment of a lattice disk.
+
+    An ideal disk of radius r has the variance r^2 / 4 along each axis, so the result is 2 sigma of
+    the lattice disk of radius `radius_px`.
+    """
     weights = disk_kernel(radius_px)
     axis = np.arange(len(weights)) - len(weights) // 2
     return 2 * float(np.sqrt(weights.sum(axis=0) @ axis**2))
@@ -114,14 +155,29 @@ def effective_radius(radius_px: float) -> float:
 def lattice_offsets(
     reach: float, stride: int, slope: float = 1.0, outline: Outline = ROUND
 ) -> Offsets:
-    """Offsets with slope * distance below `reach`, nearest first, for planes of row `stride`.
+    """Offsets within reach of a disk, in order of distance.
 
-    Steps wrap around in uint64, so that adding one to an index moves it backwards where needed.
+    Parameters
+    ----------
+    reach : float
+        Upper limit (exclusive) of slope * distance, in px * slope.
+    stride : int
+        Length of a row of the flat planes that are indexed.
+    slope : float
+        Slope of the weights at the edge, in 1/px.
+    outline : Outline
+        Shape of the aperture.
+
+    Returns
+    -------
+    Offsets
+        Negative steps are stored modulo 2^64: adding one to a uint64 index wraps around and moves
+        the index backwards.
     """
     size = int(np.ceil(stretch(outline) * reach / slope))
     axis = np.arange(-size, size + 1, dtype=np.int64)
     dy, dx = (part.ravel() for part in np.meshgrid(axis, axis, indexing="ij"))
-    scaled = slope * gauges(-dy, -dx, outline)  # light comes from the offset
+    scaled = slope * gauges(-dy, -dx, outline)  # (-dy, -dx) points from the source to the output
     order = np.lexsort((dx, dy, scaled))[: np.count_nonzero(scaled < reach)]
     padding = -len(order) % OFFSETS_A_PASS
     steps = np.pad(dy[order] * stride + dx[order], (0, padding)).view(np.uint64)

@@ -1,8 +1,9 @@
-"""Upsampling of coarse layers inside a tile: bilinear, doubling level by level.
+"""Bilinear upsampling of coarse layers within a tile, by factors of two.
 
-A block holds the cells of a tile and a margin of two on each side, in four planes. Doubling a
-block with its margin gives exactly the next block with its margin: weights 3/4 and 1/4 along each
-axis, cell centres in the middle of their pixels. Tiles are cut on cells of the deepest layer.
+A block holds the cells of one tile and a margin of two cells on each side, in four planes (R, G, B
+and coverage). One factor of two has the weights 3/4 and 1/4 along each axis, since the centre of a
+cell is the centre of its pixels. It turns a block with its margin into exactly the next block with
+its margin. Tile borders coincide with cell borders of the coarsest layer.
 """
 
 from __future__ import annotations
@@ -13,21 +14,22 @@ from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.spread import BOTH_HALVES
 from stages.kernels import apart, inline
 
-TILE_ROWS, TILE_COLS = 32, 256  # multiples of the cells of the deepest layer
-SPAN_COLS = 3 * TILE_COLS  # tiles in a row are composed together
-MARGIN = 2  # cells around a tile that doubling needs, at every level
-ROW = TILE_COLS + 2 * MARGIN  # a row of a layer; its four planes follow one another
-BLOCK_SIZE = (TILE_ROWS // 2 + 2 * MARGIN) * (TILE_COLS // 2 + 2 * MARGIN)  # at half resolution
+TILE_ROWS, TILE_COLS = 32, 256  # px; multiples of the largest cell, which has 32 px
+SPAN_COLS = 3 * TILE_COLS  # px; adjacent tiles that are composited together
+MARGIN = 2  # cells around a tile that upsampling needs, at every level
+ROW = TILE_COLS + 2 * MARGIN  # px; length of a row of one plane, with margin
+BLOCK_SIZE = (TILE_ROWS // 2 + 2 * MARGIN) * (TILE_COLS // 2 + 2 * MARGIN)  # cells of 2 x 2 px
 
 u = np.uint64
 
 
 @inline
 def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, always, blocks, first):  # type: ignore[no-untyped-def]
-    """Copy a tile's cells of half a coarse layer with their margin; returns whether that was done.
+    """Copy the cells of a tile, with margin, from the front or back half (`side`) of a layer.
 
-    The planes have that margin, too. Coverage comes first: an empty block is left there unless it
-    is wanted `always`. Further beyond the picture, cells are repeated.
+    The planes have the same margin. Beyond it, the last cells are repeated. Coverage is copied
+    first. If it is 0 everywhere and `always` is false, the other planes are not copied. Returns
+    whether all planes are copied.
     """
     width, covered = wide + u(2 * MARGIN), np.int32(0)
     inside = min(width, cols - min(cols, x0))
@@ -59,9 +61,10 @@ def load_block(planes, halves, side, rows, cols, y0, x0, high, wide, always, blo
 
 @apart
 def double_row(blocks, first, cols, row, line, out, target, plane):  # type: ignore[no-untyped-def]
-    """One row (counted with the margin) of a block of `cols` columns, upsampled by two.
+    """Write one row of a block, upsampled by two, to index `target` of each plane of `out`.
 
-    The block begins at `first`; the row goes to `target` of each plane of `out`.
+    `row` counts output rows with the margin. The block starts at index `first` and has `cols`
+    columns without the margin. `plane` is the size of an output plane; `line` is scratch.
     """
     near, far = np.float32(0.75), np.float32(0.25)
     width = cols + u(2 * MARGIN)

@@ -1,6 +1,7 @@
-"""Layers at full resolution: the cells of small disks are pixels.
+"""Layers at full resolution, for small disks: their cells are pixels.
 
-They are built for a span of the picture at a time, with a halo, and gathered like any others.
+The cells are computed for one span of the picture at a time, with a halo, and splatted like those
+of coarse layers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
 from stages.bokeh.parting import SIDE, parting_limits, signed
 from stages.bokeh.spread import Source, Spread, gather, offsets_of
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.kernels import apart, f32, i64, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -29,10 +30,25 @@ u = np.uint64
 
 
 class FineLayer(NamedTuple):
-    """What it takes to make a layer at full resolution.
+    """Data from which a layer at full resolution is computed.
 
-    `band` says which radii belong to it, and `halo` how far they reach, px. `limits` are those of
-    `parting.py` for squares of the picture, 0 where no radius of the band is near.
+    Attributes
+    ----------
+    picture : RenderInput
+        Linear light and radius.
+    band : Array
+        Fade-in and fade-out: start (px), slope (1/px), end (px), slope (1/px), float32.
+    halo : int
+        Reach of the disks in px.
+    offsets : Offsets
+        Offsets within reach.
+    areas : Array
+        Table of disk areas.
+    lens : Lens
+        Aperture on the grid of the picture.
+    limits : Array
+        Limits of `parting.py` for squares of the picture; 0 if no radius of the band is within
+        reach of a square.
     """
 
     picture: RenderInput
@@ -45,14 +61,14 @@ class FineLayer(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Cells of a span and its halo, and what they give."""
+    """Arrays for one span: cells with their halo, and the splatted layer."""
 
     cells: Array
     spread: Spread
 
 
 def fine_layers(picture: RenderInput, params: BokehParams) -> list[FineLayer]:
-    """Prepare the layers of a picture, the sharper first."""
+    """Layers of a picture at full resolution, in order of radius."""
     outline, shape = params.outline, picture.radius.shape
     areas = area_table(int(np.ceil(params.coarse_px)), outline=outline)
     lens = lens_on(outline, params.cats_eye, (shape[0], shape[1]))
@@ -68,7 +84,7 @@ def fine_layers(picture: RenderInput, params: BokehParams) -> list[FineLayer]:
 
 
 def _largest(radius: Array, bands: Sequence[Array]) -> Array:
-    """Largest q of each square of a picture among the radii of each band."""
+    """Largest q of each band in each square of a picture."""
     largest = np.empty((len(bands), *(-(-n // SIDE) for n in radius.shape)), np.float32)
     table = np.array(bands, np.float32)
     run_strips(
@@ -79,7 +95,7 @@ def _largest(radius: Array, bands: Sequence[Array]) -> Array:
 
 
 def scratch_for(layers: list[FineLayer]) -> Scratch:
-    """Room for one span of any of these layers."""
+    """Uninitialised arrays that are large enough for one span of each layer."""
     halo = max(layer.halo for layer in layers)
     cells = np.empty(PLANES * (TILE_ROWS + 2 * halo) * (SPAN_COLS + 2 * halo), np.float32)
     return Scratch(cells, Spread.empty(TILE_ROWS, SPAN_COLS))
@@ -87,15 +103,15 @@ def scratch_for(layers: list[FineLayer]) -> Scratch:
 
 def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scratch) -> bool:
     """Make one layer for a span (y0, y1, x0, x1); returns whether there may be anything in it."""
-    (linear, radius, _), halo, (y0, y1, x0, x1) = layer.picture, layer.halo, span
+    halo, (y0, y1, x0, x1) = layer.halo, span
     near = layer.limits[y0 // SIDE : -(-y1 // SIDE), x0 // SIDE : -(-x1 // SIDE)]
     if not near.any():
         return False
     rows, stride = TILE_ROWS + 2 * halo, SPAN_COLS + 2 * halo
     cells = scratch.cells[: PLANES * rows * stride]
     _fill(
-        linear.reshape(-1), radius.reshape(-1), *radius.shape, *span, halo, *layer.band,
-        layer.areas, layer.limits, stride, cells,
+        *layer.picture.flat, *layer.picture.radius.shape, *span, halo, *layer.band, layer.areas,
+        layer.limits, stride, cells,
     )  # fmt: skip
     place = np.array([0, 0, y0, x0, 0], np.float32)
     lens = layer.lens._replace(facts=layer.lens.facts - place)
@@ -108,7 +124,7 @@ def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scra
 
 @kernel(reads(f32, 2), reads(f32, 2), i64, i64, writes(f32, 3))
 def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-untyped-def]
-    """Largest q of the squares in rows [first, last) of each plane of `largest`."""
+    """Write the largest q of each band for the squares in rows [first, last) of squares."""
     height, width = radius.shape
     zero, half, tops = np.float32(0), np.float32(0.5), np.empty(width, np.float32)
     for j in range(first, last):
@@ -126,23 +142,38 @@ def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-u
                 largest[band, j, i] = most + half if most > start else zero
 
 
+@apart
+def _take_off(far_share, far, source, n, cells, target, plane):  # type: ignore[no-untyped-def]
+    """Take the second surface off the cells of a part of a row."""
+    zero, three = np.float32(0), u(3)
+    for x in range(n):
+        hidden = far_share[source + x]
+        if hidden > zero:
+            share = cells[three * plane + target + x]
+            for p in range(three):
+                cells[p * plane + target + x] -= share * hidden * far[three * (source + x) + p]
+            cells[three * plane + target + x] = share * (np.float32(1) - hidden)
+            if hidden >= np.float32(1):
+                cells[u(4) * plane + target + x] = zero
+
+
 @kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64, f32, f32, f32, f32,
-    reads(f32, 1), reads(f32, 2), u64, writes(f32, 1),
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64,
+    f32, f32, f32, f32, reads(f32, 1), reads(f32, 2), u64, writes(f32, 1),
 )  # fmt: skip
 def _fill(  # type: ignore[no-untyped-def]
-    image, radius, height, width, y0, y1, x0, x1, halo, start, rising, end, falling, areas,
-    limits, stride, cells,
+    image, radius, far_share, far, height, width, y0, y1, x0, x1, halo, start, rising, end,
+    falling, areas, limits, stride, cells,
 ):  # fmt: skip
-    """Cells of one layer for a span and its halo."""
+    """Write the cells of one layer for a span and its halo."""
     zero, half, one, three, side = np.float32(0), np.float32(0.5), np.float32(1), u(3), u(SIDE)
     widest, line = end + one / falling, np.empty(stride, np.float32)
     left, length = x0 - min(halo, x0), min(x1 + halo, width) - (x0 - min(halo, x0))
     green = u(cells.size) // u(PLANES)
     blue, covered, reach = u(2) * green, three * green, u(4) * green
-    cells[reach:] = zero  # which says that a cell is empty
+    cells[reach:] = zero  # marks all cells as empty
     for y in range(y0 - min(halo, y0), min(y1 + halo, height)):
-        row = (y + halo - y0) * stride + halo - x0  # of the cell in column 0, less that
+        row = (y + halo - y0) * stride + halo - x0  # index of the cell of column x, less x
         begin = left
         while begin < left + length:
             stop = min((begin // side + u(1)) * side, left + length)
@@ -163,6 +194,8 @@ def _fill(  # type: ignore[no-untyped-def]
                 cells[blue + at] = share * image[three * (source + x) + u(2)]
                 cells[covered + at] = share
                 cells[reach + at] = r + half if share > zero else zero
+            if far_share.size > 0:
+                _take_off(far_share, far, source, n, cells, target, green)
             for x in range(n):
                 limit = limits[y // side, (begin + x) // side]
                 cells[reach + target + x] = signed(cells[reach + target + x], limit)

@@ -1,11 +1,13 @@
-"""Foreground: which blurred pixels lie in front of the focus, and what they hide.
+"""Foreground: pixels in front of the focus, and the background that they hide.
 
-Blur alone does not tell near from far. Without a mask everything blurred counts as further away
-than the focus, which is right for most photographs with a subject. A mask marks what is nearer.
+Blur alone does not distinguish near from far. Without a mask, everything blurred is treated as
+farther than the focus, which is correct for most photographs with a subject. A mask marks pixels
+that are nearer.
 
-A blurred foreground lets through what lies behind it, which no pixel has seen. It is filled in
-smoothly from around by push and pull (Gortler et al. 1996, "The Lumigraph"): averages of what is
-known, taken level by level until nothing is unknown, and back.
+A blurred foreground is partly transparent, and the background behind it is not in the picture. It
+is filled smoothly from the surroundings by a push-pull pyramid (Gortler et al. 1996, "The
+Lumigraph"): known pixels are averaged over coarser and coarser levels until every cell has a value.
+The levels are then upsampled, and each fills the unknown cells of the next finer one.
 """
 
 from __future__ import annotations
@@ -14,34 +16,35 @@ import cv2
 import numpy as np
 
 from stages.bokeh.checks import check_radius
+from stages.bokeh.surfaces import Surfaces
 from stages.grid import Grid
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import Mask, Radius
 from stages.params import Array
 from stages.strips import run_strips
 
-NEARER = 0.5  # value of a mask from which on a pixel is in front
+NEARER = 0.5  # mask value above which a pixel is in front of the focus
 
 
 def mark_foreground(radius: Radius, foreground: Mask | None) -> Radius:
-    """Give pixels in front of the focus a negative radius, as `render_bokeh` reads it.
+    """Negate the radius of pixels in front of the focus, as `render_bokeh` expects it.
 
     Parameters
     ----------
     radius : Array
         Disk radius in px, HxW float32, >= 0.
     foreground : Array or None
-        Mask, HxW float32 in [0, 1]: 1 where a pixel is nearer than the focus. None: nowhere.
+        Mask, HxW float32 in [0, 1]: 1 for pixels nearer than the focus. None: no such pixels.
 
     Returns
     -------
     Array
-        Signed radius, HxW float32.
+        Signed radius in px, HxW float32.
 
     Raises
     ------
     ValueError
-        If there is a mask, and it or `radius` is not what it should be.
+        If there is a mask, and it or `radius` has the wrong shape, type or range.
     """
     if foreground is None:
         return radius
@@ -54,15 +57,33 @@ def mark_foreground(radius: Radius, foreground: Mask | None) -> Radius:
     return np.where(foreground > NEARER, -radius, radius)
 
 
+def bring_forward(surfaces: Surfaces, foreground: Mask | None) -> Surfaces:
+    """Mark surfaces in front of the focus (`mark_foreground`); they have no second one there."""
+    if foreground is None:
+        return surfaces
+    near = mark_foreground(surfaces.near, foreground)
+    if not surfaces.has_outlines:
+        return Surfaces.single(near)
+    behind = foreground <= NEARER
+    return Surfaces(
+        near, surfaces.far * behind, surfaces.far_share * behind,
+        surfaces.far_light * behind[..., None],
+    )  # fmt: skip
+
+
 def fill_unseen(out: Array, linear: Array) -> None:
-    """Fill in pixels that are not a number from those around; from `linear` where none is known.
+    """Fill NaN pixels from their surroundings by a push-pull pyramid, in place.
 
     Parameters
     ----------
     out : Array
-        Linear light, HxWx3 float32, in which pixels are filled in; 6 bytes a pixel are in use.
+        Linear light, HxWx3 float32; unknown pixels are NaN, and are filled.
     linear : Array
-        The picture, of the same size.
+        Linear light of the picture, HxWx3 float32; copied if no pixel of `out` is known.
+
+    Notes
+    -----
+    The pyramid needs about 6 bytes per pixel.
     """
     known = np.empty((*Grid.cells(out.shape[:2], 2).shape, 4), np.float32)
     run_strips(lambda y0, y1: _average_known(out, y0, y1, known), len(known))
@@ -85,7 +106,7 @@ def fill_unseen(out: Array, linear: Array) -> None:
 
 @kernel(reads(f32, 3), i64, i64, writes(f32, 3))
 def _average_known(picture, start, stop, out):  # type: ignore[no-untyped-def]
-    """Light of the known ones among 2 x 2 pixels, times their share, and that share."""
+    """Write sum of the known light / 4 and known fraction of each 2 x 2 pixels."""
     height, width = picture.shape[0], picture.shape[1]
     quarter = np.float32(0.25)
     for y in range(start, stop):
@@ -101,7 +122,7 @@ def _average_known(picture, start, stop, out):  # type: ignore[no-untyped-def]
 
 @kernel(reads(f32, 3), i64, i64, writes(f32, 3))
 def _fill_in(fill, start, stop, out):  # type: ignore[no-untyped-def]
-    """Upsample the fill, bilinear, where a pixel is unknown."""
+    """Write the fill, bilinearly upsampled by two, to unknown pixels."""
     near, far = np.float32(0.75), np.float32(0.25)
     last_row, last_col = fill.shape[0] - 1, fill.shape[1] - 1
     for y in range(start, stop):

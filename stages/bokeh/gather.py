@@ -1,17 +1,21 @@
-"""Scatter as gather: the inner loops of the renderer.
+"""Splatting as a gather: the inner loops of the renderer for many disks.
 
-Every source cell spreads its colour over its own disk. Seen from an output cell, that is a sum
-over lattice offsets of clamp(q - slope d, 0, 1) times the cell at that offset, where
-q = slope r + 1/2 belongs to the source; only offsets nearer than the largest q around are
-visited. Cells lie in five flat planes: R, G, B and coverage, divided by the area of the disk, and
-q (0 where a cell is empty, which then adds exactly nothing; below 0 in the nearer half of a layer,
-see `parting.py`). A block copies the part of one half that can reach it.
+Splatting distributes the colour of every source cell over its own disk. A gather computes the same
+sums per output cell: the sum over lattice offsets of clamp(q - slope d, 0, 1) times the source cell
+at that offset, where d is the distance and q = slope r + 1/2 belongs to the source. Only offsets
+with slope d below the largest q in the neighbourhood are visited.
 
-Offsets so near that every disk around contains them whole have weight 1, or meet nothing. They
-make up rows, and a row is a few sums over 1, 2, 4, ... neighbours (`runs`), which all outputs
-share: only the rim of the disks is visited cell by cell.
+Cells are stored in five flat planes: R, G, B and coverage, all divided by the area of the disk, and
+q. In an empty cell q = 0, so its weight is exactly 0. In the front half of a layer q < 0 (see
+`parting.py`). Outputs are computed in blocks. A block first copies all cells of one half that are
+within reach.
 
-All indices are unsigned and the arrays flat: the form that Numba turns into vector code.
+For offsets near the centre the weight is 1 for every cell that is not empty. Such offsets form
+contiguous rows. A row is the sum of a few runs, which are precomputed sums of 1, 2, 4, ...
+neighbours that all outputs of a block share. Only the edges of the disks are then summed cell by
+cell.
+
+All indices are unsigned and all arrays flat, because Numba vectorises loops of this form.
 """
 
 from __future__ import annotations
@@ -21,21 +25,21 @@ import numpy as np
 from stages.bokeh.disk import NEVER
 from stages.kernels import apart
 
-BLOCK_ROWS, BLOCK_COLS = 16, 64  # outputs of a block share their offsets
+BLOCK_ROWS, BLOCK_COLS = 16, 64  # outputs of a block, which share their offsets
 COVERED = 4  # planes that are summed: R, G, B, coverage
-PLANES = 5  # and q
-LENGTHS = 5  # of runs: 1, 2, 4, 8, 16 cells
-FEWEST = 40  # offsets of weight 1 from which on runs are worth their making
-LANES = 16  # outputs in a row that `scatter.py` adds light to at a time
+PLANES = 5  # those and q
+LENGTHS = 5  # number of run lengths: 1, 2, 4, 8, 16 cells
+MIN_RUN_OFFSETS = 40  # offsets of weight 1; for fewer, the precomputation of runs does not pay off
+LANES = 16  # adjacent outputs that `scatter.py` updates at a time
 u = np.uint64
-WIDTH = u(BLOCK_COLS)  # a loop of known length leaves no remainder to compile
-PITCH = WIDTH + u(LANES)  # of a row of sums: a disk may add nothing beyond its end
-PLANE = u(BLOCK_ROWS) * PITCH  # of sums; there are four
+WIDTH = u(BLOCK_COLS)  # outputs; a constant loop length needs no remainder loop
+PITCH = WIDTH + u(LANES)  # length of a row of sums; `scatter.py` may write up to LANES beyond WIDTH
+PLANE = u(BLOCK_ROWS) * PITCH  # size of a plane of sums; there are four
 
 
 @apart
 def offsets_within(distances, reach):  # type: ignore[no-untyped-def]
-    """How many of the sorted offsets can touch anything, in whole passes of four."""
+    """Number of sorted offsets with a distance below `reach`, rounded up to a multiple of four."""
     count = u(0)
     while count < u(distances.size) and distances[count] < reach:
         count += u(4)
@@ -44,10 +48,12 @@ def offsets_within(distances, reach):  # type: ignore[no-untyped-def]
 
 @apart
 def survey_half(cells, plane, corner, stride, rows, sign, lows, highs):  # type: ignore[no-untyped-def]
-    """Least and largest q of the cells of a half (`sign` -1 nearer, 1 further), and their number.
+    """Smallest q, largest q and number of the cells of one half, in a window of a layer.
 
-    Of a part of a layer, from cell `corner` on; NEVER and 0 where there are none. `lows` and
-    `highs` are scratch: extremes of columns are vector code, those of an array not.
+    `sign` is -1 for the front half and 1 for the back half. The window starts at cell `corner` and
+    has as many columns as `lows`. Without cells the results are NEVER, 0 and 0. `lows` and `highs`
+    are scratch for the extremes of each column, because these loops are vectorised and a reduction
+    to one number is not.
     """
     zero, never, count = np.float32(0), np.float32(NEVER), np.int32(0)
     for x in range(u(lows.size)):
@@ -67,7 +73,7 @@ def survey_half(cells, plane, corner, stride, rows, sign, lows, highs):  # type:
 
 @apart
 def copy_half(cells, plane, corner, stride, rows, wide, sign, part, area):  # type: ignore[no-untyped-def]
-    """Copy the cells of a half to planes of their own, of size `area`; that of q comes last."""
+    """Copy a window of the cells of one half to planes of size `area` in `part`, q to the last."""
     zero, last = np.float32(0), u(LENGTHS * COVERED) * area
     for y in range(rows):
         first, target = corner + y * stride, y * wide
@@ -81,18 +87,19 @@ def copy_half(cells, plane, corner, stride, rows, wide, sign, part, area):  # ty
 
 @apart
 def part_offsets(steps, distances, places, count, inner, room, firsts, lasts):  # type: ignore[no-untyped-def]
-    """Part the first `count` offsets into rows of those up to `inner`, and the rest.
+    """Split the first `count` offsets into rows of distance up to `inner`, and the rest.
 
-    `firsts` and `lasts` become the columns between which a row is whole (a row with nothing has
-    its first beyond its last). The rest follows at index `room` of `steps` and `distances`.
-    Returns how many are left, in whole passes of four.
+    The first and last column of each row are written to `firsts` and `lasts` (first > last if the
+    row is empty). The rest is written from index `room` of `steps` and `distances` on. Returns the
+    number of offsets in the rest, padded to a multiple of four.
     """
     middle, rest = firsts.size >> 1, room
     firsts[:], lasts[:] = 0, -1
     for k in range(count):
         row, col = middle - np.int64(places[k, 0]), -np.int64(places[k, 1])
         first, last = firsts[row], lasts[row]
-        # Equal distances may come in any order: what does not go on with a row is left.
+        # Offsets of equal distance have no defined order. An offset that is not adjacent to its row
+        # therefore belongs to the rest.
         if distances[k] <= inner and (last < first or col == first - 1 or col == last + 1):
             firsts[row] = col if last < first else min(first, col)
             lasts[row] = col if last < first else max(last, col)
@@ -107,7 +114,10 @@ def part_offsets(steps, distances, places, count, inner, room, firsts, lasts):  
 
 @apart
 def cut_rows(firsts, lasts, wide, area, pieces):  # type: ignore[no-untyped-def]
-    """Write rows as runs: indices from an output on; returns how many."""
+    """Decompose rows into runs.
+
+    The index of each run relative to an output is written to `pieces`. Returns the number of runs.
+    """
     count, middle = u(0), firsts.size >> 1
     for row in range(firsts.size):
         at, k = firsts[row], LENGTHS - 1
@@ -122,9 +132,9 @@ def cut_rows(firsts, lasts, wide, area, pieces):  # type: ignore[no-untyped-def]
 
 @apart
 def make_runs(part, area):  # type: ignore[no-untyped-def]
-    """Sums over 2, 4, ... neighbours in a row of the four planes of a part, behind these.
+    """Write the sums of 2, 4, ... neighbours along rows behind the four planes of `part`.
 
-    Where they would leave a row they are not used.
+    Sums across the end of a row are computed as well, but never used.
     """
     level = u(COVERED) * area
     for k in range(u(LENGTHS - 1)):
@@ -135,7 +145,10 @@ def make_runs(part, area):  # type: ignore[no-untyped-def]
 
 @apart
 def add_runs(part, area, base, pieces, count, at, sums):  # type: ignore[no-untyped-def]
-    """Add runs to four rows of sums, from `at` on, for WIDTH outputs from cell `base` on."""
+    """Add runs to the sums of WIDTH outputs.
+
+    The first output is at cell `base`, and its sums are at index `at` of the four planes of `sums`.
+    """
     whole = count & ~u(3)
     for p in range(u(COVERED)):
         first, row = p * area + base, p * PLANE + at
@@ -152,7 +165,7 @@ def add_runs(part, area, base, pieces, count, at, sums):  # type: ignore[no-unty
 
 @apart
 def gather_row(part, area, base, steps, distances, begin, stop, at, sums):  # type: ignore[no-untyped-def]
-    """Add offsets [begin, stop) to four rows of sums, likewise."""
+    """Add the cells at offsets [begin, stop), times their weights, to the sums, as `add_runs`."""
     zero, one = np.float32(0), np.float32(1)
     g, b, w, q = area, u(2) * area, u(3) * area, u(LENGTHS * COVERED) * area
     for k in range(begin, stop, u(4)):

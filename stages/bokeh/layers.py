@@ -1,8 +1,8 @@
 """Coarse layers: large disks rendered at 1/2, 1/4, ... of full resolution.
 
-Each octave of radius has its layer of cells (`cells.py`), whose disks are 4 to 8 cells wide: their
-radius is exact and continuous, only their place and edge are known to a cell. Every layer is
-spread over its own grid, and `tiles.py` brings them together.
+Each octave of radius has a layer of cells (`cells.py`). The radius of a disk is exact and
+continuous, but its centre and edge are only as accurate as a cell. Every layer is splatted on its
+own grid. `tiles.py` upsamples the layers and composites them.
 """
 
 from __future__ import annotations
@@ -33,12 +33,19 @@ from stages.strips import run_strips
 
 
 class CoarseLayers(NamedTuple):
-    """Spread layers of all levels.
+    """Splatted layers of all levels.
 
-    Each level has eight planes in one flat array: R, G, B multiplied by coverage, and coverage, of
-    its nearer and then of its further half, with MARGIN cells around the picture. `halves` say
-    which of them there are in each block of `spread.py`; what is missing is not written. `shapes`
-    are rows and columns with these. `sprites` are drawn into the layers at full resolution.
+    Attributes
+    ----------
+    planes : tuple of Array
+        Eight planes of each level in one flat float32 array: premultiplied R, G, B and coverage of
+        the front half, then of the back half, with a margin of MARGIN cells around the picture.
+    halves : tuple of Halves
+        Halves that are present in each block of `spread.py`. An absent half is not written.
+    shapes : array of uint64
+        Rows and columns of each level in cells, with the margin, n x 2.
+    sprites : Sprites
+        Highlights that are drawn into the upsampled layers.
     """
 
     planes: tuple[Array, ...]
@@ -48,42 +55,42 @@ class CoarseLayers(NamedTuple):
 
 
 def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLayers:
-    """Make and spread all coarse layers that the radii of a picture need.
+    """Build and splat all coarse layers that are needed for the radii of a picture.
 
     Parameters
     ----------
     picture : RenderInput
         Linear light and radius.
     params : BokehParams
-        Where the layers part.
+        Boundaries of the layers, and the aperture.
 
     Returns
     -------
     CoarseLayers
-        At most 10.7 bytes a pixel; up to 5 more are in use while this function runs.
+        The layers. They take up to 10.7 bytes per pixel, and up to 5 more while they are built.
     """
     shape, largest = picture.radius.shape, picture.largest_px
     count = params.levels(largest)
     shapes = [Grid.cells(shape, 2 << level).shape for level in range(count)]
     cells = [_empty_cells(shapes[level], level, largest, params) for level in range(count)]
     table = _collect(picture, params, cells)
-    layer, is_far = layer_of(table, params, count), np.ones(len(table), bool)
+    layer, in_back = layer_of(table, params, count), np.ones(len(table), bool)
     planes = [np.empty(0, np.float32)] * DEEPEST_LEVEL
     halves = [np.empty((0, 0), np.uint8)] * DEEPEST_LEVEL
     for level in range(count):
         step, own = 2 << level, layer == level
         part(cells[0])
-        is_far[own] = _lie_far(table[own], cells[0], step)
+        in_back[own] = _in_back_half(table[own], cells[0], step)
         lens = lens_on(params.outline, params.cats_eye, (shape[0], shape[1]), step)
-        spread = _spread(cells.pop(0), lens, params.outline)  # and its cells are freed
+        spread = _spread(cells.pop(0), lens, params.outline)  # popped, so that the cells are freed
         planes[level], halves[level] = spread.planes, spread.halves
-    sprites = sort_by_tile(table, 2 * layer + is_far, (shape[0], shape[1]), params, 2 * count)
+    sprites = sort_by_tile(table, 2 * layer + in_back, (shape[0], shape[1]), params, 2 * count)
     around = np.array(shapes, np.uint64).reshape(-1, 2) + np.uint64(2 * MARGIN)
     return CoarseLayers(tuple(planes), tuple(halves), around, sprites)
 
 
 def _collect(picture: RenderInput, params: BokehParams, cells: list[Cells]) -> Array:
-    """Take the sprites out of a picture, and fill the cells of all levels with what stays."""
+    """Fill the cells of all levels with the picture without its sprites; returns the sprites."""
     if not cells:
         return no_sprites()
     fades = [params.fade(params.coarse_boundary(level)) for level in range(len(cells))]
@@ -98,15 +105,15 @@ def _collect(picture: RenderInput, params: BokehParams, cells: list[Cells]) -> A
     return np.concatenate(run_strips(strip, cells[0].rows, BLOCK_CELLS))
 
 
-def _lie_far(table: Array, cells: Cells, step: int) -> npt.NDArray[np.bool_]:
-    """Whether sprites belong to the further half of their layer, as their cell does."""
+def _in_back_half(table: Array, cells: Cells, step: int) -> npt.NDArray[np.bool_]:
+    """Whether the cell of each sprite belongs to the back half of its layer."""
     rows, cols = (table[:, :2] / step).astype(np.int64).T
     q = cells.flat[COVERED * cells.plane + cells.first + rows * cells.stride + cols]
     return np.asarray(q > 0, bool)
 
 
 def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: BokehParams) -> Cells:
-    """Cells of a level, padded by the reach of its largest disk."""
+    """Empty cells of a level, padded by the reach of its largest disk."""
     widest = largest if level == DEEPEST_LEVEL - 1 else params.coarse_boundary(level + 1)
     in_cells = min(widest, largest) / (2 << level)
     reach = stretch(params.outline) * (in_cells + 0.5 / EDGE_SLOPE)
@@ -114,7 +121,7 @@ def _empty_cells(shape: tuple[int, int], level: int, largest: float, params: Bok
 
 
 def _spread(cells: Cells, lens: Lens, outline: Outline) -> Spread:
-    """Spread finished cells over their disks."""
+    """Splatted layer of finished cells."""
     rows, cols = cells.rows + 2 * MARGIN, cells.cols + 2 * MARGIN
     halo = cells.pad - MARGIN
     reach = EDGE_SLOPE * halo / stretch(outline)

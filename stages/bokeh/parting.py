@@ -1,9 +1,14 @@
-"""Nearer and further: the two halves of a layer.
+"""Occlusion within a layer: each layer is split into a front half and a back half.
 
-Within a layer, too, what is sharper covers what is blurrier. So a cell that has something notably
-blurrier of its layer near enough to meet it is of the nearer half; all others are of the further
-one. A surface may change halves far from what it covers: it adds up to the same. A cell tells its
-half by the sign of its q (see `gather.py`), below 0 in the nearer one.
+A sharper surface also covers a blurrier one if both are in the same layer. If a notably blurrier
+cell of the layer is within reach of the disks, a cell is assigned to the front half. All other
+cells are assigned to the back half. The two halves are splatted separately, and the front half is
+composited over the back half. In front of the focus the order is reversed.
+
+A surface may be split between front and back far from any occlusion. The result does not depend on
+the split there, because the coverages of both halves add up.
+
+The sign of q (see `gather.py`) stores the assignment: q < 0 in the front half.
 """
 
 from __future__ import annotations
@@ -15,34 +20,44 @@ from numba import types
 from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 
-NOTABLY = 1.2  # times the q of a cell: blurrier than noise and slants make it
-SIDE = 8  # cells of a square whose largest q is known
+MIN_RATIO = 1.2  # of q, for an occlusion; noise and slanted surfaces cause smaller ratios
+SIDE = 8  # cells along the side of a square whose largest q is tabulated
 
 u64 = types.uint64
 u = np.uint64
 
 
 def parting_limits(largest: Array, reach: float) -> Array:
-    """The q below which cells of each square of SIDE x SIDE are of the nearer half.
+    """Upper limit of q in the front half, for each square of SIDE x SIDE cells.
 
-    `largest` is the largest q in each, 0 where it is empty; disks reach so many cells.
+    Parameters
+    ----------
+    largest : Array
+        Largest q of each square, 2-D float32, >= 0; 0 where a square is empty.
+    reach : float
+        Reach of the disks in cells; only squares within reach are compared.
+
+    Returns
+    -------
+    Array
+        Limit of q, float32 of the shape of `largest`. Cells of lower q belong to the front half.
     """
     squares = int(np.ceil(reach / SIDE))
     around = cv2.dilate(largest, np.ones((2 * squares + 1,) * 2, np.uint8))
-    return np.asarray(around / np.float32(NOTABLY), np.float32).reshape(largest.shape)
+    return np.asarray(around / np.float32(MIN_RATIO), np.float32).reshape(largest.shape)
 
 
 @inline
 def signed(q, limit):  # type: ignore[no-untyped-def]
-    """The q of a cell, below 0 if it is of the nearer half."""
+    """Signed q of a cell: negative if it belongs to the front half."""
     return -q if q < limit else q
 
 
 @kernel(reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 2))
 def largest_in_squares(plane, first, stride, rows, cols, begin, end, largest):  # type: ignore[no-untyped-def]
-    """Largest value of the squares in rows [begin, end) of them, of a part of a plane.
+    """Write the largest value of each square in rows [begin, end) of squares.
 
-    The part begins at cell `first`.
+    `first` is the flat index of the first of `rows` x `cols` cells in the padded plane.
     """
     side, tops = u(SIDE), np.empty(cols, np.float32)
     for j in range(begin, end):
@@ -59,7 +74,7 @@ def largest_in_squares(plane, first, stride, rows, cols, begin, end, largest):  
 
 @kernel(writes(f32, 1), u64, u64, u64, u64, u64, u64, reads(f32, 2))
 def part_cells(plane, first, stride, rows, cols, begin, end, limits):  # type: ignore[no-untyped-def]
-    """Give each q of the squares in rows [begin, end) of them the sign of its half."""
+    """Set the sign of each q in rows [begin, end) of squares: negative in the front half."""
     side = u(SIDE)
     for y in range(begin * side, min(end * side, rows)):
         for x0 in range(u(0), cols, side):

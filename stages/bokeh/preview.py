@@ -1,8 +1,9 @@
-"""The cheaper renderer: blur at half resolution, sharp pixels at full resolution.
+"""The preview renderer: blur at half resolution, pixels in focus at full resolution.
 
-The picture is averaged over 2 x 2 cells in which only blurred pixels count, so that nothing in
-focus leaks into the blur; it is rendered without its focus, upsampled, and faded in where the
-radius grows from 1/2 px to a few. Pixels in focus are returned unchanged to the bit.
+The picture is averaged over cells of 2 x 2 pixels. Only blurred pixels count, so that light of
+pixels in focus does not leak into the blur. The average is rendered without pixels in focus,
+upsampled, and cross-faded with the picture over radii from 1/2 px to BLURRED_PX. Pixels in focus
+are returned unchanged, to the last bit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.enlarge import TILE_ROWS
 from stages.bokeh.layers import spread_coarse_layers
-from stages.bokeh.render import detail_steps, render_bokeh
+from stages.bokeh.render import detail_steps, render_bokeh, render_surfaces
+from stages.bokeh.surfaces import Surfaces, seen_radius
 from stages.bokeh.tiles import render_tiles
 from stages.grid import Grid
 from stages.kernels import f32, inline, kernel, reads, writes
@@ -28,10 +30,10 @@ from stages.kinds import LinearLight, Radius
 from stages.params import Estimate
 from stages.strips import STRIP_ROWS, run_strips
 
-BLURRED_PX = np.float32(2.5)  # from this radius on, half resolution shows all that is left
-STEP_ROWS = 16 * TILE_ROWS  # of a step: enough to share among workers
-COARSE_PX = 5.0  # the least that BokehParams allows: small disks are cheap
-LEAST_HALF_PX = np.float32(0.51)  # a blurred cell must not count as in focus
+BLURRED_PX = np.float32(2.5)  # radius from which half resolution loses no visible detail
+STEP_ROWS = 16 * TILE_ROWS  # rows of a step, enough to keep all workers busy
+COARSE_PX = 5.0  # minimum of `BokehParams.coarse_px`, as coarse layers are cheaper
+LEAST_HALF_PX = np.float32(0.51)  # just above FOCUS_PX, so that no blurred cell counts as in focus
 
 u64 = types.uint64
 u = np.uint64
@@ -40,9 +42,9 @@ u = np.uint64
 def render_bokeh_preview(linear: LinearLight, radius: Radius, params: BokehParams) -> LinearLight:
     """Blur a picture by disks of the given radius, at half the cost or less.
 
-    Parameters, return value and errors are those of `render_bokeh`; radii of 1 to 3 px come out
-    softer, and the outlines of large disks too. With something in front of the focus, it is
-    `render_bokeh` itself.
+    Parameters, return value and errors are those of `render_bokeh`. Radii of 1 to 3 px and the
+    edges of large disks are softer. If any pixel is in front of the focus, the result is that of
+    `render_bokeh`.
     """
     picture = check_render("bokeh", linear, radius, signed=True)
     if picture.radius.min() < -FOCUS_PX:
@@ -73,25 +75,46 @@ def render_bokeh_steps(
 ) -> Iterator[Estimate[LinearLight]]:
     """Blur a picture by disks, coarse first: `render_bokeh_preview`, and then `render_bokeh`.
 
-    Parameters and errors are those of `render_bokeh`.
+    Parameters and errors are those of `render_bokeh`; the estimates are as those of
+    `render_surfaces_steps`.
+    """
+    yield from render_surfaces_steps(linear, Surfaces.single(radius), params)
+
+
+def render_surfaces_preview(
+    linear: LinearLight, surfaces: Surfaces, params: BokehParams
+) -> LinearLight:
+    """Blur a picture by the disks of the surface that is seen most of in each pixel.
+
+    Parameters, return value and errors are those of `render_surfaces`; outlines are hard.
+    """
+    return render_bokeh_preview(linear, seen_radius(surfaces), params)
+
+
+def render_surfaces_steps(
+    linear: LinearLight, surfaces: Surfaces, params: BokehParams
+) -> Iterator[Estimate[LinearLight]]:
+    """Blur a picture, coarse first: `render_surfaces_preview`, and then `render_surfaces`.
+
+    Parameters and errors are those of `render_surfaces`.
 
     Yields
     ------
     Estimate
         The preview, until all of the picture has its full detail: parts of both would show a seam.
-        The residual is the share of the picture without. 12 bytes a pixel more than `render_bokeh`
+        The residual is the share of the picture without. 12 bytes a pixel more than the full form
         are in use.
     """
-    coarse = render_bokeh_preview(linear, radius, params)
-    if radius.min() < -FOCUS_PX:  # then it has full detail
-        yield Estimate(coarse, 0.0, done=True)
+    if surfaces.near.min() < -FOCUS_PX:  # then the preview is not cheaper
+        yield Estimate(render_surfaces(linear, surfaces, params), 0.0, done=True)
         return
+    coarse = render_surfaces_preview(linear, surfaces, params)
     yield Estimate(coarse, 1.0, done=False)
-    yield from detail_steps(linear, radius, params, coarse, STEP_ROWS)
+    yield from detail_steps(linear, surfaces, params, coarse, STEP_ROWS)
 
 
 def _halve(picture: RenderInput) -> RenderInput:
-    """Colour and radius of the blurred pixels of each 2 x 2 cell."""
+    """Picture at half resolution: mean colour and radius of the blurred pixels of each cell."""
     shape = Grid.cells(picture.radius.shape, 2).shape
     linear, radius = np.empty((*shape, 3), np.float32), np.empty(shape, np.float32)
     image, disks = picture.linear.reshape(-1), picture.radius.reshape(-1)
@@ -104,7 +127,10 @@ def _halve(picture: RenderInput) -> RenderInput:
 
 @inline
 def _mean_of_blurred(image, radius, pixels, cell, half_image, half_radius):  # type: ignore[no-untyped-def]
-    """Means over the blurred ones of four pixels; over all of them, radius 0, where none is."""
+    """Write the means over the blurred ones of four pixels.
+
+    If none is blurred, all four are averaged and the radius is 0.
+    """
     a, b, c, d = pixels
     ra, rb, rc, rd = radius[a], radius[b], radius[c], radius[d]
     zero, one, focus = np.float32(0), np.float32(1), np.float32(FOCUS_PX)
@@ -127,7 +153,7 @@ def _mean_of_blurred(image, radius, pixels, cell, half_image, half_radius):  # t
 
 @kernel(reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, writes(f32, 1), writes(f32, 1))
 def _average(image, radius, height, width, start, stop, half_image, half_radius):  # type: ignore[no-untyped-def]
-    """Average 2 x 2 pixels; where the border cuts a cell, its pixels count twice."""
+    """Average 2 x 2 pixels; pixels of incomplete cells at the border count twice."""
     half = (width + u(1)) >> u(1)
     for y in range(start, stop):
         upper = u(2) * y * width
@@ -141,7 +167,7 @@ def _average(image, radius, height, width, start, stop, half_image, half_radius)
 
 @kernel(reads(f32, 1), reads(f32, 1), u64, reads(f32, 1), u64, u64, u64, u64, writes(f32, 1))
 def _fade_in(image, radius, width, doubled, stride, first, start, stop, out):  # type: ignore[no-untyped-def]
-    """Cross-fade from the picture to its upsampled blur, whose row 0 is row `first`."""
+    """Cross-fade from the picture to the upsampled blur, which starts at row `first`."""
     zero, one, focus = np.float32(0), np.float32(1), np.float32(FOCUS_PX)
     parts = np.empty(u(3) * width, np.float32)
     for y in range(start, stop):

@@ -1,11 +1,14 @@
-"""From blur to disk: the radius that magnifies the defocus already in a picture.
+"""Disk radius: the disk that magnifies the defocus that is already in a picture.
 
-Blurs add in variance. To make a blur of sigma m times as large, a disk of variance
-(m^2 - 1) sigma^2 is needed, and a disk of radius r has the variance r^2 / 4 along each axis:
-r = 2 sqrt(m^2 - 1) sigma. Even in focus a lens has some sigma; it and the noise of the map around
-it (the dead zone) are taken off in variance first. The root of what is left begins vertically, and
-would make much of little errors just beyond the dead zone, on a subject: magnification begins
-gradually instead. All sigmas and radii are in full-resolution px.
+The variances of blurs add. To magnify a blur of standard deviation sigma by m, a disk of variance
+(m^2 - 1) sigma^2 is needed. A disk of radius r has the variance r^2 / 4 along each axis, so
+r = 2 sqrt(m^2 - 1) sigma.
+
+A lens has some blur even in focus, and the blur map has noise there. Blur up to the dead zone is
+therefore not magnified, and its variance is subtracted first. The square root of the difference has
+infinite slope at the dead zone and would amplify small errors of the map on a subject. The radius
+is therefore multiplied by a ramp of the variance, from 0 at the dead zone to 1. All sigmas and
+radii are in full-resolution px.
 """
 
 from __future__ import annotations
@@ -18,21 +21,21 @@ import numpy as np
 
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
-from stages.grid import BlurBounds, BlurMap, DenseBlur
+from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, interpolate
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import Radius
 from stages.params import Array, Params, param
 from stages.strips import run_strips
 
-RAMP_PX = (0.5, 1.5)  # radii below are not rendered, those above in full
-TABLE_END_PX = 16.0  # from here on a lattice disk is as large as its name says
+RAMP_PX = (0.5, 1.5)  # px; smaller radii are set to 0, larger ones are unchanged
+TABLE_END_PX = 16.0  # px; larger lattice disks have the second moment of the ideal disk
 TABLE_STEPS = 64  # entries per px
-ENOUGH_SAMPLES = 4_000_000  # a percentile of a larger map needs no more
-LARGEST_PERCENTILE = 95.0  # of what is blurred; what is blurrier is an outlier and is capped
-LEAST_RAMP_PX2 = 1e-9  # nothing is left alone, or all else is magnified in full
-SURE = 0.5  # confidence from which on detail proves focus
-CHUNK = 1 << 16  # samples that one worker converts at a time
-LINE = 1 << 10  # samples whose places in the table are found before they are looked up
+ENOUGH_SAMPLES = 4_000_000  # samples of a map that are enough for a percentile
+LARGEST_PERCENTILE = 95.0  # % of the blurred samples; higher values are outliers and are capped
+LEAST_RAMP_PX2 = 1e-9  # px^2; lower limit of a divisor, for a dead zone of 0 or a ramp of 1
+SURE = 0.5  # confidence above which detail proves focus
+CHUNK = 1 << 16  # samples per task of a worker
+LINE = 1 << 10  # samples whose table positions are computed before they are looked up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +76,19 @@ class RadiusParams(Params):
 
 
 def focus_sigma(blur: BlurMap, params: RadiusParams) -> float:
-    """Blur of what is in focus: a low percentile of the estimates, weighted by confidence.
+    """Blur in focus: a low percentile of the estimates, weighted by confidence.
 
     Parameters
     ----------
     blur : BlurMap
-        Sparse or dense; samples of confidence 0 do not count.
+        Sparse or dense; samples of confidence 0 are ignored.
     params : RadiusParams
         `focus_percentile` is used.
 
     Returns
     -------
     float
-        Sigma in full-resolution px; 0 where the map has no data.
+        Sigma in full-resolution px; 0 if the map has no data.
     """
     every = -(-blur.sigma.size // ENOUGH_SAMPLES)
     sigma, weight = blur.sigma.reshape(-1)[::every], blur.confidence.reshape(-1)[::every]
@@ -102,17 +105,17 @@ def focus_sigma(blur: BlurMap, params: RadiusParams) -> float:
 def dead_zone(
     evidence: BlurMap, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
-    """Blur up to which nothing is rendered: that of what is in focus, with a margin.
+    """Dead zone from the blur in focus: the blur up to which nothing is rendered.
 
     Parameters
     ----------
     evidence : BlurMap
-        Estimates that say what is in focus; the step of their grid sets the floor, since a coarser
-        grid cannot tell small blurs apart.
+        Estimates for `focus_sigma`. The step of their grid scales the floor, because small blurs
+        cannot be distinguished on a coarse grid.
     blur : BlurMap
         Dense, at full resolution.
     point : (x, y) or None
-        A pixel that a person named as in focus; without one `focus_sigma` of the evidence counts.
+        A pixel that a person chose as in focus. If None, `focus_sigma` of the evidence is used.
     params : RadiusParams
         Margin and floor.
 
@@ -131,7 +134,7 @@ def dead_zone(
 def proven_dead_zone(
     evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
 ) -> float:
-    """Blur up to which nothing is rendered: that of nearly all that detail proves to be in focus.
+    """Dead zone from proven focus: a high percentile of the blur where detail proves the focus.
 
     Parameters
     ----------
@@ -140,14 +143,14 @@ def proven_dead_zone(
     blur : BlurMap
         Dense, at full resolution.
     point : (x, y) or None
-        A pixel that a person named as in focus, which then decides (see `dead_zone`).
+        A pixel that a person chose as in focus. If given, the result is that of `dead_zone`.
     params : RadiusParams
         Percentile, floor and ceiling.
 
     Returns
     -------
     float
-        Sigma in full-resolution px. Where nothing is proven, a low percentile of the map counts.
+        Sigma in full-resolution px. If no sample is proven, a low percentile of the map is used.
     """
     rows, cols = np.nonzero(evidence.confidence > SURE)
     step = evidence.grid.step
@@ -164,15 +167,16 @@ def proven_dead_zone(
     return min(max(proven, floor), max(params.focus_ceiling_px * step, floor))
 
 
-def disk_radius(blur: DenseBlur, dead_zone: float, params: RadiusParams) -> Radius:
+def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusParams) -> Radius:
     """Radius of the disk to render at each sample.
 
     Parameters
     ----------
     blur : BlurMap
         Dense; sigma in full-resolution px.
-    dead_zone : float
-        Blur that is left alone, >= 0, in the same unit; taken off in variance.
+    dead_zone : float or BlurMap
+        Blur that is left alone, >= 0, in the same unit; taken off in variance. A map is dense, on
+        any grid over the same picture, and interpolated.
     params : RadiusParams
         Strength and cap, or the largest radius.
 
@@ -187,37 +191,53 @@ def disk_radius(blur: DenseBlur, dead_zone: float, params: RadiusParams) -> Radi
     ValueError
         If `dead_zone` is negative or not finite.
     """
-    if not (np.isfinite(dead_zone) and dead_zone >= 0):
-        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {dead_zone}")
-    factor, cap = _magnification(blur, dead_zone, params)
-    ramp = _ramp(dead_zone, params)
+    zones = _zones(dead_zone, blur.grid)
+    middle = _middle(dead_zone)
+    factor, cap = _magnification(blur, middle, params)
+    ramp, share = _ramp(middle, params), params.focus_ramp**2 - 1
     out = np.empty(blur.sigma.shape, np.float32)
     sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
     table = _radius_table()
     run_strips(
-        lambda a, b: _radii(sigma, dead_zone, ramp, factor, table, cap, a, b, flat),
+        lambda a, b: _radii(sigma, zones, ramp, share, factor, table, cap, a, b, flat),
         sigma.size,
         CHUNK,
     )
     return out
 
 
+def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
+    """Dead zone of every sample of a grid, or of all in one value; flat."""
+    given = dead_zone.sigma if isinstance(dead_zone, BlurMap) else [dead_zone]
+    sigma = np.asarray(given, np.float32)
+    if not (np.isfinite(sigma).all() and sigma.min() >= 0):
+        raise ValueError(f"radius: dead_zone must be finite and >= 0; got {sigma.min()}")
+    if not isinstance(dead_zone, BlurMap) or sigma.size == 1:
+        return sigma.reshape(-1)
+    return interpolate(sigma, dead_zone.grid, grid).reshape(-1)
+
+
+def _middle(dead_zone: float | BlurMap) -> float:
+    """The dead zone in one value: its median."""
+    return float(np.median(dead_zone.sigma)) if isinstance(dead_zone, BlurMap) else dead_zone
+
+
 def _ramp(dead_zone: float, params: RadiusParams) -> float:
-    """Variance beyond the dead zone, px^2, from which on blur is magnified in full."""
+    """Variance in px^2 above that of the dead zone from which blur is magnified fully."""
     return max((params.focus_ramp**2 - 1) * dead_zone**2, LEAST_RAMP_PX2)
 
 
 class Magnification(NamedTuple):
-    """Radius for each px of sigma beyond the dead zone, and the largest radius, px."""
+    """Ratio of radius to sigma (px / px, dead zone subtracted), and largest radius in px."""
 
     factor: float
     cap_px: float
 
 
 def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Magnification:
-    """Magnify by the strength; or such that what is nearly the blurriest gets the largest radius.
+    """Magnification by the strength, or the one that gives the blurriest samples a given radius.
 
-    A radius asked for as a part of the diagonal is the same in a preview and at full size.
+    A largest radius relative to the diagonal is the same in a preview and at full size.
     """
     if not params.largest_percent:
         return Magnification(2 * float(np.sqrt(params.strength**2 - 1)), params.max_radius_px)
@@ -235,10 +255,10 @@ def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Mag
 
 @lru_cache(maxsize=1)
 def _radius_table() -> Array:
-    """Radius to render for each radius asked for, k / TABLE_STEPS up to TABLE_END_PX.
+    """Nominal radii of the lattice disks for ideal radii k / TABLE_STEPS up to TABLE_END_PX.
 
-    Small radii fade out, so that noise of the map around the subject is not rendered. The others
-    become the nominal radius of the lattice disk that has their second moment.
+    The lattice disk has the second moment of the ideal disk. Small radii are faded out, so that
+    noise of the map on the subject is not rendered.
     """
     asked = np.arange(int(TABLE_END_PX * TABLE_STEPS) + 1) / TABLE_STEPS
     low, high = RAMP_PX
@@ -250,21 +270,29 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
-def _radii(sigma, dead_zone, ramp, factor, table, cap, start, stop, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 1), reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
+def _radii(  # type: ignore[no-untyped-def]
+    sigma, zones, ramp, share, factor, table, cap, start, stop, out
+):
     """Magnify, look up; beyond the table the difference of its last entry is kept.
 
-    Lines that the table changes nowhere, or in which all is in focus, need no look-up.
+    `zones` has one value, whose ramp is `ramp`, or as many as `sigma`. Lines that the table changes
+    nowhere, or in which all is in focus, need no look-up.
     """
-    last, one = np.uint64(table.size - 1), np.uint64(1)
+    last, one, least = np.uint64(table.size - 1), np.uint64(1), np.float32(LEAST_RAMP_PX2)
     zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
     positions = np.empty(LINE, np.float32)
+    zone, full = np.full(LINE, zones[0]), np.full(LINE, ramp)
     for first in range(start, stop, LINE):
         values, radii = sigma[first : min(first + LINE, stop)], out[first:]
         inside = blurred = 0
+        if zones.size > 1:
+            for k in range(values.size):
+                zone[k] = zones[first + k]
+                full[k] = max(share * zone[k] * zone[k], least)
         for k in range(values.size):
-            beyond = max((values[k] - dead_zone) * (values[k] + dead_zone), zero)
-            position = factor * np.sqrt(beyond) * min(beyond / ramp, np.float32(1)) * steps
+            beyond = max((values[k] - zone[k]) * (values[k] + zone[k]), zero)
+            position = factor * np.sqrt(beyond) * min(beyond / full[k], np.float32(1)) * steps
             positions[k] = position
             inside += position < end
             blurred += position > zero

@@ -1,12 +1,17 @@
-"""Exact renderers by brute force: oracles for small pictures, never used by the camera.
+"""Exact renderers by brute force: references for tests with small pictures.
 
-All give a pixel at distance d from a source of radius r the weight of `disk.py`'s kernel of
-slope 1, with float64 sums. `render_gather` averages around each pixel over its own radius, so the
-subject bleeds outwards. `render_scatter` spreads every pixel over its own radius, so that the
-background veils the subject. `render_exact` also knows occlusion: what is spread onto a pixel is
-sorted by radius and laid sharp over blurred, each taking the coverage that is left. Coverage adds
-up and is clamped at 1, because neighbouring bins of one surface abut and do not overlap. What is
-in front of the focus is laid over the rest in the same way, blurred over sharp.
+The camera does not use them. The weights are those of the kernel of slope 1 in `disk.py`, and sums
+are float64.
+
+- `render_gather` averages every pixel over the disk of its own radius. The colour of the subject
+  bleeds into the background.
+- `render_scatter` splats every pixel over the disk of its own radius, without occlusion. The
+  background bleeds onto the subject.
+- `render_exact` is a splatting with occlusion. The splats on a pixel are sorted into bins of radius
+  and composited, sharp over blurred. Each bin is limited to the remaining transmittance. Coverages
+  are added and clamped at 1 instead of multiplied, because adjacent bins of one surface abut and do
+  not overlap. The foreground (in front of the focus) is composited in the same way, blurred over
+  sharp, and then over the rest.
 """
 
 from __future__ import annotations
@@ -24,24 +29,25 @@ from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-BAND_ROWS = 16  # rows that are rendered together where not all are asked for
-RADIUS_BINS = 64  # geometric bins of radius behind the one in focus
-STRIP_ROWS = 4  # rows are slow here: short strips share them evenly
-NOTHING = 1e-12  # coverage below this is rounding
+BAND_ROWS = 16  # rows of a band; `every` selects bands
+RADIUS_BINS = 64  # bins of radius in geometric progression, besides the bin in focus
+STRIP_ROWS = 4  # rows are slow here, so short strips balance the load of the workers
+MIN_COVERAGE = 1e-12  # lower coverage is rounding error
 
 
 def render_exact(linear: Array, radius: Array, every: int = 1) -> Array:
-    """Occlusion-aware disk blur, exact up to the bins of radius.
+    """Disk blur with occlusion, exact except for the bins of radius.
 
     Parameters
     ----------
     linear : Array
         Linear light, HxWx3 float32; may exceed 1.
     radius : Array
-        Disk radius in px, HxW float32; negative in front of the focus, where what is blurrier is
-        nearer. What it hides is filled in as by the fast renderer, since no pixel has seen it.
+        Disk radius in px, HxW float32, in [-400, 400]; negative in front of the focus, where
+        blurrier means nearer. Pixels that are hidden by such a foreground are filled as in the fast
+        renderer, because the picture does not contain them.
     every : int
-        Render one of so many bands of BAND_ROWS rows; the others are not a number.
+        Render only every n-th band of BAND_ROWS rows; all other rows are NaN.
 
     Returns
     -------
@@ -73,9 +79,9 @@ def render_exact(linear: Array, radius: Array, every: int = 1) -> Array:
 
 
 def render_scatter(linear: Array, radius: Array, every: int = 1) -> Array:
-    """Spread every pixel over its own disk, normalised, without occlusion.
+    """Splat every pixel over its own disk, and normalise by the coverage; no occlusion.
 
-    Parameters, return value and errors are those of `render_exact`, but radii are >= 0.
+    Parameters, return value and errors are those of `render_exact`, except that radii are >= 0.
     """
     picture = check_render("bokeh.reference", linear, radius)
     everything = np.ones(radius.shape, bool)
@@ -88,14 +94,14 @@ def render_gather(linear: Array, radius: Array, every: int = 1) -> Array:
 
     Parameters, return value and errors are those of `render_scatter`.
     """
-    image, disks, _ = check_render("bokeh.reference", linear, radius)
+    image, disks, *_ = check_render("bokeh.reference", linear, radius)
     out = np.full_like(image, np.nan)
     run_bands(lambda y0, y1: _gather(image, disks, y0, y1, out), len(image), every)
     return out
 
 
 def run_bands(work: Callable[[int, int], None], rows: int, every: int) -> None:
-    """Work on one of `every` bands of rows, in short strips."""
+    """Run `work(y0, y1)` on every n-th band of BAND_ROWS rows, in short strips."""
 
     def strip(y0: int, y1: int) -> None:
         if y0 // BAND_ROWS % every == 0:
@@ -107,14 +113,14 @@ def run_bands(work: Callable[[int, int], None], rows: int, every: int) -> None:
 def _spread(
     picture: RenderInput,
     bins: npt.NDArray[np.int64],
-    counts: npt.NDArray[np.bool_],
+    selected: npt.NDArray[np.bool_],
     count: int,
     every: int,
 ) -> tuple[Doubles, Doubles]:
-    """Light and coverage of the bins of those pixels that count, laid over one another."""
+    """Premultiplied light and coverage of the selected pixels, composited in order of bins."""
     image, disks = picture.linear, np.abs(picture.radius)
-    scale = np.where(counts, 1 / disk_area(np.maximum(disks, FOCUS_PX)), 0)
-    window = int(np.ceil(disks[counts].max(initial=0.0) + 0.5))
+    scale = np.where(selected, 1 / disk_area(np.maximum(disks, FOCUS_PX)), 0)
+    window = int(np.ceil(disks[selected].max(initial=0.0) + 0.5))
     out, coverage = np.full(image.shape, np.nan), np.full(disks.shape, np.nan)
     run_bands(
         lambda y0, y1: _scatter(image, disks, scale, bins, count, window, y0, y1, out, coverage),
@@ -126,17 +132,17 @@ def _spread(
 
 @inline
 def _composite(layers, out):  # type: ignore[no-untyped-def]
-    """Lay the bins over one another, front to back; returns the coverage reached."""
+    """Composite the bins from front to back; returns the total coverage."""
     covered = 0.0
     red = green = blue = 0.0
     for k in range(len(layers)):
         coverage = layers[k, 3]
-        if coverage > NOTHING:
-            taken = min(coverage, 1 - covered)
-            covered += taken
-            red += taken / coverage * layers[k, 0]
-            green += taken / coverage * layers[k, 1]
-            blue += taken / coverage * layers[k, 2]
+        if coverage > MIN_COVERAGE:
+            visible = min(coverage, 1 - covered)
+            covered += visible
+            red += visible / coverage * layers[k, 0]
+            green += visible / coverage * layers[k, 1]
+            blue += visible / coverage * layers[k, 2]
     out[0], out[1], out[2] = red, green, blue
     return covered
 
@@ -146,7 +152,7 @@ def _composite(layers, out):  # type: ignore[no-untyped-def]
     writes(f64, 2),
 )  # fmt: skip
 def _scatter(image, radius, scale, bins, count, window, start, stop, out, coverage):  # type: ignore[no-untyped-def]
-    """Weights by bin of radius, then sharp over blurred with clamped, additive coverage."""
+    """Splat rows [start, stop) into bins, and composite the bins of each pixel."""
     height, width = radius.shape
     layers = np.empty((count, 4), np.float64)
     for y in range(start, stop):
@@ -168,7 +174,7 @@ def _scatter(image, radius, scale, bins, count, window, start, stop, out, covera
 
 @kernel(reads(f32, 3), reads(f32, 2), i64, i64, writes(f32, 3))
 def _gather(image, radius, start, stop, out):  # type: ignore[no-untyped-def]
-    """Mean of the picture over the disk of each output pixel."""
+    """Average the picture over the disk of each pixel in rows [start, stop)."""
     height, width = radius.shape
     for y in range(start, stop):
         for x in range(width):

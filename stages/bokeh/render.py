@@ -1,11 +1,12 @@
-"""The lens-blur renderer: a picture and a radius for each pixel become a shallow depth of field.
+"""The lens-blur renderer: shallow depth of field from a picture and a disk radius per pixel.
 
-Linear light in and out; values may exceed 1. Every pixel spreads over a disk of its own radius,
-continuous in radius, and blurrier counts as further away: sharper things cover blurrier ones, and
-what lies uncovered is filled from what is seen of it. A negative radius says that a pixel lies in
-front of the focus: there what is blurrier is nearer, and all of it covers the rest. Pixels of
+Input and output are linear light, and values may exceed 1. Every pixel is splatted over a disk of
+its own radius; the result is continuous in the radius. Blurrier means farther: sharper surfaces
+cover blurrier ones. The hidden part of a surface is filled from its visible part. A negative radius
+means in front of the focus. There, blurrier means nearer, and all of it covers the rest. Pixels of
 radius up to 1/2 px are returned unchanged to the bit where nothing in front of the focus reaches.
-Results do not depend on the number of workers.
+Along outlines a pixel may have two surfaces (`surfaces.py`): each is spread over its own disk, with
+its own coverage. Results do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.checks import check_render
+from stages.bokeh.checks import RenderInput, check_render
 from stages.bokeh.compose import IN_FRONT, WITH_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.foreground import fill_unseen
 from stages.bokeh.layers import spread_coarse_layers
-from stages.bokeh.tiles import render_tiles
+from stages.bokeh.surfaces import Surfaces, check_surfaces
+from stages.bokeh.tiles import Behind, render_tiles
 from stages.kinds import LinearLight, Radius
 from stages.params import Estimate
 
@@ -36,40 +38,89 @@ def render_bokeh(linear: LinearLight, radius: Radius, params: BokehParams) -> Li
         Radius of the disk of each pixel in px, HxW float32, in [-400, 400]; negative in front of
         the focus.
     params : BokehParams
+        Boundaries of the layers, and the aperture.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
+
+    Notes
+    -----
+    Besides the result, up to 16 bytes per pixel and 2 MB per worker are in use, and about 4 bytes
+    per pixel more if there is a foreground.
+    """
+    return render_surfaces(linear, Surfaces.single(radius), params)
+
+
+def render_surfaces(linear: LinearLight, surfaces: Surfaces, params: BokehParams) -> LinearLight:
+    """Blur a picture whose outlines have two surfaces; the rest is as in `render_bokeh`.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    surfaces : Surfaces
+        Radii, and along outlines the far surface: where a pixel has the share h of it, its light B
+        is spread over a disk of the far radius behind what is left, I - h B with coverage 1 - h.
+    params : BokehParams
         Where the layers part, and the aperture.
 
     Returns
     -------
     Array
-        Linear light, HxWx3 float32. Up to 16 bytes a pixel are in use beyond it, and 2 MB for each
-        worker; some 4 bytes more with something in front of the focus.
+        Linear light, HxWx3 float32. Along outlines up to 12 bytes for each of their pixels are in
+        use beyond what `render_bokeh` needs.
 
     Raises
     ------
     ValueError
         If an input has the wrong shape, type or range.
     """
-    *_, full = detail_steps(linear, radius, params, linear, step_rows=len(linear))
+    *_, full = detail_steps(linear, surfaces, params, linear, step_rows=len(linear))
     return full.value
 
 
 def detail_steps(
-    linear: LinearLight, radius: Radius, params: BokehParams, meanwhile: LinearLight, step_rows: int
+    linear: LinearLight,
+    surfaces: Surfaces,
+    params: BokehParams,
+    meanwhile: LinearLight,
+    step_rows: int,
 ) -> Iterator[Estimate[LinearLight]]:
-    """`render_bokeh` in steps: `meanwhile` after each, and the picture after the last."""
-    picture = check_render("bokeh", linear, radius, signed=True)
+    """`render_surfaces` in steps: `meanwhile` after each, and the picture after the last."""
+    picture, behind = _pictures(linear, surfaces)
     unfinished = Estimate(meanwhile, 1.0, done=False)
     coarse = spread_coarse_layers(picture, params)
+    second = None
+    if behind is not None:
+        second = Behind(behind, spread_coarse_layers(behind, params))
     yield unfinished
     out = np.empty_like(picture.linear)  # after the cells of the layers are freed
     for start in range(0, len(out), step_rows):
         rows = range(start, min(start + step_rows, len(out)))
-        render_tiles(picture, coarse, params, WITH_FOCUS, out, rows)
+        render_tiles(picture, coarse, params, WITH_FOCUS, out, rows, second)
         yield unfinished
-    del coarse
+    del coarse, second
     nearest = -float(picture.radius.min())
     if nearest > FOCUS_PX:
         fill_unseen(out, picture.linear)
-        front = picture._replace(radius=-picture.radius, largest_px=nearest)
+        front = RenderInput(picture.linear, -picture.radius, nearest)
         render_tiles(front, spread_coarse_layers(front, params), params, IN_FRONT, out)
     yield Estimate(out, 0.0, done=True)
+
+
+def _pictures(linear: LinearLight, surfaces: Surfaces) -> tuple[RenderInput, RenderInput | None]:
+    """The first surfaces of a picture, and the second ones where there are any."""
+    picture = check_render("bokeh", linear, surfaces.near, signed=True)
+    if not surfaces.has_outlines:
+        return picture, None
+    check_surfaces("bokeh", surfaces, picture.radius.shape)
+    share, light = (np.ascontiguousarray(a) for a in (surfaces.far_share, surfaces.far_light))
+    behind = RenderInput(light, np.ascontiguousarray(surfaces.far), float(surfaces.far.max()))
+    return picture._replace(far_share=share, far=light), behind

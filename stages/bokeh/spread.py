@@ -1,10 +1,12 @@
-"""Spreading a layer: all its outputs gathered, block by block.
+"""Splatting of a layer, block by block.
 
-The kernel in which light moves; layers of any resolution pass through it, and both halves of each.
-A block finds out what disks reach it: many are gathered (`gather.py`), few are scattered
-(`scatter.py`), and where there are none nothing is written. The content of a block decides in which
-order an output is summed: blocks lie at fixed places of a layer, so that no cut into strips changes
-a bit.
+Both halves of layers of any resolution are splatted by one kernel. For each block of outputs it
+determines which disks are within reach. Many disks are gathered (`gather.py`), and few are
+scattered (`scatter.py`). Without disks, nothing is written. If a block has a front half, its back
+half is written even if it is empty.
+
+The order of the sums depends on the content of a block. Blocks have fixed positions in a layer, so
+the results do not depend on the division into strips, to the last bit.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from stages.bokeh.gather import (
     BLOCK_COLS,
     BLOCK_ROWS,
     COVERED,
-    FEWEST,
     LENGTHS,
+    MIN_RUN_OFFSETS,
     PITCH,
     PLANE,
     WIDTH,
@@ -36,11 +38,13 @@ from stages.bokeh.gather import (
     survey_half,
 )
 from stages.bokeh.scatter import scatter, table_width, tabulate
-from stages.kernels import f32, inline, kernel, reads, u8, writes
+from stages.kernels import f32, inline, kernel, reads, record, u8, writes
 from stages.params import Array
 
-NO_HALF, FAR_HALF, BOTH_HALVES = range(3)  # what a block gives
-SCATTERED = 5  # offsets that are gathered for one output in the time that one source is scattered
+NO_HALF, FAR_HALF, BOTH_HALVES = range(3)  # halves present in a block: none, back, front and back
+# Largest number of (cell, offset) pairs that are scattered, per (output, offset) pair of a gather.
+# It is above 1, because many of the former lie outside of the block and cost nothing.
+MAX_SCATTER_RATIO = 5
 
 u64 = types.uint64
 u = np.uint64
@@ -48,10 +52,24 @@ Halves = npt.NDArray[np.uint8]
 
 
 class Source(NamedTuple):
-    """Planes of cells as `gather.py` wants them, and the disks that they spread over.
+    """Cells of a layer (see `gather.py`), and the disks over which they are splatted.
 
-    `first` is the cell of the first output, `halo` how many cells around are within reach. Offsets
-    are those of `offsets_of`.
+    Attributes
+    ----------
+    cells : Array
+        Five planes of cells in one flat float32 array: R, G, B, coverage, signed q.
+    plane, stride : int
+        Size of a plane and length of its rows, in cells.
+    first : int
+        Flat index of the cell of the first output.
+    halo : int
+        Reach of the disks in cells; the planes have at least this margin around the outputs.
+    offsets : Offsets
+        Offsets within reach, from `offsets_of`.
+    slope : float
+        Slope of the weights at the edge of a disk, per cell.
+    lens : Lens
+        Aperture on the grid of the layer.
     """
 
     cells: Array
@@ -64,12 +82,39 @@ class Source(NamedTuple):
     lens: Lens
 
 
-class Spread(NamedTuple):
-    """What a layer of some rows and columns gives.
+class Layout(NamedTuple):
+    """Where the cells of a source lie; the fields of `Source` of these names."""
 
-    `planes` are R, G, B times coverage, and coverage, of its nearer half and then of the further
-    one. `halves` of each block are NO_HALF, FAR_HALF or BOTH_HALVES: of what is missing nothing is
-    written.
+    plane: np.uint64
+    stride: np.uint64
+    first: np.uint64
+    halo: np.uint64
+
+
+class Extent(NamedTuple):
+    """Rows [y0, y1) of a layer of `rows` x `cols` outputs, in pieces for a cat's eye."""
+
+    piece: np.uint64
+    rows: np.uint64
+    cols: np.uint64
+    y0: np.uint64
+    y1: np.uint64
+
+
+LAYOUT, EXTENT = record(Layout, *4 * [u64]), record(Extent, *5 * [u64])
+OFFSETS = record(Offsets, writes(u64, 1), writes(f32, 1), writes(f32, 2))
+
+
+class Spread(NamedTuple):
+    """A splatted layer.
+
+    Attributes
+    ----------
+    planes : Array
+        Premultiplied R, G, B and coverage of the front half, then of the back half, in one flat
+        float32 array. Blocks of an absent half are not written.
+    halves : Halves
+        NO_HALF, FAR_HALF or BOTH_HALVES for each block, uint8.
     """
 
     planes: Array
@@ -77,7 +122,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def empty(cls, rows: int, cols: int) -> Spread:
-        """Room for a layer."""
+        """Uninitialised arrays for a layer of rows x cols outputs."""
         return cls(
             np.empty(2 * COVERED * rows * cols, np.float32),
             np.empty((-(-rows // BLOCK_ROWS), -(-cols // BLOCK_COLS)), np.uint8),
@@ -85,24 +130,37 @@ class Spread(NamedTuple):
 
 
 def offsets_of(reach: float, halo: int, slope: float, outline: Outline) -> Offsets:
-    """Offsets of disks, in the planes that a block copies."""
+    """Offsets within `reach` (cells * slope), in the planes that a block copies."""
     return lattice_offsets(reach, BLOCK_COLS + 2 * halo, slope, outline)
 
 
 def gather(source: Source, piece: int, rows: int, cols: int, y0: int, y1: int, out: Spread) -> None:
-    """Gather rows [y0, y1) of a layer of rows x cols outputs.
+    """Splat rows [y0, y1) of a layer.
 
-    A cat's eye is the same for `piece` x `piece` outputs.
+    Parameters
+    ----------
+    source : Source
+        Cells of the layer.
+    piece : int
+        Outputs along both axes over which the cat's eye is constant.
+    rows, cols : int
+        Number of outputs of the layer along each axis.
+    y0, y1 : int
+        Range of rows; y0 is a multiple of BLOCK_ROWS.
+    out : Spread
+        Written in these rows.
     """
+    layout = Layout(*map(u, source[1:5]))
+    extent = Extent(*map(u, (piece, rows, cols, y0, y1)))
     _gather(
-        *source[:5], *source.offsets, source.slope, source.lens.facts, source.lens.areas, piece,
-        rows, cols, y0, y1, out.halves, out.planes,
+        source.cells, layout, source.offsets, source.slope, source.lens.facts, source.lens.areas,
+        extent, out.halves, out.planes,
     )  # fmt: skip
 
 
 @inline
 def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
-    """Copies of a layer's offsets, with room for those that a block chooses."""
+    """Copies of the offsets of a layer, with equal space for the offsets that a block selects."""
     room = u(distances.size)
     own_steps, own_distances = np.empty(u(2) * room, u), np.empty(u(2) * room, np.float32)
     for k in range(room):
@@ -111,27 +169,28 @@ def _copy_offsets(steps, distances):  # type: ignore[no-untyped-def]
 
 
 @inline
-def _decide(least, most, count, distances, outputs):  # type: ignore[no-untyped-def]
-    """How to spread `count` cells of q from `least` to `most` over a block of `outputs`.
+def _method(q_min, q_max, count, distances, outputs):  # type: ignore[no-untyped-def]
+    """Method by which `count` cells are splatted to a number of outputs.
 
-    Returns the distance up to which all weights are 1, how many offsets reach anything, whether
-    runs are worth their making, and whether the cells are so few that they are scattered.
+    `q_min` and `q_max` are the extremes of q. Returns the distance up to which all weights are
+    1, the number of offsets within reach, whether runs are used, and whether the cells are
+    scattered.
     """
-    inner = min(least, most) - np.float32(1)
-    stop, alike = offsets_within(distances, most), offsets_within(distances, inner)
-    in_runs = alike > u(FEWEST)
-    gathered = stop - alike if in_runs else stop
-    return inner, stop, in_runs, u(count) * stop < u(SCATTERED) * outputs * gathered
+    inner = min(q_min, q_max) - np.float32(1)
+    stop, uniform = offsets_within(distances, q_max), offsets_within(distances, inner)
+    in_runs = uniform > u(MIN_RUN_OFFSETS)
+    gathered = stop - uniform if in_runs else stop
+    return inner, stop, in_runs, u(count) * stop < u(MAX_SCATTER_RATIO) * outputs * gathered
 
 
 @inline
 def _choose_runs(  # type: ignore[no-untyped-def]
     part, area, wide, places, stop, inner, steps, distances, firsts, lasts, pieces
 ):
-    """Make the runs of a block, for offsets up to `inner`; returns how many make up a disk.
+    """Precompute the runs of a block for offsets up to `inner`.
 
-    The offsets that are left follow in the second half of `steps` and `distances`, from the first
-    to the second number that is returned after that.
+    The other offsets are written to the second half of `steps` and `distances`. Returns the number
+    of runs per output, and the range [begin, stop) of the other offsets.
     """
     room = u(places.shape[0])
     rest = part_offsets(steps, distances, places, stop, inner, room, firsts, lasts)
@@ -142,7 +201,7 @@ def _choose_runs(  # type: ignore[no-untyped-def]
 
 @inline
 def _gather_rows(part, area, halo, wide, high, pieces, number, steps, distances, begin, stop, sums):  # type: ignore[no-untyped-def]
-    """Gather the rows of a block from runs, and offsets [begin, stop)."""
+    """Gather the rows of a block from `number` runs and the offsets [begin, stop)."""
     for row in range(high):
         base, at = (row + halo) * wide + halo, row * PITCH
         add_runs(part, area, base, pieces, number, at, sums)
@@ -151,7 +210,10 @@ def _gather_rows(part, area, halo, wide, high, pieces, number, steps, distances,
 
 @inline
 def _write(sums, scale, y0, y1, x0, x1, out, first, cols, plane):  # type: ignore[no-untyped-def]
-    """Write a part of a block, whose first output is `first`."""
+    """Write rows [y0, y1) and columns [x0, x1) of a block, times `scale`.
+
+    `first` is the flat index of the first output of the block.
+    """
     for p in range(u(COVERED)):
         for y in range(y0, y1):
             target, source = first + p * plane + y * cols, p * PLANE + y * PITCH
@@ -160,14 +222,14 @@ def _write(sums, scale, y0, y1, x0, x1, out, first, cols, plane):  # type: ignor
 
 
 @kernel(
-    reads(f32, 1), u64, u64, u64, u64, reads(u64, 1), reads(f32, 1), reads(f32, 2), f32,
-    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, writes(u8, 2), writes(f32, 1),
+    reads(f32, 1), LAYOUT, OFFSETS, f32, reads(f32, 1), reads(f32, 1), EXTENT, writes(u8, 2),
+    writes(f32, 1),
 )  # fmt: skip
-def _gather(  # type: ignore[no-untyped-def]
-    cells, plane, stride, first, halo, steps, distances, places, slope, facts, areas, piece, rows,
-    cols, y0, y1, halves, out,
-):  # fmt: skip
-    """Gather the blocks of both halves of a layer, or scatter what is few."""
+def _gather(cells, layout, offsets, slope, facts, areas, extent, halves, out):  # type: ignore[no-untyped-def]
+    """Splat both halves of the blocks in rows [y0, y1)."""
+    plane, stride, first, halo = layout
+    steps, distances, places = offsets
+    piece, rows, cols, y0, y1 = extent
     own_steps, own_distances = _copy_offsets(steps, distances)
     firsts = np.empty(u(2) * halo + u(1), np.int64)
     lasts, pieces = np.empty(firsts.size, np.int64), np.empty(distances.size, u)
@@ -187,15 +249,15 @@ def _gather(  # type: ignore[no-untyped-def]
             corner, kept = first + top * stride + x0 - halo * (stride + u(1)), u(NO_HALF)
             for far in range(u(2)):
                 sign = np.float32(1) if far == u(1) else np.float32(-1)
-                least, most, count = survey_half(
+                q_min, q_max, count = survey_half(
                     cells, plane, corner, stride, deep, sign, lows, highs
                 )
                 if count == 0 and kept == u(NO_HALF):
                     continue
                 kept = u(BOTH_HALVES) if far == u(0) else max(kept, u(FAR_HALF))
-                inner, stop, in_runs, few = _decide(least, most, count, distances, high * WIDTH)
-                begin, number, few = u(0), u(0), few or cutting
-                if not few:
+                inner, stop, in_runs, sparse = _method(q_min, q_max, count, distances, high * WIDTH)
+                begin, number, sparse = u(0), u(0), sparse or cutting
+                if not sparse:
                     copy_half(cells, plane, corner, stride, deep, wide, sign, part, area)
                     if in_runs:
                         number, begin, stop = _choose_runs(
@@ -210,7 +272,7 @@ def _gather(  # type: ignore[no-untyped-def]
                             at = top + y + half, x0 + x + half
                             scale = aim(places, distances, slope, facts, areas, *at, own_distances)
                             tabulate(places, own_distances[:room], halo, table)
-                        if few:
+                        if sparse:
                             scatter(
                                 cells, plane, corner, stride, deep, wide, sign, facts[1] / slope,
                                 halo, table, y, below, x, beside, sums,

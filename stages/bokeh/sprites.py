@@ -1,10 +1,12 @@
 """Sprites: small bright features drawn as crisp disks at full resolution.
 
-A coarse layer knows the place and edge of a disk only to a cell, which shows where one bright
-point makes a whole disk. So the light by which a cell of 2 x 2 pixels outshines its neighbourhood
-(its grey opening) is taken out of the cells and drawn on its own, if its disk will stand out from
-what is around; coverage stays with the cells. Blocks of cells in which too much stands out draw
-only the brightest, so that the cost is bounded and no decision depends on what is far away.
+In a coarse layer, the centre and edge of a disk are only as accurate as a cell. This is visible if
+a single bright point makes a whole disk. The excess light of a cell of 2 x 2 pixels is its light
+above the grey opening of its neighbourhood. If its disk will be visible against the surroundings,
+the excess is removed from the cells and drawn as a sprite. The coverage remains in the cells.
+
+Each block of cells has a cost budget. If it is exceeded, only the brightest cells become sprites.
+The cost is bounded, and decisions depend only on the block.
 """
 
 from __future__ import annotations
@@ -28,18 +30,18 @@ from stages.kernels import f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import with_halo
 
-LATTICE_PX = 32  # radius from which on the lattice adds nothing to a disk's area
-OPENING = 5  # cells; what is narrower can be a sprite
-LEAST_EXCESS = np.float32(1.02)  # a cell must outshine its neighbourhood by this factor
-DARKNESS = np.float32(0.05)  # linear light added to a background in judging contrast on it
-BLOCK_CELLS = 64  # cells along the side of a block that has a budget of its own
-REACH_PX = 1.0  # of a disk's edge beyond its radius
-COST_PER_PX = 160.0  # pixels drawn for each pixel of a block, at most
-SPLIT = np.float32(8)  # times the contrast, from which on each pixel of a cell has its own disk
-NO_LIGHT = np.float32(1e30)  # stands for an empty cell, which lowers no neighbour's background
-HARDER = np.float32(2.0)  # factor on the threshold where the budget is exceeded
-EDGE_AREA = np.float32(1 / 12)  # px^2 / pi, that a soft edge of 1 px adds to a disk's area
-PLACES = np.float32(64)  # per px; coarse enough that coordinates in any cut are exact
+LATTICE_PX = 32  # px; for larger radii the area of a lattice disk is that of an ideal disk
+OPENING = 5  # cells; side of the window of the opening, and limit of the width of a sprite
+LEAST_EXCESS = np.float32(1.02)  # minimum ratio of the light of a cell to its grey opening
+DARKNESS = np.float32(0.05)  # linear light; added to the background to compute the contrast
+BLOCK_CELLS = 64  # cells along the side of a block, which has its own budget
+REACH_PX = 1.0  # px; bound of the width of the edge of a disk outside of its radius
+COST_PER_PX = 160.0  # budget of a block: pixels that are drawn per pixel of the block
+SPLIT = np.float32(8)  # visibility from which each of the four pixels of a cell has its own disk
+NO_LIGHT = np.float32(1e30)  # marks an empty cell; high, so that the erosion ignores it
+HARDER = np.float32(2.0)  # factor on the contrast threshold if the budget is exceeded
+EDGE_AREA = np.float32(1 / 12)  # px^2 / pi; area that a soft edge of 1 px adds to a disk
+PLACES = np.float32(64)  # steps per px; coordinates relative to any tile are exact in float32
 FIELDS = 7  # of a sprite: y, x, radius in px; edge slope per px; R, G, B of a pixel of its disk
 
 u64 = types.uint64
@@ -47,11 +49,10 @@ u = np.uint64
 
 
 class Sprites(NamedTuple):
-    """Disks to draw, and which of them touch which tile.
+    """Table of sprites (n x FIELDS float32), and its rows sorted by tile and half.
 
-    `table` is n x FIELDS. `members[starts[k] : starts[k + 1]]` are the rows of the table that
-    belong to half l of the coarse layers and touch tile t, k = t * halves + l, tiles in order of
-    rows.
+    `members[starts[k] : starts[k + 1]]` are the rows of the table that belong to half h of the
+    coarse layers and overlap tile t, with k = t * halves + h. Tiles are in row-major order.
     """
 
     table: Array
@@ -67,14 +68,14 @@ def no_sprites() -> Array:
 def take_sprites(
     picture: RenderInput, params: BokehParams, y0: int, y1: int
 ) -> tuple[Array, Array]:
-    """Find what stands out among the members of coarse layers, in a strip.
+    """Detect sprites among the pixels of coarse layers, in a strip.
 
     Parameters
     ----------
     picture : RenderInput
         Linear light and radius.
     params : BokehParams
-        `highlight_contrast` is used, and where the first coarse layer begins.
+        `highlight_contrast` and the boundary of the first coarse layer are used.
     y0, y1 : int
         The strip, in blocks of 2 x 2 pixels; y0 is a multiple of BLOCK_CELLS.
 
@@ -83,16 +84,15 @@ def take_sprites(
     table : Array
         n x FIELDS float32, in order of rows.
     stays : Array
-        Part of its light that each block of 2 x 2 pixels of the strip keeps for the cells, float32.
+        Fraction of the light of each cell of the strip that stays in the coarse layers, float32.
     """
-    linear, radius, _ = picture
-    rows, cols = Grid.cells(radius.shape, 2).shape
+    shape_px = picture.radius.shape
+    rows, cols = Grid.cells(shape_px, 2).shape
     begin = params.fade(params.coarse_boundary(0))
     read, inner = with_halo(y0, y1, OPENING, rows)
     shape = read.stop - read.start, cols
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
-    flat = linear.reshape(-1), radius.reshape(-1), *radius.shape
-    _survey(*flat, *begin, read.start, bright, covered, disks)
+    _survey(*picture.flat, *shape_px, *begin, read.start, bright, covered, disks)
     base, excess = _opening(bright), np.empty(shape, np.float32)
     _sum_around(bright, base, covered, inner.start, inner.stop, excess)
     found = bright[inner], base[inner], excess[inner], disks[inner]
@@ -103,12 +103,22 @@ def take_sprites(
     table = np.empty((int(counts.sum()), FIELDS), np.float32)
     stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
-        _take(*flat, *begin, *found, y0, limits, area_table(LATTICE_PX), table, stays)
+        _take(
+            *picture.flat[:2],
+            *shape_px,
+            *begin,
+            *found,
+            y0,
+            limits,
+            area_table(LATTICE_PX),
+            table,
+            stays,
+        )
     return table, stays
 
 
 def _opening(bright: Array) -> Array:
-    """The neighbourhood of each cell: grey opening, in which empty cells do not count."""
+    """Grey opening (erosion, then dilation) that ignores empty cells."""
     window = np.ones((OPENING, OPENING), np.uint8)
     low = np.asarray(cv2.erode(bright, window), np.float32).reshape(bright.shape)
     low[low == NO_LIGHT] = 0
@@ -116,7 +126,7 @@ def _opening(bright: Array) -> Array:
 
 
 def layer_of(table: Array, params: BokehParams, layers: int) -> npt.NDArray[np.int64]:
-    """Coarse layer of every sprite, by its radius."""
+    """Coarse layer of each sprite, by its radius."""
     ends = [params.coarse_boundary(k) * (1 - params.crossfade / 2) for k in range(1, layers)]
     return np.searchsorted(ends, table[:, 2], "right").astype(np.int64)
 
@@ -128,7 +138,7 @@ def sort_by_tile(
     params: BokehParams,
     halves: int,
 ) -> Sprites:
-    """Find the tiles of every sprite of a picture of some shape; `half` is where it belongs."""
+    """Sprites with the tiles that they overlap; `half` is the half of a layer of each sprite."""
     first, last = (
         np.floor(
             (table[:, :2] + sign * (stretch(params.outline) * table[:, 2:3] + REACH_PX))
@@ -150,7 +160,7 @@ def sort_by_tile(
 
 @inline
 def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type: ignore[no-untyped-def]
-    """Colour, weight and radius of the members among 2 x 2 pixels."""
+    """Mean colour, membership and mean radius of the members among 2 x 2 pixels."""
     a, b, c, d, down, beside = block_of_pixels(y, x, height, width)
     wa, wb = rise(radius[a], start, slope), rise(radius[b], start, slope) * beside
     wc = rise(radius[c], start, slope) * down
@@ -168,10 +178,12 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64, writes(f32, 2), writes(f32, 2),
-    writes(f32, 2),
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64,
+    writes(f32, 2), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
-def _survey(image, radius, height, width, start, slope, y0, bright, weights, disks):  # type: ignore[no-untyped-def]
+def _survey(  # type: ignore[no-untyped-def]
+    image, radius, far_share, far, height, width, start, slope, y0, bright, weights, disks
+):
     """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius.
 
     Cells from row `y0` on.
@@ -188,8 +200,8 @@ def _survey(image, radius, height, width, start, slope, y0, bright, weights, dis
             sums[:] = np.float32(0)
             for row in range(above, min(above + u(2), height)):
                 add_pixels(
-                    image, radius, row * width + x0, length, start, slope, end, falling, keep,
-                    scratch, sums,
+                    image, radius, far_share, far, row * width + x0, length, start, slope, end,
+                    falling, keep, scratch, sums,
                 )  # fmt: skip
             k, first = sum_columns(sums, u(2), totals), x0 >> u(1)
             for x in range((length + u(1)) >> u(1)):
@@ -204,7 +216,7 @@ def _survey(image, radius, height, width, start, slope, y0, bright, weights, dis
 
 @kernel(reads(f32, 2), reads(f32, 2), reads(f32, 2), u64, u64, writes(f32, 2))
 def _sum_around(bright, base, covered, y0, y1, out):  # type: ignore[no-untyped-def]
-    """Light by which each 3 x 3 cells outshine their neighbourhood."""
+    """Write the excess light of each 3 x 3 cells above their grey opening."""
     zero, height, width = np.float32(0), u(bright.shape[0]), u(bright.shape[1])
     line = np.zeros(width + u(2), np.float32)
     for y in range(y0, y1):
@@ -221,7 +233,7 @@ def _sum_around(bright, base, covered, y0, y1, out):  # type: ignore[no-untyped-
 
 @inline
 def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ignore[no-untyped-def]
-    """How many sprites a cell makes: as many as its excess of light, once spread, calls for."""
+    """Number of sprites of a cell (0, 1 or 4), by the contrast of its excess light on the disk."""
     own, around = bright[y, x], base[y, x]
     if own == NO_LIGHT or not own > LEAST_EXCESS * around:
         return u(0)
@@ -237,9 +249,10 @@ def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ig
     writes(f32, 2),
 )  # fmt: skip
 def _count(bright, base, excess, disks, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
-    """Number of sprites of each block of a strip, and its limits (contrast, split) for them.
+    """Write the number of sprites of each block of a strip, and its limits (contrast, split).
 
-    A block beyond its budget first draws one disk a cell, and then none for the fainter cells.
+    If the budget of a block is exceeded, cells have one sprite at most. If it still is, the
+    contrast threshold is raised until it is not.
     """
     for block in range(u(counts.size)):
         x0 = block * u(BLOCK_CELLS)
@@ -261,10 +274,10 @@ def _count(bright, base, excess, disks, contrast, budget, counts, limits):  # ty
 
 @inline
 def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  # type: ignore[no-untyped-def]
-    """Place (fields 0, 1), share (2) and edge slope (3) of the sprites of a cell.
+    """Write centre (fields 0, 1), share (2) and edge slope (3) of the sprites of a cell.
 
-    One for each pixel has the edge of a pixel; one for all lies in the centroid of their light and
-    has an edge as soft as that light is wide.
+    Four sprites have the centres of the pixels and an edge of 1 px. A single sprite has the
+    centroid of the excess light, and the width of its edge increases with the width of that light.
     """
     zero, one = np.float32(0), np.float32(1)
     total, down, across = LEAST, zero, zero
@@ -288,7 +301,7 @@ def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  
         return
     down = np.rint(down / total * PLACES) / PLACES
     across = np.rint(across / total * PLACES) / PLACES
-    # Both coordinates are 0 or 1, so that their variance follows from the mean.
+    # Each coordinate is 0 or 1 with mean m, so its variance is m (1 - m) (Bernoulli).
     variance = (down * (one - down) + across * (one - across)) / np.float32(2)
     sprites[0, 0], sprites[0, 1] = np.float32(u(2) * y) + down, np.float32(u(2) * x) + across
     sprites[0, 2] = one
@@ -303,7 +316,7 @@ def _take(  # type: ignore[no-untyped-def]
     image, radius, height, width, begin, slope, bright, base, excess, disks, y0, limits,
     areas, table, stays,
 ):  # fmt: skip
-    """Move what stands out in a strip, of which `y0` is the first row of cells, to a table."""
+    """Move the excess light of a strip, from row `y0` of cells on, to a table of sprites."""
     n, one = u(0), np.float32(1)
     for y in range(u(bright.shape[0])):
         for x in range(u(bright.shape[1])):

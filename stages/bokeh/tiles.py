@@ -1,13 +1,16 @@
-"""The final pass: the picture, from sharp to blurred, in spans of tiles.
+"""The final pass: all layers are composited, in spans of tiles.
 
-For each span the two layers at full resolution are made (`fine.py`), the coarse layers are
-upsampled (bilinear, doubling), and all are laid over one another in order of blur: each takes
-min(coverage, what is left) of the pixel, and the sum is divided by the coverage reached. So
-background next to the subject is filled in from background, and nothing darkens at the borders.
-Pixels in focus are laid on top, unchanged to the bit. Absent layers cost nothing.
+For each span, the two layers at full resolution are splatted (`fine.py`) and the coarse layers are
+upsampled (bilinear, by factors of two). The layers are composited in order of blur, the sharpest
+first. Each has the weight min(coverage, remaining transmittance), and the sum is divided by the
+total coverage. Therefore background next to the subject is filled from background, and the borders
+of the picture are not darkened. Pixels in focus are composited on top, unchanged to the last bit.
+Absent layers cost nothing.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -48,6 +51,13 @@ u = np.uint64
 TILE_WIDTH, SPAN_WIDTH = u(TILE_COLS), u(SPAN_COLS)
 
 
+class Behind(NamedTuple):
+    """The second surfaces of a picture, with their coarse layers."""
+
+    picture: RenderInput
+    coarse: CoarseLayers
+
+
 def render_tiles(
     picture: RenderInput,
     coarse: CoarseLayers,
@@ -55,75 +65,87 @@ def render_tiles(
     stack: int,
     out: Array,
     rows: range | None = None,
+    behind: Behind | None = None,
 ) -> None:
-    """Compose the picture from layers at full resolution, coarse layers and what is in focus.
+    """Composite layers at full resolution, coarse layers, and the pixels in focus.
 
     Parameters
     ----------
     picture : RenderInput
         Linear light and radius.
     coarse : CoarseLayers
-        The spread coarse layers.
+        The splatted coarse layers.
     params : BokehParams
-        Where the layers part.
+        Boundaries of the layers, and the aperture.
     stack : int
-        WITH_FOCUS: what is in focus covers the rest. WITHOUT_FOCUS: it shows only where nothing
-        else does. IN_FRONT: all is laid over what `out` holds, and what is blurrier is nearer.
+        WITH_FOCUS: pixels in focus cover the rest. WITHOUT_FOCUS: pixels in focus are visible only
+        where no layer is. IN_FRONT: the layers, blurrier over sharper, are composited over `out`.
+        Pixels of negative radius are in no layer.
     out : Array
-        Linear light, HxWx3 float32, is written here. Radii < 0 are left out of a stack.
+        Linear light, HxWx3 float32; written.
     rows : range, optional
         Rows to render, from a multiple of `TILE_ROWS` on; all of them by default.
+    behind : Behind, optional
+        Second surfaces of the picture: each layer of theirs lies under the same one of the first.
     """
-    fine = fine_layers(picture, params)
+    stacks = [(fine_layers(picture, params), coarse)]
+    if behind is not None:
+        stacks.append((fine_layers(behind.picture, params), behind.coarse))
     height, width = picture.radius.shape
     rows = range(height) if rows is None else rows
-    image, radius, flat_out = (a.reshape(-1) for a in (*picture[:2], out))
+    flat, flat_out = picture.flat, out.reshape(-1)
 
     def strip(start: int, stop: int) -> None:
         y0, y1 = rows.start + start, rows.start + stop
-        scratch = scratch_for(fine)
+        scratch = scratch_for([layer for fine, _ in stacks for layer in fine])
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
             span = y0, y1, x0, min(x0 + SPAN_COLS, width)
-            if _begin(image, radius, width, *span, stack, front, flat_out):
+            if _begin(*flat[:3], width, *span, stack, front, flat_out):
                 continue
-            _stack(fine, coarse, stack, span, width, scratch, front)
-            _end(front, image, radius, width, *span, stack, flat_out)
+            _stack(stacks, stack, span, width, scratch, front)
+            _end(front, *flat, width, *span, stack, flat_out)
 
     run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
 
 def _stack(
-    fine: list[FineLayer],
-    coarse: CoarseLayers,
+    stacks: list[tuple[list[FineLayer], CoarseLayers]],
     stack: int,
     span: tuple[int, int, int, int],
     width: int,
     scratch: Scratch,
     front: Array,
 ) -> None:
-    """Lay all layers of a span under one another."""
+    """Composite all layers of a span into `front`, front to back."""
     y0, y1, x0, x1 = span
-    order, lens = int(stack == IN_FRONT), fine[0].lens
-    layers = range(len(fine) + len(coarse.shapes))
+    order, lens = int(stack == IN_FRONT), stacks[0][0][0].lens
+    layers = range(max(len(fine) + len(coarse.shapes) for fine, coarse in stacks))
     for layer in reversed(layers) if stack == IN_FRONT else layers:
-        level = layer - len(fine)
-        if level >= 0:
-            _lay_level(
-                coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
-                order, *coarse.sprites, *lens, front,
-            )  # fmt: skip
-        elif gather_fine(fine[layer], span, scratch):
-            _lay_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
+        for fine, coarse in stacks:
+            level = layer - len(fine)
+            if 0 <= level < len(coarse.shapes):
+                _lay_level(
+                    coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
+                    order, *coarse.sprites, *lens, front,
+                )  # fmt: skip
+            elif level < 0 and gather_fine(fine[layer], span, scratch):
+                _lay_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
 
 
-@kernel(reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1), writes(f32, 1))
-def _begin(image, radius, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
+@kernel(
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1),
+    writes(f32, 1),
+)  # fmt: skip
+def _begin(image, radius, far_share, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
     """Copy a span that is all in focus, and return that it is done; else clear `front`."""
-    blurred = np.int32(0)
+    blurred, shared = np.int32(0), far_share.size > 0
     for y in range(y0, y1):
         for x in range(y * width + x0, y * width + x1):
             blurred += np.int32(abs(radius[x]) > np.float32(FOCUS_PX))
+        if shared:
+            for x in range(y * width + x0, y * width + x1):
+                blurred += np.int32(far_share[x] > np.float32(0))
     if stack == u(WITH_FOCUS) and blurred == 0:
         copy(image, y0, y1, width, x0, x1 - x0, out)
         return True
@@ -133,7 +155,7 @@ def _begin(image, radius, width, y0, y1, x0, x1, stack, front, out):  # type: ig
 
 @kernel(reads(f32, 1), reads(u8, 2), u64, u64, u64, writes(f32, 1))
 def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-untyped-def]
-    """Lay the halves of a layer at full resolution under what is there."""
+    """Composite the halves of a layer at full resolution under `front`."""
     plane = u(TILE_ROWS) * cols
     for y in range(rows):
         for x in range(u(0), cols, u(BLOCK_COLS)):
@@ -147,7 +169,7 @@ def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-un
 
 @inline
 def _double_up(blocks, first, step, line):  # type: ignore[no-untyped-def]
-    """Double a block up to half resolution, to and fro between two buffers; returns which."""
+    """Upsample a block to half resolution in two alternating buffers; returns its index."""
     here, there = first, first + u(COVERED * BLOCK_SIZE)
     while step > u(2):
         cols = TILE_WIDTH // step
@@ -167,7 +189,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
     planes, halves, shapes, level, y0, y1, x0, x1, width, order, sprites, starts, members, sides,
     facts, areas, front,
 ):  # fmt: skip
-    """Double both halves of a coarse layer up, draw their sprites, and lay them under a span."""
+    """Upsample both halves of a coarse layer, draw their sprites, and composite under `front`."""
     step, rows, cols = u(2) << level, shapes[level, 0], shapes[level, 1]
     first, room, layer = u(MARGIN), u(2 * COVERED * BLOCK_SIZE), u(COVERED * ROW)
     high, wide = u(TILE_ROWS) // step, TILE_WIDTH // step
@@ -175,7 +197,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
     line = np.empty(ROW, np.float32)
     tiles = (width + TILE_WIDTH - u(1)) // TILE_WIDTH
     for left in range(x0, x1, TILE_WIDTH):
-        known, doubled = u(2), u(0)  # with the nearer half goes the further one, empty or not
+        known, doubled = u(2), u(0)  # first half present; a front half implies a back half
         for side in (u(0), u(1)):
             if load_block(
                 planes, halves, side, rows, cols, y0 // step, left // step,
@@ -208,12 +230,15 @@ def _lay_level(  # type: ignore[no-untyped-def]
                     )  # fmt: skip
 
 
-@kernel(writes(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1))
-def _end(front, image, radius, width, y0, y1, x0, x1, stack, out):  # type: ignore[no-untyped-def]
+@kernel(
+    writes(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64,
+    u64, u64, writes(f32, 1),
+)  # fmt: skip
+def _end(front, image, radius, far_share, far, width, y0, y1, x0, x1, stack, out):  # type: ignore[no-untyped-def]
     """Write a span that is laid out."""
     for y in range(y0, y1):
         pixel, row = y * width + x0, (y - y0) * SPAN_WIDTH
         if stack == u(IN_FRONT):
             lay_over(front, row, pixel, x1 - x0, out)
         else:
-            finish(front, row, image, radius, pixel, x1 - x0, stack, out)
+            finish(front, row, image, radius, far_share, far, pixel, x1 - x0, stack, out)

@@ -1,6 +1,7 @@
-"""What the lens explains: hyperfocal distance, blur of the background, and whether to believe it.
+"""Findings about the optics: hyperfocal distance, blur of the background, contradictions.
 
-Thin-lens optics (`stages.optics`) of what the metadata say, in pixels of the file and of the view.
+They follow from the metadata by thin-lens optics (`stages.optics`). Blur is given in pixels of the
+file and in pixels of the view of the check.
 """
 
 from __future__ import annotations
@@ -12,15 +13,24 @@ from stages.capture_check.statistics import BlurStatistics
 from stages.findings import Finding, Severity
 from stages.optics import Lens
 
-VISIBLE_BLUR_PX = 1.0  # diameter in the view; less is lost in the blur of every picture
+VISIBLE_BLUR_PX = 1.0  # diameter in px of the view of the check; smaller blur is not visible
 DIAMETER_PER_SIGMA = 4.0  # a disk of diameter d has standard deviation d / 4
 
 
 @dataclass(frozen=True, slots=True)
 class Optics:
-    """What is known of lens and focus.
+    """Lens and focus of a capture.
 
-    `distance_mm` is None where nobody says it; `told` means that a person said it, not the file.
+    Attributes
+    ----------
+    lens : Lens
+        Thin lens and sensor.
+    distance_mm : float or None
+        Focus distance, mm; None if it is unknown.
+    shape : (int, int)
+        Rows and columns of the file, px.
+    told : bool
+        Whether the focus distance was given by a person, and not by the file.
     """
 
     lens: Lens
@@ -31,51 +41,69 @@ class Optics:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOptics:
-    """The names of what the metadata would have to say of the lens, and do not."""
+    """Optics that are unknown, because these metadata are missing (names in plain words)."""
 
     missing: tuple[str, ...]
 
 
 def explain(
     verdict: Finding,
-    seen: BlurStatistics,
+    blur: BlurStatistics,
     optics: Optics | UnknownOptics | None,
     limits: CheckParams,
 ) -> tuple[Finding, ...]:
-    """Say what the lens explains of a verdict; arguments as of `judge`."""
+    """Findings about the optics, given the verdict on the picture.
+
+    Parameters
+    ----------
+    verdict : Finding
+        On the picture.
+    blur : BlurStatistics
+        Of `blur_statistics`.
+    optics : Optics or UnknownOptics or None
+        As for `judge`.
+    limits : CheckParams
+        Thresholds.
+
+    Returns
+    -------
+    tuple of Finding
+        Empty if `optics` is None.
+    """
     if optics is None:
         return ()
     if isinstance(optics, UnknownOptics):
         return (_unknown(optics.missing),)
     if optics.distance_mm is None:
         return (_hyperfocal(optics, limits, " The file does not say where it was focused."),)
-    said = (_hyperfocal(optics, limits), _background(optics, optics.distance_mm, limits))
-    doubt = _contradiction(verdict, seen, optics, optics.distance_mm, limits)
-    return (*said, doubt) if doubt else said
+    findings = (_hyperfocal(optics, limits), _background(optics, optics.distance_mm, limits))
+    contradiction = _contradiction(verdict, blur, optics, optics.distance_mm, limits)
+    return (*findings, contradiction) if contradiction else findings
 
 
 def nearest_m(optics: Optics, limits: CheckParams) -> float:
-    """Distance within which the background is blurred by `wanted_blur_px` at the first look."""
+    """Largest focus distance at which the far background is blurred by `wanted_blur_px`, m."""
     pixel_mm, _ = _view_pixel(optics, limits)
     return optics.lens.distance_for_blur_mm(limits.wanted_blur_px * pixel_mm) / 1000
 
 
 def _view_pixel(optics: Optics, limits: CheckParams) -> tuple[float, int]:
-    """Size on the sensor of a pixel of the view, and the view's long side."""
+    """Size of a pixel of the view on the sensor, mm, and the long side of the view, px."""
     side = min(limits.view_side_px, max(optics.shape))
     return optics.lens.pixel_mm(optics.shape) * max(optics.shape) / side, side
 
 
 def _unknown(missing: tuple[str, ...]) -> Finding:
+    """Finding that names the missing metadata."""
     return Finding(
         "optics_unknown", Severity.INFO,
         f"The file does not say {_listed(missing)}: hyperfocal distance and background blur cannot "
-        "be predicted. The verdict is the picture's alone.",
+        "be predicted. The verdict is based on the picture alone.",
     )  # fmt: skip
 
 
 def _hyperfocal(optics: Optics, limits: CheckParams, note: str = "") -> Finding:
-    """Hyperfocal distance; its limit is the distance to step nearer than."""
+    """Finding about the hyperfocal distance; its limit is the distance of `nearest_m`."""
     lens, reach_m = optics.lens, optics.lens.hyperfocal_mm / 1000
     coc_um, nearer_m = lens.circle_of_confusion_mm * 1000, nearest_m(optics, limits)
     return Finding(
@@ -88,7 +116,7 @@ def _hyperfocal(optics: Optics, limits: CheckParams, note: str = "") -> Finding:
 
 
 def _background(optics: Optics, distance_mm: float, limits: CheckParams) -> Finding:
-    """Blur of the far background in pixels of the file and of the view."""
+    """Finding about the blur of the far background, in pixels of the file and of the view."""
     blur_mm = optics.lens.background_blur_mm(distance_mm)
     blur_px, (pixel_mm, side) = (
         blur_mm / optics.lens.pixel_mm(optics.shape),
@@ -105,11 +133,15 @@ def _background(optics: Optics, distance_mm: float, limits: CheckParams) -> Find
 
 
 def _contradiction(
-    verdict: Finding, seen: BlurStatistics, optics: Optics, distance_mm: float, limits: CheckParams
+    verdict: Finding,
+    blur: BlurStatistics,
+    optics: Optics,
+    distance_mm: float,
+    limits: CheckParams,
 ) -> Finding | None:
-    """Doubt the distance where it promises a clear blur and none is there, or the reverse.
+    """Warning if the focus distance predicts clear blur and the picture has none, or the reverse.
 
-    The step between (a blur that would be seen, but weak) is left to the uncertainty of both.
+    If the predicted blur is visible but weak, there is no warning, since both are uncertain.
     """
     pixel_mm, side = _view_pixel(optics, limits)
     blur_px = optics.lens.background_blur_mm(distance_mm) / pixel_mm
@@ -120,16 +152,17 @@ def _contradiction(
         why = f"what is blurred lies nearer than {near_m:.2g} m"
     else:
         return None
-    said, sigma = "You say" if optics.told else "The file says", blur_px / DIAMETER_PER_SIGMA
+    source, sigma = "You say" if optics.told else "The file says", blur_px / DIAMETER_PER_SIGMA
     return Finding(
         "distance_contradicted", Severity.WARNING,
-        f"{said} it was focused at {distance_mm / 1000:.2f} m: a far background would be blurred "
+        f"{source} it was focused at {distance_mm / 1000:.2f} m: a far background would be blurred "
         f"by sigma {sigma:.1f} px at {side} px, but the most blurred parts of the picture show "
-        f"{seen.blurriest_sigma:.1f} px. Either the distance is wrong, or {why}. The verdict is "
+        f"{blur.blurriest_sigma:.1f} px. Either the distance is wrong, or {why}. The verdict is "
         "the picture's; give the true distance if you know it.",
-        seen.blurriest_sigma, sigma,
+        blur.blurriest_sigma, sigma,
     )  # fmt: skip
 
 
 def _listed(names: tuple[str, ...]) -> str:
+    """Names, joined by commas and "and"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

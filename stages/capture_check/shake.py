@@ -1,15 +1,15 @@
-"""Is the picture shaken? Motion takes detail along one direction, in the sharpest places too.
+"""Camera shake: motion removes detail along one direction, in the sharpest areas as well.
 
-A track of length L multiplies the spectrum by about sinc(L f) along its direction and leaves it
-alone across. The picture is cut into blocks; the detail of a block in a direction is its spectral
-power there, at fine frequencies. Per direction only the tenth of the blocks with most of it counts:
-blur by defocus spares the subject, and somewhere a sharp picture has detail of every direction,
-while a shaken one has none along its track anywhere (its detail there is noise, the same in all
-directions). The contrast of detail over the direction is what is measured.
+A track of length L multiplies the spectrum by about sinc(L f) along its direction and does not
+change it across. The picture is cut into blocks. The detail of a block in a direction is its
+spectral power in that direction at fine frequencies. For each direction only the tenth of the
+blocks with most detail counts, because defocus leaves the subject sharp. A sharp picture has detail
+of every direction somewhere. A shaken picture has none along its track anywhere; there is only
+noise, which is the same in all directions. The measure is the contrast of detail over direction.
 
-Some scenes have a direction themselves: ripples, reeds, blinds. They have it in their coarse
-structure as well, so a part of what that says is subtracted. Powers are of luma in [0, 1],
-frequencies in cycles per pixel of the view.
+Some scenes are directional themselves (ripples, reeds, blinds). Their coarse structure has the same
+direction, so a part of the contrast of the coarse structure is subtracted. Powers are of luma in
+[0, 1], frequencies in cycles per pixel of the view.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ BLOCK = 64  # px: the coarse band holds a few of its frequencies
 ENOUGH_BLOCKS = 96  # a smaller view is cut into blocks that overlap by half
 LEAST_BLOCKS = 6
 DETAILED_SHARE = 0.1  # of the blocks: those with most detail in a direction
-# Both fine bands count alike: the lower one stands farther out of the noise, the upper one tells
-# short tracks (of 6 px the first zero is there); above, cameras leave little but noise.
+# Both fine bands have the same weight. The lower one has the better signal-to-noise ratio. The
+# upper one shows short tracks (a track of 6 px has its first zero there). Above is only noise.
 FINE = ((0.08, 0.16), (0.16, 0.25))
 COARSE = (0.02, 0.05)  # motion of 10 px leaves these
 BANDS = (*FINE, COARSE)

@@ -187,10 +187,36 @@ def area_blur(sigma: Array, along: int, least_edges: float) -> tuple[Values, int
 
 
 def quantile(values: Values, part: float) -> float:
-    """Quantile of the areas; 0 if there are none."""
+    """Quantile of the blur of areas.
+
+    Parameters
+    ----------
+    values : array of float64
+        Sigma of the areas, px; may be empty.
+    part : float
+        In [0, 1].
+
+    Returns
+    -------
+    float
+        Sigma in px; 0 if there are no areas.
+    """
     return float(np.quantile(values, part)) if values.size else 0.0
 
 
 def share(values: Values, limit: float) -> float:
-    """Share of the areas above a limit; 0 if there are none."""
+    """Share of the areas above a limit.
+
+    Parameters
+    ----------
+    values : array of float64
+        Sigma of the areas, px; may be empty.
+    limit : float
+        Sigma in px.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 if there are no areas.
+    """
     return float((values > limit).mean()) if values.size else 0.0

@@ -1,4 +1,4 @@
-"""The matting Laplacian of a guide picture, as an operator that is never assembled.
+"""The matting Laplacian of a guide picture, as a matrix-free operator.
 
 `matting.py` prepares it (eq. (5) of Kriener, Binder and Wille 2013), `reference.py` multiplies by
 box filters, as printed, `fused.py` does so in one pass of float32, `cells.py` keeps the colour

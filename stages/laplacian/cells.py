@@ -24,7 +24,18 @@ STRIP_CELLS = 8  # rows of cells in a strip: 64 rows of pixels
 
 
 def cell_moments(colours: Floats) -> tuple[Moments, ...]:
-    """Moments of the cells of a picture (3xHxW planes), finest level first, down to one cell."""
+    """Moments of the cells of a picture on all levels.
+
+    Parameters
+    ----------
+    colours : array
+        3xHxW planes, floating point: rotated, centred colours.
+
+    Returns
+    -------
+    tuple of array
+        Rows x columns of cells x 10, float64; the finest level first, down to a single cell.
+    """
     height, width = colours.shape[1:]
     finest = np.empty((-(-height // CELL), -(-width // CELL), 10))
     planes = colours.astype(np.float32, copy=False)
@@ -39,7 +50,18 @@ def cell_moments(colours: Floats) -> tuple[Moments, ...]:
 
 
 def join(cells: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sums over 2x2 cells; where a border cuts them, over those that exist."""
+    """Add cells 2x2; at a border, add those that exist.
+
+    Parameters
+    ----------
+    cells : array of float64
+        Rows x columns of cells x any number of values.
+
+    Returns
+    -------
+    array of float64
+        Half as many rows and columns, rounded up.
+    """
     total = cells[::2, ::2].copy()
     rows, cols = cells.shape[0] // 2, cells.shape[1] // 2
     total[:rows] += cells[1::2, ::2]

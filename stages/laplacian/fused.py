@@ -1,11 +1,12 @@
 """The product (L + W) p in one pass over the rows, in float32, for windows of 7x7.
 
-Two rings of seven rows pass down a strip: products of p with the colours, which make the models
-a_k, b_k of one row of windows, and sums of those models along the row, which make one row of L p.
-Sums over windows are direct, never running, so that float32 does not drift; a row has its place in
-the ring whatever the strip, so that sums have the same order. From p one constant per strip is
-taken off first (L is blind to it): the rounding of 1/|w| would otherwise leak about 1e-6 p per
-pixel, which competes with the data where data is rare.
+Two ring buffers of seven rows move down a strip. The first holds products of p with the colours,
+from which the models a_k, b_k of a row of windows are computed. The second holds sums of those
+models along the row, from which a row of L p is computed. Sums over windows are direct, not
+running, so that float32 does not drift. The position of a row in the ring does not depend on the
+strip, so that sums have the same order. One constant per strip is subtracted from p first (L p
+does not depend on it). Otherwise the rounding of 1/|w| would leave about 1e-6 p per pixel, which
+matters where data is sparse.
 
 Each inner loop writes one row, which is the form that vectorises; scalars are float64.
 """

@@ -1,4 +1,4 @@
-"""Preparing the matting Laplacian: statistics of the guide, once per picture.
+"""Preparation of the matting Laplacian: statistics of the guide, once per picture.
 
 Kriener et al. 2013, eq. (5), multiplied with a map by box filters (He, Sun, Tang 2010):
 
@@ -7,8 +7,9 @@ Kriener et al. 2013, eq. (5), multiplied with a map by box filters (He, Sun, Tan
 
 Only windows w_k that lie fully inside the picture count, |w| = (2 radius + 1)^2 is their size,
 Sigma_k is the biased covariance and n_i the number of windows that hold pixel i. L is symmetric
-and positive semi-definite, and L(p - c) = L p for every constant c. Moments are float64; work goes
-in row strips, so that nothing but the planes of the operator has the size of the picture.
+and positive semi-definite, and L(p - c) = L p for every constant c. Moments are float64. The
+computation runs in row strips, so that only the planes of the operator have the size of the
+picture.
 """
 
 from __future__ import annotations
@@ -84,7 +85,22 @@ class MattingLaplacian:
 
 
 def grid_laplacian(guide: Encoded, grid: Grid, params: LaplacianParams) -> MattingLaplacian:
-    """Prepare the matting Laplacian of a picture reduced to a grid, with epsilon for its step."""
+    """Prepare the matting Laplacian of a picture reduced to a grid.
+
+    Parameters
+    ----------
+    guide : Array
+        HxWx3 float32 of the grid, display-encoded in [0, 1].
+    grid : Grid
+        Its grid; epsilon is adapted to the step.
+    params : LaplacianParams
+        Window and epsilon at full resolution.
+
+    Returns
+    -------
+    MattingLaplacian
+        Operator on maps of the grid, float32.
+    """
     return matting_laplacian(guide, params.at_step(grid.step))
 
 

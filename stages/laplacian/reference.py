@@ -1,6 +1,6 @@
-"""The product L p by box filters, as the formula in `matting.py` reads: the oracle.
+"""The product L p by box filters, as in the formula of `matting.py`: the reference.
 
-Float64 for reference results, float32 for the speed of the published method.
+Float64 gives reference results, float32 the speed of the published method.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The small algebra of windows: box sums, moments, and 3x3 systems, one per window.
+"""Box sums, moments, and 3x3 systems of windows.
 
-Everything here works on planes, in the dtype given; the fused kernels repeat it row by row and are
-held to it by tests.
+All functions work on planes, in the dtype given. The fused kernels do the same row by row; tests
+compare them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,22 @@ Floats = npt.NDArray[np.floating]
 
 
 def box_sum(plane: Floats, radius: int, out: Floats | None = None) -> Floats:
-    """Sum over the (2 radius + 1)^2 window around each pixel, zero outside the plane."""
+    """Sum over the window around each pixel, zero outside the plane.
+
+    Parameters
+    ----------
+    plane : array
+        HxW, floating point.
+    radius : int
+        The window has 2 radius + 1 rows and columns.
+    out : array, optional
+        Where the result is written.
+
+    Returns
+    -------
+    array
+        HxW, dtype of `plane`.
+    """
     size = (2 * radius + 1, 2 * radius + 1)
     return np.asarray(
         cv2.boxFilter(plane, -1, size, out, normalize=False, borderType=cv2.BORDER_CONSTANT)
@@ -27,13 +42,39 @@ def box_sum(plane: Floats, radius: int, out: Floats | None = None) -> Floats:
 
 
 def window_mean(plane: Floats, radius: int) -> Floats:
-    """Mean over each window that lies fully inside the plane: 2 radius rows and columns less."""
+    """Mean over each window that lies fully inside the plane.
+
+    Parameters
+    ----------
+    plane : array
+        HxW, floating point.
+    radius : int
+        The window has 2 radius + 1 rows and columns.
+
+    Returns
+    -------
+    array
+        Dtype of `plane`, 2 radius rows and columns less.
+    """
     total = box_sum(plane, radius)[radius:-radius, radius:-radius]
     return total * plane.dtype.type(1 / (2 * radius + 1) ** 2)
 
 
 def window_moments(colours: Floats, radius: int) -> tuple[Floats, Floats]:
-    """Mean (3 planes) and biased covariance (6: 00 01 02 11 12 22) of each inner window."""
+    """Mean and biased covariance of the colours of each inner window.
+
+    Parameters
+    ----------
+    colours : array
+        3xHxW planes, floating point.
+    radius : int
+        The window has 2 radius + 1 rows and columns.
+
+    Returns
+    -------
+    (array, array)
+        Means (3 planes) and covariances (6 planes: 00 01 02 11 12 22).
+    """
     mean = np.stack([window_mean(colour, radius) for colour in colours])
     covariance = np.empty((6, *mean.shape[1:]), mean.dtype)
     for plane, (i, j) in zip(covariance, combinations_with_replacement(range(3), 2), strict=True):
@@ -44,9 +85,18 @@ def window_moments(colours: Floats, radius: int) -> tuple[Floats, Floats]:
 def ldl_factors(matrix: Floats) -> Floats:
     """Factors L D L^T of symmetric positive definite 3x3 matrices, one per pixel.
 
-    Takes the planes 00 01 02 11 12 22 and gives, in their places, 1/d0 l10 l20 1/d1 l21 1/d2.
-    Solving with the factors costs what a product with the inverse would, and stays accurate where
-    colours nearly lie on a line and the inverse does not.
+    Solving with the factors costs as much as a product with the inverse. It stays accurate if
+    colours nearly lie on a line, where the inverse does not.
+
+    Parameters
+    ----------
+    matrix : array
+        6xHxW, the entries 00 01 02 11 12 22.
+
+    Returns
+    -------
+    array
+        6xHxW: 1/d0 l10 l20 1/d1 l21 1/d2.
     """
     m00, m01, m02, m11, m12, m22 = matrix
     l10, l20 = m01 / m00, m02 / m00
@@ -58,7 +108,20 @@ def ldl_factors(matrix: Floats) -> Floats:
 
 
 def ldl_solve(factors: Floats, right: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
-    """Solve the 3x3 systems of `ldl_factors` for three planes of right-hand sides."""
+    """Solve 3x3 systems, one per pixel.
+
+    Parameters
+    ----------
+    factors : array
+        6xHxW, of `ldl_factors`.
+    right : sequence of array
+        Three planes HxW of right-hand sides.
+
+    Returns
+    -------
+    (array, array, array)
+        Planes HxW of the solution.
+    """
     inv0, l10, l20, inv1, l21, inv2 = factors
     y0 = right[0]
     y1 = right[1] - l10 * y0
@@ -103,7 +166,20 @@ def sum_along(row, radius, total):  # type: ignore[no-untyped-def]
 
 
 def windows_per_pixel(length: int, radius: int) -> npt.NDArray[np.int64]:
-    """How many windows along one axis hold each pixel: 1 at an end, 2 radius + 1 inside."""
+    """Number of windows along one axis that contain each pixel.
+
+    Parameters
+    ----------
+    length : int
+        Pixels along the axis, at least 2 radius + 1.
+    radius : int
+        A window has 2 radius + 1 pixels.
+
+    Returns
+    -------
+    array of int64
+        1 at either end, up to 2 radius + 1 inside.
+    """
     size = 2 * radius + 1
     return np.convolve(np.ones(length - size + 1, np.int64), np.ones(size, np.int64))
 

@@ -1,26 +1,28 @@
 """The coarse model: blur as a slowly varying, local affine function of colour.
 
-Put alpha(x) = theta(x) . I~(x), I~ = (I, 1), theta = (a, b), into the energy of the paper (eq. 3),
-the sum over windows k of sum_j (alpha_j - a_k . I_j - b_k)^2 + eps |a_k|^2. With theta smooth, the
-best model of a window is near theta at its centre, and what is left is
+Insert alpha(x) = theta(x) . I~(x), with I~ = (I, 1) and theta = (a, b), into the energy of the
+paper (eq. 3), the sum over windows k of sum_j (alpha_j - a_k . I_j - b_k)^2 + eps |a_k|^2. If theta
+is smooth, the best model of a window is close to theta at its centre, and the energy becomes
 
     sum over windows k and their pixels j of ((theta_j - theta_k) . I~_j)^2
         ~ sum over pixels j of  c |grad theta . I~_j|^2,      c = |w| r (r + 1) / 3,
 
-c being |w| times the mean square of an offset along one axis in a window. Constants, and every
-other affine image of the colours, thus cost (nearly) nothing at any distance: it is these maps
-that plain conjugate gradients build up only a few pixels a step. With M the mean of I~ I~^T over
-a cell (`laplacian/cells.py`) and K = sum over its pixels of w I~ I~^T + eps diag(1, 1, 1, 0) this
-is a quadratic form on a grid of cells,
+where c is |w| times the mean square of an offset along one axis in a window. Constants and other
+affine functions of colour therefore have almost no energy at any distance. Plain conjugate
+gradients propagate exactly these components by only a few pixels per step. With M the mean of
+I~ I~^T over a cell (`laplacian/cells.py`) and K = sum over its pixels of w I~ I~^T + eps
+diag(1, 1, 1, 0), the energy is a quadratic form on a grid of cells,
 
     sum over edges mn of (theta_m - theta_n)^T c (M_m + M_n)/2 (theta_m - theta_n)
         + sum over cells m of theta_m^T K_m theta_m,
 
-a 5-point system of symmetric positive definite 4x4 blocks. In two dimensions it looks the same at
-every scale: coarser levels join 2x2 cells, M by its mean, K by its sum, with the same c.
+whose system matrix is a 5-point stencil of symmetric positive definite 4x4 blocks. In two
+dimensions the form is the same at every scale: coarser levels merge 2x2 cells, M by its mean and K
+by its sum, with the same c.
 
-w is lambda D in series with n, the pull of the windows that hold a pixel: lambda D n / (lambda D +
-n). A pixel follows its datum alone where that is strong, and the model feels no more than n of it.
+The weight w combines the data term lambda D and the number n of windows that contain a pixel, like
+springs in series: w = lambda D n / (lambda D + n). Where data are strong, the pixel follows its
+datum, and the model is pulled with a weight of at most n.
 """
 
 from __future__ import annotations
@@ -36,11 +38,21 @@ from stages.laplacian.windows import windows_at
 from stages.params import Array
 from stages.strips import run_strips
 
-PIVOT_SHARE = 1e-9  # least pivot of a block, as a share of its trace: a cell may hold one colour
+PIVOT_SHARE = 1e-9  # min pivot over the trace of a block, which is singular in a uniform cell
 
 
 class Level(NamedTuple):
-    """One level of the coarse model: M, blocks on the diagonal, and their inverses."""
+    """One level of the coarse model.
+
+    Attributes
+    ----------
+    moments : Moments
+        M of each cell, rows x columns x 10 float64 (upper triangle of a symmetric 4x4 matrix).
+    blocks, inverses : Moments
+        Diagonal blocks of the system matrix, and their inverses, stored in the same way.
+    coupling : float
+        c.
+    """
 
     moments: Moments
     blocks: Moments
@@ -49,7 +61,20 @@ class Level(NamedTuple):
 
 
 def coarse_model(laplacian: MattingLaplacian, weight: Array) -> tuple[Level, ...]:
-    """Build the levels, finest first, for a diagonal weight lambda D (HxW)."""
+    """Build the coarse model.
+
+    Parameters
+    ----------
+    laplacian : MattingLaplacian
+        Guide, window and cells.
+    weight : Array
+        Diagonal lambda D of the data term, HxW float32.
+
+    Returns
+    -------
+    tuple of Level
+        Levels, finest first.
+    """
     params = laplacian.params
     size, radius = 2 * params.window_radius + 1, params.window_radius
     coupling = size**2 * radius * (radius + 1) / 3
@@ -70,7 +95,7 @@ def coarse_model(laplacian: MattingLaplacian, weight: Array) -> tuple[Level, ...
 
 
 def _level(moments: Moments, ties: Moments, coupling: float) -> Level:
-    """Blocks of one level: K + c/2 (M_m + M_n) over the neighbours n of a cell m."""
+    """Level with diagonal blocks K_m + sum of c/2 (M_m + M_n) over the neighbours n of a cell m."""
     blocks = ties.copy()
     half = coupling / 2 * moments
     across, down = half[:, 1:] + half[:, :-1], half[1:] + half[:-1]
@@ -85,7 +110,7 @@ def _level(moments: Moments, ties: Moments, coupling: float) -> Level:
 
 @kernel(reads(f32, 3), reads(f32, 2), i64, f64, i64, i64, writes(f64, 3))
 def _ties(guide, weight, radius, epsilon, start, stop, ties):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of K of the finest cells; data is rare, so pixels without are skipped."""
+    """Write rows [start, stop) of K of the finest cells; pixels without data are skipped."""
     height, width = weight.shape
     colour = np.empty(4)
     colour[3] = 1.0
@@ -113,7 +138,7 @@ def _ties(guide, weight, radius, epsilon, start, stop, ties):  # type: ignore[no
 
 @kernel(reads(f64, 3), i64, i64, writes(f64, 3))
 def _invert(blocks, start, stop, inverses):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of inverses of 4x4 blocks, by their Cholesky factors."""
+    """Write rows [start, stop) of the inverses of 4x4 blocks, by Cholesky factorisation."""
     low, inverse = np.zeros((4, 4)), np.zeros((4, 4))
     for i in range(start, stop):
         for j in range(blocks.shape[1]):

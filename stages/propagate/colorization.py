@@ -1,13 +1,13 @@
-"""Colourisation as propagation (Levin, Lischinski and Weiss 2004), as Bae and Durand (2007) use it.
+"""Propagation by colourisation (Levin, Lischinski and Weiss 2004), as in Bae and Durand (2007).
 
-Blur follows luma instead of colour models: each pixel should be the mean of its neighbours s in a
-3x3 window, weighted by how alike their luma Y is,
+Each pixel r should be the mean of its neighbours s in a 3x3 window, weighted by the similarity of
+their luma Y. This minimises
 
     sum over r of (alpha_r - sum over s of w_rs alpha_s)^2,
     w_rs ~ exp(-(Y_r - Y_s)^2 / (2 sigma_r^2)),      sum over s of w_rs = 1,
 
-sigma_r^2 being the variance of Y around r. Kept for comparison: windows are small, so that data
-spreads slowly, and it is solved by plain conjugate gradients.
+where sigma_r^2 is the variance of Y around r. The method is for comparison: since its windows are
+small, plain conjugate gradients converge slowly.
 """
 
 from __future__ import annotations
@@ -22,18 +22,23 @@ from stages.params import Array
 from stages.propagate.conjugate_gradients import System
 
 NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
-LEAST_VARIANCE = 2e-6  # luma^2, of the weights: half a code of 8 bits
+MIN_VARIANCE = 2e-6  # luma^2, lower limit of sigma_r^2: the square of about a third of a code
 
 
 def colorization_system(laplacian: MattingLaplacian, weight: Array) -> System:
-    """Normal equations of the above, with a diagonal of weights.
+    """Normal equations of the colourisation energy, plus a diagonal of weights.
 
     Parameters
     ----------
     laplacian : MattingLaplacian
-        Only its guide is used: its first plane is the mean of the colours times sqrt(3).
+        Only the guide is used. Its first plane is the mean of the colours times sqrt(3).
     weight : Array
-        HxW, lambda D.
+        Diagonal lambda D, HxW float32.
+
+    Returns
+    -------
+    callable
+        `apply(p, out)` writes the product with p (HxW) to `out`, and returns p . product.
     """
     deviation = neighbour_deviation(laplacian.guide[0].astype(np.float64) / np.sqrt(3))
     transposed = deviation.T.tocsr()
@@ -47,11 +52,22 @@ def colorization_system(laplacian: MattingLaplacian, weight: Array) -> System:
 
 
 def neighbour_deviation(luma: Floats) -> sparse.csr_array:
-    """Matrix of alpha_r - sum of w_rs alpha_s, one row for each pixel r of a luma plane."""
+    """Sparse matrix of alpha_r - sum of w_rs alpha_s.
+
+    Parameters
+    ----------
+    luma : array of float64
+        HxW in [0, 1].
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        One row for each pixel r, HW x HW.
+    """
     height, width = luma.shape
     inside = box_mean(np.ones_like(luma), 1)
     mean = box_mean(luma, 1) / inside
-    variance = np.maximum(box_mean(luma * luma, 1) / inside - mean**2, LEAST_VARIANCE)
+    variance = np.maximum(box_mean(luma * luma, 1) / inside - mean**2, MIN_VARIANCE)
     place = np.arange(luma.size).reshape(luma.shape)
     rows, columns, weights = [], [], []
     for i, j in NEIGHBOURS:

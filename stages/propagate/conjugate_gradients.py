@@ -1,7 +1,7 @@
-"""Plain conjugate gradients (Hestenes and Stiefel 1952): the paper's solver, and the yardstick.
+"""Plain conjugate gradients (Hestenes and Stiefel 1952): the solver of the paper, for reference.
 
-Vectors have the precision of the map, scalars are float64. News travels 2 radius pixels a step, so
-that the number of steps grows with the width of the picture.
+Vectors have the precision of the map, scalars are float64. A step propagates information by two
+window radii, so the number of steps is proportional to the size of the picture.
 """
 
 from __future__ import annotations
@@ -17,13 +17,21 @@ from stages.laplacian.windows import Floats
 from stages.params import Array
 from stages.strips import run_strips
 
-MIN_DELAY = 20  # steps looked back on, at least, to measure an error
+MIN_DELAY = 20  # steps over which the error is measured, at least
 
 System = Callable[[Floats, Floats], float]  # (p, out): writes A p into out, returns p . A p
 
 
 class Progress(NamedTuple):
-    """What is known after a step: an error in px, and whether it may be trusted to stop."""
+    """State after a step.
+
+    Attributes
+    ----------
+    error_px : float
+        Estimated root mean square error of the map, px.
+    settled : bool
+        Whether the estimate is reliable enough to stop.
+    """
 
     error_px: float
     settled: bool
@@ -40,11 +48,25 @@ class _Step(NamedTuple):
 def conjugate_gradient_steps(
     system: System, weight: Array, data: Array, sigma: Floats, reach: int
 ) -> Iterator[Progress]:
-    """Solve A sigma = weight data from `sigma`, which is updated in place: the last is the best.
+    """Solve A sigma = weight data by conjugate gradients.
 
-    `reach` is how far a product carries news, px. `error_px` is the estimated root mean square
-    error (see `_rms_error_px`), and in the first steps at least the spread of the data. Ends when
-    the residual is zero, or when rounding leaves no direction of positive curvature.
+    Parameters
+    ----------
+    system : callable
+        Product with A.
+    weight, data : Array
+        Diagonal lambda D and the data, HxW.
+    sigma : array
+        First guess, HxW float32 or float64; updated in place at every step.
+    reach : int
+        Distance over which a product with A propagates information, px.
+
+    Yields
+    ------
+    Progress
+        After every step. The error is that of `_rms_error_px`, but in the first steps not below the
+        standard deviation of the data. The iteration ends if the residual is zero, or if rounding
+        leaves no direction of positive curvature.
     """
     delay, spread_px = _delay(sigma.shape, reach), _spread_px(weight, data)
     recent: deque[_Step] = deque(maxlen=delay)
@@ -56,6 +78,7 @@ def conjugate_gradient_steps(
 
 
 def _advance(system: System, weight: Array, data: Array, sigma: Floats) -> Iterator[_Step]:
+    """Update `sigma` in place and yield the scalars of each step."""
     product = np.zeros_like(sigma)
     if sigma.any():
         system(sigma, product)
@@ -73,7 +96,7 @@ def _advance(system: System, weight: Array, data: Array, sigma: Floats) -> Itera
         ratio = squared / step.residual
         direction *= sigma.dtype.type(ratio)
         direction += residual
-        direction_squared = squared + ratio**2 * step.direction  # the two are orthogonal
+        direction_squared = squared + ratio**2 * step.direction  # residual and p are orthogonal
         yield step
 
 
@@ -88,16 +111,16 @@ def _dot(a: Floats, b: Floats) -> float:
 
 
 def _delay(shape: tuple[int, ...], reach: int) -> int:
-    """Steps to look back on: as many as carry news half across the picture.
+    """Number of steps over which the error is measured: those that cross half the picture.
 
-    With less patience, a spell in which conjugate gradients crawl, far from the solution, would
-    look like the end.
+    Conjugate gradients can stagnate far from the solution. With fewer steps, stagnation would be
+    mistaken for convergence.
     """
     return max(max(shape) // (2 * reach), MIN_DELAY)
 
 
 def _rms_error_px(steps: Iterable[_Step], pixels: int) -> float:
-    """Root mean square error of the map before `steps`, as far as those steps took it away.
+    """Root mean square of the part of the error that `steps` have removed, px.
 
     Hestenes and Stiefel (1952, theorem 6:3): with e_j the error of the j-th map, in the norm of
     the system and in the Euclidean one,
@@ -105,8 +128,9 @@ def _rms_error_px(steps: Iterable[_Step], pixels: int) -> float:
         |e_j|_A^2 - |e_j+1|_A^2 = length_j |r_j|^2,
         |e_j|^2   - |e_j+1|^2   = length_j |p_j|^2 / |r_j|^2 (|e_j|_A^2 + |e_j+1|_A^2).
 
-    Both errors fall at every step. So this measures from below how wrong the map was before the
-    steps (Strakos and Tichy 2002), and it is better now; the length of one step says little.
+    Both errors decrease at every step. The result is therefore a lower bound of the error before
+    the steps (Strakos and Tichy 2002), and the error after them is smaller. The length of a single
+    step is no measure of the error.
     """
     length, residual, direction = np.array(list(steps)).T
     energy = np.append(np.cumsum((length * residual)[::-1])[::-1], 0)

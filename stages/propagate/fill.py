@@ -1,9 +1,9 @@
-"""Push and pull: what can be said of a pixel from data around it, without a guide or a system.
+"""Push-pull interpolation of sparse data, without a guide and without a linear system.
 
-Gortler, Grzeszczuk, Szeliski and Cohen, The Lumigraph, 1996, section 3.4: average down to one
-pixel, then fill the gaps on the way back up. `fill` is a complete first map; `nearness` is the
-confidence of every dense map and says how near data is: 1 at data, halved where the distance
-doubles.
+Data are averaged in a pyramid down to one pixel, and gaps are then filled from coarse to fine
+(Gortler, Grzeszczuk, Szeliski and Cohen, The Lumigraph, 1996, section 3.4). `fill` makes the first
+complete map. `nearness` is the confidence of every dense map: 1 at data, and halved each time the
+distance to data doubles.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from stages.arrays import reduce_by
 from stages.grid import BlurMap
 from stages.params import Array
 
-LESS_SURE = np.float32(0.5)  # confidence, relative, where distance to data doubles
-NO_DATA_CONFIDENCE = 1e-3  # of a map that is complete although nothing is known
-NEARNESS_STEP = 4  # px; distances below are all the same to a reader of confidence
+DOUBLING_FACTOR = np.float32(0.5)  # factor of the confidence when the distance to data doubles
+NO_DATA_CONFIDENCE = 1e-3  # of a dense map that was made without any data
+NEARNESS_STEP = 4  # px; smaller distances to data are not distinguished
 
 
 def fill(constraints: BlurMap) -> BlurMap:
-    """Fill a sparse map by push and pull.
+    """Fill a sparse map by push-pull interpolation.
 
     Parameters
     ----------
@@ -31,8 +31,9 @@ def fill(constraints: BlurMap) -> BlurMap:
     Returns
     -------
     BlurMap
-        Dense map on the same grid. Sigma lies within the range of the data (zero without any);
-        confidence is the data's up to 1 and halves where the distance to data doubles.
+        Dense map on the same grid. Sigma is within the range of the data, or 0 if there are none.
+        Confidence is that of the data, but at most 1, and is halved each time the distance to data
+        doubles.
     """
     if not constraints.confidence.any():
         low = np.full_like(constraints.confidence, NO_DATA_CONFIDENCE)
@@ -43,7 +44,7 @@ def fill(constraints: BlurMap) -> BlurMap:
 
 
 def _push_pull(moment: Array, weight: Array) -> tuple[Array, Array]:
-    """Sigma and confidence from sums of weighted data and of weights, all HxW."""
+    """Sigma and confidence, HxW, from the sums of weighted data and of weights in each cell."""
     trust = np.minimum(weight, 1)
     if weight.size == 1:
         return np.divide(moment, weight), trust
@@ -53,21 +54,21 @@ def _push_pull(moment: Array, weight: Array) -> tuple[Array, Array]:
     )
     rest = np.float32(1) - trust
     own = np.divide(moment, np.maximum(weight, 1))  # trust times the mean of the data
-    return own + rest * sigma, trust + LESS_SURE * rest * confidence
+    return own + rest * sigma, trust + DOUBLING_FACTOR * rest * confidence
 
 
 def nearness(weight: Array) -> Array:
-    """Confidence of a dense map from that of its data.
+    """Confidence of a dense map, from the confidence of its data.
 
     Parameters
     ----------
     weight : Array
-        HxW, confidence of the data, 0 where there is none; somewhere positive.
+        Confidence of the data, HxW float32 >= 0; 0: no data. At least one value is positive.
 
     Returns
     -------
     Array
-        HxW in (0, 1]: at least min(weight, 1), and falling with the distance to data.
+        HxW float32 in (0, 1]: at least min(weight, 1), and decreasing with the distance to data.
     """
     around = _pull(NEARNESS_STEP**2 * reduce_by(weight, NEARNESS_STEP))
     rows, cols = (n * NEARNESS_STEP for n in around.shape)
@@ -82,9 +83,10 @@ def _pull(count: Array) -> Array:
     if count.shape == (1, 1):
         return trust
     above = _doubled(_pull(4 * reduce_by(count, 2)))[: count.shape[0], : count.shape[1]]
-    return np.asarray(trust + (1 - trust) * above * LESS_SURE, np.float32)
+    return np.asarray(trust + (1 - trust) * above * DOUBLING_FACTOR, np.float32)
 
 
 def _doubled(plane: Array) -> Array:
+    """Plane of twice the size, by bilinear interpolation."""
     rows, cols = plane.shape[:2]
     return np.asarray(cv2.resize(plane, (2 * cols, 2 * rows)))

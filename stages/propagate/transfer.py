@@ -1,14 +1,14 @@
-"""Between pixels and cells: the prolongation P, its transpose, and the vectors of the solver.
+"""Prolongation P from cells to pixels and its transpose, fused with the updates of the solver.
 
-P takes a model theta = (a, b) per cell to pixels,
+P maps a model theta = (a, b) per cell to pixels,
 
     (P theta)(x) = sum over cells m of hat_m(x) theta_m . I~(x),      I~ = (I, 1),
 
-with bilinear hats around the centres of cells, constant beyond the outermost centres. Pixels lie in
-bands of CELL rows between two rows of centres (the first and last band are half as high): a band
-needs two rows of theta, and adds to two rows of P^T r. Work goes in strips of bands; every inner
-loop writes one row of pixels. What a step does to the vectors (direction; map and residual) is
-fused with P and P^T, since each pass over memory costs more than its arithmetic.
+with bilinear hat functions at the centres of cells, constant beyond the outermost centres. Pixels
+are processed in bands: the CELL rows between two rows of centres (the first and last band are half
+as high). A band reads two rows of theta, and adds to two rows of P^T r. Threads work on strips of
+bands, and every inner loop writes one row of pixels. The updates of the direction, and of map and
+residual, are fused with P and P^T, because memory traffic costs more than arithmetic.
 """
 
 from __future__ import annotations
@@ -31,7 +31,17 @@ HALF = CELL // 2
 
 
 class Change(NamedTuple):
-    """What a step did: P^T r and r . diag^-1 r of the new residual r, and the largest change."""
+    """Result of a step.
+
+    Attributes
+    ----------
+    restricted : array of float64
+        P^T r of the new residual r, rows x columns of cells x 4.
+    jacobi : float
+        r . diag^-1 r.
+    largest_px : float
+        Largest change of the map.
+    """
 
     restricted: Cells
     jacobi: float
@@ -46,7 +56,19 @@ def turn(
     ratio: float,
     direction: Array,
 ) -> None:
-    """Next direction, in place: ratio direction + diag^-1 residual + P theta."""
+    """Update the search direction in place: ratio direction + diag^-1 residual + P theta.
+
+    Parameters
+    ----------
+    laplacian : MattingLaplacian
+        Guide, window and cells.
+    theta : array of float64
+        Coarse correction, rows x columns of cells x 4.
+    residual, weight, direction : Array
+        HxW float32; `weight` is lambda D, `direction` is written.
+    ratio : float
+        Weight of the previous direction.
+    """
     guide, radius = laplacian.guide, laplacian.params.window_radius
     run_strips(
         lambda start, stop: _turn(
@@ -66,7 +88,26 @@ def step(
     sigma: Array,
     residual: Array,
 ) -> Change:
-    """Go a length along the direction: map and residual change in place."""
+    """Update map and residual by a step along the search direction, in place.
+
+    Parameters
+    ----------
+    laplacian : MattingLaplacian
+        Guide, window and cells.
+    length : float
+        Step length.
+    direction, product : Array
+        Direction p, and system matrix times p, HxW float32.
+    weight : Array
+        lambda D, HxW float32.
+    sigma, residual : Array
+        Map and residual, HxW float32, written.
+
+    Returns
+    -------
+    Change
+        Of this step.
+    """
     guide, radius = laplacian.guide, laplacian.params.window_radius
     rows, cols = laplacian.cells[0].shape[:2]
     bands = np.empty((rows + 1, 2, cols, 4))
@@ -85,8 +126,8 @@ def step(
 
 
 @inline
-def spread(theta, i, across):  # type: ignore[no-untyped-def]
-    """Interpolate row i of the models along a row of pixels: 4 planes."""
+def _interpolate_row(theta, i, across):  # type: ignore[no-untyped-def]
+    """Write row i of the models, interpolated along a row of pixels: 4 planes."""
     last = theta.shape[1] - 1
     for c in range(4):
         row = across[c]
@@ -100,16 +141,16 @@ def spread(theta, i, across):  # type: ignore[no-untyped-def]
     reads(f64, 3), reads(f32, 3), reads(f32, 2), reads(f32, 2), f32, i64, i64, i64, writes(f32, 2)
 )
 def _turn(theta, guide, residual, weight, ratio, radius, start, stop, direction):  # type: ignore[no-untyped-def]
-    """Bands [start, stop) of the next direction."""
+    """Update bands [start, stop) of the direction."""
     height, width = residual.shape
     above, below = np.empty((4, width), np.float32), np.empty((4, width), np.float32)
     lifted, per_column = np.empty(width, np.float32), np.empty(width, np.float32)
     for x in range(width):
         per_column[x] = windows_at(x, width, radius)
-    spread(theta, max(start - 1, 0), below)
+    _interpolate_row(theta, max(start - 1, 0), below)
     for band in range(start, stop):
         above, below = below, above
-        spread(theta, min(band, theta.shape[0] - 1), below)
+        _interpolate_row(theta, min(band, theta.shape[0] - 1), below)
         for y in range(max(band * CELL - HALF, 0), min(band * CELL + HALF, height)):
             part = np.float32((y - band * CELL + HALF + 0.5) / CELL)
             one, other = above[3], below[3]
@@ -128,8 +169,8 @@ def _turn(theta, guide, residual, weight, ratio, radius, start, stop, direction)
 
 
 @inline
-def gather_band(sums, band, side, bands):  # type: ignore[no-untyped-def]
-    """Gather a band's sums (4 planes of pixels) along the row into the cells left and right."""
+def _restrict_band(sums, band, side, bands):  # type: ignore[no-untyped-def]
+    """Restrict a band's column sums (4 planes of pixels) along the row to cells."""
     cells = bands.shape[2]
     for j in range(cells):
         for c in range(4):
@@ -152,7 +193,7 @@ def gather_band(sums, band, side, bands):  # type: ignore[no-untyped-def]
 def _step(  # type: ignore[no-untyped-def]
     length, direction, product, weight, guide, radius, start, stop, sigma, residual, bands
 ):
-    """Bands [start, stop) of a step; returns r . diag^-1 r and the largest change."""
+    """Update bands [start, stop) of map and residual; return r . diag^-1 r, largest change."""
     height, width = residual.shape
     per_column, largest = np.empty(width, np.float32), np.zeros(width, np.float32)
     jacobi = np.zeros(width)
@@ -192,5 +233,5 @@ def _step(  # type: ignore[no-untyped-def]
                 for x in range(width):
                     one[x] += term[x] - share[x]
         for side in range(2):
-            gather_band(sums[side], band, side, bands)
+            _restrict_band(sums[side], band, side, bands)
     return total_of(jacobi), largest_of(largest)

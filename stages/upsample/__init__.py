@@ -1,7 +1,7 @@
-"""Guided upsampling: a small blur map becomes full-size along the edges of the picture.
+"""Guided upsampling of a blur map to full resolution, along the edges of the picture.
 
-`stage.py` chooses: `fast.py` (the default), `masked.py` (Kriener et al. 2013, section 2.3, as
-printed), `bilateral.py` (Kopf et al. 2007), or plain bilinear interpolation.
+`stage.py` selects the method: `fast.py` (the default), `masked.py` (Kriener et al. 2013, section
+2.3, as printed), `bilateral.py` (Kopf et al. 2007), or bilinear interpolation.
 """
 
 from stages.upsample.stage import (

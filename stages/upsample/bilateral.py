@@ -1,7 +1,7 @@
 """Joint bilateral upsampling (Kopf, Cohen, Lischinski and Uyttendaele 2007), for comparison.
 
-A pixel p takes the mean of the samples q in a 5x5 neighbourhood of the small grid, weighted by
-distance (Gaussian, half a step) and by how alike their colours are:
+The value of a pixel p is a mean of the samples q in a 5x5 neighbourhood of the small grid, weighted
+by a Gaussian f of the distance and a Gaussian g of the difference of colour:
 
     sum over q of sigma_q f(|p - q|) g(|I_p - I_q|)  /  sum over q of f g.
 """
@@ -17,12 +17,27 @@ from stages.strips import run_strips
 from stages.upsample.samples import reduced_guide
 
 REACH = 2  # samples to each side
-DISTANCE_SIGMA = 0.5  # steps of the small grid
-LEAST_WEIGHT = 1e-6  # of distance alone, added to g: where no colour is alike, distance decides
+DISTANCE_SIGMA = 0.5  # standard deviation of f, in steps of the small grid
+MIN_RANGE_WEIGHT = 1e-6  # added to g: if no colour is similar, the distance alone decides
 
 
 def joint_bilateral(low: BlurMap, guide: Array, range_sigma: float) -> Array:
-    """Upsampled sigma, HxW; `range_sigma` is a deviation of encoded colour."""
+    """Upsample a dense map by joint bilateral upsampling.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map on the small grid.
+    guide : Array
+        Display-encoded picture in [0, 1], HxWx3 float32.
+    range_sigma : float
+        Standard deviation of g, in encoded values.
+
+    Returns
+    -------
+    Array
+        sigma, HxW float32, full-resolution px.
+    """
     small = np.ascontiguousarray(reduced_guide(low.grid, guide))
     out = np.empty(guide.shape[:2], np.float32)
     step, phase = float(low.grid.step), low.grid.phase
@@ -38,7 +53,7 @@ def joint_bilateral(low: BlurMap, guide: Array, range_sigma: float) -> Array:
 
 @kernel(reads(f32, 2), reads(f32, 3), reads(f32, 3), f64, f64, f64, i64, i64, writes(f32, 2))
 def _upsample(sigma, small, guide, step, phase, range_sigma, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of the weighted mean."""
+    """Write rows [start, stop) of the weighted mean."""
     height, width = sigma.shape
     for y in range(start, stop):
         row = (y - phase) / step
@@ -55,7 +70,7 @@ def _upsample(sigma, small, guide, step, phase, range_sigma, start, stop, out): 
                         colour += difference * difference
                     distance = (row - i) ** 2 + (column - j) ** 2
                     weight = np.exp(-distance / (2 * DISTANCE_SIGMA**2)) * (
-                        np.exp(-colour / (2 * range_sigma**2)) + LEAST_WEIGHT
+                        np.exp(-colour / (2 * range_sigma**2)) + MIN_RANGE_WEIGHT
                     )
                     total += weight * sigma[i, j]
                     weights += weight

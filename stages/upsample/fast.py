@@ -1,15 +1,16 @@
-"""Guided upsampling on the small grid (the fast guided filter, He and Sun 2015), fused.
+"""Guided upsampling by the fast guided filter (He and Sun 2015), in three fused passes.
 
-The windows of eq. (7) see only the samples, so their sums are done on the small grid, with the
-picture reduced to it; and the mean model of eq. (8) is smooth, so it is interpolated in place of
-the blur, which is not:
+The windows of eq. (7) contain only samples of the small map, so the models are fitted on the small
+grid, with the picture reduced to it. The mean model of eq. (8) is smooth, so it is the model that
+is interpolated, and not the blur:
 
     sigma(x) = mean_a(x) . I(x) + mean_b(x).
 
-Three passes over strips, each loop writing one row: fit a, b; average them; apply. Sums run down a
-strip in float64 and are direct along the row. A strip starts its sums anew, so that a picture cut
-between strips (with the halo of two radii) gives the same bits. Of a picture in linear light the
-square roots are taken within the strips, so that no copy of it is ever whole.
+The passes run over strips, and each inner loop writes one row: fit a and b, average them, apply
+them. Window sums are running sums in float64 down the columns of a strip, and direct sums along the
+row. Each strip starts its sums anew, so the result does not depend on the division into strips. If
+the picture is in linear light, square roots are taken within the strips; there is never a copy of
+the whole picture.
 """
 
 from __future__ import annotations
@@ -28,14 +29,34 @@ from stages.upsample.samples import reduced_guide, root_of
 def fast_guided(
     low: BlurMap, guide: Array, radius: int, epsilon: float, *, linear: bool = False
 ) -> Array:
-    """Upsampled sigma, HxW; `radius` is that of a window in samples of the small grid.
+    """Upsample a dense map by the fast guided filter.
 
-    The guide is encoded; or in linear light, of which the roots are taken. ValueError if it has
-    values that are not finite.
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map on the small grid.
+    guide : Array
+        Picture, HxWx3 float32, display-encoded in [0, 1], or in linear light.
+    radius : int
+        Window radius, in samples of the small grid.
+    epsilon : float
+        Regularisation of the slopes a.
+    linear : bool
+        Whether the guide is in linear light. Its square root is then taken.
+
+    Returns
+    -------
+    Array
+        sigma >= 0, HxW float32, full-resolution px.
+
+    Raises
+    ------
+    ValueError
+        If the guide has values that are not finite.
     """
     grid, sigma, full = low.grid, low.sigma, Grid(guide.shape[:2])
     small = np.ascontiguousarray(reduced_guide(grid, guide, linear=linear))
-    check_image("upsample", "guide", small)  # which every pixel has a part in
+    check_image("upsample", "guide", small)  # a pixel that is not finite makes its mean not finite
     fitted = np.empty((4, *grid.shape), np.float32)
     model = np.empty((4, *grid.shape), np.float32)
     out = np.empty(full.shape, np.float32)
@@ -46,23 +67,51 @@ def fast_guided(
     rows, cols = (linear_taps(grid, full, axis) for axis in (0, 1))
     flat = guide.reshape(-1)
     run_strips(
-        lambda start, stop: _apply(model, flat, linear, *rows, *cols, start, stop, out),
+        lambda start, stop: _apply(model, flat, linear, rows, cols, start, stop, out),
         full.shape[0],
     )
     return out
 
 
+def local_models(small: Array, values: Array, radius: int, epsilon: float) -> Array:
+    """Affine models of values in colour, averaged over the windows around each sample.
+
+    Parameters
+    ----------
+    small : Array
+        Colours, hxwx3 float32, finite.
+    values : Array
+        What is to be told from colour, hxw float32.
+    radius : int
+        Of a window, samples.
+    epsilon : float
+        Regularisation.
+
+    Returns
+    -------
+    Array
+        Planes a (3) and b of eq. (8), 4xhxw float32: the value is a . colour + b.
+    """
+    rows = len(values)
+    fitted = np.empty((4, *values.shape), np.float32)
+    model = np.empty_like(fitted)
+    _fit(small, values, radius, epsilon, 0, rows, fitted)
+    _average(fitted, radius, 0, rows, model)
+    return model
+
+
 @inline
-def cut_window(place, length, radius):  # type: ignore[no-untyped-def]
-    """How many samples along an axis a window around a place holds, cut at the ends."""
+def _cropped_window(place, length, radius):  # type: ignore[no-untyped-def]
+    """Number of samples along an axis in the window around a place, cropped at the ends."""
     return min(place + radius, length - 1) - max(place - radius, 0) + 1
 
 
 @inline
-def add_moments(small, sigma, y, radius, sign, row, columns):  # type: ignore[no-untyped-def]
-    """Add a row's colours, sigma and their products to sums down the columns.
+def _add_moments(small, sigma, y, radius, sign, row, columns):  # type: ignore[no-untyped-def]
+    """Add the colours and sigma of a row, and their products, to the running column sums.
 
-    Rows of `columns`: I (3), sigma, I sigma (3), I I^T (6: 00 01 02 11 12 22). `row` is scratch.
+    Rows of `columns`: I (3), sigma, I sigma (3), I I^T (6: 00 01 02 11 12 22). `row` is scratch
+    memory. `sign` is -1 to subtract a row that leaves the window.
     """
     width, colours, value, mean = sigma.shape[1], small[y], sigma[y], row[3]
     for x in range(width):
@@ -90,21 +139,21 @@ def add_moments(small, sigma, y, radius, sign, row, columns):  # type: ignore[no
 
 @kernel(reads(f32, 3), reads(f32, 2), i64, f64, i64, i64, writes(f32, 3))
 def _fit(small, sigma, radius, epsilon, start, stop, fitted):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of a (3) and b: eq. (7)."""
+    """Write rows [start, stop) of a (3 planes) and b: eq. (7)."""
     height, width = sigma.shape
     columns, boxes = np.zeros((13, width + 2 * radius)), np.empty((13, width))
     row, share, per_column = np.empty((4, width)), np.empty(width), np.empty(width)
     for x in range(width):
-        per_column[x] = 1.0 / cut_window(x, width, radius)
+        per_column[x] = 1.0 / _cropped_window(x, width, radius)
     first = max(start - radius, 0)
     for bottom in range(first, stop + radius):
         y = bottom - radius  # the row whose window is complete
         for place, sign in ((bottom, 1.0), (y - radius - 1, -1.0)):
             if first <= place < height:
-                add_moments(small, sigma, place, radius, sign, row, columns)
+                _add_moments(small, sigma, place, radius, sign, row, columns)
         if y < start:
             continue
-        per_row = 1.0 / cut_window(y, height, radius)
+        per_row = 1.0 / _cropped_window(y, height, radius)
         for x in range(width):
             share[x] = per_row * per_column[x]
         for k in range(13):
@@ -112,7 +161,7 @@ def _fit(small, sigma, radius, epsilon, start, stop, fitted):  # type: ignore[no
             sum_along(columns[k], radius, box)
             for x in range(width):
                 box[x] *= share[x]
-        solve_models(boxes, epsilon)
+        _solve_models(boxes, epsilon)
         for k in range(4):
             solved, plane = boxes[4 + k] if k < 3 else boxes[3], fitted[k, y]
             for x in range(width):
@@ -120,8 +169,8 @@ def _fit(small, sigma, radius, epsilon, start, stop, fitted):  # type: ignore[no
 
 
 @inline
-def solve_models(boxes, epsilon):  # type: ignore[no-untyped-def]
-    """From means of moments to b (row 3) and a (rows 4 to 6), in place."""
+def _solve_models(boxes, epsilon):  # type: ignore[no-untyped-def]
+    """Solve for b (row 3) and a (rows 4 to 6) from the mean moments, in place."""
     mean = boxes[3]
     k = 7
     for i in range(3):
@@ -152,11 +201,11 @@ def solve_models(boxes, epsilon):  # type: ignore[no-untyped-def]
 
 @kernel(reads(f32, 3), i64, i64, i64, writes(f32, 3))
 def _average(fitted, radius, start, stop, model):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of the mean of a and b over all windows that hold a sample: eq. (8)."""
+    """Write rows [start, stop) of the mean of a and b over windows: eq. (8)."""
     height, width = fitted.shape[1:]
     column, box, per_column = np.zeros(width + 2 * radius), np.empty(width), np.empty(width)
     for x in range(width):
-        per_column[x] = 1.0 / cut_window(x, width, radius)
+        per_column[x] = 1.0 / _cropped_window(x, width, radius)
     inner = column[radius:]
     for k in range(4):
         column[:] = 0.0
@@ -170,7 +219,7 @@ def _average(fitted, radius, start, stop, model):  # type: ignore[no-untyped-def
                 for x in range(width):
                     inner[x] += row[x]
             sum_along(column, radius, box)
-            per_row, mean = 1.0 / cut_window(y, height, radius), model[k, y]
+            per_row, mean = 1.0 / _cropped_window(y, height, radius), model[k, y]
             for x in range(width):
                 mean[x] = box[x] * per_row * per_column[x]
             if y - radius >= 0:
@@ -180,8 +229,9 @@ def _average(fitted, radius, start, stop, model):  # type: ignore[no-untyped-def
 
 
 @inline
-def stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def]
-    """Interpolate a row of the small grid to the width of the picture, all four planes."""
+def _stretch(model, y, taps, rows):  # type: ignore[no-untyped-def]
+    """Write a row of the mean model, interpolated to the width of the picture: 4 planes."""
+    left, right, across = taps
     a0, a1, a2, b = model[0, y], model[1, y], model[2, y], model[3, y]
     wide0, wide1, wide2, wide3 = rows[0], rows[1], rows[2], rows[3]
     for x in range(np.uint64(across.size)):
@@ -191,8 +241,8 @@ def stretch(model, y, left, right, across, rows):  # type: ignore[no-untyped-def
 
 
 @inline
-def explain(upper, lower, part, colours, result):  # type: ignore[no-untyped-def]
-    """One row of max(a . I + b, 0), with a and b between two rows of the model."""
+def _apply_row(upper, lower, part, colours, result):  # type: ignore[no-untyped-def]
+    """Write a row of max(a . I + b, 0), with a and b interpolated between two rows."""
     u0, u1, u2, u3 = upper[0], upper[1], upper[2], upper[3]
     l0, l1, l2, l3 = lower[0], lower[1], lower[2], lower[3]
     for x in range(np.uint64(result.size)):
@@ -203,24 +253,23 @@ def explain(upper, lower, part, colours, result):  # type: ignore[no-untyped-def
         result[x] = max(sigma, np.float32(0))
 
 
-@kernel(reads(f32, 3), reads(f32, 1), b1, *TAPS, *TAPS, i64, i64, writes(f32, 2))
-def _apply(  # type: ignore[no-untyped-def]
-    model, guide, linear, above, below, down, left, right, across, start, stop, out
-):
-    """Rows [start, stop) of max(a . I + b, 0), with a and b interpolated from the small grid."""
-    width = out.shape[1]
+@kernel(reads(f32, 3), reads(f32, 1), b1, TAPS, TAPS, i64, i64, writes(f32, 2))
+def _apply(model, guide, linear, vertical, horizontal, start, stop, out):  # type: ignore[no-untyped-def]
+    """Write rows [start, stop) of max(a . I + b, 0), with a and b of the small grid."""
+    width, (above, below, down) = out.shape[1], vertical
     colours = np.empty(3 * width, np.float32)
-    rows, kept = np.empty((2, 4, width), np.float32), np.full(2, -1)  # an even row and an odd one
+    # The two rows of the model in use, interpolated along the row: one is even, one odd
+    rows, kept = np.empty((2, 4, width), np.float32), np.full(2, -1)
     for y in range(start, stop):
         for source in (above[y], below[y]):
             if kept[source % 2] != source:
                 kept[source % 2] = source
-                stretch(model, source, left, right, across, rows[source % 2])
+                _stretch(model, source, horizontal, rows[source % 2])
         line = guide[3 * width * y : 3 * width * (y + 1)]
         if linear:
             for k in range(line.size):
                 colours[k] = root_of(line[k])
         else:
-            for k in range(line.size):  # a slice would compile the words of an error as well
+            for k in range(line.size):  # faster to compile than an assignment of slices
                 colours[k] = line[k]
-        explain(rows[above[y] % 2], rows[below[y] % 2], down[y], colours, out[y])
+        _apply_row(rows[above[y] % 2], rows[below[y] % 2], down[y], colours, out[y])

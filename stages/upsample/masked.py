@@ -1,8 +1,10 @@
-"""Guided upsampling as printed: Kriener et al. 2013, eq. (7) and (8), at full resolution.
+"""Guided upsampling as printed in Kriener et al. 2013, eq. (7) and (8), at full resolution.
 
-In a window around each pixel k blur is affine in colour, with the a_k, b_k that fit the samples in
-the window best (eq. 7); samples are set among undefined pixels. A pixel takes the mean of what all
-windows around it say (eq. 8). Windows are cut at the border of the picture. Float64: the oracle.
+Samples of the small map are placed on a full-resolution grid whose other pixels are undefined. In
+the window around each pixel k, blur is an affine function of colour; a_k and b_k are the least
+squares fit to the samples in the window (eq. 7). The value of a pixel is the mean of the models of
+all windows that contain it (eq. 8). Windows are cropped at the border of the picture. All
+arithmetic is float64, so that this method is a reference for the fast one.
 """
 
 from __future__ import annotations
@@ -17,11 +19,28 @@ from stages.params import Array
 from stages.strips import STRIP_ROWS, run_strips
 from stages.upsample.samples import sample_pixels
 
-MASKED_ROWS = 2 * STRIP_ROWS  # a strip has a halo of 40 rows or more
+MASKED_ROWS = 2 * STRIP_ROWS  # higher than usual, since the halo is two window radii on each side
 
 
 def masked_guided(low: BlurMap, guide: Array, radius: int, epsilon: float) -> Array:
-    """Upsampled sigma, HxW; `radius` is that of a window in pixels of the picture."""
+    """Upsample a dense map by the guided filter over the defined samples.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map on the small grid.
+    guide : Array
+        Display-encoded picture in [0, 1], HxWx3 float32.
+    radius : int
+        Window radius, px of the picture.
+    epsilon : float
+        Regularisation of the slopes a_k.
+
+    Returns
+    -------
+    Array
+        sigma >= 0, HxW float32, full-resolution px.
+    """
     height, width = guide.shape[:2]
     rows, cols = sample_pixels(low.grid, guide.shape)
     out = np.empty((height, width), np.float32)
@@ -46,9 +65,23 @@ def masked_guided(low: BlurMap, guide: Array, radius: int, epsilon: float) -> Ar
 def mean_model(
     colours: Floats, value: Floats, defined: Floats, radius: int, epsilon: float
 ) -> Floats:
-    """Fit the model in every window and average it over the windows: planes a_r, a_g, a_b, b.
+    """Fit the affine model in every window, and average the models over windows.
 
-    `colours` is 3xHxW; `defined` is 1 where `value` holds a sample, and `value` is 0 elsewhere.
+    Parameters
+    ----------
+    colours : array of float64
+        Guide, 3xHxW.
+    value, defined : array of float64
+        HxW; `defined` is 1 where `value` has a sample, and both are 0 elsewhere.
+    radius : int
+        Window radius, px.
+    epsilon : float
+        Regularisation of the slopes.
+
+    Returns
+    -------
+    array of float64
+        Mean models, 4xHxW: a_r, a_g, a_b, b.
     """
     samples = box_sum(defined, radius)
     pixels = box_sum(np.ones_like(defined), radius)
@@ -65,12 +98,12 @@ def mean_model(
     ]
     slopes = ldl_solve(ldl_factors(covariance), cross)
     for a, mu in zip(slopes, mean_colour, strict=True):
-        mean_value -= a * mu  # ends as b
+        mean_value -= a * mu  # becomes b after the last colour
     return np.stack([_mean(plane, radius, pixels) for plane in (*slopes, mean_value)])
 
 
 def _mean(plane: Floats, radius: int, count: Floats) -> Floats:
-    """Mean over a window of which `count` pixels matter."""
+    """Sum over each window, divided by the number of pixels that count, HxW."""
     total = box_sum(plane, radius)
     total /= count
     return total

@@ -1,4 +1,4 @@
-"""Where the samples of a small grid lie in the picture, and what colours they have."""
+"""Positions of the samples of a small grid in the picture, and their colours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,20 @@ from stages.strips import STRIP_ROWS, run_strips
 def sample_pixels(
     grid: Grid, shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows and columns of the pixels that stand for the samples of a grid."""
+    """Rows and columns of the pixels at the samples of a grid; positions are rounded down.
+
+    Parameters
+    ----------
+    grid : Grid
+        Grid over the picture.
+    shape : tuple of int
+        Shape of the picture, (H, W, ...).
+
+    Returns
+    -------
+    array of int64, array of int64
+        One index for each row and each column of the grid.
+    """
     rows, cols = (
         np.minimum(np.floor(grid.positions(axis)).astype(np.int64), shape[axis] - 1)
         for axis in (0, 1)
@@ -24,10 +37,22 @@ def sample_pixels(
 
 
 def reduced_guide(grid: Grid, guide: Array, *, linear: bool = False) -> Array:
-    """Colours at the samples of a grid: means of its cells, or the pixels that it picks.
+    """Colours at the samples of a grid: means of cells, or single pixels.
 
-    Of a guide in linear light the roots are averaged, row by row (see `root_of`). A mean is not
-    finite where a pixel is not.
+    Parameters
+    ----------
+    grid : Grid
+        Grid over the picture. If it is not `Grid.cells` of its step, single pixels are taken.
+    guide : Array
+        Picture, HxWx3 float32.
+    linear : bool
+        Whether the guide is in linear light. Its square root is then taken, which is close to any
+        display encoding (see `root_of`), row by row and before averaging.
+
+    Returns
+    -------
+    Array
+        rows x cols x 3 float32. The mean of a cell is not finite if one of its pixels is not.
     """
     full = guide.shape[0], guide.shape[1]
     if grid != Grid.cells(full, grid.step):
@@ -46,13 +71,13 @@ def reduced_guide(grid: Grid, guide: Array, *, linear: bool = False) -> Array:
 
 @inline
 def root_of(light):  # type: ignore[no-untyped-def]
-    """Square root of light within [0, 1]: near any display encoding, at a third of its cost."""
+    """Square root of light clipped to [0, 1]: near any display encoding, at a third of the cost."""
     return np.sqrt(min(max(light, np.float32(0)), np.float32(1)))
 
 
 @kernel(reads(f32, 1), i64, i64, i64, i64, i64, writes(f32, 3))
 def _roots_of_cells(light, height, width, step, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows [start, stop) of cell means of the roots; cut cells repeat the border of the picture."""
+    """Write rows [start, stop) of cell means of square roots; the border of the picture repeats."""
     total = np.empty(3 * (width + step), np.float32)
     share, three = np.float32(1) / np.float32(step * step), np.uint64(3)
     for row in range(start, stop):

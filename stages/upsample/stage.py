@@ -1,6 +1,6 @@
-"""The stage: from a dense map on a small grid to the size of its picture, by one of four methods.
+"""Upsampling of a dense map from a small grid to full resolution, by one of four methods.
 
-Each is local: a strip of rows needs no more than a halo of two window radii of the small map.
+All methods are local: a strip of rows needs a halo of at most two window radii of the small map.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stages.upsample.bilateral import joint_bilateral
 from stages.upsample.fast import fast_guided
 from stages.upsample.masked import masked_guided
 
-PAPER_STEP = 2  # the step for which windows are given in pixels
+PAPER_STEP = 2  # step of the small grid for which `window_radius_px` is given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,20 +27,21 @@ class UpsampleParams(Params):
     method: str = param(
         "fast",
         choices=("fast", "masked", "joint_bilateral", "bilinear"),
-        help="Guided on the small grid, guided as printed in the paper, Kopf et al. 2007, or not.",
+        help="Fast guided filter, guided filter as printed in the paper, joint bilateral "
+        "upsampling (Kopf et al. 2007), or bilinear interpolation.",
     )
     window_radius_px: int = param(
         10,
         2,
         100,
         unit="px",
-        help="Radius of guided windows when upsampling by 2; in proportion for other factors.",
+        help="Window radius when upsampling by 2; it is proportional to the upsampling factor.",
     )
     epsilon: float = param(
-        1e-2, 1e-6, 10.0, help="Regularisation of the affine model: larger is smoother."
+        1e-2, 1e-6, 10.0, help="Regularisation of the affine model: larger values are smoother."
     )
     range_sigma: float = param(
-        0.1, 1e-3, 10.0, help="joint_bilateral: deviation of colour between pixels that agree."
+        0.1, 1e-3, 10.0, help="joint_bilateral: standard deviation of colour, in encoded values."
     )
 
 
@@ -50,9 +51,9 @@ def guided_upsample(low: DenseBlur, guide: Encoded, params: UpsampleParams) -> D
     Parameters
     ----------
     low : BlurMap
-        Dense map on a grid over the picture. A grid whose samples lie between pixels (`Grid.cells`
-        of an even step) is exact for `fast`; `masked` sets them on the pixel above and to the
-        left, and the map moves by the fraction.
+        Dense map on a grid over the picture. If samples lie between pixels (`Grid.cells` of an even
+        step), `fast` uses their exact positions, and `masked` moves them to the pixel above and to
+        the left.
     guide : Array
         Encoded picture, HxWx3 float32 in [0, 1], at full resolution.
     params : UpsampleParams
@@ -61,32 +62,66 @@ def guided_upsample(low: DenseBlur, guide: Encoded, params: UpsampleParams) -> D
     Returns
     -------
     BlurMap
-        Map at full resolution: sigma >= 0; confidence is interpolated.
+        Map at full resolution, sigma >= 0. Confidence is interpolated bilinearly.
 
     Raises
     ------
     ValueError
-        If the guide is not a picture, or the map is sparse or of another size.
+        If the guide is not a picture or not finite, or if the map is sparse or does not cover it.
     """
     return _upsampled(low, guide, params, linear=False)
 
 
 def upsample_to_light(low: DenseBlur, linear: LinearLight, params: UpsampleParams) -> DenseBlur:
-    """Upsample along a picture in linear light, HxWx3: as `guided_upsample` with its square root.
+    """Upsample a dense blur map, guided by the square root of a picture in linear light.
 
-    The root is near any display's encoding, at a third of its cost; the fast method takes it strip
-    by strip, as it is needed.
+    The square root is close to any display encoding, at a third of the cost. The fast method takes
+    it strip by strip.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map, as for `guided_upsample`.
+    linear : Array
+        Picture in linear light, HxWx3 float32, at full resolution.
+    params : UpsampleParams
+        Method and window.
+
+    Returns
+    -------
+    BlurMap
+        Map at full resolution, as of `guided_upsample`.
     """
     return _upsampled(low, linear, params, linear=True)
 
 
 def bilinear_upsample(low: DenseBlur, guide: Array, params: UpsampleParams) -> DenseBlur:
-    """Upsample without guidance: the cheap stand-in for the others, called alike."""
+    """Upsample a dense blur map bilinearly, without guidance.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Dense map, as for `guided_upsample`.
+    guide : Array
+        Picture, HxWx3 float32; only its size is used, and its values are checked to be finite.
+    params : UpsampleParams
+        Not used; the arguments are those of `guided_upsample`, which this function can replace.
+
+    Returns
+    -------
+    BlurMap
+        Map at full resolution.
+
+    Raises
+    ------
+    ValueError
+        As `guided_upsample`.
+    """
     return lift(low, _checked_grid(low, guide))
 
 
 def _upsampled(low: BlurMap, guide: Array, params: UpsampleParams, *, linear: bool) -> BlurMap:
-    """Upsample by the method; of a guide in linear light the root is taken first."""
+    """Upsampled map; if the guide is in linear light, its square root is the guide."""
     full = _checked_grid(low, guide, averaged=linear and params.method == "fast")
     if params.method == "bilinear":
         return lift(low, full)
@@ -107,9 +142,9 @@ def _upsampled(low: BlurMap, guide: Array, params: UpsampleParams, *, linear: bo
 
 
 def _checked_grid(low: BlurMap, guide: Array, *, averaged: bool = False) -> Grid:
-    """Grid of the full picture, which the map must cover.
+    """Grid of the full picture, after the checks of map and guide.
 
-    Where means of cells will be `averaged` and looked at, every pixel has a part in these.
+    If means of cells will be `averaged` and checked later, the pixels need no check here.
     """
     check_image("upsample", "guide", guide, finite=False)
     full = guide.shape[:2]

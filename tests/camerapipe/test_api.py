@@ -55,3 +55,15 @@ def test_what_has_no_map_cannot_save_one(tmp_path):
     flat = camerapipe.render(np.full((50, 60, 3), 77, np.uint8))
     with pytest.raises(camerapipe.OutputError, match="left untouched, so there is no blur map"):
         flat.save_map(tmp_path / "map.npz")
+
+
+def test_the_number_of_workers_changes_no_picture_and_no_default():
+    from stages import strips
+
+    picture = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+    before = strips.workers()
+    one, three = (camerapipe.render(picture, workers=n, force=True) for n in (1, 3))
+    np.testing.assert_array_equal(one.image, three.image)
+    assert strips.workers() == before
+    with pytest.raises(ValueError, match="workers: expected at least 1; got 0"):
+        camerapipe.render(picture, workers=0)

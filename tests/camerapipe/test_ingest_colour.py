@@ -111,9 +111,9 @@ def test_a_picture_with_a_profile_keeps_its_codes_and_profile(tmp_path, curve):
 def test_different_curves_are_converted_to_srgb(tmp_path, bits):
     data = profile(rTRC=curv(563), gTRC=curv(256), bTRC=curv(563))
     codes = np.full((2, 2, 3), 128 if bits == 8 else 128 * 257)
-    colour, coding = icc.to_srgb(codes.astype(f"uint{bits}"), icc.read_coding(data, grey=False))
-    assert [f.code for f in coding.findings] == ["profile_converted"]
-    assert coding.curve is SRGB and coding.profile == icc.srgb_profile()
+    assert icc.curve_of(data, grey=False) is None
+    colour, written, finding = icc.to_srgb(codes.astype(f"uint{bits}"), data)
+    assert finding.code == "profile_converted" and written == icc.srgb_profile()
     green = encode(np.float32([[128 / 255]]))[0, 0] * 255  # its curve is linear
     assert abs(int(colour[0, 0, 1]) - green) < 3
     capture = opened(tmp_path, RAMP, data)
@@ -150,4 +150,5 @@ def test_a_broken_profile_is_ignored(tmp_path, data):
 
 def test_an_absurdly_large_profile_is_ignored():
     data = rgb_profile(curv()) + bytes(icc.MAX_BYTES)
-    assert [f.code for f in icc.read_coding(data, grey=False).findings] == ["profile_ignored"]
+    with pytest.raises(icc.BrokenProfileError, match="bytes are too many"):
+        icc.curve_of(data, grey=False)

@@ -9,7 +9,7 @@ import tifffile
 
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import Focus, SavedMap, encode_map, read_saved_map, write_map
-from camerapipe.pipelines import PRESETS
+from camerapipe.presets import PRESETS
 from datasets.scenes import day
 from stages.finish import FinishParams
 from stages.grid import BlurMap, Grid, lift
@@ -48,7 +48,7 @@ def saved_of(values):
     focus = Focus(
         dead_zone_px=values["dead_zone"],
         point=values["focus_point"],
-        step=values["evidence"].grid.step,
+        step=values["sharpness_bounds"].grid.step,
     )
     return SavedMap(blur=values["blur"], low=values["blur_low"], focus=focus)
 

@@ -140,7 +140,7 @@ def test_other_readers_agree(tmp_path, picture):
 
 
 def test_jpeg_drops_alpha_keeps_grey_and_follows_quality(tmp_path, picture):
-    capture = capture_of(picture, alpha=np.ones((12, 20), np.float32))
+    capture = capture_of(picture, alpha=np.ones((240, 400), np.float32))
     smooth = cv2.resize(picture, (400, 240))
     sizes = []
     for quality in (50, 90, 100):

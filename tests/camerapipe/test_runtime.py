@@ -4,12 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import camerapipe
 from camerapipe import runtime
 from stages import kernels
 from stages.kernels import Kernel, i64
+from stages.strips import limited_workers
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def test_without_another_process_warm_up_does_it_all(monkeypatch):
 
 HOST = """
 import ctypes, gc, os, signal, warnings
-import cv2, numpy as np, scipy.linalg
+import cv2, numba, numpy as np, rawpy, scipy.fft, scipy.linalg, scipy.sparse, scipy.special
 from PIL import Image
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -150,7 +152,7 @@ threads = 3
 cv2.setNumThreads(threads)
 threadpool_limits(limits=threads)
 gc.set_threshold(701, 11, 12)
-Image.MAX_IMAGE_PIXELS = 10_000
+Image.MAX_IMAGE_PIXELS = 5_000  # fewer than half of the picture below
 
 def state():
     return {
@@ -168,10 +170,12 @@ def state():
 
 before = state()
 """
-API = """
+PICTURE = """
 import camerapipe
 picture = np.kron(np.random.default_rng(1).integers(0, 255, (12, 16, 3), np.uint8),
                   np.ones((10, 10, 1), np.uint8))
+"""
+API = """
 cv2.imwrite("picture.png", picture)
 camerapipe.render("picture.png", force=True, budget="9s")
 camerapipe.check("picture.png")
@@ -182,9 +186,11 @@ assert not changed, changed
 OURS = """
 from camerapipe import runtime
 from stages import strips
+image = camerapipe.render(picture, force=True).image
 runtime.configure(workers=2, long_running={long_running})
 runtime.warm_up()
 after = state()
+assert np.array_equal(camerapipe.render(picture, force=True).image, image)
 print(after["malloc"] > 0, after["frozen"] > 10_000, after["opencv"], strips.workers(),
       {{pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}},
       after["environment"] == before["environment"])
@@ -202,13 +208,24 @@ def said_by(code, folder):
 
 
 def test_the_api_leaves_its_host_as_it_was(tmp_path):
-    assert said_by(HOST + API, tmp_path) == ""
+    assert said_by(HOST + PICTURE + API, tmp_path) == ""
 
 
 @pytest.mark.parametrize("long_running", [False, True])
 def test_configure_sets_up_a_process_of_ours(long_running, tmp_path):
-    said = said_by(HOST + OURS.format(long_running=long_running), tmp_path)
+    said = said_by(HOST + PICTURE + OURS.format(long_running=long_running), tmp_path)
     assert said == f"{long_running} {long_running} 2 2 {{1}} True"
+
+
+def test_a_picture_does_not_depend_on_the_workers_of_a_context():
+    picture = np.random.default_rng(2).integers(0, 255, (150, 200, 3), np.uint8)
+    shots = []
+    for count in (None, 1, 3):
+        with limited_workers(count):
+            shots.append(camerapipe.render(picture, force=True))
+    for shot in shots[1:]:
+        np.testing.assert_array_equal(shot.image, shots[0].image)
+        np.testing.assert_array_equal(shot.blur_map.sigma, shots[0].blur_map.sigma)
 
 
 def test_configure_refuses_no_workers():

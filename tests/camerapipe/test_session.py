@@ -6,7 +6,10 @@ import pytest
 
 import camerapipe
 from camerapipe import Scribble, Session
-from camerapipe.session import Edits, reduced
+from camerapipe.assembly import scaled
+from camerapipe.recipe import Recipe
+from camerapipe.session import reduced
+from camerapipe.settings import Layer
 from stages.tone import encode
 
 FULL, PROXY_MEGAPIXELS = (300, 400), 0.05
@@ -81,7 +84,7 @@ def test_a_change_after_undo_begins_another_branch(session):
     session.change(strength=7.0)
     assert not session.redo()
     session.undo()
-    assert session.edits.params["radius"]["strength"] == 5.0
+    assert session.request.settings.changed(Layer.PERSON)["radius"]["strength"] == 5.0
 
 
 def test_mistakes_change_nothing(session):
@@ -89,7 +92,8 @@ def test_mistakes_change_nothing(session):
         session.change(strength=99.0)
     with pytest.raises(ValueError, match="focus: expected a point within 400x300"):
         session.change(focus_point=(400.0, 0.0))
-    assert session.edits.params == {} and session.edits.focus_point is None
+    assert session.request.settings.changed(Layer.PERSON) == {}
+    assert session.request.focus_point is None
     assert not session.undo()
 
 
@@ -128,13 +132,24 @@ def test_the_proxy_has_the_look_of_the_full_picture():
     assert -10 * np.log10(np.mean((small - expected) ** 2)) > 34  # 34.9 measured
 
 
-def test_coordinates_are_those_of_the_full_picture():
-    edits = Edits(focus_point=(399.0, 299.0), scribbles=(SHARP,), foreground=np.ones(FULL))
-    half = edits.at_scale((150, 200), FULL)
-    assert half.focus_point == (199.0, 149.0)
+def test_coordinates_are_those_of_the_full_picture(session):
+    request = session.change(
+        focus_point=(399.0, 299.0), scribbles=(SHARP,), foreground=np.ones(FULL, np.float32)
+    ).request
+    half = scaled(request, FULL, (150, 200))
+    assert half.focus_point == (199.25, 149.25)
     assert half.scribbles[0].points[0] == (19.75, 19.75) and half.scribbles[0].width_px == 10
     assert half.foreground.shape == (150, 200)
-    assert edits.at_scale(FULL, FULL) is edits
+    assert scaled(request, FULL, FULL) is request
+
+
+def test_a_session_gives_its_recipe_and_begins_with_one(session, picture, tmp_path):
+    session.change({"bokeh": {"blades": 7}}, strength=3.0).scribble(SHARP)
+    session.recipe().write(tmp_path / "edits.toml")
+    recipe = Recipe.read(tmp_path / "edits.toml")
+    assert (recipe.size_px, recipe.scribbles) == ((400, 300), (SHARP,))
+    again = Session(picture, recipe=recipe, proxy_megapixels=PROXY_MEGAPIXELS)
+    np.testing.assert_array_equal(session.render().image, again.render().image)
 
 
 def test_a_reduced_capture_keeps_its_light(session):

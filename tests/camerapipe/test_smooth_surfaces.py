@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import camerapipe
-from stages.scene import Layer, compose, develop
+from stages.scene import Layer, compose
+from stages.sensor import develop
 
 ROWS, COLS, RADIUS = 720, 960, 200
 READ_NOISE = 0.002  # of white, linear

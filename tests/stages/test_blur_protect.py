@@ -75,13 +75,13 @@ def test_edges_of_smaller_pictures_are_left_out_where_nothing_depends_on_them(
     kept = np.ix_(*(range(size) for size in cells.shape))
     sparse = BlurMap(sparse.sigma[kept], sparse.confidence[kept], cells)
     found = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
-    shares, heard = [], protect._heard
+    shares, pooled_pixels = [], protect._pooled_pixels
 
     def everywhere(*of):
-        shares.append(heard(*of).mean())
+        shares.append(pooled_pixels(*of).mean())
         return True
 
-    monkeypatch.setattr(protect, "_heard", everywhere)
+    monkeypatch.setattr(protect, "_pooled_pixels", everywhere)
     every = coarse_edges(view[:rows, :cols], sparse, evidence, CoarseParams())
     assert all(0.1 < share < 0.9 for share in shares) and len(shares) == 2
     assert (every.confidence > 0).sum() > (sparse.confidence > 0).sum()

@@ -3,7 +3,7 @@ import pytest
 
 from stages.bokeh import BokehParams, render_bokeh
 from stages.bokeh.parting import (
-    NOTABLY,
+    MIN_RATIO,
     SIDE,
     largest_in_squares,
     part_cells,
@@ -38,7 +38,7 @@ def test_what_has_something_notably_blurrier_in_reach_is_of_the_nearer_half():
 
 def test_a_slight_change_and_empty_cells_part_nothing():
     q = np.full((40, 40), 6.0)
-    q[:, 20:] = 6 * (NOTABLY - 0.01)
+    q[:, 20:] = 6 * (MIN_RATIO - 0.01)
     q[::3] = 0
     np.testing.assert_array_equal(parted(q, reach=10), q.astype(np.float32))
 

@@ -72,7 +72,8 @@ def test_dead_zone_covers_focus_and_the_step_of_the_estimate():
 
 def test_a_named_point_sets_the_dead_zone():
     blur = blur_map([[1.0, 2.0], [3.0, 4.0]])
-    assert dead_zone(blur_map([0.5]), blur, (1.9, 0.2), DEFAULT) == pytest.approx(1.6 * 2.0)
+    zone = dead_zone(blur_map([0.5]), blur, (1.9, 0.2), DEFAULT)
+    assert zone == pytest.approx(DEFAULT.focus_margin * 2.0)
 
 
 def test_faint_radii_are_not_rendered_and_small_ones_have_their_second_moment():

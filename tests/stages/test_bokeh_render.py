@@ -190,7 +190,9 @@ def test_preview_is_close(largest_px, floor_db):
 
 def test_steps_show_the_preview_until_all_has_full_detail():
     scene = Scene(25, shape=(700, 60))
-    steps = list(bokeh.render_bokeh_steps(scene.image, scene.radius, BokehParams()))
+    steps = list(
+        bokeh.render_surfaces_steps(scene.image, bokeh.Surfaces.single(scene.radius), BokehParams())
+    )
     assert len(steps) > 3
     preview = render_bokeh_preview(scene.image, scene.radius)
     assert all(np.array_equal(step.value, preview) and not step.done for step in steps[:-1])
@@ -201,7 +203,7 @@ def test_steps_show_the_preview_until_all_has_full_detail():
 def test_behind_a_foreground_the_first_step_has_full_detail():
     scene = Scene(10, shape=(60, 80))
     radius = np.where(scene.subject, np.float32(-6), scene.radius)
-    (only,) = bokeh.render_bokeh_steps(scene.image, radius, BokehParams())
+    (only,) = bokeh.render_surfaces_steps(scene.image, bokeh.Surfaces.single(radius), BokehParams())
     assert only.done and np.array_equal(only.value, render_bokeh(scene.image, radius))
 
 

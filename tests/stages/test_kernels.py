@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
-from stages.kernels import digest_of, registered
+from stages.kernels import Kernel, digest_of, f32, i64, record, registered, u16, writes
 
 HELPER = """
 from stages.kernels import inline
@@ -70,3 +72,26 @@ def test_every_kernel_has_its_sources():
     for module in digests:
         digests[module] = digest_of(module)
     assert len(set(digests.values())) == len(digests)
+
+
+class Steps(NamedTuple):
+    first: np.uint16
+    second: np.uint16
+
+
+class Line(NamedTuple):
+    values: np.ndarray
+    steps: Steps
+
+
+def _sum(line, add):
+    first, second = line.steps
+    return line.values[first] + line.values[second] + add
+
+
+def test_a_kernel_takes_named_tuples():
+    kind = record(Line, writes(f32, 1), record(Steps, u16, u16))
+    line = Line(np.arange(5, dtype=np.float32), Steps(np.uint16(1), np.uint16(4)))
+    assert Kernel(_sum, (kind, i64))(line, 10) == 15
+    with pytest.raises(TypeError):  # nothing is converted inside of one
+        Kernel(_sum, (kind, i64))(line._replace(steps=Steps(1, 4)), 10)

@@ -2,15 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from stages import tone
 from stages.bokeh.disk import effective_radius
 from stages.bokeh.reference import render_scatter
 from stages.scene import (
     Layer,
-    add_noise,
     blur_layer,
     compose,
-    develop,
     lens_blur,
     sigma_of_disparity,
     spread,
@@ -106,21 +103,6 @@ def test_what_is_nearer_covers_even_where_it_is_blurred():
     assert 0.2 < out[30, 37, 0] < 0.45  # it reaches over the sharp background
     assert 0.55 < out[30, 42, 0] < 0.8  # and is half transparent within its own outline
     assert lens_blur(image, -sigma)[30, 37, 0] == 0  # not so where it lies behind
-
-
-def test_noise_has_the_variance_asked_for_and_a_seed():
-    flat = np.full((300, 300, 3), 0.5, np.float32)
-    noisy = add_noise(flat, shot=2e-4, read=1e-2, seed=3)
-    assert noisy.std() == pytest.approx(np.sqrt(1e-4 + 1e-4), rel=0.02)
-    np.testing.assert_array_equal(noisy, add_noise(flat, shot=2e-4, read=1e-2, seed=3))
-
-
-def test_developed_codes_are_srgb_and_survive_a_good_jpeg():
-    image = spread(picture(), np.full((60, 80), 3, np.float32))
-    codes = develop(image)
-    np.testing.assert_array_equal(codes, tone.to_codes(tone.encode(image), 8))
-    error = develop(image, jpeg_quality=95).astype(int) - codes
-    assert 0 < np.abs(error).mean() < 2
 
 
 def test_wrong_input_is_named():

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 
@@ -27,3 +30,18 @@ def test_absent_data_is_reported_and_never_a_number(tmp_path):
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["subject"] == "e2e" and found["results"] == {}
     assert len(found["missing"]) == 3 and found["machine"]["cores"] >= 1
+
+
+def test_published_sets_that_are_absent_are_missing_and_own_copies_are_measured(tmp_path):
+    out = bench("public", "--data", tmp_path)
+    assert all(f"missing: {name} in {tmp_path / 'blur_gt'}" in out for name in ("RTF", "masks"))
+    (tmp_path / "own" / "masks").mkdir(parents=True)
+    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    picture[:, 80:] = cv2.GaussianBlur(picture[:, 80:], (0, 0), 3)
+    mask = np.repeat(np.uint8([[0, 255]]), 120, axis=0).repeat(80, axis=1)
+    cv2.imwrite(str(tmp_path / "own" / "masks" / "cuhk_1.png"), picture)
+    cv2.imwrite(str(tmp_path / "own" / "masks" / "cuhk_1_mask.png"), mask)
+    bench("public", "--copies", tmp_path / "own", "--json", tmp_path / "out.json")
+    found = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert found.keys() == {"public.masks_f", "public.masks_f_choosing"}
+    assert 0.9 < found["public.masks_f"] <= 1

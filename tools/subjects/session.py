@@ -66,7 +66,7 @@ def _times(picture: Picture) -> tuple[float, float, float]:
     first = session.change(force=True).render()
     second = session.scribble(_strokes(picture)[0]).render()
     third = session.change({"bokeh": {"blades": 6}}).render()
-    map_stages = {node.name for node in session.settings().preset.map_graph.order}
+    map_stages = {node.name for node in session.request.settings.preset.map_graph.order}
     cold, warm = (
         sum(row.used_ms for row in shot.report.stages if row.name in map_stages)
         for shot in (first, second)
@@ -86,7 +86,7 @@ def _errors(picture: Picture) -> list[float]:
 
 
 def _distance(shot: Shot, picture: Picture, session: Session) -> float:
-    fresh = Session(picture, proxy_megapixels=MEGAPIXELS).apply(session.edits).render()
+    fresh = Session(picture, proxy_megapixels=MEGAPIXELS).apply(session.request).render()
     assert shot.blur_map is not None and fresh.blur_map is not None
     return float(np.percentile(np.abs(shot.blur_map.sigma - fresh.blur_map.sigma), PERCENTILE))
 

@@ -1,0 +1,60 @@
+"""Data that the XMP of a picture announces, but that are not copied to the output.
+
+A gain map, a depth map or a film belongs to the old pixels, or follows them in the file. If the
+output announced data that it does not have, readers would fail or show a wrong picture.
+"""
+
+from __future__ import annotations
+
+from camerapipe.ingest.xmp import NOTE, XMP, BrokenXmpError, Name, properties
+from stages.findings import Finding, Severity
+
+GOOGLE = "http://ns.google.com/photos/"
+CAMERA = f"{GOOGLE}1.0/camera/"
+SPACES = {  # beginnings of namespaces, and what they announce
+    "http://ns.adobe.com/hdr-gain-map/": "gain map",
+    "http://ns.apple.com/HDRGainMap/": "gain map",
+    "http://ns.apple.com/pixeldatainfo/": "depth map",
+    "http://ns.apple.com/depthData/": "depth map",
+    f"{GOOGLE}1.0/depthmap/": "depth map",
+    f"{GOOGLE}1.0/focus/": "depth map",
+    f"{GOOGLE}dd/1.0/": "depth map",
+    f"{GOOGLE}1.0/image/": "embedded original",
+    f"{GOOGLE}1.0/audio/": "sound",
+    f"{GOOGLE}1.0/container/": "embedded files",
+}
+CAMERA_NAMES = {"MotionPhoto": "motion photo", "MicroVideo": "motion photo"}
+NAMES = {
+    Name(NOTE, "HasExtendedXMP"): "extended XMP",
+    Name(XMP, "Thumbnails"): "thumbnail",
+}
+SILENT = {"thumbnail"}  # no finding, since readers make their own
+
+
+def is_announcement(name: Name) -> bool:
+    """Whether a property announces data that are not copied."""
+    return _announced(name) is not None
+
+
+def announcements(packet: bytes | None) -> tuple[Finding, ...]:
+    """A finding that names what a packet announces."""
+    try:
+        found = {_announced(name) for name in properties(packet)} if packet else set()
+    except BrokenXmpError:
+        message = "The metadata (XMP) are damaged: they are left out of the picture."
+        return (Finding("xmp_damaged", Severity.INFO, message),)
+    things = sorted(thing for thing in found if thing and thing not in SILENT)
+    if not things:
+        return ()
+    message = f"The file also holds: {', '.join(things)}. A rendered picture leaves it out."
+    return (Finding("extras_left_out", Severity.INFO, message),)
+
+
+def _announced(name: Name) -> str | None:
+    if name in NAMES:
+        return NAMES[name]
+    if name.space == CAMERA:
+        starts = (thing for start, thing in CAMERA_NAMES.items() if name.local.startswith(start))
+        return next(starts, None)
+    spaces = (thing for start, thing in SPACES.items() if name.space.startswith(start))
+    return next(spaces, None)

@@ -1,0 +1,92 @@
+"""Boxes of ISO base media files (HEIF, AVIF) that the decoders do not return.
+
+Only item properties are read: colr boxes of kind nclx (ISO/IEC 14496-12, 12.1.5), by the
+associations of the primary item (ISO/IEC 23008-12).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from camerapipe.ingest.coding import Cicp
+
+MAX_META_BYTES = 16 << 20
+MAX_BOXES = 10_000
+
+
+def nclx_of(file: BinaryIO) -> Cicp | None:
+    """Code points of the primary picture, or of any picture if those cannot be identified."""
+    meta = _meta(file)
+    if meta is None:
+        return None
+    try:
+        boxes = dict(reversed(list(_boxes(meta[4:]))))
+        held = dict(reversed(list(_boxes(boxes[b"iprp"]))))
+        properties = list(_boxes(held[b"ipco"]))
+        own = _associated(held.get(b"ipma", b""), _primary(boxes.get(b"pitm", b"")))
+    except (KeyError, IndexError, struct.error):
+        return None
+    numbered = list(enumerate(properties, 1))
+    for wanted in (own, {index for index, _ in numbered}):
+        for index, (name, content) in numbered:
+            if index in wanted and name == b"colr" and content[:4] == b"nclx" and len(content) > 10:
+                primaries, transfer = struct.unpack_from(">HH", content, 4)
+                return Cicp(primaries, transfer)  # decoders always return full range
+    return None
+
+
+def _meta(file: BinaryIO) -> bytes | None:
+    """Content of the box of metadata."""
+    file.seek(0)
+    for _ in range(MAX_BOXES):
+        head = file.read(8)
+        if len(head) < 8:
+            return None
+        size, name = struct.unpack(">I4s", head)
+        used = 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))
+            used = 16
+        if name == b"meta":
+            return file.read(min(size - used, MAX_META_BYTES)) if size > used else None
+        if size < used:
+            return None
+        file.seek(size - used, 1)
+    return None
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    place = 0
+    while place + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, place)
+        if size < 8:
+            return
+        yield name, data[place + 8 : place + size]
+        place += size
+
+
+def _primary(content: bytes) -> int:
+    """Number of the primary item."""
+    kind = ">H" if content[0] == 0 else ">I"
+    (item,) = struct.unpack_from(kind, content, 4)
+    return int(item)
+
+
+def _associated(content: bytes, item: int) -> set[int]:
+    """Numbers of the properties of an item."""
+    version, wide = content[0], content[3] & 1
+    (count,) = struct.unpack_from(">I", content, 4)
+    place, found = 8, set()
+    for _ in range(min(count, MAX_BOXES)):
+        (number,) = struct.unpack_from(">H" if version < 1 else ">I", content, place)
+        place += 2 if version < 1 else 4
+        for _ in range(content[place]):
+            raw = content[place + 1 : place + 3] if wide else content[place + 1 : place + 2]
+            index = int.from_bytes(raw, "big") & (0x7FFF if wide else 0x7F)
+            place += 2 if wide else 1
+            if number == item:
+                found.add(index)
+        place += 1
+    return found

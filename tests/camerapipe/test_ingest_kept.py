@@ -1,0 +1,226 @@
+"""What a file says beside its pixels is read again from what is written, in every format."""
+
+import io
+import json
+import shutil
+import struct
+import subprocess
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+
+from camerapipe.capture import CaptureError
+from camerapipe.ingest import capture_from_array, encode_picture, open_capture
+from camerapipe.ingest.attachments import updated_xmp
+from camerapipe.ingest.exif import EXIF, FIRST, GPS, ExifBlock, Value
+from camerapipe.ingest.irb import SEGMENT_HEAD, iptc_records, kept_resources, resource
+from datasets.coded_files import png_file
+from stages.tone import encode
+
+FORMATS = ("jpeg", "png", "tiff")
+CODES = np.random.default_rng(1).integers(0, 256, (24, 36, 3)).astype(np.uint8)
+RDF = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+MAKER_NOTE = 0x927C
+
+
+def packet(inner):
+    return b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + RDF + inner + b"</rdf:RDF></x:xmpmeta>"
+
+
+def rich_exif(order=">"):
+    """First-directory texts, rating, signed and undefined types, GPS, a maker note."""
+    exif = ExifBlock.empty(order)
+    exif.place_note(120, b"NOTE" + struct.pack(f"{order}I", 128) + bytes(40))
+    text = lambda words: (2, len(words) + 1, words + b"\0")  # noqa: E731
+    exif.change(FIRST, {0x010F: Value(*text(b"Maker")), 0x013B: Value(*text(b"A. Person")),
+                        0x0112: exif.integer(1), 18246: exif.integer(4),
+                        40091: Value(1, 6, "Hi\0".encode("utf-16-le")),
+                        282: Value(5, 1, struct.pack(f"{order}II", 300, 1)),
+                        283: Value(5, 1, struct.pack(f"{order}II", 300, 1)),
+                        296: exif.integer(2)})  # fmt: skip
+    exif.change(EXIF, {0x9204: Value(10, 1, struct.pack(f"{order}ii", -2, 3)),
+                       0x9286: Value(7, 11, b"ASCII\0\0\0Hey"),
+                       0x920A: Value(5, 1, struct.pack(f"{order}II", 50, 1))})  # fmt: skip
+    exif.change(GPS, {1: Value(*text(b"N"))})
+    exif.point_to_note(MAKER_NOTE)
+    return bytes(exif)
+
+
+def jpeg_file(*segments, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(CODES).save(buffer, "JPEG", quality=95, **options)
+    data = buffer.getvalue()
+    body = b"".join(
+        b"\xff" + bytes([mark]) + struct.pack(">H", len(part) + 2) + part for mark, part in segments
+    )
+    return data[:2] + body + data[2:]
+
+
+def opened(tmp_path, data):
+    (tmp_path / "in").write_bytes(data)
+    return open_capture(tmp_path / "in")
+
+
+def written(capture, name, tmp_path):
+    data = encode_picture(encode(capture.linear, capture.curve), capture, format=name)
+    return data, opened(tmp_path, data)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_keeps_its_order_types_and_places(tmp_path, name, order):
+    source = rich_exif(order)
+    capture = opened(tmp_path, jpeg_file(exif=b"Exif\0\0" + source))
+    data, back = written(capture, name, tmp_path)
+    if name == "tiff":
+        assert data[:2] == (b"II" if order == "<" else b"MM")
+    before, after = ExifBlock(source), ExifBlock(back.exif)
+    assert after.order == order
+    for directory in (FIRST, EXIF, GPS):
+        theirs = after.entries(directory)
+        for tag, entry in before.entries(directory).items():
+            if tag not in (EXIF, GPS):
+                assert theirs[tag].value == entry.value, hex(tag)
+    note = after.entries(EXIF)[MAKER_NOTE]
+    if name != "tiff":  # a block that is gathered from a TIFF puts it there as well
+        assert note.value_at == 120
+    assert note.value_at == 120 and note.value.data == before.entries(EXIF)[MAKER_NOTE].value.data
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_iptc_resolution_rating_and_comment(tmp_path, name):
+    iptc = b"\x1c\x02\x50\0\x08A Person" + b"\x1c\x02\x69\0\x03Sun"
+    resources = resource(0x0404, iptc) + resource(0x040C, b"thumbnail") + resource(0x040A, b"\1")
+    rating = packet(b'<rdf:Description xmlns:x="http://ns.adobe.com/xap/1.0/" x:Rating="4"/>')
+    data = jpeg_file((0xED, SEGMENT_HEAD + resources), dpi=(300, 200), xmp=rating, comment=b"Hello")
+    capture = opened(tmp_path, data)
+    assert capture.dpi == (300, 200) and iptc_records(capture.iptc) == iptc
+    made, back = written(capture, name, tmp_path)
+    assert iptc_records(back.iptc) == iptc and b"thumbnail" not in made
+    assert kept_resources(back.iptc) == resource(0x0404, iptc) + resource(0x040A, b"\1")
+    assert back.xmp == rating
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.info["dpi"] == pytest.approx((300, 200), abs=0.02)
+        assert name != "jpeg" or image.info["comment"] == b"Hello"
+
+
+def test_bare_iptc_is_wrapped_and_damage_ends_it():
+    assert iptc_records(kept_resources(b"\x1c\x02\x69\0\1a")) == b"\x1c\x02\x69\0\1a"
+    assert kept_resources(b"8BIM\x04") is None and kept_resources(b"") is None
+    assert kept_resources(b"8BIM\x04\x04\0\0\xff\xff\xff\xff") is None
+
+
+PNG_SOURCES = {
+    "eXIf behind the pixels": lambda exif: png_file(CODES, after=[(b"eXIf", exif)]),
+    "raw profile": lambda exif: png_file(CODES, [raw_profile(b"exif", b"Exif\0\0" + exif)]),
+    "raw profile APP1": lambda exif: png_file(CODES, [raw_profile(b"APP1", b"Exif\0\0" + exif)]),
+}
+
+
+def raw_profile(name, block):
+    text = b"\n%s\n%8d\n%s\n" % (name, len(block), block.hex().encode())
+    return b"zTXt", b"Raw profile type " + name + b"\0\0" + zlib.compress(text)
+
+
+@pytest.mark.parametrize("make", PNG_SOURCES.values(), ids=PNG_SOURCES)
+@pytest.mark.parametrize("name", FORMATS)
+def test_exif_of_pngs_wherever_it_stands(tmp_path, make, name):
+    capture = opened(tmp_path, make(rich_exif()))
+    back = ExifBlock(written(capture, name, tmp_path)[1].exif)
+    assert back.text(FIRST, 0x013B) == "A. Person" and back.text(FIRST, 0x010F) == "Maker"
+    assert capture.meta.focal_length_mm.value == 50
+
+
+def test_compressed_text_of_a_png_is_bounded(tmp_path):
+    bomb = b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(100 << 20), 9)
+    with pytest.raises(CaptureError, match="too large"):
+        opened(tmp_path, png_file(CODES, [(b"iTXt", bomb)]))
+    deep = CODES.astype(np.uint16)  # Pillow reads only the head of those
+    behind = opened(tmp_path, png_file(deep, after=[(b"iTXt", bomb)]))
+    assert len(behind.xmp) <= 64 << 20
+    assert [f.code for f in behind.findings] == ["xmp_damaged"]
+
+
+GONE = {
+    "motion photo": b'xmlns:c="http://ns.google.com/photos/1.0/camera/" c:MotionPhoto="1"',
+    "gain map": b'xmlns:h="http://ns.adobe.com/hdr-gain-map/1.0/" h:Version="1.0"',
+    "extended XMP": b'xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="AA"',
+    "depth map": b'xmlns:d="http://ns.google.com/photos/1.0/depthmap/" d:Near="1"',
+}
+
+
+@pytest.mark.parametrize("thing", GONE)
+def test_what_announces_data_that_is_gone_goes_with_it(tmp_path, thing):
+    inner = b"<rdf:Description xmlns:x='http://ns.adobe.com/xap/1.0/' x:Rating='4' %s/>"
+    capture = opened(tmp_path, jpeg_file(xmp=packet(inner % GONE[thing])))
+    assert [f.code for f in capture.findings] == ["extras_left_out"]
+    assert thing in capture.findings[0].message
+    for name in FORMATS:
+        back = written(capture, name, tmp_path)[1]
+        assert back.findings == () and b"x:Rating='4'" in back.xmp
+
+
+def test_sizes_in_xmp_follow_the_picture():
+    inner = packet(b'<rdf:Description xmlns:e="http://ns.adobe.com/exif/1.0/" '
+                   b'e:PixelXDimension="9" e:PixelYDimension="8"/>')  # fmt: skip
+    assert b'e:PixelXDimension="40" e:PixelYDimension="30"' in updated_xmp(inner, 40, 30)
+
+
+def test_xmp_behind_an_odd_head(tmp_path):
+    body = b"XMP\0://ns.adobe.com/xap/1.0/\0" + packet(b"<rdf:Description/>")
+    assert opened(tmp_path, jpeg_file((0xE1, body))).xmp == packet(b"<rdf:Description/>")
+
+
+def test_pointers_that_have_no_place_are_dropped(tmp_path):
+    exif = ExifBlock(rich_exif())
+    exif.change(EXIF, {EXIF: exif.integer(9999, 4), 0xA005: exif.integer(99_999, 4)})
+    capture = opened(tmp_path, jpeg_file(exif=b"Exif\0\0" + bytes(exif)))
+    for name in FORMATS:
+        back = ExifBlock(written(capture, name, tmp_path)[1].exif)
+        assert not set(back.tags(EXIF)) & {EXIF, 0xA005}
+
+
+def test_software_that_is_named_stays(tmp_path):
+    capture = replace(capture_from_array(CODES, "srgb"), exif=rich_exif())
+    for name in FORMATS:
+        back = ExifBlock(written(capture, name, tmp_path)[1].exif)
+        assert back.text(FIRST, 305).startswith("camerapipe ")
+    exif = Image.Exif()
+    exif[305], exif[282] = "Other 1.0", IFDRational(300)
+    capture = replace(capture, exif=exif.tobytes())
+    for name in FORMATS:
+        assert ExifBlock(written(capture, name, tmp_path)[1].exif).text(FIRST, 305) == "Other 1.0"
+
+
+IGNORED = ("SourceFile", "ExifTool:", "System:", "File:", "Composite:", "IFD1:", "ICC", "JFIF:",
+           "PNG", "Photoshop:PhotoshopThumbnail")  # fmt: skip
+CODING = {"Compression", "YCbCrPositioning", "Orientation", "BitsPerSample"}
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+@pytest.mark.parametrize("name", FORMATS)
+def test_exiftool_reads_after_what_it_read_before(tmp_path, name):
+    iptc = resource(0x0404, b"\x1c\x02\x50\0\x08A Person")
+    rating = packet(b'<rdf:Description xmlns:x="http://ns.adobe.com/xap/1.0/" x:Rating="4"/>')
+    data = jpeg_file((0xED, SEGMENT_HEAD + iptc), exif=b"Exif\0\0" + rich_exif(), xmp=rating)
+    capture = opened(tmp_path, data)
+    (tmp_path / "before.jpg").write_bytes(data)
+    (tmp_path / "after").write_bytes(written(capture, name, tmp_path)[0])
+    before, after = (
+        json.loads(subprocess.run(
+            ["exiftool", "-j", "-G1", "-a", "-u", str(tmp_path / file)],
+            capture_output=True, check=True,
+        ).stdout)[0]
+        for file in ("before.jpg", "after")
+    )  # fmt: skip
+    values = {key.split(":")[-1]: value for key, value in after.items()}
+    lost = {
+        key: value
+        for key, value in before.items()
+        if not key.startswith(IGNORED) and values.get(key.split(":")[-1]) != value
+    }
+    assert {key for key in lost if key.split(":")[-1] not in CODING} == set()
