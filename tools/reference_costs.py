@@ -5,11 +5,11 @@
     python tools/reference_costs.py --write --keep-pace   # measured on a machine of another pace
     python tools/reference_costs.py --scale               # on a device: [cpu.scale] of its profile
 
-Medians over frames of a moving synthetic scene at 720p. Simulated devices are so many times slower
-than the machine on which the reference was written; `--scale` gives that factor for each class of
-kernels, from the quickest tenth of the stages to the slowest. `--keep-pace` divides by the median
-of that factor, which is the pace of the machine as long as most stages are as they were: the scales
-of profiles keep their meaning.
+The costs are medians over frames of a moving synthetic scene at 720p. The scale of a simulated
+device is the ratio of its times to these. `--scale` prints that ratio for each class of kernels, as
+a range from the quickest tenth of the stages to the slowest. `--keep-pace` divides all costs by the
+median ratio to the present table. As long as most stages are unchanged, that is the pace of the
+machine, so that the scales of profiles remain valid.
 """
 
 from __future__ import annotations

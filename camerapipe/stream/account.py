@@ -11,7 +11,7 @@ from camerapipe.budget import Budget
 from camerapipe.stream.frames import Event, Fate, Service, Tally
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.shown import Shown
-from camerapipe.stream.sources import Source
+from camerapipe.stream.sources import FrameSource
 from stages.findings import Finding
 
 BIN = math.log(1.01)  # a bin is 1 % wide, which is the precision of percentiles
@@ -19,7 +19,7 @@ MIN_MS = 1e-3
 
 
 @dataclass(slots=True)
-class Spread:
+class TimeHistogram:
     """Distribution of times in ms, in bins of equal ratio."""
 
     counts: Counter[int] = field(default_factory=Counter)
@@ -80,7 +80,7 @@ class Account:
     """Adds up the events of a stream."""
 
     def __init__(self) -> None:
-        self._latency, self._spent = Spread(), Spread()
+        self._latency, self._spent = TimeHistogram(), TimeHistogram()
         self._rungs: Counter[str] = Counter()
         self._checks: Counter[str] = Counter()
         self._failures: list[str] = []
@@ -114,7 +114,7 @@ class Account:
 
     def report(
         self,
-        source: Source,
+        source: FrameSource,
         options: StreamOptions,
         tally: Tally,
         ended: str,

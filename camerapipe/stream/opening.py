@@ -20,7 +20,7 @@ from camerapipe.stream.options import MAX_BYTES, STUCK_S, StreamOptions
 from camerapipe.stream.profile import SPEEDS, read_profile
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.sinks import VIDEOS, App, Both, Nowhere, Pictures, Sink, Video, View
-from camerapipe.stream.sources import DEFAULT_SIZE, Source, app_source, open_source
+from camerapipe.stream.sources import DEFAULT_SIZE, FrameSource, app_source, open_source
 from camerapipe.stream.stream import Stream
 from stages.scribble import Scribble
 
@@ -180,7 +180,7 @@ def open_stream(
 def sink_for(
     output: str | os.PathLike[str] | None,
     view: View,
-    source: Source | None = None,
+    source: FrameSource | None = None,
     *,
     fps: float | None = None,
     overwrite: bool = False,
@@ -194,7 +194,7 @@ def sink_for(
         The video or folder; None: frames are discarded.
     view : str
         What is written.
-    source : Source, optional
+    source : FrameSource, optional
         Where the frames come from: its rate is that of a video, unless `fps` is given.
     fps : float, optional
         Rate of a video.
@@ -255,7 +255,7 @@ def _source_of(
     fps: float | None,
     size: tuple[int, int],
     max_pixels: int,
-) -> Source:
+) -> FrameSource:
     if isinstance(source, int) and not isinstance(source, bool):
         if source < 0:
             raise RequestError(f"source: expected the index of a camera, from 0; got {source}")

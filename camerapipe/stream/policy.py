@@ -46,7 +46,7 @@ LONGEST_CARRY = 100  # so that at most one frame in a hundred is late
 
 
 @dataclass(slots=True)
-class Ladder:
+class QualityLadder:
     """Costs of rungs and check levels in ms per megapixel, best first, and the load on them."""
 
     costs: tuple[float, ...]
@@ -125,7 +125,7 @@ class Ladder:
 class PolicyState(NamedTuple):
     """What the policy keeps from frame to frame."""
 
-    ladder: Ladder | None = None  # None: costs are unknown, and every frame gets the best rung
+    ladder: QualityLadder | None = None  # None: no costs, and every frame gets the best rung
     carried: int = 0  # consecutive frames with a carried map
 
 
@@ -138,7 +138,7 @@ class Choice(NamedTuple):
     check_ms: float | None  # time granted to the check; None: no limit
 
 
-class Plan(NamedTuple):
+class FramePlan(NamedTuple):
     """The decisions for a frame, taken before it starts.
 
     Attributes
@@ -179,7 +179,7 @@ class QualityPolicy:
 
     def plan(
         self, before: PolicyState, megapixels: float, *, map_age: float, has_findings: bool
-    ) -> Plan:
+    ) -> FramePlan:
         """Decide how much is done for a frame.
 
         Parameters
@@ -205,7 +205,7 @@ class QualityPolicy:
             check = self._check_within(check_ms, ladder, megapixels, must_check=must_check)
             return Choice(rung, own, check, check_ms)
 
-        return Plan(
+        return FramePlan(
             see=see,
             tracked=choice(estimate if too_old else see, must_check=not has_findings),
             lost=choice(estimate, must_check=True),
@@ -214,7 +214,7 @@ class QualityPolicy:
 
     def after(
         self,
-        plan: Plan,
+        plan: FramePlan,
         choice: Choice,
         *,
         map_ms: float,
@@ -226,7 +226,7 @@ class QualityPolicy:
 
         Parameters
         ----------
-        plan, choice : Plan, Choice
+        plan, choice : FramePlan, Choice
             What was decided for the frame, and which case occurred.
         map_ms : float
             Time that the frame took, without its check.
@@ -244,11 +244,11 @@ class QualityPolicy:
             ladder.learn(choice.place, map_ms, megapixels, cut=cut)
         return PolicyState(ladder, carried + 1 if choice.rung.instead else 0)
 
-    def frame_ms(self, ladder: Ladder, rung: int, megapixels: float) -> float:
+    def frame_ms(self, ladder: QualityLadder, rung: int, megapixels: float) -> float:
         """Time that a frame takes on a rung with its check, with the margin."""
         return self._check_share_ms(ladder, megapixels) + ladder.expected_ms(rung, megapixels)
 
-    def _rung_within(self, ladder: Ladder | None, megapixels: float) -> int:
+    def _rung_within(self, ladder: QualityLadder | None, megapixels: float) -> int:
         """The rung of the next frame: the map has the time that the check's share leaves."""
         total_ms = self.budget.total_ms
         if ladder is None or total_ms is None:
@@ -258,7 +258,7 @@ class QualityPolicy:
     def _is_too_old(
         self,
         estimate: ReadyRung,
-        ladder: Ladder | None,
+        ladder: QualityLadder | None,
         carried: int,
         map_age: float,
         megapixels: float,
@@ -273,7 +273,7 @@ class QualityPolicy:
             return False
         return self.frame_ms(ladder, self.rungs.index(estimate), megapixels) <= total_ms
 
-    def _check_share_ms(self, ladder: Ladder, megapixels: float) -> float:
+    def _check_share_ms(self, ladder: QualityLadder, megapixels: float) -> float:
         """Time reserved for the check: its share, or less if its best level takes less."""
         return min(self._check_budget_ms(), ladder.check_ms(0, megapixels))
 
@@ -282,7 +282,7 @@ class QualityPolicy:
         budget = self.budget
         return budget.stages_ms.get(CHECK, CHECK_SHARE * (budget.total_ms or math.inf))
 
-    def _check_ms(self, ladder: Ladder | None, rung: int, megapixels: float) -> float | None:
+    def _check_ms(self, ladder: QualityLadder | None, rung: int, megapixels: float) -> float | None:
         """Time granted to the check of a frame; None: no limit.
 
         A budget of its own is a limit. Without one, it has its share or what the map leaves,
@@ -297,7 +297,7 @@ class QualityPolicy:
     def _check_within(
         self,
         allowed_ms: float | None,
-        ladder: Ladder | None,
+        ladder: QualityLadder | None,
         megapixels: float,
         *,
         must_check: bool,

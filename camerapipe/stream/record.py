@@ -37,7 +37,7 @@ from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.shown import AgedFindings, Frame, Shown
 from camerapipe.stream.sinks import Sink, check_folder
-from camerapipe.stream.sources import Source
+from camerapipe.stream.sources import FrameSource
 from stages.tone import SRGB, encode, linearise, to_codes
 
 FORMAT = "camerapipe-recording/5"
@@ -47,7 +47,9 @@ NO_SUFFIX = ".bin"  # of a file without suffix, whose format is found by its con
 KEPT_LAYERS = (Layer.FILE, Layer.RECIPE, Layer.PERSON)  # the others follow from preset and rung
 
 
-def about_of(source: Source, options: StreamOptions, versions: Mapping[str, str]) -> dict[str, Any]:
+def about_of(
+    source: FrameSource, options: StreamOptions, versions: Mapping[str, str]
+) -> dict[str, Any]:
     """Plain data about a run: everything that a picture depends on, and the rate for a video."""
     profile = options.profile
     return {

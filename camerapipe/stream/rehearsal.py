@@ -11,7 +11,7 @@ from camerapipe.capture import Capture
 from camerapipe.costs import Costs
 from camerapipe.stream.device import Device
 from camerapipe.stream.options import StreamOptions
-from camerapipe.stream.policy import Ladder, QualityPolicy
+from camerapipe.stream.policy import QualityLadder, QualityPolicy
 from camerapipe.stream.rungs import ReadyCheck, ReadyRung, ready_checks, ready_rungs
 from camerapipe.stream.scheduler import VirtualClock
 from camerapipe.stream.shown import Frame, StreamState
@@ -49,9 +49,9 @@ class LadderCosts:
         """Size of the frame."""
         return self.width * self.height / 1e6
 
-    def ladder(self) -> Ladder:
+    def ladder(self) -> QualityLadder:
         """The ladder of a quality policy that starts from these costs."""
-        return Ladder(
+        return QualityLadder(
             tuple(level.ms / self.megapixels for level in self.rungs),
             tuple(level.ms / self.megapixels for level in self.checks),
         )

@@ -55,26 +55,25 @@ class Replayed:
     other_versions: dict[str, tuple[str, str]]  # package: recorded, now
 
 
-class Asked(NamedTuple):
-    """What was asked when a run was recorded, as far as pictures depend on it."""
+class Recorded(NamedTuple):
+    """What a run was recorded with, as far as pictures depend on it."""
 
-    settings: Settings
-    focus_point: tuple[float, float] | None
-    scribbles: tuple[Scribble, ...]
-    distance_m: float | None
+    request: Request  # without `force`, which differs from frame to frame
     meta: CaptureMeta | None  # of the profile
     nearest_focus_m: float  # of its lens
     max_pixels: int
 
     @classmethod
-    def from_plain(cls, about: Mapping[str, Any]) -> Asked:
+    def from_plain(cls, about: Mapping[str, Any]) -> Recorded:
         """Read it from the data of `record.about_of`."""
-        point, far, meta = about["focus_point"], about["distance_m"], about["meta"]
+        point, distance_m, meta = about["focus_point"], about["distance_m"], about["meta"]
         return cls(
-            settings=_settings_from(about),
-            scribbles=tuple(map(Scribble.from_plain, about["scribbles"])),
-            focus_point=None if point is None else (float(point[0]), float(point[1])),
-            distance_m=None if far is None else float(far),
+            request=Request(
+                settings=_settings_from(about),
+                focus_point=None if point is None else (float(point[0]), float(point[1])),
+                scribbles=tuple(map(Scribble.from_plain, about["scribbles"])),
+                distance_m=None if distance_m is None else float(distance_m),
+            ),
             meta=None if meta is None else _meta(meta),
             nearest_focus_m=float(about["nearest_focus_m"]),
             max_pixels=int(about["max_pixels"]),
@@ -99,7 +98,7 @@ class Recording:
 
     folder: Path
     about: dict[str, Any]
-    asked: Asked
+    recorded: Recorded
     shown: dict[int, dict[str, Any]]
 
     @classmethod
@@ -115,7 +114,7 @@ class Recording:
             about = json.loads((folder / RUN).read_text(encoding="utf-8"))
             if about["format"] != FORMAT:
                 raise ValueError(f"its format is {about['format']!r}, expected {FORMAT!r}")
-            asked = Asked.from_plain(about)
+            recorded = Recorded.from_plain(about)
             if missing := {"fps", "versions"} - about.keys():
                 raise ValueError(f"{RUN}: {', '.join(sorted(missing))} not said")
             shown = _shown_lines((folder / FRAMES).read_text(encoding="utf-8"))
@@ -123,7 +122,7 @@ class Recording:
             raise CaptureError(f"{folder}: is not a recording ({error.strerror})") from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CaptureError(f"{folder}: is a damaged recording ({error})") from error
-        return cls(folder, about, asked, shown)
+        return cls(folder, about, recorded, shown)
 
     def replay(
         self,
@@ -154,7 +153,8 @@ class Recording:
         for seq in wanted:
             if seq not in self.shown:
                 raise RequestError(f"{self.folder}: frame {seq} was not shown when it was recorded")
-        rungs, checks = ready_rungs(self.asked.settings), ready_checks(self.asked.settings)
+        settings = self.recorded.request.settings
+        rungs, checks = ready_rungs(settings), ready_checks(settings)
         differing = []
         with sink:
             for seq in wanted:
@@ -167,9 +167,9 @@ class Recording:
                 sink.deliver(again)
         before = self.about["versions"]
         changed = {
-            name: (recorded, versions[name])
-            for name, recorded in before.items()
-            if versions.get(name, recorded) != recorded
+            name: (old, versions[name])
+            for name, old in before.items()
+            if versions.get(name, old) != old
         }
         return Replayed(frames=len(wanted), differing=tuple(differing), other_versions=changed)
 
@@ -179,7 +179,7 @@ class Recording:
         rungs: Sequence[ReadyRung],
         checks: Sequence[ReadyCheck],
     ) -> Shown:
-        seq, asked = int(line["seq"]), self.asked
+        seq, recorded = int(line["seq"]), self.recorded
         clock = VirtualClock()
         try:
             clock.now_s = float(line["started_s"])
@@ -189,21 +189,15 @@ class Recording:
         except (ValueError, LookupError, TypeError) as error:
             raise CaptureError(f"{self.folder}: frame {seq} is damaged ({error})") from error
         viewfinder = Viewfinder(
-            request=Request(
-                settings=asked.settings,
-                focus_point=asked.focus_point,
-                scribbles=asked.scribbles,
-                distance_m=asked.distance_m,
-                force=not line["blocked"],
-            ),
+            request=replace(recorded.request, force=not line["blocked"]),
             policy=QualityPolicy(
                 (_decided(self._rung(line, rungs), line["stages"]),),
                 tuple(check for check in checks if check.name == line["check"]["level"]),
             ),
             clock=clock,
             costs=Costs(),
-            meta=asked.meta,
-            nearest_focus_m=asked.nearest_focus_m,
+            meta=recorded.meta,
+            nearest_focus_m=recorded.nearest_focus_m,
         )
         return viewfinder.show(Frame(seq, self._capture(seq, line), at_s=line["at_s"]), state)[0]
 
@@ -231,7 +225,7 @@ class Recording:
         if facts is not None and path.suffix == ".npz":
             capture = _loaded(path, _capture_from)
         else:
-            capture = open_capture(path, max_pixels=self.asked.max_pixels)
+            capture = open_capture(path, max_pixels=self.recorded.max_pixels)
         if facts is None:
             return replace(capture, name=name)
         return replace(capture, name=name, **{**facts, "meta": _meta(facts["meta"])})

@@ -42,7 +42,7 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FrameSource:
     """A sequence of exposures.
 
     Attributes
@@ -85,7 +85,7 @@ def open_source(
     sensor_fps: float = SYNTHETIC_FPS,
     seed: int = 0,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Source:
+) -> FrameSource:
     """Open a source by its name.
 
     Parameters
@@ -126,7 +126,7 @@ def _check_rate(fps: float | None) -> None:
         raise RequestError(f"fps: expected frames per second above 0; got {fps:g}")
 
 
-def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Source:
+def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> FrameSource:
     """Frames of an app.
 
     Parameters
@@ -158,7 +158,7 @@ def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Sourc
             pixels = math.prod(getattr(picture, "shape", ())[:2])
             yield _arrival(exposure, k / fps if fps else None, pixels)
 
-    return Source("app", "camera", fps, frames(), stems=(_numbered("frame", 0),))
+    return FrameSource("app", "camera", fps, frames(), stems=(_numbered("frame", 0),))
 
 
 def _capture_of(picture: Any, label: str) -> Capture:
@@ -180,7 +180,7 @@ def _open(
     sensor_fps: float,
     seed: int,
     max_pixels: int,
-) -> Source:
+) -> FrameSource:
     if text.startswith(SYNTHETIC):
         return _synthetic(text.removeprefix(SYNTHETIC), fps or sensor_fps, size, seed, max_pixels)
     if text.isdecimal():
@@ -196,7 +196,9 @@ def _open(
     return _video(text, str(path), fps, max_pixels)
 
 
-def _synthetic(scene: str, fps: float, size: tuple[int, int], seed: int, max_pixels: int) -> Source:
+def _synthetic(
+    scene: str, fps: float, size: tuple[int, int], seed: int, max_pixels: int
+) -> FrameSource:
     if scene not in SCENES:
         raise RequestError(f"scene {scene!r} does not exist; there are: {', '.join(SCENES)}")
     if min(size) < MIN_SIDE_PX or size[0] * size[1] > max_pixels:
@@ -211,7 +213,7 @@ def _synthetic(scene: str, fps: float, size: tuple[int, int], seed: int, max_pix
             yield _arrival(exposure, k / fps, size[0] * size[1])
 
     stems = (_numbered(scene, 0),)
-    return Source(f"{SYNTHETIC}{scene}", "synthetic", fps, frames(), stems=stems)
+    return FrameSource(f"{SYNTHETIC}{scene}", "synthetic", fps, frames(), stems=stems)
 
 
 def _staged(scene: str, index: int, size: tuple[int, int], seed: int) -> Capture:
@@ -219,7 +221,7 @@ def _staged(scene: str, index: int, size: tuple[int, int], seed: int) -> Capture
     return capture_from_array(picture, "srgb", _numbered(scene, index))
 
 
-def _folder(folder: Path, fps: float | None, max_pixels: int) -> Source:
+def _folder(folder: Path, fps: float | None, max_pixels: int) -> FrameSource:
     paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     if not paths:
         raise CaptureError(f"{folder}: has no files in it")
@@ -231,10 +233,10 @@ def _folder(folder: Path, fps: float | None, max_pixels: int) -> Source:
             exposure = Exposure(path.name, partial(open_capture, path, max_pixels=max_pixels), path)
             yield _arrival(exposure, k / fps if fps else None, count_pixels(path) or 0)
 
-    return Source(str(folder), "folder", fps, frames(), length=len(paths), stems=stems)
+    return FrameSource(str(folder), "folder", fps, frames(), length=len(paths), stems=stems)
 
 
-def _video(name: str, address: str | int, fps: float | None, max_pixels: int) -> Source:
+def _video(name: str, address: str | int, fps: float | None, max_pixels: int) -> FrameSource:
     """A video file or a camera, read by OpenCV."""
     with muted():
         video = cv2.VideoCapture(address)
@@ -264,7 +266,7 @@ def _video(name: str, address: str | int, fps: float | None, max_pixels: int) ->
 
     kind: Literal["camera", "video"] = "camera" if live else "video"
     stems = (_numbered(Path(name).stem, 0),)
-    return Source(name, kind, rate, frames(), video.release, stems=stems)
+    return FrameSource(name, kind, rate, frames(), video.release, stems=stems)
 
 
 def _numbered(name: str, index: int) -> str:

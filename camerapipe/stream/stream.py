@@ -38,7 +38,7 @@ from camerapipe.stream.rungs import ready_checks, ready_rungs
 from camerapipe.stream.scheduler import Scheduler, ThreadScheduler, VirtualClock, VirtualScheduler
 from camerapipe.stream.shown import Frame, Shown, StreamState
 from camerapipe.stream.sinks import Sink
-from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, Source
+from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, FrameSource
 from camerapipe.stream.tracing import Tracing, header_of
 from camerapipe.stream.viewfinder import Viewfinder
 from camerapipe.trace import GRAPH, TRACES, Tracer
@@ -55,7 +55,7 @@ class Stream:
 
     Parameters
     ----------
-    source : Source
+    source : FrameSource
         Where frames come from; `run` and `close` close it.
     sink : Sink
         Where frames go.
@@ -86,7 +86,7 @@ class Stream:
 
     def __init__(
         self,
-        source: Source,
+        source: FrameSource,
         sink: Sink,
         options: StreamOptions,
         observers: Sequence[Observer] = (),

@@ -8,7 +8,7 @@ from camerapipe.stream.frames import Event, Fate, InFlight, Outcome, Service
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.policy import CHECK
 from camerapipe.stream.shown import Shown
-from camerapipe.stream.sources import Source
+from camerapipe.stream.sources import FrameSource
 from camerapipe.trace import GRAPH, TraceHeader, Tracer
 
 ADVICE, LADDER = "advice", "ladder"  # tracks of changes, as is `CHECK`
@@ -16,7 +16,7 @@ CHECK_FIRST = LIVE_CHECK.order[0].name
 CHECK_STAGES = {node.name for node in LIVE_CHECK.order}
 
 
-def header_of(source: Source, options: StreamOptions, versions: dict[str, str]) -> TraceHeader:
+def header_of(source: FrameSource, options: StreamOptions, versions: dict[str, str]) -> TraceHeader:
     """The header of the trace of a stream."""
     profile = options.profile
     scales = [end for ends in profile.scale.values() for end in ends] if profile else []

@@ -72,6 +72,16 @@ def test_a_rung_changes_only_what_nobody_set(tmp_path):
     assert settings.params[PropagateParams].data_weight == PropagateParams().data_weight
 
 
+def test_a_layer_that_is_put_in_is_checked():
+    for changes, told in (
+        ({"moon": {}}, "section 'moon' does not exist"),
+        ({"radius": {"strenght": 2.0}}, "radius.strenght does not exist; did you mean 'strength'"),
+        ({"radius": {"strength": 99.0}}, "radius.strength"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            resolve().with_layer(Layer.RUNG, changes, "mine")
+
+
 def test_every_value_knows_who_set_it(tmp_path):
     config = tmp_path / "camera.toml"
     config.write_text("[radius]\nstrength = 3.0\n")

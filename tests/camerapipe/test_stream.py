@@ -14,7 +14,7 @@ from camerapipe.budget import Budget
 from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.levels import LADDER
 from camerapipe.settings import resolve
-from camerapipe.stream.account import Spread
+from camerapipe.stream.account import TimeHistogram
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import digest
@@ -183,12 +183,12 @@ def test_frames_that_do_not_fit_the_memory_fail_at_the_door():
 
 
 def test_percentiles_are_exact_to_a_percent():
-    spread, values = Spread(), np.random.default_rng(1).lognormal(3, 1, 2000)
+    spread, values = TimeHistogram(), np.random.default_rng(1).lognormal(3, 1, 2000)
     for value in values:
         spread.add(float(value))
     for percent in (5, 50, 95, 99):
         assert spread.percentile(percent) == pytest.approx(np.percentile(values, percent), rel=0.03)
-    assert Spread().percentile(50) is None
+    assert TimeHistogram().percentile(50) is None
 
 
 def params_of(rung):

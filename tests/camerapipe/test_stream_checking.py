@@ -15,8 +15,8 @@ from camerapipe.stream.policy import (
     CHECK,
     CHECK_SHARE,
     LONGEST_CARRY,
-    Ladder,
     PolicyState,
+    QualityLadder,
     QualityPolicy,
 )
 from camerapipe.stream.profile import read_profile
@@ -30,7 +30,7 @@ from stages.grid import Grid, lift
 
 SIZE = (240, 136)
 RUNGS, CHECKS = ready_rungs(resolve()), ready_checks(resolve())
-LADDER = Ladder((200.0, 100.0, 50.0, 35.0, 20.0, 12.0), check_costs=(8.0, 2.0))
+LADDER = QualityLadder((200.0, 100.0, 50.0, 35.0, 20.0, 12.0), check_costs=(8.0, 2.0))
 SIMULATED = StreamOptions(
     settings=resolve(), force=True, frames=40, profile=read_profile("large-phone")
 )
@@ -116,7 +116,7 @@ def test_with_time_a_map_is_carried_for_as_many_frames_as_the_filter_averages():
 
 def test_the_policy_learns_from_rungs_of_its_ladder_only():
     policy = QualityPolicy(RUNGS[-1:], CHECKS, Budget(50.0))
-    before = PolicyState(Ladder((12.0,), check_costs=(8.0, 2.0)))
+    before = PolicyState(QualityLadder((12.0,), check_costs=(8.0, 2.0)))
 
     def after(case, **changes):
         planned = policy.plan(before, 1.0, map_age=np.inf, has_findings=False)
@@ -127,7 +127,7 @@ def test_the_policy_learns_from_rungs_of_its_ladder_only():
     assert after("tracked").ladder.load > 2 and after("tracked").carried == 1
     blocked = after("tracked", blocked=True)
     assert blocked.ladder.load == 1.0 and blocked.carried == 0
-    assert before.ladder == Ladder((12.0,), check_costs=(8.0, 2.0))  # a state is a value
+    assert before.ladder == QualityLadder((12.0,), check_costs=(8.0, 2.0))  # a state is a value
 
 
 def test_every_frame_is_checked_in_full_where_there_is_time():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camerapipe.stream.policy import CLIMB_AFTER, Ladder
+from camerapipe.stream.policy import CLIMB_AFTER, QualityLadder
 
 COSTS = (100.0, 50.0, 20.0, 10.0)  # ms per megapixel
 
@@ -22,16 +22,16 @@ def settled(ladder, budget_ms, frames=60, slowdown=1.0):
     ("budget_ms", "rung"), [(1000, 0), (120, 0), (100, 1), (30, 2), (12, 3), (1, 3)]
 )
 def test_the_best_rung_that_fits_with_its_margin(budget_ms, rung):
-    assert Ladder(COSTS).choose(budget_ms, 1.0) == rung
+    assert QualityLadder(COSTS).choose(budget_ms, 1.0) == rung
 
 
 def test_size_counts():
-    assert Ladder(COSTS).choose(120, 1.0) == 0
-    assert Ladder(COSTS).choose(120, 2.0) == 1
+    assert QualityLadder(COSTS).choose(120, 1.0) == 0
+    assert QualityLadder(COSTS).choose(120, 2.0) == 1
 
 
 def test_down_at_once_up_with_patience():
-    ladder = Ladder(COSTS)
+    ladder = QualityLadder(COSTS)
     assert settled(ladder, 130) == 0
     for _ in range(5):  # twice as slow all at once
         ladder.learn(ladder.choose(130, 1.0), 200.0, 1.0)
@@ -45,13 +45,13 @@ def test_down_at_once_up_with_patience():
 
 
 def test_load_carries_to_rungs_that_were_not_used():
-    ladder = Ladder(COSTS)
+    ladder = QualityLadder(COSTS)
     assert settled(ladder, 130, slowdown=2.5) == 2  # 50 x 2.5 no longer fits with a margin
     assert ladder.expected_ms(0, 1.0) > 240
 
 
 def test_a_frame_cut_short_does_not_look_cheap():
-    ladder = Ladder(COSTS)
+    ladder = QualityLadder(COSTS)
     before = ladder.load
     ladder.learn(0, 10.0, 1.0, cut=True)
     assert ladder.load >= before
@@ -59,12 +59,12 @@ def test_a_frame_cut_short_does_not_look_cheap():
 
 @given(st.floats(0.5, 500), st.floats(0.2, 5), st.floats(0.3, 3))
 def test_more_budget_is_never_less_quality(budget_ms, megapixels, load):
-    one, other = Ladder(COSTS, load=load), Ladder(COSTS, load=load)
+    one, other = QualityLadder(COSTS, load=load), QualityLadder(COSTS, load=load)
     assert one.choose(budget_ms, megapixels) >= other.choose(1.5 * budget_ms, megapixels)
 
 
 def test_a_rung_that_was_thought_cheap_is_not_climbed_to_in_vain_again_and_again():
-    ladder, late, climbs, before = Ladder((85.0, 50.0)), 0, 0, None
+    ladder, late, climbs, before = QualityLadder((85.0, 50.0)), 0, 0, None
     for _ in range(300):
         rung = ladder.choose(105, 1.0)
         climbs += before == 1 and rung == 0
@@ -76,7 +76,7 @@ def test_a_rung_that_was_thought_cheap_is_not_climbed_to_in_vain_again_and_again
 
 
 def test_a_surprise_after_a_climb_says_how_rungs_compare():
-    ladder = Ladder(COSTS)
+    ladder = QualityLadder(COSTS)
     ladder.learn(1, 50.0, 1.0)
     ladder.learn(0, 120.0, 1.0)
     assert 110 < ladder.costs[0] < 120 and ladder.costs[1:] == COSTS[1:]
@@ -94,7 +94,7 @@ def test_a_surprise_after_a_climb_says_how_rungs_compare():
 def test_nearly_all_frames_are_in_time_whatever_the_start_got_wrong(seed, budget_ms):
     """Costs at the start are wrong by 15 %, frames differ by 4 %, the load drifts by a tenth."""
     rng = np.random.default_rng(seed)
-    ladder, load, late = Ladder(tuple(COSTS * np.exp(rng.normal(0, 0.15, 4)))), 1.0, 0
+    ladder, load, late = QualityLadder(tuple(COSTS * np.exp(rng.normal(0, 0.15, 4)))), 1.0, 0
     for k in range(300):
         load = load**0.97 * np.exp(rng.normal(0, 0.02))
         rung = ladder.choose(budget_ms, 1.0)

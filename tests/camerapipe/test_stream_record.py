@@ -22,7 +22,7 @@ from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import Recorder, about_of
 from camerapipe.stream.replay import Recording
 from camerapipe.stream.sinks import App, Nowhere, Pictures
-from camerapipe.stream.sources import Exposure, Source, open_source
+from camerapipe.stream.sources import Exposure, FrameSource, open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from datasets.synthetic_raw import Optics, sample_mosaic, write_dng
@@ -67,7 +67,7 @@ def arrays(images, encoding):
 def handed_over(captures):
     """A source whose frames are no files."""
     frames = (Arrival(value=Exposure(c.name, lambda c=c: c)) for c in captures)
-    return Source("app", "camera", None, frames)
+    return FrameSource("app", "camera", None, frames)
 
 
 def recorded(path, source, options=PLAIN, sink=None):
@@ -95,6 +95,12 @@ def check_same(recording, before):
         assert one.check.age_frames == other.check.age_frames
         assert (one.rung, one.label) == (other.rung, other.label)
     return again
+
+
+def recorded_without(recording, **changes):
+    """The same recording with something else asked."""
+    request = replace(recording.recorded.request, **changes)
+    return replace(recording, recorded=recording.recorded._replace(request=request))
 
 
 def rewritten(path, change):
@@ -154,7 +160,7 @@ def test_the_focus_point_is_part_of_a_recording(tmp_path):
     source = open_source("synthetic:pan", size=(480, 272), fps=300)  # blurred enough to tell
     recording, before = recorded(tmp_path / "kept", source, options)
     check_same(recording, before)
-    without = replace(recording, asked=recording.asked._replace(focus_point=None))
+    without = recorded_without(recording, focus_point=None)
     assert replayed(without)[0].differing
 
 
@@ -165,14 +171,14 @@ def test_raw_files_replay_with_their_headroom_and_the_distance_told(tmp_path):
     )
     assert [one.frame.capture.kind for one in before] == ["raw", "raw"]
     check_same(recording, before)
-    without = replace(recording, asked=recording.asked._replace(distance_m=None))
+    without = recorded_without(recording, distance_m=None)
     assert replayed(without)[1][0].findings != before[0].findings
 
 
 def test_what_a_file_leaves_out_is_left_out_again(tmp_path):
     source = raws(tmp_path / "in", focal_length_mm=None)
     recording, before = recorded(tmp_path / "kept", source)
-    assert recording.asked.meta is None
+    assert recording.recorded.meta is None
     check_same(recording, before)
 
 
@@ -190,7 +196,7 @@ def test_settings_are_read_back_by_layer(tmp_path):
         },
         "person": {"name": "", "changes": {"radius": {"strength": 3.5}}},
     }
-    again = recording.asked.settings
+    again = recording.recorded.request.settings
     assert again.params == settings.params and again.origins() == settings.origins()
     check_same(recording, before)
 
@@ -199,18 +205,18 @@ def test_scribbles_are_part_of_a_recording(tmp_path):
     blurred = Scribble(((40.0, 60.0), (200.0, 60.0)), 30.0, "sigma", 3.0)
     options = replace(PLAIN, scribbles=(blurred,))
     recording, before = recorded(tmp_path / "kept", scene(), options)
-    assert recording.asked.scribbles == (blurred,)
+    assert recording.recorded.request.scribbles == (blurred,)
     check_same(recording, before)
-    without = replace(recording, asked=recording.asked._replace(scribbles=()))
+    without = recorded_without(recording, scribbles=())
     assert replayed(without)[0].differing
 
 
 def test_the_lens_of_a_profile_is_part_of_a_recording(tmp_path):
     options = replace(PLAIN, profile=read_profile("budget-phone"))
     recording, before = recorded(tmp_path / "kept", folder(tmp_path / "in"), options)
-    assert recording.asked.meta == options.profile.meta()
+    assert recording.recorded.meta == options.profile.meta()
     check_same(recording, before)
-    without = replace(recording, asked=recording.asked._replace(meta=None))
+    without = replace(recording, recorded=recording.recorded._replace(meta=None))
     assert replayed(without)[1][0].findings != before[0].findings
 
 

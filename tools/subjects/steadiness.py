@@ -1,6 +1,6 @@
-"""How steady a live preview is, how soon it follows the focus, and what a frame costs.
+"""Flicker of a live preview, its lag after a change of focus, and the cost of a frame.
 
-Frames are those of `camerapipe.synthetic`, whose blur is known. All numbers but the times are the
+Frames come from `camerapipe.synthetic`, whose blur is known. All numbers except the times are the
 same on every machine.
 """
 

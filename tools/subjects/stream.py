@@ -1,7 +1,8 @@
-"""Streams: overhead and memory of the line, budgets that hold and what they cost, a real preview.
+"""Streams: overhead and memory of the line, budgets and the quality they buy, a real preview.
 
-Wall times are taken side by side with a yardstick in the same run. Frames whose wall time exceeds
-their CPU time by more than a fifth, for reasons outside, are judged apart; their share is reported.
+Wall times are compared with a yardstick in the same run. If the wall time of a frame exceeds its
+CPU time by more than a fifth, other processes had the machine. Such frames are not judged, and
+their share is reported.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.scheduler import ThreadScheduler
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.sinks import App, Nowhere, Pictures
-from camerapipe.stream.sources import Exposure, Source, open_source
+from camerapipe.stream.sources import Exposure, FrameSource, open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from subjects import steadiness
@@ -131,13 +132,13 @@ def rss_mb() -> float:
     return float(psutil.Process().memory_info().rss / MEGA)
 
 
-def in_memory(pictures: list[Picture], frames: int) -> Source:
+def in_memory(pictures: list[Picture], frames: int) -> FrameSource:
     """A source of decoded pictures, over and over."""
     exposures = [
         Exposure(f"{k}", partial(capture_from_array, picture, "srgb", f"{k}"))
         for k, picture in enumerate(pictures)
     ]
-    return Source(
+    return FrameSource(
         "memory", "video", None, (Arrival(value=e) for e in islice(cycle(exposures), frames))
     )
 
@@ -152,7 +153,7 @@ class Seen(NamedTuple):
     square: float  # mean squared error in codes
 
 
-def each_of(source: Source, options: StreamOptions, take: Callable[[Shown], T]) -> list[T]:
+def each_of(source: FrameSource, options: StreamOptions, take: Callable[[Shown], T]) -> list[T]:
     """What `take` keeps of every frame, one frame at a time: its CPU time is its own."""
     kept: list[T] = []
     sink = App(lambda shown: kept.append(take(shown)))
