@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ CROP = (480, 640)  # rows and columns of each tile, px
 GAP_PX = 6
 GROUND = 32  # code of what lies between tiles
 STRENGTH = 3.0
+SKIMAGE = {"photos/chelsea_cat.png": "chelsea.png", "photos/astronaut.png": "astronaut.png"}
 
 
 class Subject(NamedTuple):
@@ -88,9 +90,9 @@ def main() -> None:
     trees.append((ROOT, [*options, *shlex.split(given.options)]))
     for name in given.only:
         subject = SUBJECTS[name]
-        path = given.data / subject.path
-        if not path.is_file():
-            print(f"missing: {path}", file=sys.stderr)
+        path = located(subject.path, given.data)
+        if path is None:
+            print(f"missing: {given.data / subject.path}", file=sys.stderr)
             continue
         pictures = [("photograph", opened(path))]
         pictures += [(tree.name, rendered(path, tree, more)) for tree, more in trees]
@@ -98,6 +100,15 @@ def main() -> None:
         if not cv2.imwrite(str(target), page(pictures, subject.centres)[..., ::-1]):
             sys.exit(f"{target}: cannot be written")
         print(target)
+
+
+def located(name: str, data: Path) -> Path | None:
+    """Where a photograph is: in the data folder, or among those that scikit-image ships."""
+    places = [data / name]
+    library = find_spec("skimage")
+    if name in SKIMAGE and library is not None and library.origin is not None:
+        places.append(Path(library.origin).parent / "data" / SKIMAGE[name])
+    return next((place for place in places if place.is_file()), None)
 
 
 def opened(path: Path) -> Codes:

@@ -28,3 +28,10 @@ def test_a_page_has_a_row_for_the_whole_and_for_each_crop(tool):
 def test_every_centre_lies_in_its_picture(tool):
     for subject in tool("contact_sheet").SUBJECTS.values():
         assert subject.centres and all(0 <= c <= 1 for centre in subject.centres for c in centre)
+
+
+def test_two_photographs_come_with_scikit_image(tool, tmp_path):
+    sheet = tool("contact_sheet")
+    for name in sheet.SKIMAGE:
+        assert sheet.located(name, tmp_path).is_file()
+    assert sheet.located("photos/ladybird.jpg", tmp_path) is None
