@@ -1,10 +1,13 @@
-"""How much of a cell the near surface covers, and the colours of both: models on the cells.
+"""Local models of the coverage of the near surface, and of the colours of both surfaces.
 
-Along an outline coverage is affine in colour (Levin, Lischinski and Weiss 2008), so that a guided
-filter of the near/far partition gives it (He, Sun and Tang 2013): one step of the matting system.
-It is fitted on the cells and evaluated on the pixels. Where colour does not explain the partition,
-it has no say. The two colours are smooth: means of what is near and of what is far, from as close
-by as there is any (after Forte 2021, "Approximate fast foreground colour estimation").
+Along an outline, coverage is locally an affine function of colour (Levin, Lischinski and Weiss
+2008). A guided filter of the near/far partition therefore estimates it (He, Sun and Tang 2013). The
+model is fitted on the cells and evaluated on the pixels. Where colour does not explain the
+partition, the confidence of the model is 0.
+
+The two colours are smooth. Each is a weighted mean of the cells of its surface over windows of
+several sizes, in which the smallest window that has data dominates (after Forte 2021, "Approximate
+fast foreground colour estimation").
 """
 
 from __future__ import annotations
@@ -18,20 +21,29 @@ from stages.bokeh.jumps import OutlineParams
 from stages.params import Array
 from stages.upsample.fast import local_models
 
-WIDTHS = ((1, 1.0), (3, 1e-2), (8, 1e-4))  # cells: radii of means of colour, and what they weigh
-SEPARATION_RAMP = 0.3  # share of the partition from no say of colour to a full one
-LEAST_VARIANCE = 1e-4  # of a partition, below which there is none
-MIXED = 0.2  # share of the other surface from which on a cell tells nothing of its own
-KNOWN = 0.25  # strength from which on the side of a cell is known
-LEAST_SHARE = np.float32(0.01)  # divisor of what has next to no share
-NOTHING = 1e-9  # weight that every cell has as either surface
+WIDTHS = ((1, 1.0), (3, 1e-2), (8, 1e-4))  # (radius in cells, weight) of the windows of colour
+SEPARATION_RAMP = 0.3  # width of the ramp from confidence 0 to 1, in explained variance
+LEAST_VARIANCE = 1e-4  # lower limit of the variance of the partition
+MIXED = 0.2  # coverage up to which a cell has weight 0 in the colour of a surface
+KNOWN = 0.25  # strength of a jump from which a cell has its full weight
+LEAST_SHARE = np.float32(0.01)  # lower limit of the coverage as a divisor
+MIN_WEIGHT = 1e-9  # weight of every cell in both colours, so that both are always defined
 
 
 class Model(NamedTuple):
-    """Planes on the cells: coverage is a . colour + b, as far as `trust` says; linear colours.
+    """Model of an outline, on the cells; all planes are float32.
 
-    `hidden_colour` is that of the far surface where nothing of it is seen: without what cells hold
-    of the near one, which would come out as a glow around it.
+    Attributes
+    ----------
+    coverage : Array
+        Coefficients (a, b) of the coverage a . colour + b of the near surface, 4xhxw.
+    trust : Array
+        Confidence of the coverage, hxw in [0, 1].
+    near_colour, far_colour : Array
+        Linear light of the surfaces, hxwx3.
+    hidden_colour : Array
+        Linear light of the far surface where the near one hides it, hxwx3. The light of the near
+        surface is subtracted from each cell first, because it would cause a halo.
     """
 
     coverage: Array
@@ -42,47 +54,48 @@ class Model(NamedTuple):
 
 
 def reach_of_models(params: OutlineParams) -> int:
-    """How many cells around it a model depends on."""
+    """Radius in cells of the neighbourhood on which a model depends."""
     return 3 * params.reach + WIDTHS[-1][0]
 
 
 def fit_coverage(
     light: Array, side: Array, strength: Array, taper: Array, params: OutlineParams
 ) -> Model:
-    """Fit the coverage of the near surface, and estimate the colours of both.
+    """Fit the coverage of the near surface, and estimate the colours of both surfaces.
 
     Parameters
     ----------
     light : Array
-        Mean linear light of the cells, hxwx3 float32.
+        Mean linear light of the cells, hxwx3 float32; may exceed 1.
     side : Array
-        Share of each cell that the partition calls near, hxw float32.
-    strength, taper : Array
-        How sure an outline is within reach, and how far colour decides in it, hxw float32 in
-        [0, 1].
+        Share of the pixels of each cell on the near side, hxw float32 in [0, 1].
+    strength : Array
+        Confidence of a jump within reach, hxw float32 in [0, 1].
+    taper : Array
+        Weight of the colour model against the partition, hxw float32 in [0, 1].
     params : OutlineParams
         Windows and thresholds.
 
     Returns
     -------
     Model
-        `coverage` is 4xhxw, of the square root of light; `trust` hxw; the colours are hxwx3.
+        Planes of hxw cells. `coverage` is a function of the square root of linear light.
     """
     guide = np.sqrt(np.clip(light, 0, 1))
     model = local_models(guide, side, params.reach, params.epsilon)
-    told = np.clip(np.einsum("khw,hwk->hw", model[:3], guide) + model[3], 0, 1)
+    fitted = np.clip(np.einsum("khw,hwk->hw", model[:3], guide) + model[3], 0, 1)
     mean, square = (_box(p, params.reach) for p in (side, side * side))
-    missed = _box((told - side) ** 2, params.reach)
-    explained = 1 - missed / np.maximum(square - mean * mean, LEAST_VARIANCE)
+    residual = _box((fitted - side) ** 2, params.reach)
+    explained = 1 - residual / np.maximum(square - mean * mean, LEAST_VARIANCE)
     trust = np.clip((explained - params.separation) / SEPARATION_RAMP, 0, 1)
-    covered = side + taper * trust * (told - side)
-    here = np.minimum(strength / KNOWN, 1)
+    covered = side + taper * trust * (fitted - side)
+    known = np.minimum(strength / KNOWN, 1)
     near, far = (
-        _colour(light, np.ones_like(share), here * np.maximum(share - MIXED, 0) ** 2)
+        _colour(light, np.ones_like(share), known * np.maximum(share - MIXED, 0) ** 2)
         for share in (covered, 1 - covered)
     )
     behind = np.maximum(light - covered[..., None] * near, 0)
-    hidden = _colour(behind, 1 - covered, here * np.maximum(1 - covered - MIXED, 0) ** 2)
+    hidden = _colour(behind, 1 - covered, known * np.maximum(1 - covered - MIXED, 0) ** 2)
     return Model(model, np.asarray(trust, np.float32), near, far, hidden)
 
 
@@ -91,8 +104,8 @@ def _box(plane: Array, radius: int) -> Array:
 
 
 def _colour(light: Array, share: Array, weight: Array) -> Array:
-    """Mean light by weight, from the narrowest windows that have any, of what has a share in it."""
-    weight = np.asarray(weight + np.float32(NOTHING), np.float32)
+    """Weighted mean of light / share; the smallest window that has data dominates."""
+    weight = np.asarray(weight + np.float32(MIN_WEIGHT), np.float32)
     planes = np.dstack([light * weight[..., None], weight * np.maximum(share, LEAST_SHARE)])
     total = np.sum([np.float32(wide) * _box(planes, radius) for radius, wide in WIDTHS], axis=0)
     return np.asarray(total[..., :3] / total[..., 3:], np.float32)

@@ -1,11 +1,17 @@
-"""What is left alone: a dead zone that is narrow where blur is sure, and wide where it is not.
+"""Local dead zone: narrow where the blur map is reliable, and wide where it is not.
 
-A wide zone stands in for knowledge of what is in focus, and costs the natural falloff: what is a
-little out of focus stays as sharp as the subject. Detail is that knowledge. Where the sharpest that
-is measured around a place is as sharp as the sharpest of the picture, a slight blur in the map is
-an error of the map, whose size is known from where detail is surely in focus; where nothing around
-is that sharp, it is true. Measurements are averaged over a window in which the sharpest count most,
-so that the zone is regular over a surface.
+The dead zone is the blur up to which nothing is rendered. A wide zone tolerates errors of the map
+on the subject, but removes the natural falloff: a surface slightly out of focus stays as sharp as
+the subject. The width is therefore chosen locally, from the detail around each place.
+
+- If the sharpest measurement nearby is as sharp as the sharpest detail of the picture, the place is
+  in focus, and a slight blur in the map is an error. The zone is wide. The size of the error is the
+  blur that the map has on detail that is certainly in focus.
+- If all measurements nearby are softer, a slight blur in the map is real. The zone is narrow.
+- If there are no measurements nearby, the zone is wide.
+
+Measurements are averaged over a window with weights 1 / sigma^2, so that the sharpest ones dominate
+and the zone is smooth over a surface.
 """
 
 from __future__ import annotations
@@ -20,12 +26,12 @@ from stages.bokeh.radius import SURE, RadiusParams, focus_sigma
 from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, SparseBlur
 from stages.params import Array, Params, param
 
-CELLS = 4  # px of the view along a cell of the zone
-LEAST_SIGMA_PX = 0.2  # px of the view; sharper detail counts no more
-EDGE_WEIGHT = 0.3  # of a px of edges, against a px of detail
-MEASURED = 0.03  # share of the window that must be measured for a full say
-REFERENCE_PX = 0.3  # px of the view: median of the map on crisp detail, up to which it is crisp
-LEAST_CRISP = 30  # pixels of crisp detail that suffice to tell the map's error
+CELLS = 4  # px of the working view along the side of a cell of the zone
+LEAST_SIGMA_PX = 0.2  # px of the view; lower limit of sigma, which limits the weights
+EDGE_WEIGHT = 0.3  # weight of a pixel of an edge, relative to a pixel of detail
+MEASURED = 0.03  # share of the window with measurements at which their weight is full
+REFERENCE_PX = 0.3  # px of the view; above this median on crisp detail, thresholds scale with it
+LEAST_CRISP = 30  # minimum number of pixels of crisp detail to estimate the error of the map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +39,29 @@ class FocusParams(Params):
     """Parameters of the dead zone; px are those of the working view."""
 
     sure_margin: float = param(
-        1.6, 1.0, 8.0, help="Times the blur of crisp detail, left alone where blur is sure."
+        1.6, 1.0, 8.0, help="Dead zone where the map is reliable, times the blur of crisp detail."
     )
     unsure_margin: float = param(
-        2.0, 1.0, 8.0, help="Times the largest blur that crisp detail reads, left alone elsewhere."
+        2.0, 1.0, 8.0, help="Dead zone elsewhere, times the largest blur of crisp detail."
     )
-    floor_px: float = param(0.4, 0.0, 4.0, unit="px", help="Blur left alone at least.")
+    floor_px: float = param(0.4, 0.0, 4.0, unit="px", help="Minimum of the dead zone.")
     blind_px: float = param(
-        0.96, 0.0, 4.0, unit="px", help="And at least so much where no detail is crisp."
+        0.96, 0.0, 4.0, unit="px", help="Minimum of the dead zone if no detail is crisp."
     )
     crisp_px: float = param(
-        0.6, 0.2, 2.0, unit="px", help="Bound up to which detail is surely in focus."
+        0.6, 0.2, 2.0, unit="px", help="Upper bound of the blur of detail in focus (crisp)."
     )
     sharp_px: float = param(
-        0.4, 0.1, 4.0, unit="px", help="What is measured around a place is sharp up to here."
+        0.4, 0.1, 4.0, unit="px", help="Measured blur up to which a place is sharp."
     )
-    soft_px: float = param(0.8, 0.2, 4.0, unit="px", help="And surely soft from here on.")
+    soft_px: float = param(
+        0.8, 0.2, 4.0, unit="px", help="Measured blur from which a place is soft."
+    )
     window_px: float = param(
-        24.0, 1.0, 64.0, unit="px", help="Gaussian over which measurements are averaged."
+        24.0, 1.0, 64.0, unit="px", help="Sigma of the Gaussian window of measurements."
     )
     percentile: float = param(
-        90.0, 50.0, 100.0, unit="%", help="Percentile of the map on crisp detail: its error."
+        90.0, 50.0, 100.0, unit="%", help="Percentile of the blur of crisp detail, as its largest."
     )
 
 
@@ -64,26 +72,26 @@ def local_dead_zone(
     point: tuple[float, float] | None,
     params: FocusParams,
 ) -> DenseBlur:
-    """Blur up to which nothing is rendered, for each place.
+    """Dead zone of each place: the blur up to which nothing is rendered.
 
     Parameters
     ----------
     evidence : BlurMap
-        Evidence of sharpness (upper bounds), on the grid of the view.
+        Evidence of sharpness (upper bounds), on the grid of the view; sigma in full-resolution px.
     edges : BlurMap
-        Sparse blur at edges, on that grid or one of twice its step.
+        Sparse blur at edges, on the grid of `evidence` or one of twice its step.
     blur : BlurMap
-        Dense, at full resolution.
+        Dense, at full resolution; sigma in full-resolution px.
     point : (x, y) or None
-        A pixel that a person named as in focus: the zone is then a margin over its blur.
+        A pixel that a person chose as in focus. If given, the zone is a multiple of its blur.
     params : FocusParams
         Margins and thresholds.
 
     Returns
     -------
     BlurMap
-        Dense, on a coarse grid: sigma in full-resolution px, constant where a point or a lack of
-        crisp detail leaves one value.
+        Dense, on a coarse grid; sigma in full-resolution px. It has a single cell if a point is
+        given, or if the picture has too little crisp detail.
     """
     step = evidence.grid.step
     if point is not None:
@@ -108,13 +116,13 @@ def local_dead_zone(
 
 
 def _constant(sigma: float, grid: Grid) -> BlurMap:
-    """A map of one cell over a picture."""
+    """Map with a single cell that covers a picture."""
     one = np.ones((1, 1), np.float32)
     return BlurMap(np.float32(sigma) * one, one, Grid((1, 1), max(grid.shape) * grid.step))
 
 
 def _on_crisp_detail(evidence: BlurMap, blur: BlurMap, largest: float) -> Array:
-    """What a map reads where detail is surely in focus."""
+    """Sigma of the dense map where detail is certainly in focus, in px; flat."""
     rows, cols = np.nonzero((evidence.confidence > SURE) & (evidence.sigma < largest))
     pixels = tuple(
         np.minimum(evidence.grid.positions(axis)[index].astype(np.int64), length - 1)
@@ -124,9 +132,9 @@ def _on_crisp_detail(evidence: BlurMap, blur: BlurMap, largest: float) -> Array:
 
 
 def _sharpest_around(evidence: BlurMap, edges: BlurMap, window: float) -> tuple[Array, Array]:
-    """Mean sigma of what is measured around each cell, the sharpest most; and how much there is.
+    """Mean of the measured sigma around each cell in px, and the weight of the measurements.
 
-    Weights are 1 / sigma^2, so that the mean is one of 1 / sigma over one of 1 / sigma^2.
+    The mean has weights 1 / sigma^2. The weight is in [0, 1].
     """
     least = LEAST_SIGMA_PX * evidence.grid.step
     sums = []

@@ -1,10 +1,13 @@
-"""Where the radius jumps: near or far is a question of the map's own grid, asked locally.
+"""Jumps of the radius, found locally on the grid of the blur map.
 
-A map that was solved on cells knows an outline to a cell or two. Around each cell the radius has a
-near and a far level: means of what lies on either side of the middle between the window's ends,
-the more the farther from it. A jump is where these differ by more than a surface would and the
-radius does not go on changing beyond the window; its contour is where the radius crosses their
-middle. Nothing here asks for an absolute radius: 7 px before 35 px is near, and behind 0 px far.
+A map that was solved on cells locates an outline to within one or two cells. Each cell has a near
+and a far level. They are weighted means of the radii below and above the midpoint between the
+minimum and the maximum of a window, and the weights grow with the distance from the midpoint.
+
+A cell belongs to a jump if the levels differ by more than they do on one surface, and if the radius
+does not keep changing beyond the window. The contour of the jump is where the radius crosses the
+mean of the two levels. All comparisons are relative: a radius of 7 px is near beside 35 px, and far
+beside 0 px.
 """
 
 from __future__ import annotations
@@ -21,39 +24,45 @@ from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips, with_halo
 
-BLOCK_ROWS, BLOCK_COLS = 64, 128  # cells that are looked at, or passed over, together
-SMOOTHING = 2  # cells; radius of the box, applied twice, that levels are means over
-SURE = 1.5  # times the least jump, from which on one is sure; it begins at 1
-ENDS_HERE = (0.55, 0.75)  # change within the window, of that within twice it: surface .. jump
-NONE = 1e-6  # weight of what is on neither side, so that every cell has both levels
+BLOCK_ROWS, BLOCK_COLS = 64, 128  # cells of a block; blocks without a jump are skipped
+SMOOTHING = 2  # cells; radius of the box filter that is applied twice to average the levels
+FULL_JUMP = 1.5  # multiple of the minimum jump at which the strength is 1; it is 0 at 1
+JUMP_RATIO = (0.55, 0.75)  # range over that of a window twice as large: surface, jump
+MIN_WEIGHT = 1e-6  # lower limit of weights and divisors, so that every cell has both levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlineParams(Params):
-    """Parameters of the outlines: what is one, how wide it is, and how colour decides in it."""
+    """Parameters of the outlines: thresholds, width, and the use of colour."""
 
     reach: int = param(
         3, 1, 8, unit="cells", help="Half the width of an outline, in cells of the map's grid."
     )
     least_jump_px: float = param(
-        1.5, 0.1, 20.0, unit="px", help="Change of radius that makes an outline."
+        1.5, 0.1, 20.0, unit="px", help="Minimum change of radius at an outline."
     )
     least_contrast: float = param(
-        0.35, 0.05, 1.0, help="Change, as a part of the far radius, that makes an outline."
+        0.35, 0.05, 1.0, help="Minimum change at an outline, relative to the far radius."
     )
     epsilon: float = param(
         1e-4, 1e-7, 1.0, help="Regularisation of the coverage as a function of colour."
     )
     separation: float = param(
-        0.2, 0.0, 0.9, help="Share of the partition that colour must explain to have a say."
+        0.2, 0.0, 0.9, help="Share of the partition that colour must explain to be used."
     )
 
 
 class Jumps(NamedTuple):
-    """Jumps of the radius, on the grid of the cells; float32.
+    """Jumps of the radius, on the grid of the cells.
 
-    `near` and `far` are the levels on either side, px. `strength` says how sure a jump within reach
-    is, and `taper` the same, falling to 0 at that reach from the contour; both are in [0, 1].
+    Attributes
+    ----------
+    near, far : Array
+        Radius on the near and on the far side in px, hxw float32.
+    strength : Array
+        Confidence of a jump within reach of the cell, hxw float32 in [0, 1].
+    taper : Array
+        Confidence that decreases to 0 with the distance from the contour, hxw float32 in [0, 1].
     """
 
     near: Array
@@ -68,16 +77,16 @@ def find_jumps(radius: Array, grid: Grid, params: OutlineParams) -> Jumps:
     Parameters
     ----------
     radius : Array
-        Disk radius in px, HxW float32.
+        Disk radius in px, HxW float32, >= 0.
     grid : Grid
-        Cells of the map from which it comes, over the same picture.
+        Cells of the blur map over the same picture; hxw cells.
     params : OutlineParams
-        What makes a jump, and how wide it is.
+        Thresholds of a jump, and its width.
 
     Returns
     -------
     Jumps
-        On the cells.
+        Planes of hxw float32. Blocks without a jump have the mean radius as both levels.
     """
     mean, least, most = np.empty((3, *grid.shape), np.float32)
     run_strips(lambda a, b: _reduce(radius, grid.step, a, b, mean, least, most), grid.shape[0])
@@ -104,19 +113,19 @@ def find_jumps(radius: Array, grid: Grid, params: OutlineParams) -> Jumps:
 
 
 def _jumps_of(mean: Array, least: Array, most: Array, params: OutlineParams) -> Jumps | None:
-    """Jumps of a block of cells, of which the mean, least and largest radius are given."""
+    """Jumps of a block of cells from their mean, minimum and maximum radius; None if none."""
     reach = params.reach
     low, high = _erode(least, reach), _dilate(most, reach)
-    span = np.maximum(high - low, np.float32(NONE))
+    span = np.maximum(high - low, np.float32(MIN_WEIGHT))
     place = (mean - low) / span
     near = _level(least, span * np.maximum(0.5 - place, 0) ** 2)
     far = _level(most, span * np.maximum(place - 0.5, 0) ** 2)
     needed = np.maximum(params.least_jump_px, params.least_contrast * far)
-    beyond = np.maximum(_dilate(most, 2 * reach) - _erode(least, 2 * reach), np.float32(NONE))
-    sure = _fade((far - near) / needed, 1, SURE) * _fade(span / beyond, *ENDS_HERE)
+    beyond = np.maximum(_dilate(most, 2 * reach) - _erode(least, 2 * reach), np.float32(MIN_WEIGHT))
+    confidence = _fade((far - near) / needed, 1, FULL_JUMP) * _fade(span / beyond, *JUMP_RATIO)
     sides = (mean < (near + far) / 2).view(np.uint8)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    contour = sure * cv2.morphologyEx(sides, cv2.MORPH_GRADIENT, cross)
+    contour = confidence * cv2.morphologyEx(sides, cv2.MORPH_GRADIENT, cross)
     if not contour.any():
         return None
     strength = taper = np.asarray(contour, np.float32)
@@ -125,7 +134,7 @@ def _jumps_of(mean: Array, least: Array, most: Array, params: OutlineParams) -> 
         share = 1 - _fade(np.float32(cells), reach - 1.5, reach + 0.5)
         strength, taper = around, np.maximum(taper, share * around)
     strength = np.asarray(cv2.blur(strength, (3, 3)), np.float32)
-    near, far = (_carried_on(level, strength, reach + 1) for level in (near, far))
+    near, far = (_extended(level, strength, reach + 1) for level in (near, far))
     return Jumps(near, far, strength, taper)
 
 
@@ -142,17 +151,17 @@ def _dilate(plane: Array, reach: int, shape: int = cv2.MORPH_RECT) -> Array:
 
 
 def _level(radius: Array, weight: Array) -> Array:
-    """Mean of radii by weight over the cells around."""
+    """Weighted mean of the radius over the surrounding cells."""
     size = (2 * SMOOTHING + 1,) * 2
-    weight = weight + np.float32(NONE)
+    weight = weight + np.float32(MIN_WEIGHT)
     total, moment = (cv2.blur(cv2.blur(p, size), size) for p in (weight, weight * radius))
     return np.asarray(moment / total, np.float32)
 
 
-def _carried_on(level: Array, strength: Array, reach: int) -> Array:
-    """Levels, which beyond a jump are those of the jump nearby: what is near goes on there."""
+def _extended(level: Array, strength: Array, reach: int) -> Array:
+    """Levels extended beyond the jumps: where the strength is low, levels of nearby jumps."""
     size = (2 * reach + 1,) * 2
-    weight = strength + np.float32(NONE)
+    weight = strength + np.float32(MIN_WEIGHT)
     around = cv2.blur(weight * level, size) / cv2.blur(weight, size)
     own = np.minimum(2 * strength, 1)
     return np.asarray(around + own * (level - around), np.float32)
@@ -166,7 +175,10 @@ def _fade(value: Array | np.float32, start: float, stop: float) -> Array:
 
 @kernel(reads(f32, 2), i64, i64, i64, writes(f32, 2), writes(f32, 2), writes(f32, 2))
 def _reduce(radius, step, start, stop, mean, least, most):  # type: ignore[no-untyped-def]
-    """Mean, least and largest radius of the cells in rows [start, stop); cut cells are smaller."""
+    """Write mean, minimum and maximum radius of cells in rows [start, stop).
+
+    Cells at the border of the picture are cropped to it.
+    """
     height, width = radius.shape
     low, high = np.empty(width, np.float32), np.empty(width, np.float32)
     total = np.empty(width, np.float32)

@@ -1,10 +1,11 @@
-"""Outlines: along every jump of the radius a pixel has a near and a far surface.
+"""Outlines: pixels along a jump of the radius are separated into a near and a far surface.
 
-Near or far is decided on the grid of the map (`jumps.py`); colour decides only how much of a pixel
-the near surface covers, within a band of a few cells (`coverage.py`). From I = a F + (1 - a) B and
-the smooth estimates F0, B0 of the two colours, B is the one that needs the least change of both.
-Behind the near surface (a = 1) the far one goes on with the colour and the radius that it has
-beside it. Pixels outside the bands keep their radius to the bit.
+The near and the far side of a jump are found on the grid of the blur map (`jumps.py`). Within a
+band of a few cells, colour determines the coverage of the near surface in each pixel
+(`coverage.py`). A pixel is modelled as I = a F + (1 - a) B with the coverage a. Given smooth
+estimates F0 and B0 of the two colours, the F and B with the smallest squared change are used. Where
+the near surface hides the far one (a = 1), the far surface is extended with the colour and the
+radius that it has beside the outline. Pixels outside the bands keep their radius exactly.
 """
 
 from __future__ import annotations
@@ -26,36 +27,37 @@ from stages.params import Array
 from stages.strips import run_strips
 from stages.upsample.samples import root_of
 
-TILE_CELLS = 64  # side of a tile of cells that is modelled at once
-BAND = 0.01  # taper from which on a pixel belongs to an outline
-STEPNESS = 2.0  # of the coverage across an outline that colour does not tell, per jump
-LEAST_STEP = 2  # px of a cell
-SEEN_SHARE = 0.8  # coverage from which on next to nothing of the far surface is seen
-WHOLE = 0.01  # coverage within this of 0 or 1 is that
-PLANES = 18  # of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
+TILE_CELLS = 64  # cells along the side of a tile; one model is fitted per tile
+BAND = 0.01  # minimum taper of a pixel of an outline
+STEPNESS = 2.0  # slope of the coverage over the radius, per jump, where colour is not used
+LEAST_STEP = 2  # px; minimum size of a cell
+SEEN_SHARE = 0.8  # coverage above which the estimate of the hidden colour is blended in
+WHOLE = 0.01  # coverage within this distance of 0 or 1 is rounded to 0 or 1
+PLANES = 18  # planes of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
 
 
 def part_outlines(
     radius: Radius, linear: LinearLight, source: DenseBlur, params: OutlineParams
 ) -> Surfaces:
-    """Part the pixels along outlines into two surfaces.
+    """Separate the pixels along outlines into two surfaces.
 
     Parameters
     ----------
     radius : Array
         Disk radius in px, HxW float32, >= 0.
     linear : Array
-        Linear light, HxWx3 float32.
+        Linear light, HxWx3 float32; may exceed 1.
     source : BlurMap
-        The map on whose grid blur was solved: a step of more than 1 makes its cells those of the
-        outlines; a map at full resolution is read in cells of 2 x 2 pixels.
+        The map on whose grid blur was solved; only its grid is used. The cells of the outlines are
+        those of this grid, and at least 2 x 2 pixels.
     params : OutlineParams
-        What makes an outline, and how wide it is.
+        Thresholds of an outline, and its width.
 
     Returns
     -------
     Surfaces
-        Without outlines, `near` is `radius` itself.
+        Radii in px and the far surface along outlines. If there are no outlines, `near` is `radius`
+        itself.
 
     Raises
     ------
@@ -86,7 +88,7 @@ class _Picture(NamedTuple):
 
 
 class _Tile(NamedTuple):
-    """Rows and columns of cells, [top, bottom) and [left, right)."""
+    """A rectangle of cells: rows [top, bottom) and columns [left, right)."""
 
     top: int
     bottom: int
@@ -95,7 +97,7 @@ class _Tile(NamedTuple):
 
 
 def _tiles(jumps: Jumps, grid: Grid) -> list[_Tile]:
-    """Tiles of cells in which there is an outline."""
+    """Tiles of cells that contain an outline, cropped to it."""
     rows, cols = grid.shape
     tiles = (
         _Tile(y, min(y + TILE_CELLS, rows), x, min(x + TILE_CELLS, cols))
@@ -106,9 +108,9 @@ def _tiles(jumps: Jumps, grid: Grid) -> list[_Tile]:
 
 
 def _cut(taper: Array, tile: _Tile) -> _Tile | None:
-    """The part of a tile that holds its outlines; None where there are none.
+    """Bounding box of the outlines in a tile; None if it has none.
 
-    Pixels lie between their cell and its neighbours: a cell more counts on every side.
+    A margin of one cell is added, because pixels are interpolated between neighbouring cells.
     """
     top, left = max(tile.top - 1, 0), max(tile.left - 1, 0)
     found = taper[top : tile.bottom + 1, left : tile.right + 1] > 0
@@ -124,7 +126,7 @@ def _cut(taper: Array, tile: _Tile) -> _Tile | None:
 def _part_tile(
     picture: _Picture, jumps: Jumps, grid: Grid, tile: _Tile, params: OutlineParams, out: Surfaces
 ) -> None:
-    """Part the pixels of a tile."""
+    """Separate the pixels of a tile, and write their surfaces to `out`."""
     step, shape = grid.step, picture.radius.shape
     halo = reach_of_models(params)
     rows, cols = (
@@ -157,7 +159,7 @@ def _part_tile(
 
 @kernel(reads(f32, 2), i64, reads(f32, 2), reads(f32, 2), writes(f32, 2))
 def _side_of_cells(radius, step, near, far, side):  # type: ignore[no-untyped-def]
-    """Share of the pixels of each cell that are nearer to the near level."""
+    """Write the share of the pixels of each cell whose radius is closer to the near level."""
     height, width = radius.shape
     for j in range(side.shape[0]):
         for i in range(side.shape[1]):
@@ -172,27 +174,30 @@ def _side_of_cells(radius, step, near, far, side):  # type: ignore[no-untyped-de
 
 @inline
 def _coverage_of(planes, x, red, green, blue, r, middle, gap):  # type: ignore[no-untyped-def]
-    """Coverage of the near surface at a column of interpolated planes."""
+    """Coverage of the near surface at a column of interpolated planes, in [0, 1].
+
+    Where the colour model has no confidence, coverage is a linear function of the radius.
+    """
     zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
     side = one if r < middle else zero
     step = min(max(half + np.float32(STEPNESS) * (middle - r) / gap, zero), one)
-    told = planes[5, x] * red + planes[6, x] * green + planes[7, x] * blue + planes[8, x]
-    told = min(max(told, zero), one)
-    covered = side + planes[0, x] * (mix(step, told, planes[4, x]) - side)
+    fitted = planes[5, x] * red + planes[6, x] * green + planes[7, x] * blue + planes[8, x]
+    fitted = min(max(fitted, zero), one)
+    covered = side + planes[0, x] * (mix(step, fitted, planes[4, x]) - side)
     covered = zero if covered < np.float32(WHOLE) else covered
     return one if covered > one - np.float32(WHOLE) else covered
 
 
 @inline
 def _light_behind(light, near, far, covered):  # type: ignore[no-untyped-def]
-    """Light of the far surface: the least change of both colours that explains a pixel.
+    """Light of the far surface, by the smallest squared change of both colours.
 
-    What is left of the pixel for the near one is not below 0.
+    It is limited so that the remaining light of the near surface is not negative.
     """
     zero, one = np.float32(0), np.float32(1)
     hidden = one - covered
-    missing = light - covered * near - hidden * far
-    found = far + hidden * missing / (covered * covered + hidden * hidden)
+    residual = light - covered * near - hidden * far
+    found = far + hidden * residual / (covered * covered + hidden * hidden)
     most = max(light, zero) / max(hidden, np.float32(WHOLE))
     return min(max(found, zero), most) if covered < one else max(found, zero)
 
@@ -217,7 +222,11 @@ def _part(  # type: ignore[no-untyped-def]
     out_share,
     out_light,
 ):
-    """Part the pixels of a tile: its first and last row and column, and its planes' first cell."""
+    """Separate the pixels of a tile.
+
+    `place` holds the first row and the end of the rows, the first column and the end of the
+    columns, and the row and column of the first cell of `planes`.
+    """
     top, bottom, begin, end, first_row, first_col = place
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     count, cells = planes.shape[0], planes.shape[2]

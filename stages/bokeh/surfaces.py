@@ -1,9 +1,9 @@
-"""Two surfaces in one pixel: what the renderer knows of an outline.
+"""Pixels with two surfaces: the representation of outlines for the renderer.
 
-Along an outline a pixel of a photograph holds light of two surfaces: I = a F + (1 - a) B, with the
-coverage a of the near surface F before the far one B. The far surface goes on behind the near one,
-where nothing of it is seen (a = 1), and each surface has a radius of its own. All other pixels have
-one surface.
+Along an outline, a pixel of a photograph mixes the light of two surfaces, I = a F + (1 - a) B. Here
+a is the coverage of the near surface F, which is in front of the far surface B. Each surface has
+its own radius. The far surface extends behind the near one, also where it is hidden (a = 1). All
+other pixels have one surface.
 """
 
 from __future__ import annotations
@@ -18,15 +18,24 @@ from stages.kinds import LinearLight, Radius
 from stages.params import Array
 from stages.strips import run_strips
 
-SEEN = 0.5  # share of a pixel from which on its surface is the one that is seen
+SEEN = 0.5  # share of a pixel above which the far surface is the visible one
 
 
 class Surfaces(NamedTuple):
-    """Radius of the near surface of each pixel, and the far surface in a band along outlines.
+    """The near surface of each pixel, and the far surface in a band along outlines.
 
-    Radii are in px, HxW float32 (`near` may be below 0 in front of the focus). `far` is 0 where
-    there is one surface only. `far_share` is 1 - a, HxW float32 in [0, 1], and `far_light` is B,
-    linear, HxWx3 float32; both are 0 outside the band, and empty where there is no outline at all.
+    The last three arrays are 0 outside the band. They are empty if there are no outlines.
+
+    Attributes
+    ----------
+    near : Array
+        Radius of the near surface in px, HxW float32; negative in front of the focus.
+    far : Array
+        Radius of the far surface in px, HxW float32, >= 0.
+    far_share : Array
+        Share 1 - a of the far surface, HxW float32 in [0, 1].
+    far_light : Array
+        Linear light B of the far surface, HxWx3 float32.
     """
 
     near: Array
@@ -36,7 +45,18 @@ class Surfaces(NamedTuple):
 
     @classmethod
     def single(cls, radius: Array) -> Surfaces:
-        """Surfaces of a picture without outlines."""
+        """Surfaces of a picture without outlines.
+
+        Parameters
+        ----------
+        radius : Array
+            Disk radius in px, HxW float32; negative in front of the focus.
+
+        Returns
+        -------
+        Surfaces
+            `near` is `radius` itself; the other arrays are empty.
+        """
         none = np.empty((0, 0), np.float32)
         return cls(radius, none, none, np.empty((0, 0, 0), np.float32))
 
@@ -47,27 +67,41 @@ class Surfaces(NamedTuple):
 
 
 def seen_radius(surfaces: Surfaces) -> Radius:
-    """Radius of the surface that has the larger part in each pixel, px, HxW float32."""
+    """Radius of the surface that has the larger share of each pixel.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+        Surfaces of a picture.
+
+    Returns
+    -------
+    Array
+        Radius in px, HxW float32; `surfaces.near` itself if there are no outlines.
+    """
     if not surfaces.has_outlines:
         return surfaces.near
     return np.where(surfaces.far_share > SEEN, surfaces.far, surfaces.near)
 
 
 def relit(surfaces: Surfaces, linear: LinearLight, light: LinearLight) -> Surfaces:
-    """Surfaces of a picture whose highlights were given light back.
+    """Surfaces of a picture after the recovery of clipped highlights.
+
+    If the far surface has the larger share of a pixel, the added light is attributed to it,
+    otherwise to the near surface.
 
     Parameters
     ----------
     surfaces : Surfaces
-        Of the picture before.
+        Surfaces of the picture before the recovery.
     linear, light : Array
-        The picture before and after, HxWx3 float32. What was added to a pixel of which the far
-        surface has the larger part is that surface's.
+        Linear light before and after the recovery, HxWx3 float32; may exceed 1.
 
     Returns
     -------
     Surfaces
-        `surfaces` itself where nothing was added.
+        Surfaces with the new light; `surfaces` itself if `light` is `linear` or if there are no
+        outlines.
     """
     if light is linear or not surfaces.has_outlines:
         return surfaces
@@ -82,7 +116,7 @@ def relit(surfaces: Surfaces, linear: LinearLight, light: LinearLight) -> Surfac
     reads(f32, 2), reads(f32, 3), reads(f32, 3), reads(f32, 3), i64, i64, writes(f32, 3)
 )  # fmt: skip
 def _relight(share, far_light, before, after, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows [start, stop): add what a pixel gained to its far surface, by its share."""
+    """Add the gain of each pixel, divided by `share`, to the far light in rows [start, stop)."""
     for y in range(start, stop):
         for x in range(share.shape[1]):
             if share[y, x] > np.float32(SEEN):
@@ -95,12 +129,21 @@ def _relight(share, far_light, before, after, start, stop, out):  # type: ignore
 
 
 def check_surfaces(stage: str, surfaces: Surfaces, shape: tuple[int, int]) -> None:
-    """Refuse surfaces that do not belong to a picture of some shape.
+    """Raise an error if surfaces do not match a picture.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage, for the message.
+    surfaces : Surfaces
+        Surfaces to check.
+    shape : (int, int)
+        Height and width of the picture.
 
     Raises
     ------
     ValueError
-        If radii are not HxW float32 within the limits, or a plane has another size.
+        If a radius is not HxW float32 within its limits, or if a plane has another size.
     """
     check_radius(stage, surfaces.near, signed=True)
     planes = (surfaces.near, *((surfaces.far, surfaces.far_share) if surfaces.has_outlines else ()))
