@@ -23,6 +23,7 @@ if _typing.TYPE_CHECKING:
     from camerapipe.recipe import Recipe
     from camerapipe.session import Session
     from camerapipe.shot import Shot
+    from camerapipe.spreading import solve
     from camerapipe.stream.account import StreamReport
     from camerapipe.stream.opening import open_stream
     from camerapipe.stream.shown import Shown
@@ -55,6 +56,7 @@ _HOMES = {
     "check": "camerapipe.api",
     "open_stream": "camerapipe.stream.opening",
     "render": "camerapipe.api",
+    "solve": "camerapipe.spreading",
 }
 __all__ = [
     "BlurMap",
@@ -78,6 +80,7 @@ __all__ = [
     "check",
     "open_stream",
     "render",
+    "solve",
 ]
 
 

@@ -18,7 +18,7 @@ LEVELS = [
     {"settings", "shot", "runtime", "trace"},
     {"assembly", "sheet", "recipe_keys", "verdict"},
     {"camera", "timeline", "recipe", "naming"},
-    {"session", "stream", "job_data"},
+    {"session", "stream", "job_data", "spreading"},
     {"job"},
     {"api"},
     {"cli"},
