@@ -72,7 +72,17 @@ def thin_edges(found: EdgeSurvey, params: BlurParams) -> npt.NDArray[np.uint8]:
 
 
 def mark_edges(ridges: Ridges, low: float, high: float, strength: npt.NDArray[np.uint8]) -> None:
-    """Write weak and strong edges among the ridges to `strength` (HxW), which is 0 there before."""
+    """Write the weak and strong edges among the ridges of a strip.
+
+    Parameters
+    ----------
+    ridges : Ridges
+        Ridges of a strip.
+    low, high : float
+        Gradient magnitude above which a ridge is a weak or a strong edge, luma/px.
+    strength : array of uint8
+        HxW, of the whole view; must be 0 at the ridges. Written: 1 weak edge, 2 strong edge.
+    """
     _mark(ridges.place, ridges.gradient, low, high, strength[ridges.row :].reshape(-1))
 
 
@@ -106,7 +116,18 @@ def clipped_pixels(view: Array) -> npt.NDArray[np.bool_]:
 
 
 def near_clipped(clipped: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Pixels within `CLIPPED_REACH_PX` of those that are 1 in an HxW array, HxW bool."""
+    """Pixels within `CLIPPED_REACH_PX` of a clipped one (in rows and in columns).
+
+    Parameters
+    ----------
+    clipped : array of uint8
+        HxW: 1 at clipped pixels, else 0.
+
+    Returns
+    -------
+    array of bool
+        HxW.
+    """
     reach = np.ones((2 * CLIPPED_REACH_PX + 1,) * 2, np.uint8)
     return np.asarray(cv2.dilate(clipped, reach).view(np.bool_))
 

@@ -23,7 +23,18 @@ CENTRE, SIDE = np.float32(10 / 32), np.float32(3 / 32)  # weights of the Scharr 
 
 
 def plane_of(view: Array) -> Array:
-    """Luma of a view, HxW float32; an HxW view is luma already and is returned as it is."""
+    """Luma of a view.
+
+    Parameters
+    ----------
+    view : Array
+        HxWx3 float32, display-encoded in [0, 1]; or HxW, its luma.
+
+    Returns
+    -------
+    Array
+        HxW float32 in [0, 1]; `view` itself if it is HxW.
+    """
     return view if view.ndim == 2 else luma(view)
 
 
@@ -33,7 +44,20 @@ def gaussian_radius(scale_px: float) -> int:
 
 
 def smooth(plane: Array, scale_px: float) -> Array:
-    """Gaussian smoothing of a plane, HxW float32; the plane itself if the scale is 0."""
+    """Gaussian smoothing of a plane, with mirrored borders.
+
+    Parameters
+    ----------
+    plane : Array
+        HxW float32.
+    scale_px : float
+        Standard deviation of the Gaussian, px of the plane; >= 0.
+
+    Returns
+    -------
+    Array
+        HxW float32; `plane` itself if the scale is 0.
+    """
     if scale_px == 0:
         return plane
     size = (2 * gaussian_radius(scale_px) + 1,) * 2

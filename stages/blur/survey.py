@@ -106,9 +106,23 @@ def survey(view: Encoded, params: BlurParams) -> EdgeSurvey:
 
 
 def find_ridges(plane: Array, core: slice, low: float, row: int) -> Ridges:
-    """Ridges with a gradient above `low` (luma/px) in rows `core` of a smoothed plane, HxW.
+    """Ridges of the gradient in some rows of a smoothed plane.
 
-    `row` is the number of the first of these rows in the view.
+    Parameters
+    ----------
+    plane : Array
+        Smoothed luma, HxW float32: a strip of the view with its halo.
+    core : slice
+        Rows of `plane` in which ridges are found.
+    low : float
+        Gradient magnitude that a ridge must exceed, luma/px.
+    row : int
+        Row of the view that is the first row of `core`.
+
+    Returns
+    -------
+    Ridges
+        Ridges, with places relative to `row`.
     """
     size = (core.stop - core.start) * plane.shape[1]
     place, gradient = np.empty(size, np.int32), np.empty(size, np.float32)

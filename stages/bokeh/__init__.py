@@ -1,12 +1,13 @@
-"""Lens blur: from a blur map to the radius of disks, and from these to the picture.
+"""Lens blur: the radius of the disk of each pixel from a blur map, and the rendering of the disks.
 
-`focus.py` says what is left alone, `radius.py` magnifies; `jumps.py`, `coverage.py` and
-`outline.py` part the pixels along outlines into the two surfaces of `surfaces.py`; `foreground.py`
-marks what lies in front of the focus, and `render.py` renders. `resolve.py` makes outlines steps,
-for previews and for the paper's own way.
+`focus.py` computes the dead zone, and `radius.py` the radius that magnifies the blur. `jumps.py`,
+`coverage.py` and `outline.py` separate the pixels along outlines into the two surfaces of
+`surfaces.py`. `foreground.py` marks the pixels in front of the focus, and `render.py` renders.
+`resolve.py` replaces the transitions of the radius at outlines by steps, for previews and for the
+method of the paper.
 
-`preview.py` is a renderer at half resolution, and the steps from there to full detail.
-`reference.py` has exact renderers by brute force, for tests. The parts of the renderer are:
+`preview.py` renders at half resolution, and in steps from there to full detail. `reference.py` has
+exact renderers by brute force, for tests. The parts of the renderer are:
 
 - `disk.py`: the disk kernel; `aperture.py`: the shape of the aperture;
 - `bands.py`: the parameters, and which layer renders which radius;

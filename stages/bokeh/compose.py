@@ -53,7 +53,7 @@ def give_sprites(layer, near, far, length):  # type: ignore[no-untyped-def]
 def finish(  # type: ignore[no-untyped-def]
     front, row, image, radius, far_share, far, pixel, length, stack, out
 ):
-    """Divide by coverage and put what is in focus on top."""
+    """Divide by the coverage, and composite the pixels in focus over the result."""
     green, blue = u(TILE_ROWS * SPAN_COLS) + row, u(2 * TILE_ROWS * SPAN_COLS) + row
     coverage = u(3 * TILE_ROWS * SPAN_COLS) + row
     zero, one = np.float32(0), np.float32(1)
@@ -72,7 +72,7 @@ def finish(  # type: ignore[no-untyped-def]
         if far_share.size > 0:
             hidden = far_share[pixel + x]
             if hidden > zero:
-                # Of what is in focus there is only a share; the second surface is behind it.
+                # The pixel in focus has only a share of 1 - hidden; the far surface is behind it.
                 part = (one - sharp * (one - hidden)) / max(covered, NOTHING)
                 whole = covered > NOTHING
                 for p in range(u(3)):

@@ -102,7 +102,7 @@ def scratch_for(layers: list[FineLayer]) -> Scratch:
 
 
 def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scratch) -> bool:
-    """Make one layer for a span (y0, y1, x0, x1); returns whether there may be anything in it."""
+    """Splat one layer for a span (y0, y1, x0, x1); returns False if it is certainly empty there."""
     halo, (y0, y1, x0, x1) = layer.halo, span
     near = layer.limits[y0 // SIDE : -(-y1 // SIDE), x0 // SIDE : -(-x1 // SIDE)]
     if not near.any():

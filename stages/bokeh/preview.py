@@ -42,9 +42,27 @@ u = np.uint64
 def render_bokeh_preview(linear: LinearLight, radius: Radius, params: BokehParams) -> LinearLight:
     """Blur a picture by disks of the given radius, at half the cost or less.
 
-    Parameters, return value and errors are those of `render_bokeh`. Radii of 1 to 3 px and the
-    edges of large disks are softer. If any pixel is in front of the focus, the result is that of
-    `render_bokeh`.
+    Radii of 1 to 3 px and the edges of large disks are softer than those of `render_bokeh`. If any
+    pixel is in front of the focus, the result is that of `render_bokeh`.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    radius : Array
+        Disk radius in px, HxW float32, in [-400, 400]; negative in front of the focus.
+    params : BokehParams
+        Boundaries of the layers, and the aperture.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
     """
     picture = check_render("bokeh", linear, radius, signed=True)
     if picture.radius.min() < -FOCUS_PX:
@@ -75,8 +93,25 @@ def render_bokeh_steps(
 ) -> Iterator[Estimate[LinearLight]]:
     """Blur a picture by disks, coarse first: `render_bokeh_preview`, and then `render_bokeh`.
 
-    Parameters and errors are those of `render_bokeh`; the estimates are as those of
-    `render_surfaces_steps`.
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    radius : Array
+        Disk radius in px, HxW float32, in [-400, 400]; negative in front of the focus.
+    params : BokehParams
+        Boundaries of the layers, and the aperture.
+
+    Yields
+    ------
+    Estimate
+        The preview until the whole picture has full detail, since a mixture would have seams. The
+        residual is 1 for the preview, and 0 for the last estimate.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
     """
     yield from render_surfaces_steps(linear, Surfaces.single(radius), params)
 
@@ -84,9 +119,28 @@ def render_bokeh_steps(
 def render_surfaces_preview(
     linear: LinearLight, surfaces: Surfaces, params: BokehParams
 ) -> LinearLight:
-    """Blur a picture by the disks of the surface that is seen most of in each pixel.
+    """Blur a picture by the disks of the surface with the larger share of each pixel.
 
-    Parameters, return value and errors are those of `render_surfaces`; outlines are hard.
+    Outlines are hard, since each pixel has one surface only.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    surfaces : Surfaces
+        Radii in px, and the far surface along outlines.
+    params : BokehParams
+        Boundaries of the layers, and the aperture.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
     """
     return render_bokeh_preview(linear, seen_radius(surfaces), params)
 
@@ -96,14 +150,29 @@ def render_surfaces_steps(
 ) -> Iterator[Estimate[LinearLight]]:
     """Blur a picture, coarse first: `render_surfaces_preview`, and then `render_surfaces`.
 
-    Parameters and errors are those of `render_surfaces`.
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    surfaces : Surfaces
+        Radii in px, and the far surface along outlines.
+    params : BokehParams
+        Boundaries of the layers, and the aperture.
 
     Yields
     ------
     Estimate
-        The preview, until all of the picture has its full detail: parts of both would show a seam.
-        The residual is the share of the picture without. 12 bytes a pixel more than the full form
-        are in use.
+        The preview until the whole picture has full detail, since a mixture would have seams. The
+        residual is 1 for the preview, and 0 for the last estimate.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
+
+    Notes
+    -----
+    The preview uses 12 bytes per pixel more than `render_surfaces`.
     """
     if surfaces.near.min() < -FOCUS_PX:  # then the preview is not cheaper
         yield Estimate(render_surfaces(linear, surfaces, params), 0.0, done=True)

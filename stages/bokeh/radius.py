@@ -43,29 +43,31 @@ class RadiusParams(Params):
     """Parameters of the step from blur to disk radius."""
 
     strength: float = param(
-        2.0, 1.0, 8.0, help="How many times larger the blur of the background becomes."
+        2.0, 1.0, 8.0, help="Factor by which the blur of the background is magnified."
     )
     largest_percent: float = param(
         0.0,
         0.0,
         10.0,
         unit="%",
-        help="Largest radius as a part of the picture's diagonal, in place of strength; 0: off.",
+        help="Largest radius relative to the picture's diagonal, instead of strength; 0: off.",
     )
     focus_percentile: float = param(
-        7.5, 1.0, 50.0, unit="%", help="Percentile of the blur estimates that counts as in focus."
+        7.5, 1.0, 50.0, unit="%", help="Percentile of the blur estimates that is the blur in focus."
     )
-    focus_margin: float = param(
-        1.6, 1.0, 4.0, help="Blur up to this multiple of the in-focus blur is left alone."
-    )
+    focus_margin: float = param(1.6, 1.0, 4.0, help="Dead zone as a multiple of the blur in focus.")
     focus_floor_px: float = param(
-        0.96, 0.0, 4.0, unit="px", help="Blur left alone at least, per step of the estimation grid."
+        0.96, 0.0, 4.0, unit="px", help="Minimum of the dead zone, per step of the estimation grid."
     )
     focus_ceiling_px: float = param(
-        1.5, 0.0, 8.0, unit="px", help="Blur left alone at most where detail proves the focus."
+        1.5,
+        0.0,
+        8.0,
+        unit="px",
+        help="Maximum of the dead zone if detail proves the focus, per step of the grid.",
     )
     focus_ramp: float = param(
-        1.8, 1.0, 8.0, help="Blur is magnified in full from this multiple of what is left alone on."
+        1.8, 1.0, 8.0, help="Multiple of the dead zone above which blur is magnified in full."
     )
     proven_percentile: float = param(
         90.0, 50.0, 100.0, unit="%", help="Percentile of the blur where detail proves the focus."
@@ -175,16 +177,17 @@ def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusPar
     blur : BlurMap
         Dense; sigma in full-resolution px.
     dead_zone : float or BlurMap
-        Blur that is left alone, >= 0, in the same unit; taken off in variance. A map is dense, on
-        any grid over the same picture, and interpolated.
+        Dead zone, the sigma up to which blur is not magnified, >= 0, in full-resolution px. Its
+        variance is subtracted. A map must be dense; it may be on any grid over the same picture,
+        and is interpolated.
     params : RadiusParams
         Strength and cap, or the largest radius.
 
     Returns
     -------
     Array
-        Radius in full-resolution px, float32 of the map's shape, in [0, max_radius_px] (or the
-        radius asked for by `largest_percent`); 0 in focus, and 0 everywhere at strength 1.
+        Radius in full-resolution px, HxW float32, in [0, max_radius_px]; if `largest_percent` is
+        given, its radius is the maximum. It is 0 in focus, and 0 everywhere at strength 1.
 
     Raises
     ------
@@ -207,7 +210,7 @@ def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusPar
 
 
 def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
-    """Dead zone of every sample of a grid, or of all in one value; flat."""
+    """Dead zone of each sample of a grid, or a single value for all samples; flat."""
     given = dead_zone.sigma if isinstance(dead_zone, BlurMap) else [dead_zone]
     sigma = np.asarray(given, np.float32)
     if not (np.isfinite(sigma).all() and sigma.min() >= 0):
@@ -218,7 +221,7 @@ def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
 
 
 def _middle(dead_zone: float | BlurMap) -> float:
-    """The dead zone in one value: its median."""
+    """Median of the dead zone in px."""
     return float(np.median(dead_zone.sigma)) if isinstance(dead_zone, BlurMap) else dead_zone
 
 
@@ -274,10 +277,11 @@ def _radius_table() -> Array:
 def _radii(  # type: ignore[no-untyped-def]
     sigma, zones, ramp, share, factor, table, cap, start, stop, out
 ):
-    """Magnify, look up; beyond the table the difference of its last entry is kept.
+    """Write the radii of samples [start, stop): magnify sigma, and look up the lattice disk.
 
-    `zones` has one value, whose ramp is `ramp`, or as many as `sigma`. Lines that the table changes
-    nowhere, or in which all is in focus, need no look-up.
+    `zones` has one value for all samples, with the ramp `ramp`, or one value per sample. Radii
+    beyond the end of the table are offset as its last entry. The look-up is skipped for lines that
+    are entirely in focus or entirely beyond the table.
     """
     last, one, least = np.uint64(table.size - 1), np.uint64(1), np.float32(LEAST_RAMP_PX2)
     zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)

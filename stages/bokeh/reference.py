@@ -81,7 +81,24 @@ def render_exact(linear: Array, radius: Array, every: int = 1) -> Array:
 def render_scatter(linear: Array, radius: Array, every: int = 1) -> Array:
     """Splat every pixel over its own disk, and normalise by the coverage; no occlusion.
 
-    Parameters, return value and errors are those of `render_exact`, except that radii are >= 0.
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    radius : Array
+        Disk radius in px, HxW float32, in [0, 400].
+    every : int
+        Render only every n-th band of BAND_ROWS rows; all other rows are NaN.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
     """
     picture = check_render("bokeh.reference", linear, radius)
     everything = np.ones(radius.shape, bool)
@@ -92,7 +109,24 @@ def render_scatter(linear: Array, radius: Array, every: int = 1) -> Array:
 def render_gather(linear: Array, radius: Array, every: int = 1) -> Array:
     """Average every pixel over the disk of its own radius.
 
-    Parameters, return value and errors are those of `render_scatter`.
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    radius : Array
+        Disk radius in px, HxW float32, in [0, 400].
+    every : int
+        Render only every n-th band of BAND_ROWS rows; all other rows are NaN.
+
+    Returns
+    -------
+    Array
+        Linear light, HxWx3 float32.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
     """
     image, disks, *_ = check_render("bokeh.reference", linear, radius)
     out = np.full_like(image, np.nan)

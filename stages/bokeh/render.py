@@ -3,10 +3,10 @@
 Input and output are linear light, and values may exceed 1. Every pixel is splatted over a disk of
 its own radius; the result is continuous in the radius. Blurrier means farther: sharper surfaces
 cover blurrier ones. The hidden part of a surface is filled from its visible part. A negative radius
-means in front of the focus. There, blurrier means nearer, and all of it covers the rest. Pixels of
-radius up to 1/2 px are returned unchanged to the bit where nothing in front of the focus reaches.
-Along outlines a pixel may have two surfaces (`surfaces.py`): each is spread over its own disk, with
-its own coverage. Results do not depend on the number of workers.
+means in front of the focus. There, blurrier means nearer, and the foreground covers the rest.
+Pixels of radius up to 1/2 px are returned exactly unchanged unless a foreground covers them. Along
+outlines a pixel may have two surfaces (`surfaces.py`). Each is splatted over its own disk, with its
+own coverage. Results do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -66,21 +66,25 @@ def render_surfaces(linear: LinearLight, surfaces: Surfaces, params: BokehParams
     linear : Array
         Linear light, HxWx3 float32; may exceed 1.
     surfaces : Surfaces
-        Radii, and along outlines the far surface: where a pixel has the share h of it, its light B
-        is spread over a disk of the far radius behind what is left, I - h B with coverage 1 - h.
+        Radii in px, and the far surface along outlines. If the far surface has the share h of a
+        pixel, its light B is splatted with coverage h over a disk of the far radius. The remaining
+        light I - h B is splatted with coverage 1 - h over a disk of the near radius, in front.
     params : BokehParams
-        Where the layers part, and the aperture.
+        Boundaries of the layers, and the aperture.
 
     Returns
     -------
     Array
-        Linear light, HxWx3 float32. Along outlines up to 12 bytes for each of their pixels are in
-        use beyond what `render_bokeh` needs.
+        Linear light, HxWx3 float32.
 
     Raises
     ------
     ValueError
         If an input has the wrong shape, type or range.
+
+    Notes
+    -----
+    Up to 12 bytes per pixel of an outline are in use beyond those of `render_bokeh`.
     """
     *_, full = detail_steps(linear, surfaces, params, linear, step_rows=len(linear))
     return full.value
@@ -93,7 +97,32 @@ def detail_steps(
     meanwhile: LinearLight,
     step_rows: int,
 ) -> Iterator[Estimate[LinearLight]]:
-    """`render_surfaces` in steps: `meanwhile` after each, and the picture after the last."""
+    """Render as `render_surfaces`, in steps of some rows.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    surfaces : Surfaces
+        Radii in px, and the far surface along outlines.
+    params : BokehParams
+        Boundaries of the layers, and the aperture.
+    meanwhile : Array
+        Value of all estimates but the last, HxWx3 float32 in linear light.
+    step_rows : int
+        Rows of a step, a multiple of `TILE_ROWS` or the height of the picture.
+
+    Yields
+    ------
+    Estimate
+        `meanwhile` with residual 1 after the coarse layers and after each step; at last the picture
+        with residual 0.
+
+    Raises
+    ------
+    ValueError
+        If an input has the wrong shape, type or range.
+    """
     picture, behind = _pictures(linear, surfaces)
     unfinished = Estimate(meanwhile, 1.0, done=False)
     coarse = spread_coarse_layers(picture, params)
@@ -116,7 +145,7 @@ def detail_steps(
 
 
 def _pictures(linear: LinearLight, surfaces: Surfaces) -> tuple[RenderInput, RenderInput | None]:
-    """The first surfaces of a picture, and the second ones where there are any."""
+    """Near surfaces of a picture, and far surfaces; None if there are no outlines."""
     picture = check_render("bokeh", linear, surfaces.near, signed=True)
     if not surfaces.has_outlines:
         return picture, None

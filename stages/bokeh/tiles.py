@@ -84,9 +84,10 @@ def render_tiles(
     out : Array
         Linear light, HxWx3 float32; written.
     rows : range, optional
-        Rows to render, from a multiple of `TILE_ROWS` on; all of them by default.
+        Rows to render, starting at a multiple of `TILE_ROWS`; all rows by default.
     behind : Behind, optional
-        Second surfaces of the picture: each layer of theirs lies under the same one of the first.
+        Far surfaces of the picture. Each of their layers is composited under the same layer of the
+        near surfaces.
     """
     stacks = [(fine_layers(picture, params), coarse)]
     if behind is not None:
@@ -138,7 +139,7 @@ def _stack(
     writes(f32, 1),
 )  # fmt: skip
 def _begin(image, radius, far_share, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
-    """Copy a span that is all in focus, and return that it is done; else clear `front`."""
+    """Copy a span that is entirely in focus and return True; else clear `front`."""
     blurred, shared = np.int32(0), far_share.size > 0
     for y in range(y0, y1):
         for x in range(y * width + x0, y * width + x1):
@@ -235,7 +236,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
     u64, u64, writes(f32, 1),
 )  # fmt: skip
 def _end(front, image, radius, far_share, far, width, y0, y1, x0, x1, stack, out):  # type: ignore[no-untyped-def]
-    """Write a span that is laid out."""
+    """Write a composited span to the picture."""
     for y in range(y0, y1):
         pixel, row = y * width + x0, (y - y0) * SPAN_WIDTH
         if stack == u(IN_FRONT):

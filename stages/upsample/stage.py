@@ -101,21 +101,22 @@ def bilinear_upsample(low: DenseBlur, guide: Array, params: UpsampleParams) -> D
     Parameters
     ----------
     low : BlurMap
-        Dense map, as for `guided_upsample`.
+        Dense map on a grid over the picture; sigma in full-resolution px.
     guide : Array
         Picture, HxWx3 float32; only its size is used, and its values are checked to be finite.
     params : UpsampleParams
-        Not used; the arguments are those of `guided_upsample`, which this function can replace.
+        Not used. The signature is that of `guided_upsample`, so that either can be called.
 
     Returns
     -------
     BlurMap
-        Map at full resolution.
+        Map at full resolution, HxW; sigma in full-resolution px.
 
     Raises
     ------
     ValueError
-        As `guided_upsample`.
+        If `low` is not dense or does not match `guide`, or if `guide` is not a finite HxWx3
+        picture.
     """
     return lift(low, _checked_grid(low, guide))
 
