@@ -103,17 +103,8 @@ def take_sprites(
     table = np.empty((int(counts.sum()), FIELDS), np.float32)
     stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
-        _take(
-            *picture.flat[:2],
-            *shape_px,
-            *begin,
-            *found,
-            y0,
-            limits,
-            area_table(LATTICE_PX),
-            table,
-            stays,
-        )
+        areas = area_table(LATTICE_PX)
+        _take(*picture.flat[:2], *shape_px, *begin, *found, y0, limits, areas, table, stays)
     return table, stays
 
 
@@ -126,7 +117,17 @@ def _opening(bright: Array) -> Array:
 
 
 def layer_of(table: Array, params: BokehParams, layers: int) -> npt.NDArray[np.int64]:
-    """Coarse layer of each sprite, by its radius."""
+    """Coarse layer of each sprite by its radius, n int64 in [0, layers).
+
+    Parameters
+    ----------
+    table : Array
+        Sprites, n x FIELDS float32.
+    params : BokehParams
+        Boundaries of the layers.
+    layers : int
+        Number of coarse layers.
+    """
     ends = [params.coarse_boundary(k) * (1 - params.crossfade / 2) for k in range(1, layers)]
     return np.searchsorted(ends, table[:, 2], "right").astype(np.int64)
 
@@ -138,13 +139,24 @@ def sort_by_tile(
     params: BokehParams,
     halves: int,
 ) -> Sprites:
-    """Sprites with the tiles that they overlap; `half` is the half of a layer of each sprite."""
+    """Sprites sorted by the tiles that they overlap.
+
+    Parameters
+    ----------
+    table : Array
+        Sprites, n x FIELDS float32.
+    half : array of int64
+        Half of the coarse layers to which each sprite belongs, n, in [0, halves).
+    shape : (int, int)
+        Height and width of the picture in px.
+    params : BokehParams
+        Only the shape of the aperture is used.
+    halves : int
+        Number of halves, two for each coarse layer.
+    """
+    reach = stretch(params.outline) * table[:, 2:3] + REACH_PX
     first, last = (
-        np.floor(
-            (table[:, :2] + sign * (stretch(params.outline) * table[:, 2:3] + REACH_PX))
-            / (TILE_ROWS, TILE_COLS)
-        )
-        for sign in (-1, 1)
+        np.floor((table[:, :2] + sign * reach) / (TILE_ROWS, TILE_COLS)) for sign in (-1, 1)
     )
     tiles = np.array([-(-shape[0] // TILE_ROWS), -(-shape[1] // TILE_COLS)])
     first, last = (np.clip(t, 0, tiles - 1).astype(np.int64) for t in (first, last))
@@ -166,14 +178,12 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
     wc = rise(radius[c], start, slope) * down
     wd = rise(radius[d], start, slope) * beside * down
     covered, three, one, two = wa + wb + wc + wd, u(3), u(1), u(2)
-    a3, b3, c3, d3 = three * a, three * b, three * c, three * d
     share = np.float32(1) / max(covered, LEAST)
-    red = wa * image[a3] + wb * image[b3] + wc * image[c3] + wd * image[d3]
-    green = (
-        wa * image[a3 + one] + wb * image[b3 + one] + wc * image[c3 + one] + wd * image[d3 + one]
-    )
-    blue = wa * image[a3 + two] + wb * image[b3 + two] + wc * image[c3 + two] + wd * image[d3 + two]
     disk = wa * radius[a] + wb * radius[b] + wc * radius[c] + wd * radius[d]
+    a, b, c, d = three * a, three * b, three * c, three * d
+    red = wa * image[a] + wb * image[b] + wc * image[c] + wd * image[d]
+    green = wa * image[a + one] + wb * image[b + one] + wc * image[c + one] + wd * image[d + one]
+    blue = wa * image[a + two] + wb * image[b + two] + wc * image[c + two] + wd * image[d + two]
     return share * red, share * green, share * blue, covered, share * disk
 
 
@@ -184,14 +194,12 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 def _survey(  # type: ignore[no-untyped-def]
     image, radius, far_share, far, height, width, start, slope, y0, bright, weights, disks
 ):
-    """Brightest channel of the mean colour of each cell (NO_LIGHT if empty), weight and radius.
+    """Write brightest channel (NO_LIGHT if empty), membership and radius of each cell.
 
-    Cells from row `y0` on.
+    The first row of the outputs is row `y0` of cells.
     """
-    sums, totals = (
-        np.empty(u(PLANES * SPAN), np.float32),
-        np.empty(u(2 * PLANES * SPAN), np.float32),
-    )
+    sums = np.empty(u(PLANES * SPAN), np.float32)
+    totals = np.empty(u(2 * PLANES * SPAN), np.float32)
     keep, scratch = np.ones(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
     end, falling, one = np.float32(NO_END.start_px), np.float32(NO_END.slope), np.float32(1)
     for y in range(u(bright.shape[0])):
@@ -205,9 +213,8 @@ def _survey(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
             k, first = sum_columns(sums, u(2), totals), x0 >> u(1)
             for x in range((length + u(1)) >> u(1)):
-                light = max(
-                    max(totals[k + x], totals[k + u(SPAN) + x]), totals[k + u(2 * SPAN) + x]
-                )
+                red, green = totals[k + x], totals[k + u(SPAN) + x]
+                light = max(max(red, green), totals[k + u(2 * SPAN) + x])
                 covered, size = totals[k + u(3 * SPAN) + x], totals[k + u(4 * SPAN) + x]
                 share = one / max(covered, LEAST)
                 bright[y, first + x] = share * light if covered > LEAST else NO_LIGHT
@@ -321,9 +328,8 @@ def _take(  # type: ignore[no-untyped-def]
     for y in range(u(bright.shape[0])):
         for x in range(u(bright.shape[1])):
             block = x // u(BLOCK_CELLS)
-            made = _sprites_of(
-                bright, base, excess, disks, y, x, limits[block, 0], limits[block, 1]
-            )
+            contrast, split = limits[block, 0], limits[block, 1]
+            made = _sprites_of(bright, base, excess, disks, y, x, contrast, split)
             if made == u(0):
                 continue
             stays[y, x] = base[y, x] / bright[y, x]
