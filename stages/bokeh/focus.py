@@ -61,7 +61,11 @@ class FocusParams(Params):
         24.0, 1.0, 64.0, unit="px", help="Sigma of the Gaussian window of measurements."
     )
     percentile: float = param(
-        90.0, 50.0, 100.0, unit="%", help="Percentile of the blur of crisp detail, as its largest."
+        90.0,
+        50.0,
+        100.0,
+        unit="%",
+        help="Percentile that is taken as the largest blur of crisp detail.",
     )
 
 

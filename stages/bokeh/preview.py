@@ -33,7 +33,7 @@ from stages.strips import STRIP_ROWS, run_strips
 BLURRED_PX = np.float32(2.5)  # radius from which half resolution loses no visible detail
 STEP_ROWS = 16 * TILE_ROWS  # rows of a step, enough to keep all workers busy
 COARSE_PX = 5.0  # minimum of `BokehParams.coarse_px`, as coarse layers are cheaper
-LEAST_HALF_PX = np.float32(0.51)  # just above FOCUS_PX, so that no blurred cell counts as in focus
+LEAST_HALF_PX = np.float32(0.51)  # just above FOCUS_PX, so that no blurred cell is in focus
 
 u64 = types.uint64
 u = np.uint64

@@ -60,7 +60,7 @@ class RadiusParams(Params):
         0.96, 0.0, 4.0, unit="px", help="Minimum of the dead zone, per step of the estimation grid."
     )
     focus_ceiling_px: float = param(
-        1.5, 0.0, 8.0, unit="px", help="Maximum where detail proves the focus, per grid step."
+        1.5, 0.0, 8.0, unit="px", help="Largest dead zone where detail proves focus, per grid step."
     )
     focus_ramp: float = param(
         1.8, 1.0, 8.0, help="Multiple of the dead zone above which blur is magnified in full."
