@@ -24,7 +24,7 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # before an installed copy
 
-from camerapipe.camera import develop  # noqa: E402
+from camerapipe.camera import open_input  # noqa: E402
 from stages.tone import encode, to_codes  # noqa: E402
 
 Codes = npt.NDArray[np.uint8]
@@ -113,7 +113,7 @@ def located(name: str, data: Path) -> Path | None:
 
 def opened(path: Path) -> Codes:
     """A photograph, upright, as it is shown."""
-    capture, _ = develop(path)
+    capture, _ = open_input(path)
     return to_codes(encode(capture.linear, capture.curve), 8).astype(np.uint8)
 
 

@@ -52,7 +52,7 @@ def test_absent_metadata_are_said_plainly():
     assert found["optics_unknown"].severity is Severity.INFO
     message = found["optics_unknown"].message
     assert "the focal length, the f-number and the size of the sensor" in message
-    assert "verdict is the picture's alone" in message
+    assert "verdict is based on the picture alone" in message
     assert "hyperfocal" not in found
 
 

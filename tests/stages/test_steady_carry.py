@@ -125,7 +125,7 @@ def test_without_memory_there_is_nothing_to_carry():
     lost = track(textured(), VIEW, None, SteadyParams())
     other = track(textured(1), VIEW, memory_of(textured(), step(200)), SteadyParams())
     for motion in (lost, other):
-        with pytest.raises(ValueError, match="measure it"):
+        with pytest.raises(ValueError, match="estimate one"):
             carried_map(motion, LOW)
 
 
