@@ -40,10 +40,13 @@ from camerapipe.runner import Kept, Pace, Run, run
 from camerapipe.runtime import peak_mb, versions, warm_up
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
+from camerapipe.spreading import solve
 from stages.findings import Finding
 from stages.grid import BlurMap, Grid, lift
+from stages.tone import encode
 from stages.view import ViewParams, working_grid
 
+GIVEN_WEIGHT = 20.0  # of data against smoothness: a given map is not an estimate
 COSTS = Costs()  # expected time of stages, learnt from all shots of this process
 
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Capture
@@ -87,7 +90,8 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
     Parameters
     ----------
     values : SavedMap, BlurMap or array
-        A dense map, or an array of sigma, HxW, in full-resolution px.
+        A map, or an array of sigma, HxW, in full-resolution px. A sparse map is spread over the
+        picture (`spreading.solve`).
     capture : Capture
         The capture that it belongs to.
 
@@ -99,7 +103,7 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
     Raises
     ------
     RequestError
-        If the map has another shape, is not dense, or has negative or non-finite values.
+        If the map has another shape, no data, or negative or non-finite values.
     """
     saved = values if isinstance(values, SavedMap) else None
     blur = saved.blur if saved else values
@@ -112,10 +116,22 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
         raise RequestError(f"from_map: expected shape {wanted}; got {blur.sigma.shape}")
     if not np.all(np.isfinite(blur.sigma)) or blur.sigma.min() < 0:
         raise RequestError("from_map: sigma must be finite and not negative")
-    if not blur.is_dense:
-        raise RequestError("from_map: expected a dense map; this one has places without data")
     lifted = lift(blur, full)
+    if not lifted.is_dense:
+        lifted = _spread(lifted, capture)
     return replace(saved, blur=lifted) if saved else SavedMap(blur=lifted)
+
+
+def _spread(sparse: BlurMap, capture: Capture) -> BlurMap:
+    """Dense map of a sparse one at full resolution, solved on the grid of a still."""
+    if not sparse.confidence.any():
+        raise RequestError("from_map: the map has no data; its confidence is 0 everywhere")
+    step = max(working_grid(capture.linear, ViewParams()).step, ViewParams().solve_step)
+    dense = solve(
+        encode(capture.linear), sparse.sigma, sparse.confidence,
+        data_weight=GIVEN_WEIGHT, step=step,
+    )  # fmt: skip
+    return BlurMap(np.maximum(dense, 0), np.ones_like(dense), sparse.grid)
 
 
 def check_capture(capture: Capture, request: Request) -> tuple[Finding, ...]:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for package in ("stages", "camerapipe") for p in (ROOT / package).rglob("*.py"))
 # Rooms of camerapipe, lowest level first: each imports only from lower levels, or its own room.
 LEVELS = [
-    {"errors", "version", "hints"},
+    {"errors", "version", "hints", "spreading"},
     {"capture", "report", "graph"},
     {"budget", "optics", "costs", "memo", "pipelines"},
     {"lens"},
@@ -18,7 +18,7 @@ LEVELS = [
     {"settings", "shot", "runtime", "trace"},
     {"assembly", "sheet", "recipe_keys", "verdict"},
     {"camera", "timeline", "recipe", "naming"},
-    {"session", "stream", "job_data", "spreading"},
+    {"session", "stream", "job_data"},
     {"job"},
     {"api"},
     {"cli"},

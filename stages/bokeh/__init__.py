@@ -6,7 +6,7 @@
 `resolve.py` replaces the transitions of the radius at outlines by steps, for previews and for the
 method of the paper.
 
-`preview.py` renders at half resolution, and in steps from there to full detail. `reference.py` has
+`coarse_first.py` renders at half resolution, and in steps from there to full detail. `reference.py` has
 exact renderers by brute force, for tests. The parts of the renderer are:
 
 - `disk.py`: the disk kernel; `aperture.py`: the shape of the aperture;
@@ -21,16 +21,16 @@ exact renderers by brute force, for tests. The parts of the renderer are:
 """
 
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.focus import FocusParams, local_dead_zone
-from stages.bokeh.foreground import bring_forward, mark_foreground
-from stages.bokeh.jumps import OutlineParams
-from stages.bokeh.outline import part_outlines
-from stages.bokeh.preview import (
+from stages.bokeh.coarse_first import (
     render_bokeh_preview,
     render_bokeh_steps,
     render_surfaces_preview,
     render_surfaces_steps,
 )
+from stages.bokeh.focus import FocusParams, local_dead_zone
+from stages.bokeh.foreground import bring_forward, mark_foreground
+from stages.bokeh.jumps import OutlineParams
+from stages.bokeh.outline import part_outlines
 from stages.bokeh.radius import (
     RadiusParams,
     dead_zone,

@@ -105,7 +105,7 @@ def test_a_map_of_ones_own(scene):
             BlurMap(
                 np.zeros((240, 320), np.float32), np.zeros((240, 320), np.float32), Grid((240, 320))
             ),
-            "expected a dense map",
+            "from_map: the map has no data",
         ),
         (
             BlurMap(
@@ -219,3 +219,15 @@ def test_an_estimator_of_ones_own(scene):
             add_estimator("known", known_blur)
     finally:
         del PRESETS["known"]
+
+
+def test_a_sparse_map_is_spread_over_the_picture(scene):
+    picture, subject = scene
+    known = np.zeros((240, 320), np.float32)
+    known[5::10, 5::10] = 1
+    sparse = BlurMap(np.where(subject, 0, 4).astype(np.float32) * known, known, Grid((240, 320)))
+    shot = camerapipe.render(picture, from_map=sparse, strength=2.0)
+    inside = cv2.erode(subject.astype(np.uint8), np.ones((15, 15))) > 0
+    outside = cv2.dilate(subject.astype(np.uint8), np.ones((15, 15))) == 0
+    assert np.median(shot.blur_map.sigma[inside]) < 0.5
+    assert np.median(shot.blur_map.sigma[outside]) == pytest.approx(4, abs=0.3)
