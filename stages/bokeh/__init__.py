@@ -6,8 +6,8 @@
 `resolve.py` replaces the transitions of the radius at outlines by steps, for previews and for the
 method of the paper.
 
-`coarse_first.py` renders at half resolution, and in steps from there to full detail. `reference.py` has
-exact renderers by brute force, for tests. The parts of the renderer are:
+`coarse_first.py` renders at half resolution, and in steps from there to full detail. `reference.py`
+has exact renderers by brute force, for tests. The parts of the renderer are:
 
 - `disk.py`: the disk kernel; `aperture.py`: the shape of the aperture;
 - `bands.py`: the parameters, and which layer renders which radius;
