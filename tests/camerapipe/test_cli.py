@@ -202,6 +202,7 @@ def test_interrupted_while_writing(photograph, tmp_path, signal_name, code):
     """The signal comes while the output is on its way to the disk: nothing of it may stay."""
     script = (
         "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # if a shell ignores it
         "from camerapipe.cli import main\n"
         "def fsync(handle):\n"
         f"    os.kill(os.getpid(), signal.{signal_name})\n"
