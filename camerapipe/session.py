@@ -4,8 +4,9 @@ A session has a developed capture, a smaller copy of it (the proxy) for quick pr
 values of their graphs (`memo`) within a limit of memory. Aperture, strength, focus point, scribbles
 and foreground can be changed in any order. Propagation starts from the previous solution
 (`stages.propagate`), so that it takes only a few steps after a scribble. The map then agrees with
-one solved from the beginning to a few hundredths of a pixel. An export is computed from the capture
-alone, and is bit-identical to `render` with the same edits.
+one solved from the beginning to a few hundredths of a pixel, on flat clipped areas to a tenth.
+`settle` solves it from the beginning. An export is computed from the capture alone, and is
+bit-identical to `render` with the same edits.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Session:
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
         self._histories = {"proxy": SolveHistory(), "full": SolveHistory()}
+        self._settled = {"proxy": 0, "full": 0}  # how often `settle` emptied each history
         self._lock = threading.RLock()
 
     @property
@@ -149,6 +151,16 @@ class Session:
             settings = request.settings.changed_by_person(self._of_proxy(request.settings))
             return self._shoot(self.proxy, replace(request, settings=settings), size)
 
+    def settle(self, size: Literal["proxy", "full"] = "proxy") -> Shot:
+        """Solve the current request from the beginning and render it, as when editing pauses.
+
+        Map and picture are then bit-identical to those of a new session with the same request.
+        """
+        with self._lock:
+            self._histories[size] = SolveHistory()
+            self._settled[size] += 1
+            return self.render(size)
+
     def export(self) -> Shot:
         """Render at full size from the capture alone, bit-identical to `camerapipe.render`."""
         return shoot(self.capture, self.request, before=self._opening)
@@ -181,6 +193,7 @@ class Session:
             "focus_point": request.focus_point,
             "foreground": _digest(request.foreground),
             "scribbles": request.scribbles,
+            "previous": (size, self._settled[size]),
         }
         kept = Kept(memo=self._memo, versions=versions, previous=self._histories[size])
         shot = shoot(capture, request, kept=kept)

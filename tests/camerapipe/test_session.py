@@ -108,6 +108,20 @@ def test_what_is_kept_stays_within_its_limit(picture):
     np.testing.assert_array_equal(first.image, session.render().image)
 
 
+@pytest.mark.parametrize("size", ["proxy", "full"])
+def test_a_settled_map_is_that_of_a_new_session(session, picture, size):
+    session.render(size)
+    session.scribble(SHARP).render(size)
+    edited = session.scribble(BLURRED).render(size)
+    settled = session.settle(size)
+    new = Session(picture, proxy_megapixels=PROXY_MEGAPIXELS).apply(session.request).render(size)
+    assert "propagate" in stages_of(settled)
+    assert np.any(edited.blur_map.sigma != new.blur_map.sigma)
+    np.testing.assert_array_equal(settled.blur_map.sigma, new.blur_map.sigma)
+    np.testing.assert_array_equal(settled.image, new.image)
+    assert stages_of(session.render(size)) == []
+
+
 def test_an_export_is_what_render_gives(session, picture):
     session.render()
     session.change({"bokeh": {"blades": 7}}, strength=3.0).scribble(SHARP, BLURRED).render()

@@ -24,6 +24,7 @@ PHOTOGRAPHS = (
     "photos/dandelion_16mp.jpg",
     "photos/canon_eos5d_tomatoes.jpg",
     "photos/kodak_pixpro_s1_koi.jpg",
+    "photos/astronaut.png",
 )
 MEGAPIXELS = 1.0
 REPEATS = 5
