@@ -52,7 +52,7 @@ class Kept:
     memo: Memo
     versions: Mapping[str, Hashable]
     only: frozenset[str] | None = None
-    previous: Any = None  # what is known of an earlier solve, the source of that name
+    previous: Any = None  # value of the source `previous`: history of the last solve
 
     def keeps(self, node: Node, row: StageReport) -> bool:
         """Whether the value of a stage is stored: it must be complete, and be among `only`."""

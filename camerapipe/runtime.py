@@ -101,7 +101,7 @@ def kernel_cache() -> str | None:
 
 @functools.cache
 def _temporary_cache() -> str | None:
-    """Folder for kernels if neither the folder of the code nor the user's cache can be written.
+    """Folder for kernels, for when neither the code's folder nor the user's cache is writable.
 
     None if this folder cannot be written either, or belongs to another user.
     """

@@ -34,8 +34,8 @@ class Choice(NamedTuple):
 def choose_page(tiff: Any) -> Choice:
     """Choose the picture of an open `tifffile.TiffFile`.
 
-    It is the first page that is neither reduced nor a mask, or a SubIFD of one that is, or else the
-    largest page.
+    The first page that is neither a reduced copy nor a mask is chosen. If there is none, the first
+    such SubIFD of a page is chosen, and otherwise the largest page.
     """
     first = tiff.pages.first
     chain, inner = list(_chain(tiff)), []

@@ -1,4 +1,4 @@
-"""Open a stream: from what a person or an app asks to a stream that is ready to run."""
+"""Open a stream from the options of the command line or of an app."""
 
 from __future__ import annotations
 

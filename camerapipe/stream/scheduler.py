@@ -310,7 +310,7 @@ class ThreadScheduler:
             self.abandoned -= 1
             return False
         self._running.discard(running)
-        self._suspended.insert(0, call)  # first, since it can continue at once
+        self._suspended.insert(0, call)  # in front: this call can continue at once
         return True
 
     def _rest(self) -> None:

@@ -194,8 +194,9 @@ def _advise(
 ) -> tuple[AdviceState, Advice]:
     """Advice of a frame.
 
-    Carried findings change no advice. An advice is held for a time of the film, however long its
-    frames take here. A picture that was taken by itself is advised by itself.
+    Findings carried over from an earlier frame leave the advice as it is. How long an advice stays
+    is measured in the frames' own time, not in processing time. A single picture (`at_s` None) is
+    advised without regard to earlier ones.
     """
     if checked.age_frames and state.shown is not None:
         return state, state.shown

@@ -68,8 +68,9 @@ class Solved(NamedTuple):
 class SolveHistory:
     """The solves behind a map of `propagate_bounded`, from which an edited map is found quickly.
 
-    An empty history, `SolveHistory()`, asks for a new solve whose history is kept. A history holds
-    for one Laplacian and one set of parameters; with others it counts as empty.
+    With an empty history, `SolveHistory()`, the map is solved from the beginning and its history is
+    returned. A history is valid for one Laplacian and one set of parameters; with others it is
+    treated as empty.
 
     Attributes
     ----------

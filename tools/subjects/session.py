@@ -117,6 +117,7 @@ def _strokes(picture: Picture) -> list[Scribble]:
 def _at(path: Path, megapixels: float) -> Picture:
     """A photograph at a size, RGB."""
     read = cv2.imread(str(path))
+    assert read is not None, path
     scale = (megapixels * 1e6 / (read.shape[0] * read.shape[1])) ** 0.5
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.ascontiguousarray(
