@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import MAP_FORMATS, MAPS, PICTURE_FORMATS, PICTURES, format_named
-from camerapipe.ingest.folders import pictures_in
+from camerapipe.ingest.folders import Pairs, passed_over, pictures_in
 
 FILE_SUFFIXES = frozenset({*PICTURES, *MAPS, ".json", ".toml"})
 PREFERRED = "jpeg"  # format of a picture whose own format cannot be written
@@ -30,12 +30,14 @@ ENDINGS: Mapping[
 class Inputs(NamedTuple):
     """Files to work on, and the folders that they were found in.
 
-    `several` says that their outputs need a folder.
+    `several` says that their outputs need a folder. `passed_over` counts files of RAW+JPEG pairs
+    whose other file is used.
     """
 
     paths: tuple[Path, ...]
     several: bool
     folders: tuple[Path, ...] = ()
+    passed_over: int = 0
 
 
 class Target(NamedTuple):
@@ -64,8 +66,16 @@ class Outputs:
         return tuple(filter(None, (self.picture, self.map, self.report, self.recipe)))
 
 
-def find_inputs(named: Iterable[str | os.PathLike[str]]) -> Inputs:
+def find_inputs(named: Iterable[str | os.PathLike[str]], pairs: Pairs | str = Pairs.RAW) -> Inputs:
     """Files that a person named, and the pictures in folders; each only once.
+
+    Parameters
+    ----------
+    named : iterable of path
+        Files and folders.
+    pairs : Pairs
+        Which files of a RAW+JPEG pair in a folder are used: raw, jpeg or both. A file that is named
+        itself is always used.
 
     Raises
     ------
@@ -74,12 +84,23 @@ def find_inputs(named: Iterable[str | os.PathLike[str]]) -> Inputs:
     """
     paths: dict[str, Path] = {}
     folders: list[Path] = []
+    left_out: set[str] = set()
     for path in map(Path, named):
-        is_folder = path.is_dir()
-        folders += [path] if is_folder else []
-        for found in pictures_in(path) if is_folder else (path,):
+        files = [path]
+        if path.is_dir():
+            folders.append(path)
+            files = pictures_in(path)
+            others = passed_over(files, Pairs(pairs))
+            left_out |= {os.path.abspath(other) for other in others}
+            files = [each for each in files if each not in others]
+        for found in files:
             paths.setdefault(os.path.abspath(found), found)
-    return Inputs(tuple(paths.values()), bool(folders) or len(paths) > 1, tuple(folders))
+    return Inputs(
+        tuple(paths.values()),
+        several=bool(folders) or len(paths) > 1,
+        folders=tuple(folders),
+        passed_over=len(left_out - set(paths)),
+    )
 
 
 def name_outputs(inputs: Inputs, targets: Mapping[Kind, Target]) -> list[Outputs]:

@@ -10,14 +10,16 @@ from camerapipe.cli.common import (
     common_options,
     distance_option,
     inputs_argument,
+    pairs_option,
     prepare,
     request_errors,
 )
-from camerapipe.cli.jobs import common_fields, run_jobs, tell_check
+from camerapipe.cli.jobs import common_fields, inputs_in, run_jobs, tell_check
 
 
 @click.command("check")
 @inputs_argument
+@pairs_option
 @distance_option
 @click.option("--strict-check", is_flag=True, help="exit 7 if there is nothing to magnify")
 @common_options
@@ -28,9 +30,8 @@ def check_command(**options: Any) -> None:
     IN is a file or a folder of pictures (subfolders are passed over).
     """
     from camerapipe.job import Job, Task
-    from camerapipe.naming import find_inputs
 
-    found = find_inputs(options["inputs"])
+    found = inputs_in(options)
     shared = common_fields(options, None, found.paths)
     prepare(quiet=options["quiet"], long_running=found.several)
     jobs = [Job(source=source, task=Task.CHECK, **shared) for source in found.paths]

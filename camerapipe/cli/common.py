@@ -42,6 +42,13 @@ def say(message: str) -> None:
 inputs_argument = click.argument(
     "inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IN..."
 )
+pairs_option = click.option(
+    "--pairs",
+    type=click.Choice(["raw", "jpeg", "both"]),
+    default="raw",
+    help="of RAW+JPEG pairs (one name) in a folder, use the RAW (default), the JPEG or HEIC, "
+    "or both",
+)
 distance_option = click.option(
     "--distance", type=float, metavar="M", help="distance of the subject in metres"
 )

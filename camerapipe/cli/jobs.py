@@ -28,11 +28,24 @@ from stages.findings import Severity
 if TYPE_CHECKING:
     from camerapipe.assembly import Request
     from camerapipe.job import Job, JobResult
+    from camerapipe.naming import Inputs
     from camerapipe.recipe import Recipe
     from stages.findings import Finding
 
 COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
 INDENT = " " * 4
+
+
+def inputs_in(options: Mapping[str, Any]) -> Inputs:
+    """The inputs of a command; a line says how many files of RAW+JPEG pairs are passed over."""
+    from camerapipe.naming import find_inputs
+
+    found = find_inputs(options["inputs"], options["pairs"])
+    if found.passed_over and not options["quiet"]:
+        used = {"raw": "RAW", "jpeg": "JPEG"}[options["pairs"]]
+        files = "1 file is" if found.passed_over == 1 else f"{found.passed_over} files are"
+        say(f"{files} passed over: the {used} of each RAW+JPEG pair is used (see --pairs)")
+    return found
 
 
 def recipe_in(options: Mapping[str, Any]) -> Recipe | None:

@@ -13,12 +13,13 @@ from camerapipe.cli.common import (
     distance_option,
     inputs_argument,
     overwrite_option,
+    pairs_option,
     prepare,
     recipe_option,
     request_errors,
     scribbles_option,
 )
-from camerapipe.cli.jobs import common_fields, recipe_in, run_jobs, tell_outcome
+from camerapipe.cli.jobs import common_fields, inputs_in, recipe_in, run_jobs, tell_outcome
 
 
 @click.command("map")
@@ -33,6 +34,7 @@ from camerapipe.cli.jobs import common_fields, recipe_in, run_jobs, tell_outcome
 @recipe_option
 @distance_option
 @scribbles_option
+@pairs_option
 @overwrite_option
 @common_options
 @request_errors
@@ -42,11 +44,11 @@ def map_command(**options: Any) -> None:
     IN is a file or a folder of pictures (subfolders are passed over).
     """
     from camerapipe.job import Job, Task
-    from camerapipe.naming import Target, find_inputs, name_outputs
+    from camerapipe.naming import Target, name_outputs
 
     if options["output"] in ("", "-"):
         raise Failure(f"-o: expected a file or folder; got {options['output']!r}", USAGE)
-    found = find_inputs(options["inputs"])
+    found = inputs_in(options)
     recipe = recipe_in(options)
     shared = common_fields(options, recipe, found.paths)
     target = Target("-o", options["output"], options["format_name"])

@@ -14,6 +14,7 @@ from camerapipe.cli.common import (
     distance_option,
     inputs_argument,
     overwrite_option,
+    pairs_option,
     prepare,
     recipe_option,
     request_errors,
@@ -21,6 +22,7 @@ from camerapipe.cli.common import (
 )
 from camerapipe.cli.jobs import (
     common_fields,
+    inputs_in,
     recipe_in,
     refuse_two_outputs_on_stdout,
     run_jobs,
@@ -74,6 +76,7 @@ TARGETS = {  # kind of output: option, its name in the code
 @click.option("--strip-gps", is_flag=True, help="leave out where the photograph was taken")
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")
+@pairs_option
 @overwrite_option
 @click.option("--strict-budget", is_flag=True, help="exit 6 if the budget was missed")
 @click.option("--strict-check", is_flag=True, help="exit 7 if there is nothing to magnify")
@@ -88,10 +91,10 @@ def render_command(**options: Any) -> None:
     """
     from camerapipe.ingest import Metadata
     from camerapipe.job import Job, Writing
-    from camerapipe.naming import find_inputs, name_outputs
+    from camerapipe.naming import name_outputs
 
     _check_options(options)
-    found = find_inputs(options["inputs"])
+    found = inputs_in(options)
     if found.several:
         _refuse_several(options)
     recipe = recipe_in(options)

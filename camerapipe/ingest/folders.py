@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 
 from camerapipe.errors import CaptureError
@@ -19,6 +22,16 @@ RAW = frozenset(
         ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
     }
 )  # fmt: skip
+
+DEVELOPED = frozenset({".heic", ".heif", ".hif", ".jpeg", ".jpg"})  # by a camera, beside its RAW
+
+
+class Pairs(StrEnum):
+    """Which files of a RAW+JPEG pair are meant if a person names their folder."""
+
+    RAW = "raw"
+    JPEG = "jpeg"
+    BOTH = "both"
 
 
 def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
@@ -41,6 +54,24 @@ def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
     if not found:
         raise CaptureError(f"{folder}: has no pictures in it")
     return sorted(found, key=natural_order)
+
+
+def passed_over(paths: Iterable[Path], pairs: Pairs) -> frozenset[Path]:
+    """Files that are left out because another file of the same photograph is used.
+
+    A RAW, and a JPEG or HEIC that the camera developed from it, are one photograph if they have the
+    same stem in the same folder, whatever the case of its letters.
+    """
+    left_out: set[Path] = set()
+    photographs = defaultdict(list)
+    for path in paths:
+        photographs[path.parent, path.stem.casefold()].append(path)
+    for files in photographs.values():
+        raw = {path for path in files if path.suffix.lower() in RAW}
+        developed = {path for path in files if path.suffix.lower() in DEVELOPED}
+        if raw and developed and pairs is not Pairs.BOTH:
+            left_out |= developed if pairs is Pairs.RAW else raw
+    return frozenset(left_out)
 
 
 def natural_order(path: Path) -> tuple[list[str | int], str]:

@@ -98,6 +98,19 @@ def test_several_inputs_and_one_that_is_bad(photograph, tmp_path, run):
     assert err.count("error:") == 1 and "bad.jpg" in err
 
 
+def test_a_raw_and_its_jpeg_are_told_as_one_photograph(photograph, tmp_path, run):
+    folder = tmp_path / "card"
+    folder.mkdir()
+    (folder / "DSC_1.jpg").write_bytes(photograph.read_bytes())
+    (folder / "DSC_1.NEF").write_bytes(b"damaged")
+    code, out, err = run("check", folder, "--pairs", "jpeg", "--json")
+    assert code == 0 and json.loads(out)["capture"].endswith("DSC_1.jpg")
+    assert "1 file is passed over: the JPEG of each RAW+JPEG pair is used (see --pairs)" in err
+    code, out, err = run("check", folder, "-q", "--json")
+    assert code == 3 and json.loads(out)["capture"].endswith("DSC_1.NEF")
+    assert "passed over" not in err
+
+
 def test_exit_codes(photograph, tmp_path, run):
     out, bad = tmp_path / "out.jpg", tmp_path / "bad.jpg"
     assert run("render", tmp_path / "absent.jpg", "-o", out)[0] == 3

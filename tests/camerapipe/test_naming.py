@@ -54,6 +54,33 @@ def test_each_input_counts_once(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "pairs, used",
+    [
+        ("raw", ["a.NEF", "b.jpg", "c.dng", "d.tif", "d.nef"]),
+        ("jpeg", ["a.jpg", "b.jpg", "c.HEIC", "d.tif", "d.nef"]),
+        ("both", ["a.NEF", "a.jpg", "b.jpg", "c.HEIC", "c.dng", "d.tif", "d.nef"]),
+    ],
+)
+def test_a_raw_and_its_jpeg_in_a_folder_are_one_photograph(tmp_path, pairs, used):
+    every = ("a.NEF", "a.jpg", "b.jpg", "c.HEIC", "c.dng", "d.tif", "d.nef")
+    for name in every:
+        (tmp_path / name).write_bytes(b"recognised by its suffix")
+    found = find_inputs([tmp_path], pairs)
+    assert {path.name for path in found.paths} == set(used)
+    assert found.passed_over == len(every) - len(used)
+
+
+def test_a_file_of_a_pair_that_is_named_is_used(tmp_path):
+    raw, jpeg = tmp_path / "a.dng", picture(tmp_path / "a.jpg")
+    raw.write_bytes(b"recognised by its suffix")
+    assert find_inputs([raw, jpeg]).paths == (raw, jpeg)
+    both = find_inputs([tmp_path, jpeg])
+    assert set(both.paths) == {raw, jpeg} and not both.passed_over
+    other = picture(tmp_path / "other" / "a.jpg")
+    assert find_inputs([tmp_path, other.parent]).paths == (raw, other)
+
+
+@pytest.mark.parametrize(
     "paths, names",
     [
         (["a.jpg", "b.jpg"], ["a", "b"]),
