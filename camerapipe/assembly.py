@@ -25,7 +25,6 @@ from camerapipe.pipelines import (
     CHECK,
     FROM_FOCUSED_MAP,
     FROM_MAP,
-    FROM_SAVED_MAP,
     PASS_THROUGH,
     SOURCES,
 )
@@ -107,7 +106,7 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
         "previous": None,
         "blur": saved.blur if saved else None,
         "blur_low": saved.low if saved else None,
-        "dead_zone": saved.focus.dead_zone_px if saved and saved.focus else None,
+        "dead_zone": saved.focus.dead_zone if saved and saved.focus else None,
         **values,
     }
 
@@ -173,7 +172,7 @@ def picture_graph(request: Request, *, blocked: bool) -> Graph:
         return request.settings.preset.picture_graph
     if saved.focus is None or request.focus_point not in (None, saved.focus.point):
         return FROM_MAP
-    return FROM_FOCUSED_MAP if saved.low is None else FROM_SAVED_MAP
+    return FROM_FOCUSED_MAP if saved.low is None else request.settings.preset.saved_graph
 
 
 def check_request(capture: Capture, request: Request) -> None:

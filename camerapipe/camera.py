@@ -221,12 +221,8 @@ def _saved(values: dict[str, Any], capture: Capture, request: Request) -> SavedM
     if "blur" not in values:
         return None
     params = cast(ViewParams, request.settings.params[ViewParams])
-    focus, zone = None, values["dead_zone"]
-    if isinstance(zone, BlurMap) and zone.sigma.size == 1:
-        zone = float(zone.sigma[0, 0])
-    if not isinstance(zone, BlurMap):  # zones that differ by place are not kept
-        step = working_grid(capture.linear, params).step
-        focus = Focus(dead_zone_px=zone, point=request.focus_point, step=step)
+    step = working_grid(capture.linear, params).step
+    focus = Focus.of(values["dead_zone"], request.focus_point, step)
     return SavedMap(blur=values["blur"], low=values.get("blur_low"), focus=focus)
 
 

@@ -6,7 +6,7 @@ Segments as in `pipelines`, from which it takes all others.
 from __future__ import annotations
 
 from camerapipe.graph import Node, renamed
-from camerapipe.pipelines import EDGES, FINISH, HIGHLIGHTS, RADIUS, STILL_DENSE, VIEW
+from camerapipe.pipelines import EDGES, FINISH, HIGHLIGHTS, RADIUS, STILL_DENSE, VIEW, graph
 from stages.blur import ConsensusParams, edge_consensus
 from stages.bokeh import (
     BokehParams,
@@ -41,3 +41,6 @@ LENS_RENDER = (
 
 LENS_MAP = (*VIEW, *renamed(EDGES, edge_data="single_edges"), *CONSENSUS, *STILL_DENSE)
 LENS_PICTURE = (*RADIUS, *OUTLINE, *LENS_RENDER)
+LENS_FROM_SAVED_MAP = graph(
+    "lens-from-saved-map", LENS_PICTURE, ("picture", "blur", "blur_low", "dead_zone")
+)

@@ -8,7 +8,7 @@ from typing import Any
 
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph, Node
-from camerapipe.lens import LENS_FOCUS, LENS_MAP, LENS_PICTURE
+from camerapipe.lens import LENS_FOCUS, LENS_FROM_SAVED_MAP, LENS_MAP, LENS_PICTURE
 from camerapipe.pipelines import (
     BOUND,
     CHECK,
@@ -43,7 +43,8 @@ DEFAULT = "default"
 class Preset:
     """A named way from capture to picture: graphs, and parameters that differ from the defaults.
 
-    `live` tells whether there are graphs of it for streams.
+    `saved_graph` leads from a saved map to the picture. `live` tells whether there are graphs of it
+    for streams.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Preset:
     picture_graph: Graph
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     live: bool = False
+    saved_graph: Graph = FROM_SAVED_MAP
 
 
 def _preset(
@@ -63,6 +65,7 @@ def _preset(
     *,
     picture: Sequence[Node] = PICTURE_LOW,
     live: bool = False,
+    saved_graph: Graph = FROM_SAVED_MAP,
 ) -> Preset:
     """Preset from the stages that make the map, find the dead zone (`focus`), and render."""
     low = ("blur_low",) if any(node.output == "blur_low" for node in nodes) else ()
@@ -73,6 +76,7 @@ def _preset(
         graph(name, (*nodes, *focus, *picture), ("picture", "blur", *low, "dead_zone")),
         params,
         live,
+        saved_graph,
     )
 
 
@@ -112,6 +116,7 @@ PRESETS = {
             LENS_FOCUS,
             LENS_PARAMS,
             picture=LENS_PICTURE,
+            saved_graph=LENS_FROM_SAVED_MAP,
         ),
         _preset(
             "paper",
@@ -177,10 +182,12 @@ def add_estimator(
 def graphs() -> dict[str, Graph]:
     """All graphs by name, including those of the presets."""
     fixed = (
-        CHECK, PASS_THROUGH, FROM_MAP, FROM_FOCUSED_MAP, FROM_SAVED_MAP,
+        CHECK, PASS_THROUGH, FROM_MAP, FROM_FOCUSED_MAP,
         LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
     )  # fmt: skip
-    stills = (each for p in PRESETS.values() for each in (p.map_graph, p.picture_graph))
+    stills = (
+        each for p in PRESETS.values() for each in (p.map_graph, p.picture_graph, p.saved_graph)
+    )
     return {each.name: each for each in (*fixed, *stills)}
 
 

@@ -1,10 +1,11 @@
 """Blur maps as files: `.npz`, 16-bit TIFF, and a coloured PNG for viewing.
 
-`.npz` keeps all data bit for bit. A TIFF has sigma as 16-bit codes, and the low-resolution map as a
-second page. The description of a page is JSON that gives the meaning of its codes: `{"unit":
-"sigma_px", "scale": pixels per code, ...}`. That of the first page also has the focus, and a digest
-of the codes, by which edits are detected. A TIFF map can be edited in an image editor. Sigma is in
-full-resolution pixels in every file, independent of the size of the map.
+`.npz` keeps all data bit for bit. A TIFF has sigma as 16-bit codes. Further pages are the
+low-resolution map, and the dead zone where it differs by place. The description of a page is JSON
+that gives the meaning of its codes: `{"unit": "sigma_px", "scale": pixels per code, ...}`. That of
+the first page also has the focus, and a digest of the codes, by which edits are detected. A TIFF
+map can be edited in an image editor. Sigma is in full-resolution pixels in every file, independent
+of the size of the map.
 """
 
 from __future__ import annotations
@@ -101,6 +102,8 @@ def _npz(saved: SavedMap) -> bytes:
         planes |= _planes(saved.low, "low_")
     if saved.focus is not None:
         planes["dead_zone_px"] = np.float64(saved.focus.dead_zone_px)
+        if saved.focus.zone is not None:
+            planes |= _planes(saved.focus.zone, "zone_")
         planes["focus_step"] = np.int64(saved.focus.step)
         if saved.focus.point is not None:
             planes["focus_point"] = np.asarray(saved.focus.point, np.float64)
@@ -129,6 +132,8 @@ def _tiff(saved: SavedMap) -> bytes:
     if saved.low is not None:
         meaning["low"] = {"step": saved.low.grid.step, "phase": saved.low.grid.phase}
         pages.append((*_page(saved.low), REDUCED_PAGE))
+    if saved.focus is not None and saved.focus.zone is not None:
+        pages.append((*_page(saved.focus.zone, "dead_zone"), REDUCED_PAGE))
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer) as tiff:
         for plane, said, subfile in pages:
@@ -144,11 +149,12 @@ def _tiff(saved: SavedMap) -> bytes:
     return buffer.getvalue()
 
 
-def _page(blur: BlurMap) -> tuple[npt.NDArray[np.uint16], dict[str, Any]]:
-    """Codes of a map, and their description."""
+def _page(blur: BlurMap, of: str = "blur") -> tuple[npt.NDArray[np.uint16], dict[str, Any]]:
+    """Codes of a map, and their description; `of` is what the sigma is of."""
     scale = _largest(blur.sigma) / TOP
     meaning = {
         "unit": UNIT,
+        "of": of,
         "scale": scale,
         "max": _largest(blur.sigma),
         "step": blur.grid.step,

@@ -36,6 +36,7 @@ from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
 
 FOREIGN_MAX_PX = 10.0  # sigma of white in a foreign map of integers
+MAX_PAGES = 3  # of a TIFF map: blur, the map before upsampling, the dead zone
 MAX_STEP = 64  # of a grid; real ones have 1 to 8
 FOCUS_UNKNOWN = "The map does not say what is in focus: the sharpest part of it is taken."
 ZIP_MAGIC = b"PK\x03\x04"
@@ -93,7 +94,8 @@ def read_saved_map(
             saved = _from_npz(file, full_shape)
         else:
             saved = _from_picture(file, full_shape, foreign_max_px)
-        for blur in (saved.blur, saved.low):
+        zone = saved.focus.zone if saved.focus else None
+        for blur in (saved.blur, saved.low, zone):
             if blur is not None:
                 _check_values(blur)
         if saved.focus is None:
@@ -138,7 +140,8 @@ def _from_npz(file: BinaryIO, full_shape: tuple[int, int]) -> SavedMap:
     focus = None
     if "dead_zone_px" in held:
         point = held.get("focus_point")
-        focus = _focus(held["dead_zone_px"], point, held.get("focus_step", 1))
+        zone = _map_of(held, "zone_") if "zone_sigma" in held else None
+        focus = _focus(held["dead_zone_px"], point, held.get("focus_step", 1), zone)
     saved = SavedMap(blur=blur, low=low, focus=focus, assumptions=notes)
     edited = "digest" in held and str(held["digest"]) != digest_of(blur.sigma)
     return after_edit(saved, low.grid) if edited and low is not None else saved
@@ -159,7 +162,7 @@ def _grid(plane: Samples, said: dict[str, Any], prefix: str = "") -> Grid:
     return Grid((plane.shape[0], plane.shape[1]), step, phase)
 
 
-def _focus(dead_zone_px: Any, point: Any, step: Any) -> Focus:
+def _focus(dead_zone_px: Any, point: Any, step: Any, zone: BlurMap | None) -> Focus:
     dead_zone = float(dead_zone_px)
     if not (math.isfinite(dead_zone) and dead_zone >= 0):
         raise CaptureError(f"its dead zone of {dead_zone:g} px is none")
@@ -169,7 +172,7 @@ def _focus(dead_zone_px: Any, point: Any, step: Any) -> Focus:
         if not (math.isfinite(x) and math.isfinite(y)):
             raise CaptureError(f"its focus point {x:g},{y:g} is none")
         place = (x, y)
-    return Focus(dead_zone_px=dead_zone, point=place, step=int(step))
+    return Focus(dead_zone_px=dead_zone, zone=zone, point=place, step=int(step))
 
 
 def _from_picture(file: BinaryIO, full_shape: tuple[int, int], foreign_max_px: float) -> SavedMap:
@@ -183,11 +186,11 @@ def _from_picture(file: BinaryIO, full_shape: tuple[int, int], foreign_max_px: f
         return _foreign(codes, foreign_max_px)
     meaning = pages[0].meaning
     blur = _dense(Codes(codes, meaning))
-    low = _dense(pages[1]) if len(pages) > 1 and pages[1].meaning else None
-    focus = None
+    further = {page.meaning.get("of", "blur"): _dense(page) for page in pages[1:] if page.meaning}
+    low, focus = further.get("blur"), None
     if isinstance(meaning.get("focus"), dict):
-        said = meaning["focus"]
-        focus = _focus(said.get("dead_zone_px"), said.get("point"), said.get("step", 1))
+        said, zone = meaning["focus"], further.get("dead_zone")
+        focus = _focus(said.get("dead_zone_px"), said.get("point"), said.get("step", 1), zone)
     saved = SavedMap(blur=blur, low=low, focus=focus)
     grid = _low_grid(meaning, low, blur)
     unchanged = meaning.get("digest") in (None, digest_of(codes))
@@ -242,13 +245,12 @@ def _grey(samples: Samples) -> Samples:
 
 
 def _pages(file: BinaryIO, max_pixels: int) -> list[Codes]:
-    """Descriptions of the pages of a TIFF map of camerapipe, and the codes of the second page."""
+    """Descriptions of the pages of a TIFF map of camerapipe, and the codes of all but the first."""
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         first = _meaning(tiff.pages.first.description)
         found = [Codes(np.empty((0, 0)), first)]
-        if "low" in first and len(tiff.pages) > 1:
-            page = tiff.pages[1]
+        for page in tiff.pages[1:MAX_PAGES] if first else ():
             check_pixels(page.imagewidth, page.imagelength, max_pixels)
             if page.dtype == np.uint16 and page.samplesperpixel == 1:
                 found.append(Codes(page.asarray(), _meaning(page.description)))

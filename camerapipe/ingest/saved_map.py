@@ -14,7 +14,7 @@ point exceeds it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import CaptureError
-from stages.grid import BlurMap, Grid, lift
+from stages.grid import BlurMap, Grid, interpolate, lift
 from stages.params import Array
 
 ASPECT_SLACK = 0.02  # difference of aspect ratios that rounding of sizes explains
@@ -40,6 +40,8 @@ class Focus:
     ----------
     dead_zone_px : float
         Sigma up to which a pixel counts as in focus, full-resolution px.
+    zone : BlurMap or None
+        The same by place, if it is not equal everywhere; `dead_zone_px` is then its median.
     point : (float, float) or None
         Pixel (x, y) that a person named as in focus, if any.
     step : int
@@ -48,8 +50,23 @@ class Focus:
     """
 
     dead_zone_px: float
+    zone: BlurMap | None = field(default=None, compare=False)
     point: tuple[float, float] | None = None
     step: int = 1
+
+    @classmethod
+    def of(cls, dead_zone: float | BlurMap, point: tuple[float, float] | None, step: int) -> Focus:
+        """Focus of a dead zone, which is one number or a map."""
+        if not isinstance(dead_zone, BlurMap):
+            return cls(dead_zone_px=dead_zone, point=point, step=step)
+        zone = dead_zone if dead_zone.sigma.size > 1 else None
+        middle = float(np.median(dead_zone.sigma))
+        return cls(dead_zone_px=middle, zone=zone, point=point, step=step)
+
+    @property
+    def dead_zone(self) -> float | BlurMap:
+        """The dead zone as the stages read it."""
+        return self.dead_zone_px if self.zone is None else self.zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,6 +163,9 @@ def fitted_map(saved: SavedMap, full_shape: tuple[int, int]) -> SavedMap:
     low, focus = None, saved.focus
     if saved.low is not None:
         low = lift(blur, coarse_grid(full_shape, saved.low.grid.step, saved.low.grid.phase))
+    if focus is not None and focus.zone is not None:
+        zone = fitted(interpolate(focus.zone.sigma, focus.zone.grid, grid), full_shape)
+        focus = replace(focus, zone=BlurMap(zone, np.ones_like(zone), Grid(full_shape)))
     if focus is not None and focus.point is not None:
         x, y = focus.point
         scale_x, scale_y = width / (cols * grid.step), height / (rows * grid.step)

@@ -105,6 +105,43 @@ def test_grids_and_planes_come_back(tmp_path, name):
     assert back.focus == saved.focus
 
 
+def zoned():
+    """A map whose dead zone differs by place."""
+    zone = np.linspace(0.5, 2, 12 * 18, dtype=np.float32).reshape(12, 18)
+    saved = ramp()
+    grid = Grid.cells(SHAPE, 20)
+    return SavedMap(
+        blur=saved.blur, low=saved.low,
+        focus=Focus.of(BlurMap(zone, np.ones_like(zone), grid), None, 2),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["npz", "tiff"])
+@pytest.mark.parametrize("low", [True, False])
+def test_a_dead_zone_by_place_comes_back(tmp_path, name, low):
+    saved = zoned()
+    saved = saved if low else SavedMap(blur=saved.blur, focus=saved.focus)
+    (tmp_path / "a").write_bytes(encode_map(saved, format=name))
+    back = read_saved_map(tmp_path / "a", SHAPE)
+    assert back.focus == saved.focus and (back.low is not None) == low
+    assert back.focus.zone.grid == saved.focus.zone.grid
+    atol = 2 / 65535 if name == "tiff" else 0
+    np.testing.assert_allclose(back.focus.zone.sigma, saved.focus.zone.sigma, atol=atol)
+
+
+def test_a_dead_zone_by_place_is_resized_with_its_map(tmp_path):
+    write_map(tmp_path / "a.npz", zoned())
+    zone = read_saved_map(tmp_path / "a.npz", (480, 720)).focus.zone
+    assert zone.grid == Grid((480, 720))
+    assert zone.sigma[0, 0] == 0.5 and zone.sigma[-1, -1] == 2
+
+
+def test_a_dead_zone_of_one_cell_is_a_number():
+    one = np.full((1, 1), 1.25, np.float32)
+    focus = Focus.of(BlurMap(one, one, Grid((1, 1), 360)), None, 2)
+    assert focus.dead_zone == 1.25 and focus.zone is None
+
+
 def edit(path, saved, sigma):
     """Save a map, and then other sigma under the same description, as an image editor does."""
     data = encode_map(saved, format=path.suffix[1:])
