@@ -34,6 +34,7 @@ class CaptureMeta:
     focal_length_35mm: Sourced[float] = Sourced()  # full-frame equivalent, mm
     f_number: Sourced[float] = Sourced()
     sensor_width_mm: Sourced[float] = Sourced()
+    crop_factor: Sourced[float] = Sourced()  # of the model, where EXIF does not give the sensor
     subject_distance_m: Sourced[float] = Sourced()
     exposure_s: Sourced[float] = Sourced()
     iso: Sourced[float] = Sourced()

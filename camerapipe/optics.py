@@ -21,19 +21,27 @@ def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | UnknownOptics
         Rows and columns of the capture, px.
     """
     focal, fnumber = meta.focal_length_mm.value, meta.f_number.value
-    equivalent, width = meta.focal_length_35mm.value, meta.sensor_width_mm.value
-    if focal and fnumber and (equivalent or width):
-        if equivalent:
-            diagonal = FULL_FRAME_DIAGONAL_MM * focal / equivalent
-        else:
-            diagonal = (width or 0.0) * math.hypot(*shape) / max(shape)
+    diagonal = _sensor_diagonal_mm(meta, shape)
+    if focal and fnumber and diagonal:
         return Lens(focal_length_mm=focal, f_number=fnumber, sensor_diagonal_mm=diagonal)
     needed = {
         "the focal length": focal,
         "the f-number": fnumber,
-        "the size of the sensor": equivalent or width,
+        "the size of the sensor": diagonal or meta.focal_length_35mm.value,
     }
     return UnknownOptics(tuple(name for name, value in needed.items() if not value))
+
+
+def _sensor_diagonal_mm(meta: CaptureMeta, shape: tuple[int, int]) -> float | None:
+    """Diagonal by the best source that there is: EXIF's equivalent, its sensor, then the model."""
+    focal, equivalent = meta.focal_length_mm.value, meta.focal_length_35mm.value
+    if focal and equivalent:
+        return FULL_FRAME_DIAGONAL_MM * focal / equivalent
+    if meta.sensor_width_mm.value:
+        return meta.sensor_width_mm.value * math.hypot(*shape) / max(shape)
+    if meta.crop_factor.value:
+        return FULL_FRAME_DIAGONAL_MM / meta.crop_factor.value
+    return None
 
 
 def optics_of(capture: Capture, distance_m: float | None = None) -> Optics | UnknownOptics | None:

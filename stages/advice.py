@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from stages.findings import Finding, Severity
+from stages.optics import limit_text
 from stages.params import Params, param
 
 WORDS = {  # verdict of the check: code and text of the advice
@@ -121,7 +122,7 @@ def advice_of(findings: Iterable[Finding]) -> Advice:
         if verdict in found:
             lens = found.get("hyperfocal")
             if code == "move_closer" and lens is not None and lens.limit is not None:
-                text = f"{text} than {lens.limit:.2g} m"
+                text = f"{text} than {limit_text(lens.limit)}"
             return Advice(code, text, found[verdict].severity)
     raise ValueError(f"advice: findings have no verdict; got {sorted(found)}")
 

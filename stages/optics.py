@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 FULL_FRAME_DIAGONAL_MM = 43.267
 CIRCLES_PER_DIAGONAL = 1500
+FAR_M = 1000.0  # distances beyond are not told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,26 @@ class Lens:
     def pixel_mm(self, shape: tuple[int, int]) -> float:
         """Size on the sensor of a pixel of a picture that uses the whole sensor."""
         return self.sensor_diagonal_mm / math.hypot(*shape)
+
+
+def distance_text(distance_m: float, figures: int = 2) -> str:
+    """Distance for people, such as `4.5 cm`, `12 m`, `over 1 km`.
+
+    Parameters
+    ----------
+    distance_m : float
+        Distance in m, above 0.
+    figures : int
+        Significant digits, at most.
+    """
+    if distance_m > FAR_M:
+        return "over 1 km"
+    rounded = round(distance_m, figures - 1 - math.floor(math.log10(distance_m)))
+    if rounded >= FAR_M:
+        return "1 km"
+    return f"{rounded * 100:.3g} cm" if rounded < 0.1 else f"{rounded:.3g} m"
+
+
+def limit_text(distance_m: float) -> str:
+    """Distance after "nearer than", for people; never more than `1 km`."""
+    return distance_text(min(distance_m, FAR_M))

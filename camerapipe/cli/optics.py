@@ -71,8 +71,16 @@ def optics_command(**options: Any) -> None:
         return
     for name, value in facts.items():
         label, _, unit = name.rpartition("_")
-        shown = f"{value:.3g} {unit}" if math.isfinite(value) else "infinity"
-        click.echo(f"{label.replace('_', ' '):<28} {shown}")
+        click.echo(f"{label.replace('_', ' '):<28} {_shown(value, unit)}")
+
+
+def _shown(value: float, unit: str) -> str:
+    """Value for people."""
+    from stages.optics import distance_text
+
+    if not math.isfinite(value):
+        return "infinity"
+    return distance_text(value, 3) if unit == "m" else f"{value:.3g} {unit}"
 
 
 def _diagonal(sensor: str) -> float:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import exifread
 
 from camerapipe.capture import CaptureMeta, Sourced
+from camerapipe.ingest.sensor import FocalPlane, crop_factor, sensor_width_mm
 
 Tags = Mapping[str, Any]
 Range = tuple[float, float]
@@ -85,17 +86,28 @@ def read_exif_block(exif: bytes | None) -> Tags:
     return read_tags(io.BytesIO(exif.removeprefix(b"Exif\0\0")))
 
 
-def meta_from(tags: Tags) -> CaptureMeta:
-    """Fields that the camera needs, each with its source, and checked for plausibility."""
+def meta_from(tags: Tags, shape: tuple[int, int] | None = None) -> CaptureMeta:
+    """Fields that the camera needs, each with its source, and checked for plausibility.
+
+    Parameters
+    ----------
+    tags : mapping
+        As ExifRead names them.
+    shape : (int, int), optional
+        Size of the picture in px, in any order; None for a RAW, which has the sensor's pixels.
+    """
+    make, model = _text(tags, "Make"), _text(tags, "Model")
     focal = _number(tags, "FocalLength", FOCAL_MM)
+    equivalent, width = _equivalent(tags, focal), _sensor_width(tags, shape)
     return CaptureMeta(
-        make=_text(tags, "Make"),
-        model=_text(tags, "Model"),
+        make=make,
+        model=model,
         lens=_text(tags, "LensModel"),
         focal_length_mm=focal,
-        focal_length_35mm=_equivalent(tags, focal),
+        focal_length_35mm=equivalent,
         f_number=_f_number(tags),
-        sensor_width_mm=_sensor_width(tags),
+        sensor_width_mm=width,
+        crop_factor=Sourced() if equivalent or width else crop_factor(make.value, model.value),
         subject_distance_m=_number(tags, "SubjectDistance", DISTANCE_M),
         exposure_s=_number(tags, "ExposureTime", EXPOSURE_S),
         iso=_number(tags, "ISOSpeedRatings", ISO),
@@ -179,16 +191,14 @@ def _f_number(tags: Tags) -> Sourced[float]:
     return Sourced(2 ** (apex.value / 2), apex.source)
 
 
-def _sensor_width(tags: Tags) -> Sourced[float]:
-    """Long side of the sensor, from its pixels and their density.
-
-    The density belongs to the picture as the camera wrote it, so its own pixel dimensions count,
-    and the longer one: software that turned the picture may have swapped them.
-    """
+def _sensor_width(tags: Tags, shape: tuple[int, int] | None) -> Sourced[float]:
+    """Long side of the sensor, from its pixels and their density, if the picture still has them."""
     density = _number(tags, "FocalPlaneXResolution", DENSITY)
-    sides = [_number(tags, f"ExifImage{side}", SIDE_PX).value or 0 for side in ("Width", "Length")]
+    sides = [_number(tags, f"ExifImage{side}", SIDE_PX).value for side in ("Width", "Length")]
     unit = _number(tags, "FocalPlaneResolutionUnit", (1, 5)).value or INCHES
-    if not density.value or not any(sides):
+    if not density.value or not sides[0] or not sides[1]:
         return Sourced()
-    width = max(sides) / density.value * UNIT_MM[int(unit)]
+    note = any(_places(tags, "MakerNote"))
+    plane = FocalPlane(density.value / UNIT_MM[int(unit)], (sides[0], sides[1]), note)
+    width = sensor_width_mm(plane, shape)
     return _sane(width, (FULL_FRAME_MM / CROP[1], FULL_FRAME_MM / CROP[0]), density.source)

@@ -106,7 +106,7 @@ def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
         grey=picture.grey,
         curve=picture.curve,
         alpha=picture.alpha,
-        meta=meta_from(read_exif_block(decoded.tags.exif)),
+        meta=meta_from(read_exif_block(decoded.tags.exif), decoded.samples.shape[:2]),
         profile=picture.profile,
         exif=decoded.tags.exif,
         xmp=decoded.tags.xmp,

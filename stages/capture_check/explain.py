@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stages.capture_check.params import CheckParams
 from stages.capture_check.statistics import BlurStatistics
 from stages.findings import Finding, Severity
-from stages.optics import Lens
+from stages.optics import Lens, distance_text, limit_text
 
 VISIBLE_BLUR_PX = 1.0  # diameter in px of the view of the check; smaller blur is not visible
 DIAMETER_PER_SIGMA = 4.0  # a disk of diameter d has standard deviation d / 4
@@ -108,9 +108,9 @@ def _hyperfocal(optics: Optics, limits: CheckParams, note: str = "") -> Finding:
     coc_um, nearer_m = lens.circle_of_confusion_mm * 1000, nearest_m(optics, limits)
     return Finding(
         "hyperfocal", Severity.INFO,
-        f"Hyperfocal distance {reach_m:.2f} m (f = {lens.focal_length_mm:g} mm, "
+        f"Hyperfocal distance {distance_text(reach_m)} (f = {lens.focal_length_mm:g} mm, "
         f"f/{lens.f_number:g}, circle of confusion {coc_um:.1f} um). For a clear effect focus "
-        f"nearer than {nearer_m:.2f} m.{note}",
+        f"nearer than {limit_text(nearer_m)}.{note}",
         reach_m, nearer_m,
     )  # fmt: skip
 
@@ -125,8 +125,8 @@ def _background(optics: Optics, distance_mm: float, limits: CheckParams) -> Find
     at_view = blur_mm / pixel_mm
     return Finding(
         "background_blur", Severity.INFO,
-        f"Focused at {distance_mm / 1000:.2f} m, the far background is blurred to a diameter of "
-        f"{blur_px:.1f} px of the file ({at_view:.1f} px at {side} px)"
+        f"Focused at {distance_text(distance_mm / 1000)}, the far background is blurred to a "
+        f"diameter of {blur_px:.1f} px of the file ({at_view:.1f} px at {side} px)"
         + (": too little to see." if at_view < VISIBLE_BLUR_PX else "."),
         at_view, limits.wanted_blur_px,
     )  # fmt: skip
@@ -149,16 +149,16 @@ def _contradiction(
         why = "nothing lies far behind what is in focus"
     elif blur_px < VISIBLE_BLUR_PX and verdict.code == "defocus_present":
         near_m = optics.lens.depth_of_field_mm(distance_mm)[0] / 1000
-        why = f"what is blurred lies nearer than {near_m:.2g} m"
+        why = f"what is blurred lies nearer than {limit_text(near_m)}"
     else:
         return None
     source, sigma = "You say" if optics.told else "The file says", blur_px / DIAMETER_PER_SIGMA
     return Finding(
         "distance_contradicted", Severity.WARNING,
-        f"{source} it was focused at {distance_mm / 1000:.2f} m: a far background would be blurred "
-        f"by sigma {sigma:.1f} px at {side} px, but the most blurred parts of the picture show "
-        f"{blur.blurriest_sigma:.1f} px. Either the distance is wrong, or {why}. The verdict is "
-        "the picture's; give the true distance if you know it.",
+        f"{source} it was focused at {distance_text(distance_mm / 1000)}: a far background would "
+        f"be blurred by sigma {sigma:.1f} px at {side} px, but the most blurred parts of the "
+        f"picture show {blur.blurriest_sigma:.1f} px. Either the distance is wrong, or {why}. "
+        "The verdict is the picture's; give the true distance if you know it.",
         blur.blurriest_sigma, sigma,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from stages.capture_check.explain import Optics, UnknownOptics, explain, nearest
 from stages.capture_check.params import CheckParams
 from stages.capture_check.statistics import BlurStatistics
 from stages.findings import Finding, Severity
+from stages.optics import limit_text
 
 NEGATIVE_CODES = frozenset(
     {"too_dark_or_noisy", "too_few_edges", "no_sharp_subject", "everything_in_focus"}
@@ -111,7 +112,9 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
             "effect will be subtle. Move closer to the subject, or the background farther away.",
             blurred, limits.present_sigma_px,
         )  # fmt: skip
-    nearer = f" (nearer than {nearest_m(optics, limits):.2g} m with this lens)" if optics else ""
+    nearer = (
+        f" (nearer than {limit_text(nearest_m(optics, limits))} with this lens)" if optics else ""
+    )
     return Finding(
         "everything_in_focus", Severity.WARNING,
         f"Everything is in focus, there is no blur to magnify. Move closer{nearer} or focus on "

@@ -12,7 +12,6 @@ from camerapipe.ingest import metadata, open_capture
 
 FNUMBER, EXPOSURE, ISO, FOCAL, DISTANCE = 0x829D, 0x829A, 0x8827, 0x920A, 0x9206
 EQUIVALENT, LENS, APEX = 0xA405, 0xA434, 0x9202
-PLANE_X, PLANE_UNIT, WIDTH, HEIGHT = 0xA20E, 0xA210, 0xA002, 0xA003
 
 
 def meta(tmp_path, details, **first):
@@ -64,21 +63,6 @@ def test_absurd_values_are_unknown(tmp_path, tag, value, name):
     found = meta(tmp_path, {FOCAL: IFDRational(50)} | {tag: value})
     assert getattr(found, name).value is None
     assert getattr(found, name).source == "unknown"
-
-
-@pytest.mark.parametrize(("unit", "density"), [(2, 25.4), (3, 10), (4, 1), (5, 0.001)])
-@pytest.mark.parametrize("turned", [False, True])
-def test_sensor_width_is_the_long_side(tmp_path, unit, density, turned):
-    width, height = (4000, 6000) if turned else (6000, 4000)
-    per_unit = IFDRational(round(6000 / 36 * density * 1e6), 1_000_000)
-    found = meta(tmp_path, {PLANE_X: per_unit, PLANE_UNIT: unit, WIDTH: width, HEIGHT: height})
-    assert found.sensor_width_mm.value == pytest.approx(36, rel=1e-3)
-    assert found.sensor_width_mm.source == "EXIF FocalPlaneXResolution"
-
-
-def test_absurd_sensor_is_unknown(tmp_path):
-    details = {PLANE_X: IFDRational(72), PLANE_UNIT: 2, WIDTH: 6000, HEIGHT: 4000}
-    assert not meta(tmp_path, details).sensor_width_mm
 
 
 def test_aperture_value_stands_in_for_the_f_number(tmp_path):

@@ -26,11 +26,13 @@ def check(shot, distance_m=None):
     return {finding.code: finding for finding in found}
 
 
-def test_the_sensor_follows_from_the_equivalent_or_from_its_width():
+def test_the_sensor_follows_from_the_equivalent_its_width_or_the_crop_factor():
     by_crop = optics_of(capture(**PHONE)).lens
     assert by_crop.sensor_diagonal_mm == pytest.approx(FULL_FRAME_DIAGONAL_MM * 4.48 / 27)
     wide = optics_of(capture(focal_length_mm=4.48, f_number=2.8, sensor_width_mm=5.76)).lens
     assert wide.sensor_diagonal_mm == pytest.approx(5.76 * 1.25)
+    model = optics_of(capture(focal_length_mm=50, f_number=2.8, crop_factor=1.6)).lens
+    assert model.sensor_diagonal_mm == pytest.approx(FULL_FRAME_DIAGONAL_MM / 1.6)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_a_person_overrides_the_distance_of_the_file():
     assert optics_of(filed).distance_mm == 1500
     told = optics_of(filed, 0.4)
     assert told.distance_mm == 400 and told.told
-    assert "Focused at 0.40 m" in check(filed, 0.4)["background_blur"].message
+    assert "Focused at 0.4 m" in check(filed, 0.4)["background_blur"].message
 
 
 def test_an_impossible_distance_of_a_file_is_unknown_and_of_a_person_refused():
@@ -84,6 +86,12 @@ def test_a_distance_that_nobody_knows_is_said():
     assert "background_blur" not in found
 
 
+def test_distances_beyond_a_kilometre_are_not_told_apart():
+    found = check(capture(focal_length_mm=500, f_number=4, focal_length_35mm=4000))["hyperfocal"]
+    assert found.message.startswith("Hyperfocal distance over 1 km (f = 500 mm, f/4")
+    assert "focus nearer than 1 km." in found.message
+
+
 def test_the_photograph_whose_metadata_are_wrong(shared_data):
     """It claims 1.5 m; it shows a tower, sharp from front to back."""
     shot, _ = open_input(shared_data / "all_in_focus" / "canon_g2_tower.jpg")
@@ -91,7 +99,7 @@ def test_the_photograph_whose_metadata_are_wrong(shared_data):
     found = check(shot)
     doubt = found["distance_contradicted"]
     assert doubt.severity is Severity.WARNING and "everything_in_focus" in found
-    assert "1.50 m" in doubt.message and "sigma 1.2 px" in doubt.message
+    assert "at 1.5 m:" in doubt.message and "sigma 1.2 px" in doubt.message
     assert doubt.value < 0.7 < 1.1 < doubt.limit
     assert "distance_contradicted" not in check(shot, distance_m=30.0)
 

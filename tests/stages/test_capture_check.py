@@ -121,7 +121,7 @@ def test_a_doubt_has_both_numbers_and_says_who_claimed_the_distance():
         doubt = check.judge(seen(), optics, CheckParams())[-1]
         promised = LENS.background_blur_mm(400) / LENS.pixel_mm((2448, 3264)) * 1280 / 3264 / 4
         assert doubt.limit == pytest.approx(promised) and doubt.value == 0.6
-        assert doubt.message.startswith(f"{who} it was focused at 0.40 m")
+        assert doubt.message.startswith(f"{who} it was focused at 0.4 m")
         assert f"sigma {promised:.1f} px at 1280 px" in doubt.message
         assert "show 0.6 px" in doubt.message
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
+from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens, distance_text, limit_text
 
 PHONE = Lens(focal_length_mm=4.48, f_number=2.8, sensor_diagonal_mm=7.18)
 
@@ -54,3 +54,15 @@ def test_impossible_lenses_are_refused(name, value):
     given = {"focal_length_mm": 50.0, "f_number": 2.0, "sensor_diagonal_mm": 43.0} | {name: value}
     with pytest.raises(ValueError, match=f"optics: {name} must be greater than 0"):
         Lens(**given)
+
+
+@pytest.mark.parametrize(
+    ("distance_m", "text"),
+    [
+        (0.0452, "4.5 cm"), (0.4, "0.4 m"), (0.684, "0.68 m"), (1.5, "1.5 m"), (9.96, "10 m"),
+        (12.4, "12 m"), (347.0, "350 m"), (999.0, "1 km"), (1000.0, "1 km"), (12488.4, "over 1 km"),
+    ],
+)  # fmt: skip
+def test_distances_as_people_say_them(distance_m, text):
+    assert distance_text(distance_m) == text
+    assert limit_text(distance_m) == ("1 km" if text == "over 1 km" else text)
