@@ -31,7 +31,7 @@ from camerapipe.pipelines import (
 from camerapipe.presets import Preset, graphs
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
-from stages.bokeh import RadiusParams, focus_sigma
+from stages.bokeh import DeadZoneParams, focus_sigma
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
@@ -214,10 +214,10 @@ def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ..
     point = request.focus_point
     if point is None or saved is None:
         return ()
-    params = cast(RadiusParams, request.settings.params[RadiusParams])
+    params = cast(DeadZoneParams, request.settings.params[DeadZoneParams])
     step = saved.focus.step if saved.focus else 1
     there, sharpest = sigma_at(saved.blur, point), focus_sigma(saved.blur, params)
-    limit = max(params.focus_margin * sharpest, params.focus_floor_px * step)
+    limit = max(params.margin * sharpest, params.floor_px * step)
     if there <= limit:
         return ()
     message = (

@@ -43,9 +43,9 @@ class CheckRung:
 # Limits of the dead zone, by the step of the view. A coarser view measures some blur in sharp
 # areas, so its limits are lower in relation to its step. The sigma from which blur is magnified in
 # full is about the same.
-FOCUS_OF_VIEW = {
-    1: {"focus_floor_px": 0.96, "focus_ceiling_px": 1.5, "focus_ramp": 1.8},
-    2: {"focus_floor_px": 0.75, "focus_ceiling_px": 1.0, "focus_ramp": 1.4},
+FOCUS_OF_VIEW: dict[int, dict[str, dict[str, float]]] = {
+    1: {"dead_zone": {"floor_px": 0.96, "ceiling_px": 1.5}, "radius": {"focus_ramp": 1.8}},
+    2: {"dead_zone": {"floor_px": 0.75, "ceiling_px": 1.0}, "radius": {"focus_ramp": 1.4}},
 }
 
 
@@ -69,7 +69,7 @@ def _rung(
             "show": {"coarser": coarser},
             "propagate": {"iterations": steps, "bound_updates": 1},
             "coarse": {"octaves": octaves},
-            "radius": FOCUS_OF_VIEW[view],
+            **FOCUS_OF_VIEW[view],
             "blur": {"strip_rows": STRIP_ROWS},
             "evidence": {"strip_rows": STRIP_ROWS},
         },

@@ -41,6 +41,7 @@ from stages.blur import (
 )
 from stages.bokeh import (
     BokehParams,
+    DeadZoneParams,
     RadiusParams,
     ResolveParams,
     dead_zone,
@@ -183,9 +184,9 @@ UPSAMPLE = (
 )
 DETAIL = (Node("detail", keep_detail, ("guided", "free_bounds"), "blur"),)
 FOCUS = (Node("focus", proven_dead_zone, ("sharpness_bounds", "blur", "focus_point"), "dead_zone",
-              RadiusParams),)
+              DeadZoneParams),)
 EDGE_FOCUS = (Node("focus", dead_zone, ("edge_data", "blur", "focus_point"), "dead_zone",
-                   RadiusParams),)
+                   DeadZoneParams),)
 RADIUS = (Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams),)
 RESOLVE = (Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams),)
 RESOLVE_LOW = (Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
@@ -254,7 +255,7 @@ CARRY = (
     Node("keep", keep_measured, ("motion",), "next_memory"),
 )
 FOCUS_ON_VIEW = (Node("focus", dead_zone_on_view, ("sharpness_bounds", "blur", "focus_point"),
-                      "new_dead_zone", RadiusParams),)
+                      "new_dead_zone", DeadZoneParams),)
 SHOW = (
     Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
     Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
@@ -320,7 +321,7 @@ PASS_THROUGH = graph(
 FROM_MAP = graph(
     "from-map",
     (
-        Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", RadiusParams),
+        Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", DeadZoneParams),
         *PICTURE,
     ),
     ("picture", "blur", "dead_zone"),

@@ -34,7 +34,7 @@ from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
 from stages.areas import reduce_to
-from stages.bokeh import RadiusParams
+from stages.bokeh import DeadZoneParams, RadiusParams
 from stages.params import Array
 from stages.propagate import SolvedMap, SolveHistory
 from stages.scribble import Scribble
@@ -174,17 +174,20 @@ class Session:
 
         They are those in px of the picture, and those that are relative to the step of its view.
         """
-        radius, view = settings.params[RadiusParams], settings.params[ViewParams]
-        assert isinstance(radius, RadiusParams) and isinstance(view, ViewParams)
+        radius, zone, view = (
+            settings.params[kind] for kind in (RadiusParams, DeadZoneParams, ViewParams)
+        )
+        assert isinstance(radius, RadiusParams) and isinstance(zone, DeadZoneParams)
+        assert isinstance(view, ViewParams)
         size = shape_of(self.proxy)[1] / shape_of(self.capture)[1]
         steps = [working_grid(each.linear, view).step for each in (self.capture, self.proxy)]
         per_step = size * steps[0] / steps[1]
         return {
-            "radius": {
-                "max_radius_px": max(radius.max_radius_px * size, 1.0),
-                "focus_floor_px": radius.focus_floor_px * per_step,
-                "focus_ceiling_px": radius.focus_ceiling_px * per_step,
-            }
+            "radius": {"max_radius_px": max(radius.max_radius_px * size, 1.0)},
+            "dead_zone": {
+                "floor_px": zone.floor_px * per_step,
+                "ceiling_px": zone.ceiling_px * per_step,
+            },
         }
 
     def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:

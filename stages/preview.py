@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from stages.bokeh import BokehParams, RadiusParams
+from stages.bokeh import BokehParams, DeadZoneParams
 from stages.bokeh.cells import disk_in_cells
 from stages.bokeh.checks import RenderInput, check_render
 from stages.bokeh.compose import WITHOUT_FOCUS
@@ -87,7 +87,7 @@ def to_picture(encoded: Encoded) -> EncodedCodes:
 
 
 def dead_zone_on_view(
-    evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
+    evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: DeadZoneParams
 ) -> float:
     """Dead zone of a map on any grid; otherwise as `proven_dead_zone`.
 
@@ -99,7 +99,7 @@ def dead_zone_on_view(
         Dense, on any grid.
     point : (x, y) or None
         A pixel that a person named as in focus.
-    params : RadiusParams
+    params : DeadZoneParams
         Percentiles, floor and ceiling.
 
     Returns
@@ -107,20 +107,20 @@ def dead_zone_on_view(
     float
         Sigma in full-resolution px.
     """
-    floor = params.focus_floor_px * evidence.grid.step
+    floor = params.floor_px * evidence.grid.step
     if point is not None:
         x, y = (_cell(np.array([place]), blur.grid, 1 - k) for k, place in enumerate(point))
-        return max(params.focus_margin * float(blur.sigma[y[0], x[0]]), floor)
+        return max(params.margin * float(blur.sigma[y[0], x[0]]), floor)
     rows, cols = np.nonzero(evidence.confidence > PROVEN)
     if rows.size == 0:
         low = float(np.percentile(blur.sigma, params.focus_percentile))
-        return max(params.focus_margin * low, floor)
+        return max(params.margin * low, floor)
     cells = tuple(
         _cell(evidence.grid.positions(axis)[index], blur.grid, axis)
         for axis, index in enumerate((rows, cols))
     )
     found = float(np.percentile(blur.sigma[cells], params.proven_percentile))
-    return min(max(found, floor), max(params.focus_ceiling_px * evidence.grid.step, floor))
+    return min(max(found, floor), max(params.ceiling_px * evidence.grid.step, floor))
 
 
 def _cell(place: npt.NDArray[np.float64], grid: Grid, axis: int) -> npt.NDArray[np.int64]:

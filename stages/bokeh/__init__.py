@@ -1,10 +1,10 @@
 """Lens blur: the radius of the disk of each pixel from a blur map, and the rendering of the disks.
 
-`focus.py` computes the dead zone, and `radius.py` the radius that magnifies the blur. `jumps.py`,
-`coverage.py` and `outline.py` separate the pixels along outlines into the two surfaces of
-`surfaces.py`. `foreground.py` marks the pixels in front of the focus, and `render.py` renders.
-`resolve.py` replaces the transitions of the radius at outlines by steps, for previews and for the
-method of the paper.
+`zone.py` computes the dead zone of a picture, `focus.py` that of each place, and `radius.py` the
+radius that magnifies the blur. `jumps.py`, `coverage.py` and `outline.py` separate the pixels along
+outlines into the two surfaces of `surfaces.py`. `foreground.py` marks the pixels in front of the
+focus, and `render.py` renders. `resolve.py` replaces the transitions of the radius at outlines by
+steps, for previews and for the method of the paper.
 
 `coarse_first.py` renders at half resolution, and in steps from there to full detail. `reference.py`
 has exact renderers by brute force, for tests. The parts of the renderer are:
@@ -31,13 +31,7 @@ from stages.bokeh.focus import FocusParams, local_dead_zone
 from stages.bokeh.foreground import bring_forward, mark_foreground
 from stages.bokeh.jumps import OutlineParams
 from stages.bokeh.outline import part_outlines
-from stages.bokeh.radius import (
-    RadiusParams,
-    dead_zone,
-    disk_radius,
-    focus_sigma,
-    proven_dead_zone,
-)
+from stages.bokeh.radius import RadiusParams, disk_radius
 from stages.bokeh.render import render_bokeh, render_surfaces
 from stages.bokeh.resolve import (
     ResolveParams,
@@ -46,9 +40,11 @@ from stages.bokeh.resolve import (
     resolve_upsampled,
 )
 from stages.bokeh.surfaces import Surfaces, relit, seen_radius
+from stages.bokeh.zone import DeadZoneParams, dead_zone, focus_sigma, proven_dead_zone
 
 __all__ = [
     "BokehParams",
+    "DeadZoneParams",
     "FocusParams",
     "OutlineParams",
     "RadiusParams",

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from stages.arrays import reduce_by
-from stages.bokeh.radius import SURE, RadiusParams, focus_sigma
+from stages.bokeh.zone import SURE, DeadZoneParams, focus_sigma
 from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, SparseBlur
 from stages.params import Array, Params, param
 
@@ -103,7 +103,7 @@ def local_dead_zone(
         return _constant(max(params.sure_margin * named, params.floor_px * step), blur.grid)
     crisp = _on_crisp_detail(evidence, blur, params.crisp_px * step)
     if crisp.size < LEAST_CRISP:
-        lowest = focus_sigma(blur, RadiusParams())
+        lowest = focus_sigma(blur, DeadZoneParams())
         return _constant(max(params.sure_margin * lowest, params.blind_px * step), blur.grid)
     typical, largest = np.percentile(crisp, [50, params.percentile])
     narrow = max(params.sure_margin * float(typical), params.floor_px * step)

@@ -21,7 +21,8 @@ import numpy as np
 
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
-from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, interpolate
+from stages.bokeh.zone import ENOUGH_SAMPLES
+from stages.grid import BlurMap, DenseBlur, Grid, interpolate
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import Radius
 from stages.params import Array, Params, param
@@ -30,10 +31,8 @@ from stages.strips import run_strips
 RAMP_PX = (0.5, 1.5)  # px; smaller radii are set to 0, larger ones are unchanged
 TABLE_END_PX = 16.0  # px; larger lattice disks have the second moment of the ideal disk
 TABLE_STEPS = 64  # entries per px
-ENOUGH_SAMPLES = 4_000_000  # samples of a map that are enough for a percentile
 LARGEST_PERCENTILE = 95.0  # % of the blurred samples; higher values are outliers and are capped
 LEAST_RAMP_PX2 = 1e-9  # px^2; lower limit of a divisor, for a dead zone of 0 or a ramp of 1
-SURE = 0.5  # confidence above which detail proves focus
 CHUNK = 1 << 16  # samples per task of a worker
 LINE = 1 << 10  # samples whose table positions are computed before they are looked up
 
@@ -52,117 +51,12 @@ class RadiusParams(Params):
         unit="%",
         help="Largest radius relative to the picture's diagonal, instead of strength; 0: off.",
     )
-    focus_percentile: float = param(
-        7.5, 1.0, 50.0, unit="%", help="Percentile of the blur estimates that is the blur in focus."
-    )
-    focus_margin: float = param(1.6, 1.0, 4.0, help="Dead zone as a multiple of the blur in focus.")
-    focus_floor_px: float = param(
-        0.96, 0.0, 4.0, unit="px", help="Minimum of the dead zone, per step of the estimation grid."
-    )
-    focus_ceiling_px: float = param(
-        1.5, 0.0, 8.0, unit="px", help="Largest dead zone where detail proves focus, per grid step."
-    )
     focus_ramp: float = param(
         1.8, 1.0, 8.0, help="Multiple of the dead zone above which blur is magnified in full."
-    )
-    proven_percentile: float = param(
-        90.0, 50.0, 100.0, unit="%", help="Percentile of the blur where detail proves the focus."
     )
     max_radius_px: float = param(
         120.0, 1.0, LARGEST_RADIUS_PX, unit="px", help="Largest radius of a disk."
     )
-
-
-def focus_sigma(blur: BlurMap, params: RadiusParams) -> float:
-    """Blur in focus: a low percentile of the estimates, weighted by confidence.
-
-    Parameters
-    ----------
-    blur : BlurMap
-        Sparse or dense; samples of confidence 0 are ignored.
-    params : RadiusParams
-        `focus_percentile` is used.
-
-    Returns
-    -------
-    float
-        Sigma in full-resolution px; 0 if the map has no data.
-    """
-    every = -(-blur.sigma.size // ENOUGH_SAMPLES)
-    sigma, weight = blur.sigma.reshape(-1)[::every], blur.confidence.reshape(-1)[::every]
-    known = weight > 0
-    if not known.any():
-        return 0.0
-    sigma, weight = sigma[known], weight[known].astype(np.float64)
-    order = np.argsort(sigma, kind="stable")
-    reached = np.cumsum(weight[order])
-    index = np.searchsorted(reached, reached[-1] * params.focus_percentile / 100)
-    return float(sigma[order][index])
-
-
-def dead_zone(
-    evidence: BlurMap, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
-) -> float:
-    """Dead zone from the blur in focus: the blur up to which nothing is rendered.
-
-    Parameters
-    ----------
-    evidence : BlurMap
-        Estimates for `focus_sigma`. The step of their grid scales the floor, because small blurs
-        cannot be distinguished on a coarse grid.
-    blur : BlurMap
-        Dense, at full resolution.
-    point : (x, y) or None
-        A pixel that a person chose as in focus. If None, `focus_sigma` of the evidence is used.
-    params : RadiusParams
-        Margin and floor.
-
-    Returns
-    -------
-    float
-        Sigma in full-resolution px.
-    """
-    if point is None:
-        sharp = focus_sigma(evidence, params)
-    else:
-        sharp = float(blur.sigma[int(point[1]), int(point[0])])
-    return max(params.focus_margin * sharp, params.focus_floor_px * evidence.grid.step)
-
-
-def proven_dead_zone(
-    evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: RadiusParams
-) -> float:
-    """Dead zone from proven focus: a high percentile of the blur where detail proves the focus.
-
-    Parameters
-    ----------
-    evidence : BlurMap
-        Evidence of sharpness, on the grid of the estimation, whose step scales floor and ceiling.
-    blur : BlurMap
-        Dense, at full resolution.
-    point : (x, y) or None
-        A pixel that a person chose as in focus. If given, the result is that of `dead_zone`.
-    params : RadiusParams
-        Percentile, floor and ceiling.
-
-    Returns
-    -------
-    float
-        Sigma in full-resolution px. If no sample is proven, a low percentile of the map is used.
-    """
-    rows, cols = np.nonzero(evidence.confidence > SURE)
-    step = evidence.grid.step
-    floor = params.focus_floor_px * step
-    if point is not None:
-        return dead_zone(evidence, blur, point, params)
-    if rows.size == 0:
-        return max(params.focus_margin * focus_sigma(blur, params), floor)
-    pixels = tuple(
-        np.minimum(evidence.grid.positions(axis)[index].astype(np.int64), length - 1)
-        for axis, (index, length) in enumerate(zip((rows, cols), blur.sigma.shape, strict=True))
-    )
-    proven = float(np.percentile(blur.sigma[pixels], params.proven_percentile))
-    return min(max(proven, floor), max(params.focus_ceiling_px * step, floor))
 
 
 def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusParams) -> Radius:

@@ -398,7 +398,7 @@ def test_a_recipe_is_saved_and_renders_the_same(photograph, tmp_path, run):
 
 
 def test_settings_with_their_origins(tmp_path, run):
-    (tmp_path / "c.toml").write_text("[radius]\nfocus_margin = 1.7\n")
+    (tmp_path / "c.toml").write_text("[dead_zone]\nmargin = 1.7\n")
     recipe = tmp_path / "r.toml"
     recipe.write_text("format_version = 1\npreset = 'paper'\n[params.radius]\nstrength = 3\n")
     given = ("--config", tmp_path / "c.toml", "--recipe", recipe, "--set", "bokeh.blades=6")
@@ -406,7 +406,7 @@ def test_settings_with_their_origins(tmp_path, run):
     rows = {words[0]: words[1:] for words in map(str.split, out.splitlines())}
     assert code == 0 and len(rows) == sum(len(fields(kind)) for kind in SECTIONS.values())
     assert rows["radius.strength"] == ["3.0", "recipe", str(recipe)]
-    assert rows["radius.focus_margin"] == ["1.7", "file", str(tmp_path / "c.toml")]
+    assert rows["dead_zone.margin"] == ["1.7", "file", str(tmp_path / "c.toml")]
     assert rows["bokeh.blades"] == ["6", "person"]
     assert rows["propagate.solver"] == ["cg", "preset", "paper"]
     assert rows["radius.max_radius_px"] == ["120.0", "default"]

@@ -50,7 +50,7 @@ def test_aperture_and_strength_render_only(session):
     session.change({"bokeh": {"blades": 6}})
     assert stages_of(session.render()) == ["bokeh", "finish"]
     session.change(strength=4.0)
-    rendering = ["focus", "radius", "resolve", "foreground", "highlights", "bokeh", "finish"]
+    rendering = ["radius", "resolve", "foreground", "highlights", "bokeh", "finish"]
     assert stages_of(session.render()) == rendering
 
 

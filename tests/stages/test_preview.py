@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.bokeh import BokehParams, RadiusParams, render_bokeh
+from stages.bokeh import BokehParams, DeadZoneParams, render_bokeh
 from stages.grid import BlurMap, Grid
 from stages.preview import dead_zone_on_view, render_preview, to_picture
 from stages.tone import SRGB, encode, linearise
@@ -72,18 +72,18 @@ def test_the_dead_zone_covers_what_is_proven_sharp():
     sigma = np.full(GRID.shape, 6.0)
     sigma[10:20, 10:30] = 2.0
     confidence = np.zeros(GRID.shape, np.float32)
-    params = RadiusParams(focus_floor_px=0.2)
+    params = DeadZoneParams(floor_px=0.2)
     nothing = BlurMap(confidence, confidence, GRID)
     zone = dead_zone_on_view(nothing, map_of(sigma), None, params)
-    assert zone == pytest.approx(params.focus_margin * 6.0)
+    assert zone == pytest.approx(params.margin * 6.0)
     confidence = confidence.copy()
     confidence[12:18, 12:28] = 1
     proven = BlurMap(confidence, confidence, GRID)
     assert dead_zone_on_view(proven, map_of(sigma), None, params) == pytest.approx(2.0)
     named = dead_zone_on_view(proven, map_of(sigma), (100.0, 80.0), params)
-    assert named == pytest.approx(params.focus_margin * 6.0)
+    assert named == pytest.approx(params.margin * 6.0)
     finer = Grid(FULL)
     fine = np.kron(confidence, np.ones((STEP, STEP), np.float32))
     detail = BlurMap(fine, fine, finer)
-    doubled = params.replace(focus_floor_px=0.4, focus_ceiling_px=3.0)
+    doubled = params.replace(floor_px=0.4, ceiling_px=3.0)
     assert dead_zone_on_view(detail, map_of(sigma), None, doubled) == pytest.approx(2.0)
