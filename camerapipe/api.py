@@ -17,7 +17,7 @@ from camerapipe.budget import Budget, BudgetLike
 from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.saved_map import SavedMap
-from camerapipe.recipe import Recipe, resolve_with, with_recipe
+from camerapipe.recipe import Recipe, as_recipe, resolve_with, with_recipe
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
 from stages.findings import Finding
@@ -101,8 +101,7 @@ def render(
     ValueError
         A parameter is wrong; the message names it.
     """
-    if isinstance(recipe, str | os.PathLike):
-        recipe = Recipe.read(recipe)
+    recipe = as_recipe(recipe)
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     request = Request(
         settings=resolve_with(recipe, preset, config, values=params, strength=strength),

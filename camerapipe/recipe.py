@@ -210,6 +210,11 @@ class Recipe:
         )
 
 
+def as_recipe(recipe: Recipe | str | os.PathLike[str] | None) -> Recipe | None:
+    """The recipe itself, or that of a file; None stays None."""
+    return Recipe.read(recipe) if isinstance(recipe, str | os.PathLike) else recipe
+
+
 def resolve_with(
     recipe: Recipe | None,
     preset: str | None = None,

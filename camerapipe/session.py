@@ -29,7 +29,7 @@ from camerapipe.capture import Capture
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.memo import Memo
 from camerapipe.pipelines import SOURCES
-from camerapipe.recipe import Recipe, recipe_of, resolve_with, with_recipe
+from camerapipe.recipe import Recipe, as_recipe, recipe_of, resolve_with, with_recipe
 from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
@@ -68,7 +68,7 @@ class Session:
         *,
         preset: str | None = None,
         config: str | os.PathLike[str] | None = None,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | os.PathLike[str] | None = None,
         proxy_megapixels: float = PROXY_MEGAPIXELS,
         memory_bytes: float = MEMORY_BYTES,
         encoding: Literal["srgb", "linear"] = "srgb",
@@ -76,6 +76,7 @@ class Session:
     ) -> None:
         self.capture, self._opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
         self.proxy = reduced(self.capture, proxy_megapixels)
+        recipe = as_recipe(recipe)
         settings = resolve_with(recipe, preset, config)
         request = Request(settings=settings)
         if recipe is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def solve(
     *,
     data_weight: float | None = None,
     iterations: int | None = None,
+    tolerance: float | None = None,
     window_radius: int | None = None,
     epsilon: float | None = None,
     step: int = 1,
@@ -44,6 +46,10 @@ def solve(
         D, HxW, >= 0; 0: no data. Without it every finite value has 1.
     data_weight, iterations : optional
         lambda, and the largest number of steps; the defaults are those of `PropagateParams`.
+    tolerance : float, optional
+        Stop when a step changes no pixel by more, in the unit of `values`; 0: make all iterations.
+        The default is 0.002 of the range of the data. On cells of more than 2 pixels (`step`) it
+        is larger, in proportion.
     window_radius, epsilon : optional
         Windows of the Laplacian, px, and their regularisation; defaults of `LaplacianParams`.
     step : int
@@ -89,10 +95,24 @@ def solve(
         reduce_by(colours, step), _changed(LaplacianParams(), window_radius=window_radius,
                                            epsilon=epsilon),
     )  # fmt: skip
-    params = _changed(PropagateParams(), data_weight=data_weight, iterations=iterations)
+    params = _changed(
+        PropagateParams(),
+        data_weight=data_weight,
+        iterations=iterations,
+        tolerance_px=_tolerance_px(tolerance, span),
+    )
     *_, last = propagate(laplacian, constraints, None, params)
     dense = last.value if step == 1 else guided_upsample(last.value, colours, UpsampleParams())
     return np.asarray((dense.sigma - SPAN) / SPAN * span + lowest, np.float32)
+
+
+def _tolerance_px(tolerance: float | None, span: float) -> float | None:
+    """The tolerance of the solver for data of this span; at most the whole range of the data."""
+    if tolerance is None:
+        return None
+    if not (isinstance(tolerance, int | float) and 0 <= tolerance < math.inf):
+        raise ValueError(f"solve: tolerance must be a number >= 0; got {tolerance!r}")
+    return min(tolerance / span, 1.0) * SPAN
 
 
 def _changed(params: Any, **changes: float | None) -> Any:

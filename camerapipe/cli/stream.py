@@ -23,6 +23,7 @@ from camerapipe.cli.common import (
     overwrite_option,
     point,
     prepare,
+    recipe_option,
     request_errors,
     say,
     scribbles_option,
@@ -122,6 +123,7 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
 @click.option("--costs", is_flag=True, help="print what rungs and checks cost, and exit")
 @click.option("--focus", metavar="X,Y", help="a point (pixels) that counts as in focus")
 @scribbles_option
+@recipe_option
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")
 @overwrite_option
@@ -204,6 +206,7 @@ def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
         overrides=options["overrides"],
         focus=point(options["focus"]),
         scribbles=read_scribbles(options["scribbles"]) if options["scribbles"] else (),
+        recipe=options["recipe_from"],
         distance_m=options["distance"],
         force=options["force"],
         profile=options["profile"],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from camerapipe.budget import Budget, BudgetLike
 from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
-from camerapipe.settings import hint, resolve
+from camerapipe.recipe import Recipe, as_recipe, resolve_with
+from camerapipe.settings import hint
 from camerapipe.stream.frames import Observer
 from camerapipe.stream.line import DropPolicy
 from camerapipe.stream.options import MAX_BYTES, STUCK_S, StreamOptions
@@ -48,6 +49,7 @@ def open_stream(
     params: Mapping[str, Mapping[str, Any]] | None = None,
     focus: tuple[float, float] | None = None,
     scribbles: Iterable[Scribble] = (),
+    recipe: Recipe | str | os.PathLike[str] | None = None,
     distance_m: float | None = None,
     force: bool = False,
     profile: str | None = None,
@@ -60,6 +62,7 @@ def open_stream(
     record: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    workers: int | None = None,
     observe: Observer | None = None,
 ) -> Stream:
     """Open a stream of frames. `run` runs it, `stop` ends it from any thread.
@@ -108,6 +111,9 @@ def open_stream(
         A point that counts as in focus, in px of the upright picture.
     scribbles : iterable of Scribble
         Corrections of the blur map of every frame.
+    recipe : Recipe or path, optional
+        Preset, parameters, focus point and scribbles to start from, scaled to the first frame; what
+        is given beside it overrides it, and scribbles are drawn after those of the recipe.
     distance_m : float, optional
         Distance of the subject, for the check of the optics.
     force : bool
@@ -132,6 +138,9 @@ def open_stream(
         Replace outputs that exist.
     max_pixels : int
         Refuse larger frames.
+    workers : int, optional
+        Threads that compute; the default is the number of available cores. Pictures do not depend
+        on it.
     observe : callable, optional
         Is called with every event of the stream, and with what is in flight.
 
@@ -149,8 +158,9 @@ def open_stream(
     RequestError
         If a value does not exist or is out of range; the message names it.
     """
+    recipe = as_recipe(recipe)
     options = StreamOptions(
-        settings=resolve(preset, config, overrides, params, strength=strength),
+        settings=resolve_with(recipe, preset, config, overrides, params, strength=strength),
         budget=Budget.of(budget),
         policy=policy or ("latest" if _is_camera(source) else "block"),
         in_flight=in_flight,
@@ -165,16 +175,24 @@ def open_stream(
         focus_point=focus,
         scribbles=tuple(scribbles),
         force=force,
+        recipe=recipe,
+        workers=workers,
     )
     opened = _source_of(source, options, fps, size, max_pixels)
-    with ExitStack() as failing:
-        failing.callback(opened.close)
+    with _closed_on_error(opened):
         sink = sink_for(output, view, opened, fps=fps, overwrite=overwrite, on_frame=on_frame)
-        observers = () if observe is None else (observe,)
-        more: dict[str, Any] = {"trace": trace, "record": record, "overwrite": overwrite}
-        stream = Stream(opened, sink, options, observers, **more)
-        failing.pop_all()  # the stream closes its source
-    return stream
+        outputs: dict[str, Any] = {"trace": trace, "record": record, "overwrite": overwrite}
+        return Stream(opened, sink, options, (observe,) if observe else (), **outputs)
+
+
+@contextmanager
+def _closed_on_error(source: FrameSource) -> Iterator[None]:
+    """Close a source if the block raises; otherwise a stream closes it."""
+    try:
+        yield
+    except BaseException:
+        source.close()
+        raise
 
 
 def sink_for(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
-from camerapipe.assembly import Request
+from camerapipe.assembly import Request, shape_of
 from camerapipe.budget import Budget, BudgetError
+from camerapipe.capture import Capture
 from camerapipe.errors import RequestError
 from camerapipe.levels import LADDER
 from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
 from camerapipe.presets import PRESETS
+from camerapipe.recipe import Recipe
 from camerapipe.settings import Settings, hint
 from camerapipe.stream.line import DropPolicy, Rules
 from camerapipe.stream.policy import CHECK
@@ -29,7 +32,8 @@ class StreamOptions:
     Raises
     ------
     RequestError
-        If something does not exist for streams: the preset, the rung, a stage with a budget.
+        If something does not exist for streams (the preset, the rung, a stage with a budget, a mask
+        of the foreground), or a value is out of range.
     """
 
     settings: Settings
@@ -47,12 +51,49 @@ class StreamOptions:
     focus_point: tuple[float, float] | None = None
     scribbles: tuple[Scribble, ...] = ()
     force: bool = False
+    recipe: Recipe | None = None  # its parameters are in the settings; see `fitted` for the rest
+    workers: int | None = None  # threads that compute; None: those of the process
 
     def __post_init__(self) -> None:
         _check_preset(self.settings)
         if self.rung is not None and self.rung not in (names := [rung.name for rung in LADDER]):
             raise RequestError(f"rung {self.rung!r} does not exist{hint(self.rung, names)}")
         _check_stages(self.budget)
+        if self.workers is not None and self.workers < 1:
+            raise RequestError(f"workers: expected at least 1; got {self.workers}")
+        if self.recipe is not None and self.recipe.foreground is not None:
+            raise RequestError(
+                f"{self.recipe.name}: foreground: a mask belongs to one photograph; a stream takes "
+                "focus point, scribbles and parameters of a recipe"
+            )
+
+    @property
+    def names_places(self) -> bool:
+        """Whether a focus point or scribbles are given, which have to fit the frames."""
+        points = [self.focus_point, self.recipe.focus_point if self.recipe else None]
+        strokes = self.scribbles or (self.recipe.scribbles if self.recipe else ())
+        return bool(strokes) or any(point is not None for point in points)
+
+    def fitted(self, first: Capture) -> Self:
+        """Options with focus point and scribbles of the recipe, scaled to the size of a frame.
+
+        A focus point that is given beside the recipe overrides its own; scribbles follow its own.
+
+        Raises
+        ------
+        RecipeError
+            If the recipe was made for a picture of another shape.
+        """
+        if self.recipe is None:
+            return self
+        height, width = shape_of(first)
+        recipe = self.recipe.fitted((width, height))
+        return replace(
+            self,
+            recipe=None,
+            focus_point=recipe.focus_point if self.focus_point is None else self.focus_point,
+            scribbles=(*recipe.scribbles, *self.scribbles),
+        )
 
     @property
     def request(self) -> Request:

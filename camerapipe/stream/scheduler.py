@@ -22,6 +22,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -327,7 +328,9 @@ class ThreadScheduler:
         if self._resting:
             self._bell.notify()
             return
-        thread = threading.Thread(target=self._work, name="camerapipe-stream", daemon=True)
+        thread = threading.Thread(
+            target=copy_context().run, args=(self._work,), name="camerapipe-stream", daemon=True
+        )
         self._threads.append(thread)
         thread.start()
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from camerapipe.capture import Capture
 from camerapipe.costs import Costs
 from camerapipe.errors import OutputError
 from camerapipe.ingest import capture_from_array, check_output
+from camerapipe.recipe_keys import RecipeError
 from camerapipe.runtime import versions, warm_up
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.device import Device
@@ -37,12 +39,13 @@ from camerapipe.stream.rehearsal import LadderCosts, rehearse
 from camerapipe.stream.rungs import ready_checks, ready_rungs
 from camerapipe.stream.scheduler import Scheduler, ThreadScheduler, VirtualClock, VirtualScheduler
 from camerapipe.stream.shown import Frame, Shown, StreamState
-from camerapipe.stream.sinks import Sink
+from camerapipe.stream.sinks import Sink, check_folder
 from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, FrameSource
 from camerapipe.stream.tracing import Tracing, header_of
 from camerapipe.stream.viewfinder import Viewfinder
 from camerapipe.trace import GRAPH, TRACES, Tracer
 from stages.findings import Finding
+from stages.strips import limited_workers
 
 DEVELOP, SHOW, DELIVER = "decode", GRAPH, "write"
 IO, DECODE, ENCODE = "io", "decode", "encode_file"  # costs of a device that belong to no rung
@@ -102,14 +105,12 @@ class Stream:
         self._trace, self._overwrite = Path(trace) if trace else None, overwrite
         if self._trace is not None:
             check_output(self._trace, overwrite=overwrite, suffixes=TRACES)
-        if record is not None:
-            recorder = Recorder(Path(record), sink, about_of(source, options, versions()))
-            self._sink = recorder
-            self._observers.append(recorder.note)
+        self._record = Path(record) if record else None
+        if self._record is not None:
+            check_folder(self._record, empty=True)
         scheduler: Scheduler = VirtualScheduler() if options.profile else ThreadScheduler()
         self.clock: Clock = scheduler.clock
         self._device = _device_of(options, scheduler.clock)
-        self._viewfinder = _viewfinder(options, scheduler.clock, self._device)
         self._arrivals: Iterator[Arrival] = itertools.islice(source.frames, options.frames)
         self._first: Capture | None = None  # that was developed before the stream starts
         self._state = StreamState()  # before the first frame
@@ -121,22 +122,22 @@ class Stream:
         """Do what takes time before the first frame; `run` does it if it was not done.
 
         The kernels are compiled or loaded. If the options name places in the picture, they are
-        compared with the first frame. If there is a budget, the costs of the rungs are measured on
-        it.
+        fitted to the first frame, or compared with it. If there is a budget, the costs of the rungs
+        are measured on it.
 
         Raises
         ------
         RequestError
-            If a focus point or a scribble is outside of the first frame.
+            If a focus point or a scribble is outside of the first frame, or if a recipe does not
+            fit it.
         """
         if self._prepared:
             return
         self._prepared = True
         warm_up()
-        request, budget = self.options.request, self.options.budget
-        places = request.focus_point is not None or bool(request.scribbles)
-        if places and (first := self._first_capture()) is not None:
-            check_request(first, request)
+        if self.options.names_places:
+            self._fit_places()
+        budget = self.options.budget
         if budget.total_ms is not None or CHECK in budget.stages_ms:
             costs = self.measure_costs()
             self.findings = costs.findings(budget)
@@ -148,7 +149,8 @@ class Stream:
         If that cannot be read, a grey frame of the default size takes its place.
         """
         warm_up()
-        return rehearse(self.options, self._first_capture() or _grey())
+        with limited_workers(self.options.workers):
+            return rehearse(self.options, self._first_capture() or _grey())
 
     def run(self) -> StreamReport:
         """Run until the source has ended or the stream is stopped.
@@ -165,7 +167,12 @@ class Stream:
         self._ran = True
         with ExitStack() as opened:
             opened.callback(self.source.close)
+            opened.enter_context(limited_workers(self.options.workers))
             self.prepare()
+            if self._record is not None:
+                about = about_of(self.source, self.options, versions())
+                self._sink = recorder = Recorder(self._record, self._sink, about)
+                self._observers.append(recorder.note)
             tracer = opened.enter_context(self._tracer())
             if tracer is not None:
                 self._observers.append(Tracing(tracer).note)
@@ -196,6 +203,23 @@ class Stream:
         """Release the source of a stream that was not run."""
         self.source.close()
 
+    @cached_property
+    def _viewfinder(self) -> Viewfinder:
+        options, device = self.options, self._device
+        return Viewfinder(
+            request=options.request,
+            policy=QualityPolicy(
+                ready_rungs(options.settings, device, only=options.rung),
+                ready_checks(options.settings, device),
+                options.budget,
+            ),
+            clock=self.clock,
+            costs=Costs(),
+            device=device,
+            meta=options.profile.meta() if options.profile else None,
+            nearest_focus_m=options.nearest_focus_m,
+        )
+
     def _line_on(self, scheduler: Scheduler) -> Line:
         rules, timeout_s = self.options.rules, self.options.stuck_s
         if self.source.kind == "folder":  # unreadable files say nothing about the others
@@ -217,6 +241,18 @@ class Stream:
         in_flight: InFlight = self._line.in_flight
         for observe in self._observers:
             observe(event, in_flight)
+
+    def _fit_places(self) -> None:
+        """Fit focus point and scribbles to the first frame; `RequestError` if they do not fit."""
+        first = self._first_capture()
+        if first is not None:
+            self.options = self.options.fitted(first)
+            check_request(first, self.options.request)
+        elif self.options.recipe is not None:
+            raise RecipeError(
+                f"{self.options.recipe.name}: focus point and scribbles cannot be fitted, because "
+                f"the first frame of {self.source.name} cannot be read"
+            )
 
     def _first_capture(self) -> Capture | None:
         """The first frame, which remains the first of the stream; None if it cannot be read."""
@@ -274,22 +310,6 @@ def _device_of(options: StreamOptions, clock: Clock) -> Device | None:
         return None
     assert isinstance(clock, VirtualClock)
     return Device(options.profile, clock, seed=options.seed, place=options.place)
-
-
-def _viewfinder(options: StreamOptions, clock: Clock, device: Device | None) -> Viewfinder:
-    return Viewfinder(
-        request=options.request,
-        policy=QualityPolicy(
-            ready_rungs(options.settings, device, only=options.rung),
-            ready_checks(options.settings, device),
-            options.budget,
-        ),
-        clock=clock,
-        costs=Costs(),
-        device=device,
-        meta=options.profile.meta() if options.profile else None,
-        nearest_focus_m=options.nearest_focus_m,
-    )
 
 
 def _grey() -> Capture:

@@ -160,9 +160,9 @@ def test_coordinates_are_those_of_the_full_picture(session):
 def test_a_session_gives_its_recipe_and_begins_with_one(session, picture, tmp_path):
     session.change({"bokeh": {"blades": 7}}, strength=3.0).scribble(SHARP)
     session.recipe().write(tmp_path / "edits.toml")
-    recipe = Recipe.read(tmp_path / "edits.toml")
+    recipe = Recipe.read(path := tmp_path / "edits.toml")
     assert (recipe.size_px, recipe.scribbles) == ((400, 300), (SHARP,))
-    again = Session(picture, recipe=recipe, proxy_megapixels=PROXY_MEGAPIXELS)
+    again = Session(picture, recipe=path, proxy_megapixels=PROXY_MEGAPIXELS)
     np.testing.assert_array_equal(session.render().image, again.render().image)
 
 

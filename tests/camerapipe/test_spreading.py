@@ -37,6 +37,24 @@ def test_it_solves_the_system(problem):
     assert np.abs(found - expected).max() < 1e-3 * np.ptp(values[confidence > 0])
 
 
+def test_a_tolerance_is_in_the_unit_of_the_values():
+    rng = np.random.default_rng(1)
+    guide, confidence = rng.random((60, 80, 3)), rng.random((60, 80)) < 0.01
+    values = rng.normal(-2, 30, confidence.shape)
+
+    def error(tolerance, scale=1.0):
+        found = solve(guide, scale * values, confidence, iterations=500, tolerance=tolerance)
+        return np.abs(found / scale - exact_map).max() / np.ptp(values[confidence])
+
+    exact_map = solve(guide, values, confidence, iterations=500, tolerance=0)
+    errors = [error(tolerance) for tolerance in (30.0, 1.0, 0.01)]
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 1e-3
+    assert error(1e-3 * 30.0, 1e-3) == pytest.approx(errors[0], rel=1e-3)
+    for wrong in (-1, float("nan"), float("inf"), "1"):
+        with pytest.raises(ValueError, match="solve: tolerance must be a number >= 0; got"):
+            solve(guide, values, confidence, tolerance=wrong)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
 def test_any_dtype_of_the_guide(problem, dtype):
     guide, values, confidence = problem

@@ -1,5 +1,7 @@
 """Opening a stream: what an app may give, what is refused when, costs before the first frame."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from camerapipe.budget import BudgetError
 from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.ingest import capture_from_array
 from camerapipe.levels import CHECK_LADDER, LADDER
+from camerapipe.recipe import Recipe
 from camerapipe.runtime import versions
 from camerapipe.stream import sources
 from camerapipe.stream.record import digest
@@ -18,6 +21,7 @@ from camerapipe.stream.sinks import Nowhere
 from camerapipe.synthetic import synthetic_frame
 from camerapipe.timeline.reading import read_trace
 from stages.scribble import Scribble
+from stages.strips import workers
 
 SIZE = (240, 136)
 PAN = "synthetic:pan"
@@ -287,11 +291,79 @@ def test_the_source_is_closed_if_an_output_is_refused(monkeypatch):
         ({"budget": "preveiw=5ms"}, "a stream has no stage 'preveiw'; did you mean 'preview'"),
         ({"overrides": ["radius.strength"]}, "expected section.param=value"),
         ({"params": {"octaves": {"x": 1}}}, "'octaves' is a stage"),
+        ({"workers": 0}, "workers: expected at least 1; got 0"),
+        ({"recipe": Recipe(foreground=Path("m.png"))}, "foreground: a mask belongs to one photogr"),
+        ({"recipe": Recipe(preset="lens")}, "preset 'lens' is for photographs only"),
+        ({"recipe": "nowhere.toml"}, "nowhere.toml: cannot be read"),
     ],
 )
 def test_what_does_not_exist_is_named(tmp_path, options, told):
     with pytest.raises(RequestError, match=told):
         camerapipe.open_stream(PAN, output=tmp_path / "out", **options)
+
+
+def recipe_of_size(scale):
+    """Edits of a picture that is `scale` times as wide and high as the frames."""
+    stroke = Scribble(((30.0, 40.0), (90.0, 60.0)), 12.0, "sharp").scaled((scale, scale))
+    return Recipe(
+        params={"radius": {"strength": 3.5}},
+        size_px=(scale * SIZE[0], scale * SIZE[1]),
+        focus_point=((120 + 0.5) * scale - 0.5, (68 + 0.5) * scale - 0.5),
+        scribbles=(stroke,),
+    )
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_a_recipe_is_fitted_to_the_frames_and_recorded(tmp_path, scale):
+    recipe_of_size(scale).write(tmp_path / "edits.toml")
+    frames = pictures(1)
+    _, (edited,) = shown_by(frames, recipe=tmp_path / "edits.toml", record=tmp_path / "run")
+    by_hand = recipe_of_size(1)
+    _, (expected,) = shown_by(
+        frames, params=by_hand.params, focus=by_hand.focus_point, scribbles=by_hand.scribbles
+    )
+    np.testing.assert_array_equal(edited.image, expected.image)
+    assert np.any(edited.image != shown_by(frames)[1][0].image)
+    recording = Recording.open(tmp_path / "run")
+    assert recording.about["settings"]["recipe"]["changes"] == by_hand.params
+    replayed = recording.replay(Nowhere(), versions=versions())
+    assert (replayed.frames, replayed.differing) == (1, ())
+
+
+def test_what_is_given_beside_a_recipe_overrides_it():
+    stroke = Scribble(((200.0, 100.0),), 5.0, "blurred")
+    stream = camerapipe.open_stream(
+        pictures(1), recipe=recipe_of_size(2), strength=2.5, focus=(1, 2), scribbles=[stroke]
+    )
+    stream.prepare()
+    assert stream.options.focus_point == (1, 2)
+    assert stream.options.scribbles == (*recipe_of_size(1).scribbles, stroke)
+    assert stream.options.settings.origins()["radius"]["strength"].value == 2.5
+
+
+def test_a_recipe_that_does_not_fit_the_frames_is_refused():
+    tall = Recipe(size_px=(100, 200), focus_point=(5, 5))
+    with pytest.raises(RequestError, match=r"picture of 100x200 pixels, and this one has 240x136"):
+        camerapipe.open_stream(pictures(1), recipe=tall).run()
+    with pytest.raises(RequestError, match="the first frame of app cannot be read"):
+        camerapipe.open_stream([None], recipe=tall).run()
+
+
+def test_workers_limit_the_threads_of_every_frame_and_change_no_bit():
+    seen = []
+
+    def counted(shown):
+        seen.append((workers(), shown.image))
+
+    for count in (1, 2):
+        stream = camerapipe.open_stream(
+            pictures(1), counted, rung="draft", force=True, workers=count
+        )
+        before = workers()
+        stream.run()
+        assert workers() == before
+    assert [count for count, _ in seen] == [1, 2]
+    np.testing.assert_array_equal(seen[0][1], seen[1][1])
 
 
 def test_a_stream_writes_traces_recordings_and_pictures_and_calls_the_app(tmp_path):
