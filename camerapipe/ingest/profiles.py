@@ -15,6 +15,7 @@ import numpy as np
 from camerapipe.ingest.colorimetry import D50, Primaries, adaptation, to_xyz, xyz
 
 HEADER_BYTES = 128
+DATE_BYTE, PROFILE_DATE = 24, (2026, 1, 1, 0, 0, 0)  # fixed, so that the bytes are the same
 SRGB_PARAMETERS = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # IEC 61966-2-1
 CURVE_TYPES = {1: 0, 5: 3}  # 'para': function type by its number of parameters
 
@@ -57,7 +58,7 @@ def _profile(name: str, space: bytes, tags: dict[str, bytes]) -> bytes:
         body += content + b"\0" * (-len(content) % 4)
     head = bytearray(HEADER_BYTES)
     struct.pack_into(">I4xI4s4s4s", head, 0, start + len(body), 0x04200000, b"mntr", space, b"XYZ ")
-    struct.pack_into(">6H4s", head, 24, 2026, 1, 1, 0, 0, 0, b"acsp")  # a fixed date: same bytes
+    struct.pack_into(">6H4s", head, DATE_BYTE, *PROFILE_DATE, b"acsp")
     head[68:80] = _fixed(D50)
     return bytes(head) + table + body
 

@@ -287,3 +287,9 @@ def test_the_tone_map_rises_to_white_and_keeps_grey_grey(transfer):
 
 def test_linear_curves_are_the_constant():
     assert coding_of(ColourTags(gamma=1.0), grey=False).curve is LINEAR
+
+
+def test_our_srgb_profile_is_the_same_bytes_at_any_time():
+    profile = srgb_profile.__wrapped__()
+    assert profile[24:36] == bytes.fromhex("07ea00010001000000000000") and profile[36:40] == b"acsp"
+    assert ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
