@@ -2,14 +2,16 @@
 
 The check judges every frame by itself, but a person needs a moment to read and to act. Advice is
 replaced if most frames of the last `hold_ms` agree on another one, and if it was shown for at least
-that time. Advice about a blocking finding (nothing sharp, too dark) replaces it sooner. The
-functions are pure: the state and the time are arguments.
+that time. Advice about a blocking finding (nothing sharp, too dark) replaces it sooner. Whether the
+picture is left untouched follows the same votes, so that a single frame does not switch the effect
+off and on. The functions are pure: the state and the time are arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from stages.findings import Finding, Severity
@@ -64,11 +66,17 @@ class Vote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AdviceState:
-    """Advice that is shown, since when, and the advice of the latest single frames."""
+    """Advice that is shown, since when, the advice of the latest single frames, and the gate.
+
+    `blocked` says that the picture is to be left untouched: the first frame had a blocking finding,
+    or most frames of the last `urgent_hold_ms` did, and since then not most of the last `hold_ms`
+    had none.
+    """
 
     shown: Advice | None = None
     since_ms: float = 0.0
     votes: tuple[Vote, ...] = ()
+    blocked: bool = False
 
 
 def advise(
@@ -109,10 +117,18 @@ def advise(
     wanted = advice_of(findings)
     votes = _recent((*state.votes, Vote(time_ms, wanted)), time_ms, params)
     if state.shown is None:
-        return AdviceState(wanted, time_ms, votes), wanted
-    if wanted.code != state.shown.code and _is_due(state, votes, params):
-        return AdviceState(wanted, time_ms, votes), wanted
-    return AdviceState(state.shown, state.since_ms, votes), state.shown
+        return AdviceState(wanted, time_ms, votes, _blocks(wanted)), wanted
+    blocked = state.blocked
+    if _blocks(wanted) != blocked and _is_agreed(votes, params, _blocks):
+        blocked = not blocked
+    held_ms = time_ms - state.since_ms
+    if (
+        wanted.code != state.shown.code
+        and held_ms >= _hold_ms(wanted, params)
+        and _is_agreed(votes, params, attrgetter("code"))
+    ):
+        return AdviceState(wanted, time_ms, votes, blocked), wanted
+    return AdviceState(state.shown, state.since_ms, votes, blocked), state.shown
 
 
 def advice_of(findings: Iterable[Finding]) -> Advice:
@@ -128,8 +144,7 @@ def advice_of(findings: Iterable[Finding]) -> Advice:
 
 
 def _hold_ms(advice: Advice, params: AdviceParams) -> float:
-    urgent = advice.severity is Severity.BLOCKING
-    return min(params.urgent_hold_ms, params.hold_ms) if urgent else params.hold_ms
+    return min(params.urgent_hold_ms, params.hold_ms) if _blocks(advice) else params.hold_ms
 
 
 def _recent(votes: tuple[Vote, ...], now_ms: float, params: AdviceParams) -> tuple[Vote, ...]:
@@ -140,13 +155,18 @@ def _recent(votes: tuple[Vote, ...], now_ms: float, params: AdviceParams) -> tup
     return votes[-kept:]
 
 
-def _is_due(state: AdviceState, votes: tuple[Vote, ...], params: AdviceParams) -> bool:
-    """Whether enough votes agree with the last one, and the shown advice was held long enough."""
+def _blocks(advice: Advice) -> bool:
+    return advice.severity is Severity.BLOCKING
+
+
+def _is_agreed(
+    votes: tuple[Vote, ...], params: AdviceParams, aspect: Callable[[Advice], object]
+) -> bool:
+    """Whether enough votes within the hold of the last one agree with it in an aspect."""
     now_ms, wanted = votes[-1]
     start_ms = now_ms - _hold_ms(wanted, params)
     asked = [vote for vote in votes if vote.time_ms >= start_ms]
     if len(asked) < params.least_frames:
         asked = list(votes[-params.least_frames :])
-    agreeing = sum(vote.advice.code == wanted.code for vote in asked)
-    enough = len(asked) >= params.least_frames and agreeing >= params.agreement * len(asked)
-    return enough and state.since_ms <= start_ms
+    agreeing = sum(aspect(vote.advice) == aspect(wanted) for vote in asked)
+    return len(asked) >= params.least_frames and agreeing >= params.agreement * len(asked)

@@ -40,7 +40,7 @@ from camerapipe.stream.sinks import Sink, check_folder
 from camerapipe.stream.sources import FrameSource
 from stages.tone import SRGB, encode, linearise, to_codes
 
-FORMAT = "camerapipe-recording/5"
+FORMAT = "camerapipe-recording/6"
 RUN, FRAMES = "run.json", "frames.jsonl"
 PIXELS, MEMORY = "frames", "memory"
 NO_SUFFIX = ".bin"  # of a file without suffix, whose format is found by its content

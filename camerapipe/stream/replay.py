@@ -263,7 +263,12 @@ def _advised(plain: Mapping[str, Any]) -> AdviceState:
     """Advice before a frame."""
     shown = plain["shown"]
     votes = tuple(Vote(float(at_ms), _advice(given)) for at_ms, given in plain["votes"])
-    return AdviceState(_advice(shown) if shown else None, float(plain["since_ms"]), votes)
+    return AdviceState(
+        _advice(shown) if shown else None,
+        float(plain["since_ms"]),
+        votes,
+        bool(plain["blocked"]),
+    )
 
 
 def _advice(plain: Sequence[str]) -> Advice:

@@ -89,7 +89,9 @@ class Viewfinder:
         checked, check_rows = self._check(choice, state.checked, sources, deadline, frame)
         findings = (*checked.findings, *frame.capture.findings)
         advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, choice.rung)
-        blocked = is_blocked(findings, force=self.request.force)
+        force = self.request.force
+        blocked = is_blocked(frame.capture.findings, force=force)
+        blocked |= advice_state.blocked and not force
         graph = PASS_THROUGH if blocked else choice.rung.picture
         done = self._run(graph, choice.rung, sources, deadline, frame)
         spent_ms = (self.clock() - started_s) * 1000

@@ -139,3 +139,32 @@ def test_advice_follows_a_focus_sweep(shared_data):
     assert shown[0] == "refocus" and shown[-2:] == ["refocus", "refocus"]
     assert set(shown[3:6]) == {"shoot"}
     assert len([1 for a, b in zip(shown, shown[1:], strict=False) if a != b]) == 2
+
+
+def gate(verdicts, gap_ms=50):
+    """Whether the picture is left untouched, at every frame."""
+    state, held = AdviceState(), []
+    for index, verdict in enumerate(verdicts):
+        state, _ = advise(state, findings(verdict), index * gap_ms, PARAMS)
+        held.append(state.blocked)
+    return held
+
+
+def test_single_frames_neither_close_nor_open_the_gate():
+    good, bad = "defocus_present", "no_sharp_subject"
+    seldom = [bad if k % 7 == 6 else good for k in range(60)]
+    assert not any(gate(seldom))
+    assert all(gate([good if each == bad else bad for each in seldom]))
+
+
+@pytest.mark.parametrize("others", [["no_sharp_subject"], ["no_sharp_subject", "too_few_edges"]])
+def test_the_gate_follows_what_stays_whatever_blocks(others):
+    blocking = others * (20 // len(others))
+    held = gate(["defocus_present"] * 20 + blocking + ["defocus_weak", "everything_in_focus"] * 15)
+    closed, opened = held.index(True), len(held) - held[::-1].index(True)
+    assert 20 < closed <= 20 + PARAMS.urgent_hold_ms / 50
+    assert 40 < opened <= 40 + PARAMS.hold_ms / 50
+
+
+def test_the_first_frame_sets_the_gate():
+    assert gate(["too_few_edges"]) == [True] and gate(["shaken"]) == [False]

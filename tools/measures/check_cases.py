@@ -143,7 +143,7 @@ def _of_source(source: Source, turn: int) -> Iterator[Case]:
         yield case("small files", partial(spoiling.eight_bits, small), source.right)
     yield case("small, blurred", partial(make, small, spoiling.gaussian(BLUR_PX * part)), NO_SHARP)
     line = spoiling.track(MOTION_PX * part, angle)
-    yield case("small, shaken", partial(make, small, line), SHAKEN)
+    yield case("small, shaken", partial(make, small, line), STOPPED)
     if source.right == IN_FOCUS:
         radius, softness, centre = CIRCLES[turn % len(CIRCLES)]
         circle = partial(spoiling.image_circle, whole, radius, softness, centre)
