@@ -18,6 +18,7 @@ from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
+from camerapipe.hdr_graph import with_hdr
 from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
@@ -96,6 +97,7 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
     saved = request.blur_map
     return {
         "linear": capture.linear,
+        "gain_map": capture.gain_map,
         "curve": capture.curve,
         "headroom": capture.kind == "raw",
         "optics": optics_of(capture, request.distance_m),
@@ -163,10 +165,13 @@ def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
     return not force and any(f.severity is Severity.BLOCKING for f in findings)
 
 
-def picture_graph(request: Request, *, blocked: bool) -> Graph:
-    """Graph from a checked capture to its picture."""
-    if blocked:
-        return PASS_THROUGH
+def picture_graph(capture: Capture, request: Request, *, blocked: bool) -> Graph:
+    """Graph from a checked capture to its picture, and to its HDR light if it has a gain map."""
+    graph = PASS_THROUGH if blocked else _effect_graph(request)
+    return graph if capture.gain_map is None else with_hdr(graph)
+
+
+def _effect_graph(request: Request) -> Graph:
     saved = request.blur_map
     if saved is None:
         return request.settings.preset.picture_graph

@@ -175,7 +175,7 @@ def shoot(
     started_s = deadline.clock()
     checked = _check(capture, request, deadline, kept)
     findings = (*checked.values["findings"], *capture.findings)
-    graph = picture_graph(request, blocked=is_blocked(findings, force=request.force))
+    graph = picture_graph(capture, request, blocked=is_blocked(findings, force=request.force))
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
     values = checked.values | done.values
@@ -183,6 +183,7 @@ def shoot(
     findings = (*findings, *focus_finding(request, saved))
     return Shot(
         image=values["picture"],
+        hdr=values.get("hdr_picture"),
         saved_map=saved,
         findings=findings,
         report=_report(capture, request, graph, before, (checked, done), findings, spent_ms),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, TypeVar
 
 from stages.findings import Finding
+from stages.gain_map import GainMap
 from stages.params import Array
 from stages.tone import SRGB, ToneCurve
 
@@ -52,7 +53,7 @@ class Capture:
 
     `linear` is HxWx3 float32 with 1.0 at display white; a RAW may exceed it (highlight headroom).
     `curve` and `profile` say how the picture is encoded when it is written: those of the file, or
-    sRGB. `alpha` is HxW float32 in [0, 1] or None.
+    sRGB. `alpha` is HxW float32 in [0, 1] or None. `gain_map` leads from `linear` to HDR light.
     """
 
     name: str
@@ -70,4 +71,5 @@ class Capture:
     iptc: bytes | None = None  # Photoshop's image resources, with IPTC
     dpi: tuple[float, float] | None = None  # of the container, where it states a resolution
     comment: bytes | None = None  # of a JPEG
+    gain_map: GainMap | None = None
     findings: tuple[Finding, ...] = ()

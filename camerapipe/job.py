@@ -33,6 +33,7 @@ from camerapipe.ingest import (
     bits_for,
     check_output,
     encode_picture,
+    hdr_left_out,
     read_saved_map,
     untouched_bytes,
     write_bytes,
@@ -99,7 +100,7 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
     request, notes = _completed(job, capture)
     shot = shoot(capture, request, before=before)
     with Stopwatch() as watch:
-        data, done = _picture(job, shot, request)
+        data, done, left_out = _picture(job, shot, request)
         if job.outputs.picture is not None:
             write_bytes(job.outputs.picture, data, overwrite=job.overwrite)
             written["picture"] = job.outputs.picture
@@ -112,11 +113,13 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
             _write_recipe(job, request, capture)
             written["recipe"] = job.outputs.recipe
     report = with_stage(shot.report, StageReport(name="write", used_ms=watch.ms))
+    report = replace(report, findings=(*report.findings, *left_out))
+    notes += (*_notes(report, capture), *(finding.message for finding in left_out))
     if job.outputs.report is not None:
         text = json.dumps(report.to_dict(), indent=2)
         write_text(job.outputs.report, text, overwrite=job.overwrite)
         written["report"] = job.outputs.report
-    result = _result(job, report, request, done, (*notes, *_notes(report, capture)), written)
+    result = _result(job, report, request, done, notes, written)
     return result if job.outputs.picture is not None else replace(result, picture=data)
 
 
@@ -174,8 +177,8 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
     return request, notes
 
 
-def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str]:
-    """The picture as a file, and what was done in words."""
+def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str, tuple[Finding, ...]]:
+    """The picture as a file, what was done in words, and findings about what it cannot hold."""
     name, writing = job.picture_format, job.writing
     quality = writing.quality if name == "jpeg" else None
     blocked = is_blocked(shot.findings, force=request.force)
@@ -185,15 +188,14 @@ def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str]:
             format=name, bits=writing.bits, quality=quality, metadata=writing.metadata,
         )  # fmt: skip
         if data is not None:
-            return data, "left untouched (the bytes of the input)"
+            return data, "left untouched (the bytes of the input)", ()
     data = encode_picture(
         shot.image, shot.capture,
         format=name, bits=writing.bits, quality=quality or DEFAULT_QUALITY,
-        metadata=writing.metadata,
+        metadata=writing.metadata, hdr=shot.hdr,
     )  # fmt: skip
-    if blocked:
-        return data, f"left untouched (encoded as {name.upper()})"
-    return data, _rendered(request)
+    done = f"left untouched (encoded as {name.upper()})" if blocked else _rendered(request)
+    return data, done, hdr_left_out(name, shot.hdr)
 
 
 def _rendered(request: Request) -> str:

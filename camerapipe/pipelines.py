@@ -64,6 +64,7 @@ from stages.capture_check import (
     quick_blur_statistics,
 )
 from stages.finish import FinishParams, finish
+from stages.gain_map import GainMap
 from stages.grid import DenseBlur, Grid, lift, lift_bicubic
 from stages.highlights import HighlightsParams, recover_highlights
 from stages.kinds import Encoded, LinearLight, Mask
@@ -109,6 +110,7 @@ from stages.view import (
 # What the values that come from outside of a graph are.
 SOURCES: dict[str, Any] = {
     "linear": LinearLight,
+    "gain_map": GainMap,
     "curve": ToneCurve,
     "headroom": bool,
     "optics": Optics | UnknownOptics | None,
@@ -148,6 +150,7 @@ EDGES = (
          CoarseParams),
     Node("shading", doubt_shading, ("all_edges", "view"), "edge_data", ShadingParams),
 )
+LOOK = (Node("look", blur_statistics, ("view", "edge_survey", "grid"), "statistics", CheckParams),)
 JUDGE = (Node("judge", judge, ("statistics", "optics"), "findings", CheckParams),)
 # The way from there to the solve differs in the grids: a still guides by light, a frame by its view
 STILL_GRID = (
@@ -305,16 +308,7 @@ def graph(name: str, nodes: Iterable[Node], outputs: tuple[str, ...]) -> Graph:
     return Graph(name, sources, nodes, outputs, SOURCES)
 
 
-CHECK = graph(
-    "check",
-    (
-        *VIEW,
-        *SURVEY,
-        Node("look", blur_statistics, ("view", "edge_survey", "grid"), "statistics", CheckParams),
-        *JUDGE,
-    ),
-    ("findings",),
-)
+CHECK = graph("check", (*VIEW, *SURVEY, *LOOK, *JUDGE), ("findings",))
 PASS_THROUGH = graph(
     "pass-through", (Node("encode", encode, ("linear", "curve"), "picture"),), ("picture",)
 )

@@ -217,6 +217,7 @@ def reduced(capture: Capture, megapixels: float) -> Capture:
     return replace(
         capture,
         linear=reduce_to(capture.linear, (rows, cols)),
+        gain_map=None,  # previews are SDR
         alpha=None
         if alpha is None
         else np.asarray(cv2.resize(alpha, (cols, rows), interpolation=cv2.INTER_AREA)),

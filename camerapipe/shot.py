@@ -31,6 +31,9 @@ class Shot:
     image : Array
         HxWx3 float32 in the encoding of the capture: display-encoded in [0, 1] for files and sRGB
         arrays, linear light for linear arrays.
+    hdr : Array or None
+        HxWx3 float32 linear light of the same picture with its HDR light, 1 at SDR white; None if
+        the capture has no gain map.
     saved_map : SavedMap or None
         Blur map, with the data needed to render from it again; None after pass-through.
     findings : tuple of Finding
@@ -44,6 +47,7 @@ class Shot:
     """
 
     image: Array
+    hdr: Array | None = None
     saved_map: SavedMap | None
     findings: tuple[Finding, ...]
     report: Report
@@ -73,7 +77,7 @@ class Shot:
         Parameters and errors are those of `ingest.write_picture`.
         """
         write_picture(
-            path, self.image, self.capture,
+            path, self.image, self.capture, hdr=self.hdr,
             quality=quality, bits=bits, metadata=metadata, overwrite=overwrite,
         )  # fmt: skip
 

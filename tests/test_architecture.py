@@ -13,7 +13,7 @@ LEVELS = [
     {"errors", "version", "hints", "spreading"},
     {"capture", "report", "graph"},
     {"budget", "optics", "costs", "memo", "pipelines"},
-    {"lens"},
+    {"lens", "hdr_graph"},
     {"ingest", "presets", "levels", "runner", "synthetic"},
     {"settings", "shot", "runtime", "trace"},
     {"assembly", "sheet", "recipe_keys", "verdict"},

@@ -6,14 +6,18 @@ output announced data that it does not have, readers would fail or show a wrong 
 
 from __future__ import annotations
 
-from camerapipe.ingest.xmp import NOTE, XMP, BrokenXmpError, Name, properties
+from collections.abc import Container
+
+from camerapipe.ingest.xmp import NOTE, XMP, BrokenXmpError, Name, properties, values_of
 from stages.findings import Finding, Severity
 
 GOOGLE = "http://ns.google.com/photos/"
 CAMERA = f"{GOOGLE}1.0/camera/"
+CONTAINER, ITEM = f"{GOOGLE}1.0/container/", f"{GOOGLE}1.0/container/item/"
+GAIN_MAP, EMBEDDED = "gain map", "embedded files"
 SPACES = {  # beginnings of namespaces, and what they announce
-    "http://ns.adobe.com/hdr-gain-map/": "gain map",
-    "http://ns.apple.com/HDRGainMap/": "gain map",
+    "http://ns.adobe.com/hdr-gain-map/": GAIN_MAP,
+    "http://ns.apple.com/HDRGainMap/": GAIN_MAP,
     "http://ns.apple.com/pixeldatainfo/": "depth map",
     "http://ns.apple.com/depthData/": "depth map",
     f"{GOOGLE}1.0/depthmap/": "depth map",
@@ -21,7 +25,7 @@ SPACES = {  # beginnings of namespaces, and what they announce
     f"{GOOGLE}dd/1.0/": "depth map",
     f"{GOOGLE}1.0/image/": "embedded original",
     f"{GOOGLE}1.0/audio/": "sound",
-    f"{GOOGLE}1.0/container/": "embedded files",
+    CONTAINER: EMBEDDED,
 }
 CAMERA_NAMES = {"MotionPhoto": "motion photo", "MicroVideo": "motion photo"}
 NAMES = {
@@ -36,14 +40,17 @@ def is_announcement(name: Name) -> bool:
     return _announced(name) is not None
 
 
-def announcements(packet: bytes | None) -> tuple[Finding, ...]:
-    """A finding that names what a packet announces."""
+def announcements(packet: bytes | None, known: Container[str] = ()) -> tuple[Finding, ...]:
+    """A finding that names what a packet announces, but for what is known already."""
     try:
         found = {_announced(name) for name in properties(packet)} if packet else set()
+        items = set(values_of(packet, ITEM).get("Semantic", ())) if packet else set()
+        if items and items <= {"Primary", "GainMap"}:  # listed files that are told as a gain map
+            found -= {EMBEDDED}
     except BrokenXmpError:
         message = "The metadata (XMP) are damaged: they are left out of the picture."
         return (Finding("xmp_damaged", Severity.INFO, message),)
-    things = sorted(thing for thing in found if thing and thing not in SILENT)
+    things = sorted(each for each in found if each and each not in SILENT and each not in known)
     if not things:
         return ()
     message = f"The file also holds: {', '.join(things)}. A rendered picture leaves it out."

@@ -22,6 +22,7 @@ from camerapipe.errors import CaptureError
 from camerapipe.ingest.coding import ColourTags
 from camerapipe.ingest.files import check_pixels, one_line, over_limit
 from camerapipe.ingest.icc import MAX_BYTES, convert, srgb_profile
+from camerapipe.ingest.jpeg_gain_map import Read, read_gain_map
 from camerapipe.ingest.jpeg_pixels import sound_pixels
 from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import TURNS, Decoded, Samples
@@ -107,8 +108,14 @@ def decode_display(file: BinaryIO, max_pixels: int) -> Decoded:
     if converted:
         tags = replace(tags, colour=ColourTags(icc=srgb_profile()))
     turn = image_orientation(image, tags)  # after loading: Pillow turns TIFF files itself
+    hdr = _gain_map(file, image, tags)
     return Decoded(
-        samples=samples, bits=8, orientation=turn, tags=tags, findings=findings + converted
+        samples=samples,
+        bits=8,
+        orientation=turn,
+        tags=tags,
+        gain_map=hdr.gain_map,
+        findings=findings + converted + hdr.findings,
     )
 
 
@@ -121,6 +128,14 @@ def _sound_jpeg(file: BinaryIO, image: Image.Image) -> Samples | None:
     pixels = sound_pixels(file.read(), image.mode)
     file.seek(place)  # Pillow continues to read from here
     return None if pixels is None or pixels.shape[1::-1] != image.size else pixels
+
+
+def _gain_map(file: BinaryIO, image: Image.Image, tags: FileTags) -> Read:
+    """Gain map of a JPEG file."""
+    if image.format not in ("JPEG", "MPO"):
+        return Read()
+    file.seek(0)
+    return read_gain_map(file.read(), image.size, tags.exif)
 
 
 def image_orientation(image: Image.Image, tags: FileTags) -> int:

@@ -28,7 +28,8 @@ from camerapipe.ingest.exif import SIGNATURE, ExifBlock
 from camerapipe.ingest.formats import bits_for, format_named
 from camerapipe.ingest.irb import iptc_records
 from camerapipe.ingest.jpeg import jpeg_bytes
-from camerapipe.ingest.pixels import as_unit
+from camerapipe.ingest.jpeg_gain_map import jpeg_with_gain_map
+from camerapipe.ingest.pixels import as_unit, three
 from camerapipe.ingest.png import (
     density_chunk,
     exif_chunk,
@@ -41,12 +42,15 @@ from camerapipe.ingest.quiet import quiet
 from camerapipe.ingest.tiff import tiff_bytes
 from camerapipe.ingest.tiff_exif import ICC_TAG, IPTC_TAG, PHOTOSHOP_TAG, XMP_TAG
 from stages.arrays import check_image
+from stages.findings import Finding, Severity
+from stages.gain_map import GainMap, measured_gain
 from stages.params import Array
-from stages.tone import to_codes
+from stages.tone import linearise, to_codes
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Pixels = Array | npt.NDArray[np.uint8]
 DEFAULT_QUALITY = 95  # of JPEG
+MAX_GAIN_STEP = 2  # px of the picture for one of a written gain map, along each side
 
 
 def encode_picture(
@@ -57,6 +61,7 @@ def encode_picture(
     bits: int | None = None,
     quality: int = DEFAULT_QUALITY,
     metadata: Metadata | str = Metadata.ALL,
+    hdr: Array | None = None,
 ) -> bytes:
     """Encode a picture as a file, with the profile and metadata of its capture.
 
@@ -74,6 +79,9 @@ def encode_picture(
         Of a JPEG, 1..100.
     metadata : Metadata
         Which metadata are kept: all, without-gps or none.
+    hdr : Array or None
+        HDR light of the picture, HxWx3 float32 linear, 1 at SDR white, of a capture that has a gain
+        map. A JPEG gets a gain map from it; other formats cannot hold one (`hdr_left_out`).
 
     Returns
     -------
@@ -95,11 +103,22 @@ def encode_picture(
         with quiet():
             blocks = attached(capture, image.shape[1], image.shape[0], Metadata(metadata))
             if name == "jpeg":
-                return _jpeg(_codes(image, capture, 8, alpha=False), capture, blocks, quality)
+                codes = np.asarray(_codes(image, capture, 8, alpha=False), np.uint8)
+                gain_map = _gain_map(codes, hdr, capture)
+                return _jpeg(codes, capture, blocks, quality, gain_map)
             encode = _png if name == "png" else _tiff
             return encode(_codes(image, capture, bits, alpha=True), capture, blocks)
     except (OSError, ValueError, struct.error) as error:
         raise OutputError(f"this picture does not fit {name.upper()} ({error})") from error
+
+
+def hdr_left_out(format: str, hdr: Array | None) -> tuple[Finding, ...]:
+    """Finding for HDR light that a format cannot hold."""
+    name = format_named(format)
+    if hdr is None or name == "jpeg":
+        return ()
+    message = f"The picture is HDR, and a {name.upper()} is written without it; a JPEG keeps it."
+    return (Finding("hdr_left_out", Severity.WARNING, message),)
 
 
 def _codes(image: Pixels, capture: Capture, bits: int, *, alpha: bool) -> Codes:
@@ -124,21 +143,47 @@ def _over_white(planes: Pixels, alpha: Array) -> Pixels:
     return np.asarray(1 + opacity * (unit - 1), np.float32)
 
 
-def _jpeg(codes: Codes, capture: Capture, blocks: Attached, quality: int) -> bytes:
+def _gain_map(codes: npt.NDArray[np.uint8], hdr: Array | None, capture: Capture) -> GainMap | None:
+    """Gain map of the HDR light over the light of the codes; None without HDR light.
+
+    It has as many pixels as that of the capture, or a quarter of those of the picture, since
+    outlines of disks are sharp.
+    """
+    source = capture.gain_map
+    if hdr is None or source is None:
+        return None
+    sdr = linearise(codes, capture.curve)
+    step = round(codes.shape[1] / source.values.shape[1])
+    return measured_gain(three(sdr), hdr, source.headroom_stops, min(max(step, 1), MAX_GAIN_STEP))
+
+
+def _jpeg(
+    codes: npt.NDArray[np.uint8],
+    capture: Capture,
+    blocks: Attached,
+    quality: int,
+    gain_map: GainMap | None,
+) -> bytes:
     exif = exif_bytes(blocks.exif, MAX_EXIF_BYTES)
     metadata: dict[str, Any] = {"exif": SIGNATURE + exif if exif else b""}
-    if blocks.xmp and len(blocks.xmp) <= MAX_XMP_BYTES:
-        metadata["xmp"] = blocks.xmp
     if blocks.dpi:
         metadata["dpi"] = blocks.dpi
-    return jpeg_bytes(
-        np.asarray(codes, np.uint8),
-        quality,
-        resources=blocks.iptc,
-        comment=blocks.comment,
-        icc_profile=capture.profile,
-        **metadata,
-    )
+
+    def encoded(xmp: bytes | None) -> bytes:
+        return jpeg_bytes(
+            codes,
+            quality,
+            resources=blocks.iptc,
+            comment=blocks.comment,
+            icc_profile=capture.profile,
+            **metadata,
+            **({"xmp": xmp} if xmp else {}),
+        )
+
+    xmp = blocks.xmp if len(blocks.xmp or b"") <= MAX_XMP_BYTES else None
+    if gain_map is None:
+        return encoded(xmp)
+    return jpeg_with_gain_map(gain_map, xmp, encoded)
 
 
 def _png(codes: Codes, capture: Capture, blocks: Attached) -> bytes:

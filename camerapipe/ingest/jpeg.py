@@ -21,16 +21,23 @@ import numpy.typing as npt
 from PIL import Image
 
 from camerapipe.ingest.irb import SEGMENT_HEAD
+from camerapipe.ingest.jpeg_segments import (
+    APP13,
+    COMMENT,
+    END,
+    FRAME,
+    SCAN,
+    end_of_applications,
+    segment,
+    segments_of,
+)
 from stages.strips import run_strips
 
 FULL_CHROMA_QUALITY = 90  # from this quality on, colour is not subsampled
 LARGEST_SIDE = 65_500  # px; of libjpeg
 PIECE_ROWS = 512  # px; a multiple of 8 rows of blocks of up to 16 px, the period of restarts
-START, END, LAST_RESTART = b"\xff\xd8", b"\xff\xd9", b"\xff\xd7"
-APPLICATION = range(0xE0, 0xF0)  # markers of the segments that applications write
-RESOURCES, COMMENT = 0xED, 0xFE  # APP13, COM
+LAST_RESTART = b"\xff\xd7"
 MAX_CONTENT = 65_000  # of a segment of image resources
-FRAME, SCAN = 0xC0, 0xDA  # markers of the segments with the size, and before the pixels
 
 
 def jpeg_bytes(
@@ -53,16 +60,12 @@ def jpeg_bytes(
     Image.new("RGB", (1, 1)).save(pixel, "JPEG", **metadata)
     head = pixel.getvalue()
     more = b"".join(
-        _segment(RESOURCES, SEGMENT_HEAD + (resources or b"")[at : at + MAX_CONTENT])
+        segment(APP13, SEGMENT_HEAD + (resources or b"")[at : at + MAX_CONTENT])
         for at in range(0, len(resources or b""), MAX_CONTENT)
     )
     if comment:
-        more += _segment(COMMENT, comment[: 0xFFFF - 2])
-    return head[: _end_of_applications(head)] + more + pixels[_end_of_applications(pixels) :]
-
-
-def _segment(marker: int, content: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+        more += segment(COMMENT, comment[: 0xFFFF - 2])
+    return head[: end_of_applications(head)] + more + pixels[end_of_applications(pixels) :]
 
 
 def _encoded(codes: npt.NDArray[np.uint8], quality: int) -> bytes:
@@ -82,31 +85,8 @@ def _encoded(codes: npt.NDArray[np.uint8], quality: int) -> bytes:
         return cv2.imencode(".jpg", swapped, options)[1].tobytes()
 
     pieces = run_strips(piece, codes.shape[0], PIECE_ROWS)
-    segments = _segments(pieces[0])
-    head = bytearray(pieces[0][: _end(pieces[0], segments[SCAN])])
-    struct.pack_into(">H", head, segments[FRAME] + 5, codes.shape[0])
+    segments = {each.marker: each for each in segments_of(pieces[0])}
+    head = bytearray(pieces[0][: segments[SCAN].end])
+    struct.pack_into(">H", head, segments[FRAME].at + 1, codes.shape[0])
     scans = [data[len(head) : -len(END)] for data in pieces]  # heads differ in a number alone
     return bytes(head) + LAST_RESTART.join(scans) + END
-
-
-def _segments(data: bytes) -> dict[int, int]:
-    """Offsets of the segments of a file up to its pixels, with their markers."""
-    place, found = len(START), {}
-    while SCAN not in found:
-        found[data[place + 1]] = place
-        place = _end(data, place)
-    return found
-
-
-def _end(data: bytes, segment: int) -> int:
-    """Offset of the end of a segment, whose length includes itself, but not the marker."""
-    (length,) = struct.unpack_from(">H", data, segment + 2)
-    return int(segment + 2 + length)
-
-
-def _end_of_applications(data: bytes) -> int:
-    """Offset of the end of the segments of applications."""
-    place = len(START)
-    while data[place + 1] in APPLICATION:
-        place = _end(data, place)
-    return place

@@ -8,16 +8,14 @@ codes.
 
 from __future__ import annotations
 
-import struct
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from camerapipe.ingest.jpeg_segments import SCAN, segments_of
 from camerapipe.ingest.quiet import muted
 
-START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
-STANDALONE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment; none is allowed before a scan
+END_OF_IMAGE = 0xD9
 EXPECTED = np.zeros(256, np.bool_)  # bytes that may follow 0xFF within and between scans:
 EXPECTED[[0x00, 0xFF, *range(0xD0, 0xD8)]] = True  # byte stuffing, fill bytes, restart markers,
 EXPECTED[[0xC4, 0xDA, 0xDB, 0xDD, 0xD9]] = True  # tables, start of the next scan, end of image
@@ -51,13 +49,5 @@ def is_sound(data: bytes) -> bool:
 
 def _first_scan(data: bytes) -> int | None:
     """Offset of the first scan; None if the segments before it are not valid."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == START_OF_SCAN:
-            return place
-        if marker in STANDALONE:
-            return None
-        (length,) = struct.unpack_from(">H", data, place + 2)
-        place += 2 + length
-    return None
+    found = [each.end for each in segments_of(data) if each.marker == SCAN]
+    return found[0] if found else None

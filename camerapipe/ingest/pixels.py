@@ -19,6 +19,7 @@ from camerapipe.ingest.hidden import fill_hidden
 from camerapipe.ingest.icc import to_srgb
 from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding
+from stages.gain_map import GainMap
 from stages.params import Array
 from stages.tone import LINEAR, SRGB, ToneCurve, linearise
 
@@ -40,12 +41,16 @@ TURNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """Result of a decoder. `orientation` is still to be applied (EXIF; 1: upright)."""
+    """Result of a decoder. `orientation` is still to be applied (EXIF; 1: upright).
+
+    `gain_map` is turned as the samples are.
+    """
 
     samples: Samples
     bits: int
     orientation: int = 1
     tags: FileTags = FileTags()
+    gain_map: GainMap | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -97,6 +102,7 @@ class Developed:
     grey: bool
     curve: ToneCurve
     profile: bytes | None
+    gain_map: GainMap | None
     findings: tuple[Finding, ...]
 
 
@@ -112,12 +118,17 @@ def develop(decoded: Decoded) -> Developed:
         coding = Coding(curve=LINEAR if floats else SRGB, profile=profile, findings=(finding,))
     linear = three(_linear(colour, coding))
     opacity = None if alpha is None else np.ascontiguousarray(as_unit(alpha))
+    gain_map = decoded.gain_map
+    if gain_map is not None:
+        turned = np.ascontiguousarray(upright(gain_map.values, decoded.orientation))
+        gain_map = replace(gain_map, values=turned)
     return Developed(
         linear=linear if opacity is None else fill_hidden(linear, opacity),
         alpha=opacity,
         grey=colour.ndim == 2,
         curve=coding.written,
         profile=coding.profile,
+        gain_map=gain_map,
         findings=decoded.findings + coding.findings,
     )
 

@@ -9,18 +9,18 @@ from typing import BinaryIO
 
 from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.announced import announcements
+from camerapipe.ingest.announced import GAIN_MAP, announcements
 from camerapipe.ingest.attachments import is_readable
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
+from camerapipe.ingest.jpeg_gain_map import IGNORED
 from camerapipe.ingest.metadata import meta_from, read_exif_block
-from camerapipe.ingest.pixels import develop
+from camerapipe.ingest.pixels import Decoded, develop
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.raw import NotRawError, open_raw, raw_pixels
 from camerapipe.ingest.sniff import Kind, sniff
-from camerapipe.ingest.tags import FileTags
 from stages.findings import Finding, Severity
 
 DECODERS = {
@@ -113,12 +113,15 @@ def _display_capture(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
         iptc=decoded.tags.iptc,
         dpi=decoded.tags.dpi,
         comment=decoded.tags.comment,
-        findings=picture.findings + _metadata_findings(decoded.tags),
+        gain_map=picture.gain_map,
+        findings=picture.findings + _metadata_findings(decoded),
     )
 
 
-def _metadata_findings(tags: FileTags) -> tuple[Finding, ...]:
-    found = announcements(tags.xmp)
+def _metadata_findings(decoded: Decoded) -> tuple[Finding, ...]:
+    tags = decoded.tags
+    told = decoded.gain_map is not None or any(f.code == IGNORED for f in decoded.findings)
+    found = announcements(tags.xmp, (GAIN_MAP,) if told else ())
     if not tags.exif or is_readable(tags.exif):
         return found
     message = "The metadata (EXIF) is damaged: only what could be read is kept in the picture."

@@ -11,6 +11,7 @@ from camerapipe.ingest.atomic import check_output, write_bytes
 from camerapipe.ingest.attachments import Metadata
 from camerapipe.ingest.encode import DEFAULT_QUALITY, Pixels, encode_picture
 from camerapipe.ingest.formats import PICTURES, format_of
+from stages.params import Array
 
 
 def write_picture(
@@ -22,6 +23,7 @@ def write_picture(
     bits: int | None = None,
     quality: int = DEFAULT_QUALITY,
     metadata: Metadata | str = Metadata.ALL,
+    hdr: Array | None = None,
 ) -> None:
     """Write a picture; the suffix chooses the format, the rest is as in `encode_picture`.
 
@@ -40,6 +42,7 @@ def write_picture(
             bits=bits,
             quality=quality,
             metadata=metadata,
+            hdr=hdr,
         )
     except OutputError as error:
         raise OutputError(f"{path}: {error}") from error

@@ -25,6 +25,11 @@ FRAME = (META, RDF)  # namespaces of what properties stand in
 
 ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*("[^"]*"|'[^']*')""")
 QUOTE = {'"': "&quot;"}
+FRAME_OF_PACKET = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    f'<x:xmpmeta xmlns:x="{META}"><rdf:RDF xmlns:rdf="{RDF}">%b</rdf:RDF></x:xmpmeta>'
+    '<?xpacket end="w"?>'
+)
 MAX_BYTES = 64 << 20  # real packets have some kB; ones with embedded pictures a few MB
 
 
@@ -199,3 +204,90 @@ def _tag_end(packet: bytes, start: int) -> int:
         elif code == 0x3E:
             return place + 1
         place += 1
+
+
+def values_of(packet: bytes, space: str) -> dict[str, tuple[str, ...]]:
+    """Values of the properties of a namespace by local name, at any depth.
+
+    A simple property has one value, an array those of its items. If several structures have the
+    same field, its values are in order. `BrokenXmpError` as above.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    opened: list[list[str]] = []  # texts of the elements that are open
+
+    def add(local: str, values: tuple[str, ...]) -> None:
+        found[local] = found.get(local, ()) + values
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        opened.append([""])
+        for full, value in attributes.items():
+            attribute = _name(full)
+            if attribute.space == space:
+                add(attribute.local, (value.strip(),))
+
+    def text(data: str) -> None:
+        if opened:
+            opened[-1][0] += data
+
+    def end(full: str) -> None:
+        own, *items = opened.pop()
+        name = _name(full)
+        if name.space == space:
+            add(name.local, tuple(items) or (own.strip(),))
+        elif opened:  # items of an array, and what is in its frame
+            opened[-1] += [own.strip()] if name == (RDF, "li") else items
+
+    def doctype(*_: object) -> None:
+        raise BrokenXmpError("it has a document type")
+
+    packet = packet.rstrip(b"\0")
+    if not packet:
+        return found
+    if len(packet) > MAX_BYTES:
+        raise BrokenXmpError(f"{len(packet)} bytes are too many")
+    parser = expat.ParserCreate("UTF-8", " ")
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(packet, True)
+    except expat.ExpatError as error:
+        raise BrokenXmpError(str(error)) from error
+    return found
+
+
+def with_description(packet: bytes | None, description: bytes) -> bytes:
+    """Packet with one more description of the picture; a new packet if there is none.
+
+    Parameters
+    ----------
+    packet : bytes or None
+        UTF-8, with or without the packet wrapper.
+    description : bytes
+        An element rdf:Description that declares its namespaces, rdf included.
+
+    Raises
+    ------
+    BrokenXmpError
+        If the packet cannot be parsed or has no frame rdf:RDF.
+    """
+    if not packet:
+        return FRAME_OF_PACKET.encode() % description
+    packet = packet.rstrip(b"\0")
+    properties(packet)  # refuses what cannot be parsed
+    ends: list[tuple[int, bool]] = []
+    parser = expat.ParserCreate("UTF-8", " ")
+
+    def end(full: str) -> None:
+        if _name(full) == (RDF, "RDF"):
+            place = parser.CurrentByteIndex
+            ends.append((place, packet[place : place + 2] == b"</"))
+
+    parser.EndElementHandler = end
+    parser.Parse(packet, True)
+    if not ends or not ends[0][1]:
+        raise BrokenXmpError("it has no frame for a description")
+    place = ends[0][0]
+    return packet[:place] + description + packet[place:]
