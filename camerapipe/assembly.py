@@ -24,8 +24,6 @@ from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
 from camerapipe.pipelines import (
     CHECK,
-    FROM_FOCUSED_MAP,
-    FROM_MAP,
     PASS_THROUGH,
     SOURCES,
 )
@@ -175,9 +173,10 @@ def _effect_graph(request: Request) -> Graph:
     saved = request.blur_map
     if saved is None:
         return request.settings.preset.picture_graph
+    preset = request.settings.preset
     if saved.focus is None or request.focus_point not in (None, saved.focus.point):
-        return FROM_MAP
-    return FROM_FOCUSED_MAP if saved.low is None else request.settings.preset.saved_graph
+        return preset.from_map_graph
+    return preset.from_focused_map_graph
 
 
 def check_request(capture: Capture, request: Request) -> None:
@@ -234,7 +233,7 @@ def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ..
 
 def check_budget(budget: Budget, preset: Preset) -> None:
     """Check that all stages with a budget exist in the preset; `BudgetError` if not."""
-    used = (CHECK, PASS_THROUGH, FROM_MAP, preset.picture_graph)
+    used = (CHECK, PASS_THROUGH, *preset.graphs)
     known = {node.name for graph in used for node in graph.nodes}
     for name in budget.stages_ms:
         if name not in known:

@@ -6,7 +6,7 @@ Segments as in `pipelines`, from which it takes all others.
 from __future__ import annotations
 
 from camerapipe.graph import Node, renamed
-from camerapipe.pipelines import EDGES, FINISH, HIGHLIGHTS, RADIUS, STILL_DENSE, VIEW, graph
+from camerapipe.pipelines import EDGES, FINISH, HIGHLIGHTS, RADIUS, STILL_DENSE, VIEW
 from stages.blur import ConsensusParams, edge_consensus
 from stages.bokeh import (
     BokehParams,
@@ -26,7 +26,7 @@ from stages.bokeh import (
 CONSENSUS = (Node("consensus", edge_consensus, ("single_edges",), "edge_data", ConsensusParams),)
 LENS_FOCUS = (Node("focus", local_dead_zone, ("sharpness_bounds", "edge_data", "blur",
                                               "focus_point"), "dead_zone", FocusParams),)
-OUTLINE = (Node("outline", part_outlines, ("radius", "linear", "blur_low"), "outlines",
+OUTLINE = (Node("outline", part_outlines, ("radius", "linear", "half_grid"), "outlines",
                 OutlineParams),)
 LENS_RENDER = (
     Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces"),
@@ -39,8 +39,7 @@ LENS_RENDER = (
 )
 # fmt: on
 
-LENS_MAP = (*VIEW, *renamed(EDGES, edge_data="single_edges"), *CONSENSUS, *STILL_DENSE)
+LENS_EDGES = (*VIEW, *renamed(EDGES, edge_data="single_edges"), *CONSENSUS)
+LENS_MAP = (*LENS_EDGES, *STILL_DENSE)
+LENS_FOREIGN_FOCUS = (*LENS_EDGES, *LENS_FOCUS)
 LENS_PICTURE = (*RADIUS, *OUTLINE, *LENS_RENDER)
-LENS_FROM_SAVED_MAP = graph(
-    "lens-from-saved-map", LENS_PICTURE, ("picture", "blur", "blur_low", "dead_zone")
-)

@@ -153,8 +153,9 @@ EDGES = (
 LOOK = (Node("look", blur_statistics, ("view", "edge_survey", "grid"), "statistics", CheckParams),)
 JUDGE = (Node("judge", judge, ("statistics", "optics"), "findings", CheckParams),)
 # The way from there to the solve differs in the grids: a still guides by light, a frame by its view
+CELLS = (Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),)
 STILL_GRID = (
-    Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),
+    *CELLS,
     Node("guide", guide_from, ("linear", "view", "grid", "half_grid"), "guide"),
 )
 STILL_CELLS = (
@@ -188,11 +189,13 @@ UPSAMPLE = (
 DETAIL = (Node("detail", keep_detail, ("guided", "free_bounds"), "blur"),)
 FOCUS = (Node("focus", proven_dead_zone, ("sharpness_bounds", "blur", "focus_point"), "dead_zone",
               DeadZoneParams),)
+FOREIGN_FOCUS = (Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone",
+                      DeadZoneParams),)
 EDGE_FOCUS = (Node("focus", dead_zone, ("edge_data", "blur", "focus_point"), "dead_zone",
                    DeadZoneParams),)
 RADIUS = (Node("radius", disk_radius, ("blur", "dead_zone"), "radius", RadiusParams),)
 RESOLVE = (Node("resolve", resolve_transitions, ("radius",), "disk_radius", ResolveParams),)
-RESOLVE_LOW = (Node("resolve", resolve_upsampled, ("radius", "blur_low"), "disk_radius",
+RESOLVE_LOW = (Node("resolve", resolve_upsampled, ("radius", "half_grid"), "disk_radius",
                     ResolveParams),)
 FOREGROUND = (Node("foreground", mark_foreground, ("disk_radius", "foreground"), "signed_radius"),)
 HIGHLIGHTS = (Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"),
@@ -218,8 +221,10 @@ PAPER_SOLVE = (
     Node("propagate", propagate, ("laplacian", "constraints", "start"), "blur_low",
          PropagateParams, anytime=True),
 )
+PAPER_GRID = Node("solve_grid", even_grid, ("grid",), "half_grid")
+PAPER_CELLS = (VIEW[0], PAPER_GRID)
 PAPER_HALF = (
-    Node("solve_grid", even_grid, ("grid",), "half_grid"),
+    PAPER_GRID,
     Node("guide", reduce_bicubic, ("view",), "guide"),
     Node("constraints", lift_bicubic, ("clean_data", "half_grid"), "cell_data"),
     *SCRIBBLE,
@@ -312,18 +317,6 @@ CHECK = graph("check", (*VIEW, *SURVEY, *LOOK, *JUDGE), ("findings",))
 PASS_THROUGH = graph(
     "pass-through", (Node("encode", encode, ("linear", "curve"), "picture"),), ("picture",)
 )
-FROM_MAP = graph(
-    "from-map",
-    (
-        Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone", DeadZoneParams),
-        *PICTURE,
-    ),
-    ("picture", "blur", "dead_zone"),
-)
-# Maps whose dead zone is known: without and with the map before upsampling.
-FROM_FOCUSED_MAP = graph("from-focused-map", PICTURE, ("picture", "blur", "dead_zone"))
-FROM_SAVED_MAP = graph("from-saved-map", PICTURE_LOW, ("picture", "blur", "blur_low", "dead_zone"))
-
 SHOWN = ("shown", "light")  # read by previews only
 LIVE_OUTPUTS = ("picture", "blur", "next_memory")
 LIVE_SEE = graph("live-see", SEE, ("grid", "view", "motion", *SHOWN))

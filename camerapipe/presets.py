@@ -8,21 +8,21 @@ from typing import Any
 
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph, Node
-from camerapipe.lens import LENS_FOCUS, LENS_FROM_SAVED_MAP, LENS_MAP, LENS_PICTURE
+from camerapipe.lens import LENS_FOCUS, LENS_FOREIGN_FOCUS, LENS_MAP, LENS_PICTURE
 from camerapipe.pipelines import (
     BOUND,
+    CELLS,
     CHECK,
     DIRECT_MAP,
     EDGE_FOCUS,
     FOCUS,
-    FROM_FOCUSED_MAP,
-    FROM_MAP,
-    FROM_SAVED_MAP,
+    FOREIGN_FOCUS,
     LIVE,
     LIVE_CARRY,
     LIVE_CHECK,
     LIVE_FULL,
     LIVE_SEE,
+    PAPER_CELLS,
     PAPER_MAP,
     PASS_THROUGH,
     PICTURE,
@@ -43,17 +43,24 @@ DEFAULT = "default"
 class Preset:
     """A named way from capture to picture: graphs, and parameters that differ from the defaults.
 
-    `saved_graph` leads from a saved map to the picture. `live` tells whether there are graphs of it
-    for streams.
+    `live` tells whether there are graphs of it for streams.
     """
 
     name: str
     summary: str
     map_graph: Graph
     picture_graph: Graph
+    from_map_graph: Graph  # from a map without a focus
+    from_focused_map_graph: Graph  # from a map whose dead zone is known
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     live: bool = False
-    saved_graph: Graph = FROM_SAVED_MAP
+
+    @property
+    def graphs(self) -> tuple[Graph, ...]:
+        """All graphs for stills."""
+        return (
+            self.map_graph, self.picture_graph, self.from_map_graph, self.from_focused_map_graph,
+        )  # fmt: skip
 
 
 def _preset(
@@ -64,19 +71,26 @@ def _preset(
     params: Mapping[str, Mapping[str, Any]],
     *,
     picture: Sequence[Node] = PICTURE_LOW,
+    foreign_focus: Sequence[Node] = FOREIGN_FOCUS,
+    cells: Sequence[Node] = (),
     live: bool = False,
-    saved_graph: Graph = FROM_SAVED_MAP,
 ) -> Preset:
-    """Preset from the stages that make the map, find the dead zone (`focus`), and render."""
+    """Preset from the stages that make the map, find the dead zone (`focus`), and render.
+
+    `foreign_focus` finds the dead zone of a map that was not estimated here, and `cells` makes the
+    grids that the picture reads besides the map.
+    """
+    shown = ("picture", "blur", "dead_zone")
     low = ("blur_low",) if any(node.output == "blur_low" for node in nodes) else ()
     return Preset(
         name,
         summary,
         graph(f"{name}-map", (*nodes, *focus), ("blur", *low, "dead_zone")),
         graph(name, (*nodes, *focus, *picture), ("picture", "blur", *low, "dead_zone")),
+        graph(f"{name}-from-map", (*foreign_focus, *cells, *picture), shown),
+        graph(f"{name}-from-focused-map", (*cells, *picture), shown),
         params,
         live,
-        saved_graph,
     )
 
 
@@ -107,6 +121,7 @@ PRESETS = {
             STILL_MAP,
             FOCUS,
             {},
+            cells=CELLS,
             live=True,
         ),
         _preset(
@@ -116,7 +131,8 @@ PRESETS = {
             LENS_FOCUS,
             LENS_PARAMS,
             picture=LENS_PICTURE,
-            saved_graph=LENS_FROM_SAVED_MAP,
+            foreign_focus=LENS_FOREIGN_FOCUS,
+            cells=CELLS,
         ),
         _preset(
             "paper",
@@ -124,6 +140,7 @@ PRESETS = {
             PAPER_MAP,
             EDGE_FOCUS,
             PAPER_PARAMS | PAPER_UPSAMPLE,
+            cells=PAPER_CELLS,
         ),
         _preset(
             "direct",
@@ -175,19 +192,16 @@ def add_estimator(
         raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
     estimated = Node("estimate", estimate, tuple(reads), "edge_data")
     nodes = (*VIEW, *SURVEY, *BOUND, estimated, *STILL_DENSE)
-    PRESETS[name] = _preset(name, summary or "a custom estimator", nodes, FOCUS, {})
+    PRESETS[name] = _preset(name, summary or "a custom estimator", nodes, FOCUS, {}, cells=CELLS)
     return PRESETS[name]
 
 
 def graphs() -> dict[str, Graph]:
     """All graphs by name, including those of the presets."""
     fixed = (
-        CHECK, PASS_THROUGH, FROM_MAP, FROM_FOCUSED_MAP,
-        LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
+        CHECK, PASS_THROUGH, LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
     )  # fmt: skip
-    stills = (
-        each for p in PRESETS.values() for each in (p.map_graph, p.picture_graph, p.saved_graph)
-    )
+    stills = (each for p in PRESETS.values() for each in p.graphs)
     return {each.name: each for each in (*fixed, *stills)}
 
 

@@ -49,7 +49,7 @@ def test_every_command_line_of_the_readme_exists():
     assert seen == set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", [*PRESETS, *(set(graphs()) & {"check", "from-map"})])
+@pytest.mark.parametrize("name", [*PRESETS, *(set(graphs()) & {"check", "pass-through"})])
 def test_names_are_explained(name):
     assert f"`{name}`" in README
 

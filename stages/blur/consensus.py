@@ -13,8 +13,9 @@ Meer 2002). A mean of logarithms also removes the bias that the long upper tail 
 gives their mean. The votes are kept in a bilateral grid (Chen, Paris and Durand 2007), so that the
 cost does not depend on the size of the neighbourhood.
 
-The deviation of an estimate is estimated as its distance from the consensus, plus the standard
-deviation of all edges around, whatever their blur; it is larger where few edges agree. The
+The deviation of an estimate is its distance from the consensus, plus a standard deviation: a
+weighted mean of that of the edges that agree and that of all edges around. It is larger where few
+edges agree. The
 confidence is multiplied by the inverse of its square, and the least certain estimates are removed:
 these are mostly edges at which two surfaces meet.
 """
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stages.grid import BlurMap, SparseBlur
+from stages.grid import BlurMap, SparseBlur, mix
 from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips
@@ -41,7 +42,11 @@ ONE = np.ones(1, np.float32)
 SHIFTS = 2  # steps of mean shift; a third changes little
 LEAST_SPREAD = np.float32(0.3)  # deviation of a single estimate even where all agree
 SCARCE = np.float32(0.5)  # votes at which the deviation is twice that where there are many
+ALL_SHARE = np.float32(
+    0.4
+)  # weight of all edges around in the deviation; the rest: of agreeing ones
 USUAL_SPREAD = 1.1  # deviation that leaves the confidence as it is
+ALL_SHARE = np.float32(0.4)  # weight of all edges around in the deviation, against agreeing ones
 TINY = np.float32(1e-6)  # votes; guards quotients
 
 
@@ -152,8 +157,8 @@ def _vote(sigma, confidence, unit, scale, votes):  # type: ignore[no-untyped-def
 
 @inline
 def _mean_around(votes, j, i, k):  # type: ignore[no-untyped-def]
-    """Mean and number of the estimates around a place of the grid, by trilinear interpolation."""
-    count, total = TINY, np.float32(0)
+    """Mean, number and standard deviation of the estimates around a place of the grid."""
+    count, total, square = TINY, np.float32(0), np.float32(0)
     for v in range(2):
         for u in range(2):
             for w in range(2):
@@ -161,7 +166,9 @@ def _mean_around(votes, j, i, k):  # type: ignore[no-untyped-def]
                 cell = votes[int(j) + v, int(i) + u, int(k) + w]
                 count += share * cell[0]
                 total += share * cell[1]
-    return total / count, count
+                square += share * cell[2]
+    mean = total / count
+    return mean, count, math.sqrt(max(square / count - mean * mean, np.float32(0)))
 
 
 @inline
@@ -192,10 +199,11 @@ def _agree(  # type: ignore[no-untyped-def]
             if confidence[y, x] == 0:
                 continue
             own = _log_blur(sigma[y, x], unit)
-            j, i, mean, count = y * scale[0], x * scale[1], own, TINY
+            j, i, mean, count, within = y * scale[0], x * scale[1], own, TINY, TINY
             for _ in range(SHIFTS):
-                mean, count = _mean_around(votes, j, i, mean * scale[2])
-            spread = LEAST_SPREAD + abs(own - mean) + _spread_around(around, j, i)
+                mean, count, within = _mean_around(votes, j, i, mean * scale[2])
+            scatter = mix(within, _spread_around(around, j, i), ALL_SHARE)
+            spread = LEAST_SPREAD + abs(own - mean) + scatter
             spread *= np.float32(1) + SCARCE / count
             if spread <= largest:
                 precision = np.float32(USUAL_SPREAD) / spread

@@ -10,6 +10,9 @@ the subject. The width is therefore chosen locally, from the detail around each 
 - If all measurements nearby are softer, a slight blur in the map is real. The zone is narrow.
 - If there are no measurements nearby, the zone is wide.
 
+Thin detail in focus, such as hair, lies beside strong blur, and the map there is no error. The wide
+zone is therefore limited.
+
 Measurements are averaged over a window with weights 1 / sigma^2, so that the sharpest ones dominate
 and the zone is smooth over a surface.
 """
@@ -45,6 +48,9 @@ class FocusParams(Params):
         2.0, 1.0, 8.0, help="Dead zone elsewhere, times the largest blur of crisp detail."
     )
     floor_px: float = param(0.4, 0.0, 4.0, unit="px", help="Minimum of the dead zone.")
+    ceiling_px: float = param(
+        1.5, 0.0, 8.0, unit="px", help="Maximum of the dead zone where detail is crisp."
+    )
     blind_px: float = param(
         0.96, 0.0, 4.0, unit="px", help="Minimum of the dead zone if no detail is crisp."
     )
@@ -107,8 +113,9 @@ def local_dead_zone(
         return _constant(max(params.sure_margin * lowest, params.blind_px * step), blur.grid)
     typical, largest = np.percentile(crisp, [50, params.percentile])
     narrow = max(params.sure_margin * float(typical), params.floor_px * step)
-    wide = max(params.unsure_margin * float(largest), narrow)
     softness = max(float(typical) / (REFERENCE_PX * step), 1.0)
+    ceiling = softness * step * params.ceiling_px
+    wide = max(min(params.unsure_margin * float(largest), ceiling), narrow)
     sharpest, measured = _sharpest_around(evidence, edges, params.window_px / CELLS)
     start, stop = (softness * step * px for px in (params.sharp_px, params.soft_px))
     sharp = np.clip((stop - sharpest) / max(stop - start, 1e-6), 0, 1)

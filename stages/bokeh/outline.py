@@ -20,7 +20,7 @@ from stages.bokeh.coverage import fit_coverage, reach_of_models
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.jumps import Jumps, OutlineParams, find_jumps
 from stages.bokeh.surfaces import Surfaces
-from stages.grid import TAPS, DenseBlur, Grid, linear_taps, mix
+from stages.grid import TAPS, Grid, linear_taps, mix
 from stages.kernels import f32, i64, inline, kernel, largest_of, reads, writes
 from stages.kinds import LinearLight, Radius
 from stages.params import Array
@@ -37,7 +37,7 @@ PLANES = 18  # planes of a tile: taper, strength, near, far, trust, model (4), c
 
 
 def part_outlines(
-    radius: Radius, linear: LinearLight, source: DenseBlur, params: OutlineParams
+    radius: Radius, linear: LinearLight, cells: Grid, params: OutlineParams
 ) -> Surfaces:
     """Separate the pixels along outlines into two surfaces.
 
@@ -47,9 +47,9 @@ def part_outlines(
         Disk radius in px, HxW float32, >= 0.
     linear : Array
         Linear light, HxWx3 float32; may exceed 1.
-    source : BlurMap
-        The map on whose grid blur was solved; only its grid is used. The cells of the outlines are
-        those of this grid, and at least 2 x 2 pixels.
+    cells : Grid
+        Grid on which blur was solved. The cells of the outlines are those of this grid, and at
+        least 2 x 2 pixels.
     params : OutlineParams
         Thresholds of an outline, and its width.
 
@@ -71,7 +71,7 @@ def part_outlines(
             f"outline: linear must have the size of radius, {radius.shape}; got {linear.shape[:2]}"
         )
     picture = _Picture(np.ascontiguousarray(radius), np.ascontiguousarray(linear))
-    grid = Grid.cells(picture.radius.shape, max(source.grid.step, LEAST_STEP))
+    grid = Grid.cells(picture.radius.shape, max(cells.step, LEAST_STEP))
     jumps = find_jumps(picture.radius, grid, params)
     tiles = _tiles(jumps, grid)
     if not tiles:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.bokeh.checks import check_radius
-from stages.grid import DenseBlur, Grid
+from stages.grid import Grid
 from stages.kernels import f32, i64, inline, kernel, reads, writes
 from stages.kinds import Radius
 from stages.params import Array, Params, param
@@ -81,14 +81,14 @@ def resolve_transitions(radius: Radius, params: ResolveParams) -> Radius:
     return _resolve(radius, params.window_radius_px, params)
 
 
-def resolve_upsampled(radius: Radius, source: DenseBlur, params: ResolveParams) -> Radius:
+def resolve_upsampled(radius: Radius, cells: Grid, params: ResolveParams) -> Radius:
     """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
 
     What is behind would shine through each speck. Parameters, return value and errors are those of
-    `resolve_transitions`, and `source` is the map before upsampling.
+    `resolve_transitions`, and `cells` is the grid of the map before upsampling.
     """
-    reach = params.window_radius_px + max(source.grid.step - HALF, 0)
-    return _resolve(radius, reach, params, source.grid.step)
+    reach = params.window_radius_px + max(cells.step - HALF, 0)
+    return _resolve(radius, reach, params, cells.step)
 
 
 def resolve_shown(radius: Radius, view: Grid, params: ResolveParams) -> Radius:

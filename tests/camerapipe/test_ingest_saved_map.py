@@ -55,9 +55,9 @@ def saved_of(values):
 
 def picture_from(saved, values):
     given = {
-        "blur": saved.blur, "blur_low": saved.low, "dead_zone": saved.focus.dead_zone_px,
+        "blur": saved.blur, "dead_zone": saved.focus.dead_zone_px,
     }  # fmt: skip
-    sources = ("linear", "curve", "foreground", "headroom")
+    sources = ("linear", "curve", "foreground", "headroom", "half_grid")
     return walk(NODES[RADIUS:], {name: values[name] for name in sources} | given)["picture"]
 
 

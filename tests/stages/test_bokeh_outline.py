@@ -16,7 +16,7 @@ from stages.bokeh import (
     seen_radius,
 )
 from stages.bokeh.disk import disk_area, effective_radius
-from stages.grid import BlurMap, Grid
+from stages.grid import Grid
 from stages.scene import Layer, compose
 
 SHAPE = (160, 240)
@@ -40,11 +40,9 @@ def matte(shape=SHAPE):
     return np.clip(inside + 0.5, 0, 1).astype(np.float32), inside
 
 
-def source_of(radius, step=STEP):
-    """A map on the grid of a solve; its grid is all that counts."""
-    grid = Grid.cells(radius.shape, step)
-    ones = np.ones(grid.shape, np.float32)
-    return BlurMap(ones, ones, grid)
+def cells_of(radius, step=STEP):
+    """Grid of a solve."""
+    return Grid.cells(radius.shape, step)
 
 
 def soft_radius(inside, near_px, far_px, width_px=6.0, shift_px=0.0):
@@ -129,7 +127,7 @@ def test_outlines_come_close_to_the_truth_though_the_jump_is_not_in_its_place(
     near_px, far_px, shift_px
 ):
     image, truth, radius = subject(near_px, far_px, shift_px)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     out = render_surfaces(image, surfaces, BOKEH)
     assert psnr(out, truth) > 37
     hard = np.where(radius < (near_px + far_px) / 2, near_px, far_px).astype(np.float32)
@@ -139,7 +137,7 @@ def test_outlines_come_close_to_the_truth_though_the_jump_is_not_in_its_place(
 def test_coverage_is_that_of_the_matte_where_colours_part():
     alpha, _ = matte()
     image, _, radius = subject(0.0, 10.0, shift_px=2.0)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     covered = np.where(surfaces.far > 0, 1 - surfaces.far_share, seen_radius(surfaces) < 5)
     step = radius < 5
     wrong = np.abs(covered - alpha) > 0.5
@@ -151,7 +149,7 @@ def test_where_colours_do_not_part_the_outline_is_the_step_of_the_map():
     _, inside = matte()
     image = texture(5, (0.6, 0.6, 0.6))
     radius = soft_radius(inside, 0.0, 10.0)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     step = radius < 5
     sure = np.abs(inside) > 3
     covered = np.where(surfaces.far > 0, 1 - surfaces.far_share, seen_radius(surfaces) < 5)
@@ -163,7 +161,7 @@ def test_where_colours_do_not_part_the_outline_is_the_step_of_the_map():
 def test_nothing_changes_farther_from_an_outline_than_its_band():
     image, _, radius = subject(0.0, 10.0)
     _, inside = matte()
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     away = np.abs(inside) > (OUTLINE.reach + 2) * STEP
     np.testing.assert_array_equal(surfaces.near[away], radius[away])
     assert not surfaces.far[away].any() and not surfaces.far_share[away].any()
@@ -178,7 +176,7 @@ def test_nothing_changes_farther_from_an_outline_than_its_band():
 def test_a_slanted_surface_has_no_outline(slope):
     x = np.arange(SHAPE[1], dtype=np.float32)
     radius = np.repeat((slope * x)[None], SHAPE[0], axis=0).astype(np.float32)
-    surfaces = part_outlines(radius, texture(6, (0.5, 0.5, 0.5)), source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, texture(6, (0.5, 0.5, 0.5)), cells_of(radius), OUTLINE)
     assert not surfaces.has_outlines
     assert surfaces.near is radius
 
@@ -186,7 +184,7 @@ def test_a_slanted_surface_has_no_outline(slope):
 def test_the_far_surface_goes_on_behind_the_near_one_with_its_own_colour():
     image, _, radius = subject(0.0, 10.0)
     _, inside = matte()
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     behind = (inside > 2) & (inside < OUTLINE.reach * STEP - 2)
     assert np.abs(surfaces.far[behind] - 10).max() < 1
     red, _, blue = surfaces.far_light[behind].T
@@ -195,7 +193,7 @@ def test_the_far_surface_goes_on_behind_the_near_one_with_its_own_colour():
 
 def test_what_is_left_for_the_near_surface_is_never_below_black():
     image, _, radius = subject(0.0, 10.0)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     left = image - surfaces.far_share[..., None] * surfaces.far_light
     assert left.min() > -1e-5
     assert surfaces.far_light.min() >= 0
@@ -210,7 +208,7 @@ def test_results_are_those_of_one_worker():
     try:
         for count in (1, 3):
             strips.set_workers(count)
-            surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+            surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
             found.append((*surfaces, render_surfaces(image, surfaces, BOKEH)))
     finally:
         strips.set_workers(before)
@@ -221,7 +219,7 @@ def test_results_are_those_of_one_worker():
 
 def test_the_preview_shows_the_surface_that_is_seen_most_of():
     image, _, radius = subject(0.0, 10.0)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     full, preview = (f(image, surfaces, BOKEH) for f in (render_surfaces, render_surfaces_preview))
     assert psnr(preview, full) > 30
     seen = seen_radius(surfaces)
@@ -241,7 +239,7 @@ def test_light_given_back_to_a_far_surface_is_its_own():
 
 def test_in_front_of_the_focus_there_is_one_surface():
     image, _, radius = subject(0.0, 10.0)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     mask = np.zeros(SHAPE, np.float32)
     mask[:, 120:] = 1
     marked = bring_forward(surfaces, mask)
@@ -254,9 +252,9 @@ def test_in_front_of_the_focus_there_is_one_surface():
 def test_bad_input_is_refused():
     image, _, radius = subject(0.0, 10.0)
     with pytest.raises(ValueError, match="outline: linear must have the size of radius"):
-        part_outlines(radius[1:], image, source_of(radius), OUTLINE)
+        part_outlines(radius[1:], image, cells_of(radius), OUTLINE)
     with pytest.raises(ValueError, match="outline: radius must lie in"):
-        part_outlines(-radius - 1, image, source_of(radius), OUTLINE)
-    surfaces = part_outlines(radius, image, source_of(radius), OUTLINE)
+        part_outlines(-radius - 1, image, cells_of(radius), OUTLINE)
+    surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     with pytest.raises(ValueError, match="bokeh: surfaces must have the size of the picture"):
         render_surfaces(image, surfaces._replace(far=surfaces.far[1:]), BOKEH)

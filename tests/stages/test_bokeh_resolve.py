@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from stages.bokeh import ResolveParams, resolve_shown, resolve_transitions, resolve_upsampled
-from stages.grid import BlurMap, Grid
+from stages.grid import Grid
 
 DEFAULT = ResolveParams()
 
@@ -65,8 +65,7 @@ def test_what_is_not_a_map_of_radii_is_refused():
 
 
 def upsampled(radius, step, params=DEFAULT):
-    plane = np.ones((2, 2), np.float32)
-    return resolve_upsampled(radius, BlurMap(plane, plane, Grid((2, 2), step)), params)
+    return resolve_upsampled(radius, Grid((2, 2), step), params)
 
 
 def test_the_window_follows_the_step_of_the_grid():
