@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/camerapipe demo -o demo-output --overwrite
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

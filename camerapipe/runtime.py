@@ -33,6 +33,7 @@ from stages.strips import available_cores as available_cores
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of <malloc.h>
+MAX_HELPERS = 7  # processes that help to compile; each takes some 200 MB
 KEPT_BYTES = (1 << 31) - 1  # of freed memory: the largest value that mallopt accepts
 
 _long_running = False
@@ -174,9 +175,9 @@ def _freeze_objects() -> None:
 def _in_turn(known: list[Kernel]) -> Generator[Kernel, None, None]:
     """Yield the kernels in the order in which this process compiles or loads them.
 
-    If kernels are not in the cache, a second process helps: both read the index of the next kernel
-    from one pipe. The kernels that the other process has compiled come last, to be loaded from the
-    cache.
+    If kernels are not in the cache, other processes help, one for each further core: all read the
+    index of the next kernel from one pipe. The kernels that others have compiled come last, to be
+    loaded from the cache.
     """
     ours: set[int] = set()
     for place, kernel in enumerate(known):
@@ -185,7 +186,7 @@ def _in_turn(known: list[Kernel]) -> Generator[Kernel, None, None]:
         yield kernel
         if kernel.is_new and not was_ready and available_cores() > 1:
             break
-    with _helper(range(len(ours), len(known))) as places:
+    with _helpers(range(len(ours), len(known))) as places:
         for place in places:
             ours.add(place)
             yield known[place]
@@ -193,11 +194,11 @@ def _in_turn(known: list[Kernel]) -> Generator[Kernel, None, None]:
 
 
 @contextmanager
-def _helper(places: range) -> Iterator[Iterator[int]]:
-    """Start a second process that compiles; give the indices of the kernels for this process.
+def _helpers(places: range) -> Iterator[Iterator[int]]:
+    """Start processes that compile, and give the indices of the kernels for this process.
 
-    At the end of the block, the second process is awaited, since it may still compile its last
-    kernel. If the block raises an exception, the second process is stopped.
+    At the end of the block, the processes are awaited, since each may still compile its last
+    kernel. If the block raises an exception, they are stopped.
     """
     work = "from camerapipe.runtime import compile_in_turn; compile_in_turn()"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -207,23 +208,22 @@ def _helper(places: range) -> Iterator[Iterator[int]]:
     os.close(writer)
     with ExitStack() as ending:
         ending.callback(os.close, reader)
-        process = None
-        if places:
-            with suppress(OSError):  # if no process can be started, this one compiles all kernels
+        processes = []
+        with suppress(OSError):  # if no process can be started, this one compiles all kernels
+            for _ in range(min(available_cores() - 1, MAX_HELPERS, len(places))):
                 process = subprocess.Popen(
                     [sys.executable, "-c", work],
                     env=environment, stdin=reader, stdout=null, stderr=null,
                 )  # fmt: skip
-        if process is not None:
-            ending.enter_context(process)
-            ending.callback(process.kill)
+                processes.append(ending.enter_context(process))
+                ending.callback(process.kill)
         yield _numbers_from(reader)
-        if process is not None:
+        for process in processes:
             process.wait()
 
 
 def compile_in_turn() -> None:
-    """Compile the kernels whose indices come from standard input; run by the second process."""
+    """Compile the kernels whose indices come from standard input; run by a helping process."""
     known = _kernels()
     with _rare_collection():
         for place in _numbers_from(sys.stdin.fileno()):

@@ -1,4 +1,4 @@
-"""Shared fixtures: real data where it is present, and the `slow` switch."""
+"""Shared fixtures: real data where it is present, the `slow` switch, kernels compiled first."""
 
 from __future__ import annotations
 
@@ -7,14 +7,28 @@ from pathlib import Path
 
 import pytest
 
+from camerapipe import runtime
 from stages import strips
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+MANY_TESTS = 200  # from here on, compiling all kernels first takes less time than in the tests
 NO_SHARED_DATA = f"no folder of real captures at {SHARED_DATA}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the kernels before processes of pytest-xdist start, which share their cache."""
+    if getattr(session.config.option, "numprocesses", None):  # None in these processes themselves
+        runtime.warm_up()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compile the kernels on all cores before many tests, which would compile one by one."""
+    if len(session.items) >= MANY_TESTS and not hasattr(session.config, "workerinput"):
+        runtime.warm_up()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

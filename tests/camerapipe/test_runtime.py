@@ -114,7 +114,8 @@ def test_warm_up_says_nothing_of_kernels_in_the_cache():
 
 
 @pytest.mark.usefixtures("nothing_cached")
-def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch):
+@pytest.mark.parametrize(("cores", "helpers"), [(2, 1), (9, 2)])
+def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch, cores, helpers):
     started = []
 
     class Watched(subprocess.Popen):
@@ -123,10 +124,11 @@ def test_warm_up_is_helped_and_leaves_no_process_behind(monkeypatch):
             started.append(self)
 
     monkeypatch.setattr(runtime, "_kernels", _three)
-    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+    monkeypatch.setattr(runtime, "available_cores", lambda: cores)
     monkeypatch.setattr(subprocess, "Popen", Watched)
     assert runtime.warm_up() == 3
-    assert len(started) == 1 and started[0].returncode is not None
+    assert len(started) == helpers  # no more than there are kernels left
+    assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.usefixtures("nothing_cached")

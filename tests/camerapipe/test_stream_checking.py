@@ -208,8 +208,8 @@ def test_maps_are_measured_anew_within_the_budget_only():
 
 def test_a_map_carried_through_a_swing_of_the_camera_stays_right():
     options = replace(budgeted(0.01), frames=LONGEST_CARRY)
-    _, shown = shown_by(options, size=(640, 360))
-    full = Grid((360, 640))
+    _, shown = shown_by(options, size=(320, 180))
+    full = Grid((180, 320))
     maps = [lift(one.blur_map, full).sigma for one in shown]
     truth = [synthetic_frame("pan", k, full.shape).sigma for k in range(LONGEST_CARRY)]
     assert [one.rung for one in shown].count("carry") == LONGEST_CARRY - 1

@@ -52,17 +52,14 @@ def run(tmp_path, monkeypatch):
     return run
 
 
-def test_a_kernel_follows_its_helpers_and_constants(run):
-    assert run(1, 0)[0] == 101
-    assert run(2, 0)[0] == 102
-    assert run(2, 5)[0] == 107
-
-
-def test_a_kernel_is_compiled_once_for_the_same_sources(run):
-    _, first = run(1, 0)
+def test_a_kernel_is_compiled_once_and_again_after_its_helpers_or_constants_change(run):
+    value, first = run(1, 0)
+    assert value == 101
     assert run(1, 0) == (101, first)
-    _, changed = run(3, 0)
-    assert changed != first
+    value, second = run(2, 0)
+    assert value == 102 and second != first
+    value, third = run(2, 5)
+    assert value == 107 and third != second
 
 
 def test_every_kernel_has_its_sources():
