@@ -47,6 +47,9 @@ MEMORY_BYTES = 1 << 30  # limit of stored values, of proxy and full size togethe
 class Session:
     """A capture and its edits, which can be undone. A lock lets one operation run at a time.
 
+    A user interface calls `render` after every edit. When no edit has come for a moment, and
+    `is_settled` is false, it calls `settle`; `export` gives what is saved.
+
     Parameters
     ----------
     source : path, array or Capture
@@ -85,7 +88,7 @@ class Session:
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
         self._histories = {"proxy": SolveHistory(), "full": SolveHistory()}
-        self._settled = {"proxy": 0, "full": 0}  # how often `settle` emptied each history
+        self._emptied = {"proxy": 0, "full": 0}  # how often `settle` emptied each history
         self._lock = threading.RLock()
 
     @property
@@ -152,14 +155,25 @@ class Session:
             settings = request.settings.changed_by_person(self._of_proxy(request.settings))
             return self._shoot(self.proxy, replace(request, settings=settings), size)
 
-    def settle(self, size: Literal["proxy", "full"] = "proxy") -> Shot:
-        """Solve the current request from the beginning and render it, as when editing pauses.
+    def is_settled(self, size: Literal["proxy", "full"] = "proxy") -> bool:
+        """Whether the last rendered map is that of a new session with the same request, to the bit.
 
-        Map and picture are then bit-identical to those of a new session with the same request.
+        It is not after an edit of the map, which corrects the previous solution.
+        """
+        return self._histories[size].corrections == 0
+
+    def settle(self, size: Literal["proxy", "full"] = "proxy") -> Shot:
+        """Solve the current request from the beginning, unless it is, and render it.
+
+        To be called when editing pauses. Map and picture are then bit-identical to those of a new
+        session with the same request.
         """
         with self._lock:
+            shot = self.render(size)
+            if self.is_settled(size):
+                return shot
             self._histories[size] = SolveHistory()
-            self._settled[size] += 1
+            self._emptied[size] += 1
             return self.render(size)
 
     def export(self) -> Shot:
@@ -197,13 +211,12 @@ class Session:
             "focus_point": request.focus_point,
             "foreground": _digest(request.foreground),
             "scribbles": request.scribbles,
-            "previous": (size, self._settled[size]),
+            "previous": (size, self._emptied[size]),
         }
         kept = Kept(memo=self._memo, versions=versions, previous=self._histories[size])
         shot = shoot(capture, request, kept=kept)
         low = shot.saved_map.low if shot.saved_map else None
-        if isinstance(low, SolvedMap):
-            self._histories[size] = low.history
+        self._histories[size] = low.history if isinstance(low, SolvedMap) else SolveHistory()
         return shot
 
 

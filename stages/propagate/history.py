@@ -82,6 +82,8 @@ class SolveHistory:
         The first solve, without active bounds, and the last one; None if not finished.
     before_last : Array or None
         HxW, px, the map that the last solve started from, before it is clipped at zero.
+    corrections : int
+        Number of edits since the map was solved from the beginning; 0: it is that of a new solve.
     """
 
     laplacian: MattingLaplacian | None = None
@@ -89,6 +91,7 @@ class SolveHistory:
     first: Solved | None = None
     last: Solved | None = None
     before_last: Array | None = None
+    corrections: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +131,8 @@ def replayed(
     """
     if history.laplacian is not laplacian or history.params != params:
         history = SolveHistory(laplacian, params)
+    if history.first is not None:
+        history = replace(history, corrections=history.corrections + 1)
     system, before = constraints, None
     raw: Array | None = None
     shown: BlurMap | None = None

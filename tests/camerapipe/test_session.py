@@ -111,15 +111,29 @@ def test_what_is_kept_stays_within_its_limit(picture):
 @pytest.mark.parametrize("size", ["proxy", "full"])
 def test_a_settled_map_is_that_of_a_new_session(session, picture, size):
     session.render(size)
+    assert session.is_settled(size)
     session.scribble(SHARP).render(size)
     edited = session.scribble(BLURRED).render(size)
+    assert not session.is_settled(size)
     settled = session.settle(size)
+    assert session.is_settled(size)
     new = Session(picture, proxy_megapixels=PROXY_MEGAPIXELS).apply(session.request).render(size)
     assert "propagate" in stages_of(settled)
     assert np.any(edited.blur_map.sigma != new.blur_map.sigma)
     np.testing.assert_array_equal(settled.blur_map.sigma, new.blur_map.sigma)
     np.testing.assert_array_equal(settled.image, new.image)
-    assert stages_of(session.render(size)) == []
+    assert stages_of(session.render(size)) == stages_of(session.settle(size)) == []
+    session.scribble(SHARP).render(size)
+    assert not session.is_settled(size) and session.undo()
+    session.render(size)
+    assert session.is_settled(size)  # the value of before, which was settled
+
+
+def test_a_map_without_a_history_is_settled(picture):
+    session = Session(picture, preset="paper", proxy_megapixels=0.005)
+    session.scribble(SHARP).render()
+    session.scribble(BLURRED).render()
+    assert session.is_settled()
 
 
 def test_an_export_is_what_render_gives(session, picture):
