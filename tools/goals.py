@@ -55,7 +55,6 @@ GOALS = (
     Goal("accuracy.large_blur_over_paper", "accuracy", "<= 0.60", "dense MAE, sigma to 12 px"),
     Goal("accuracy.step_error_px", "accuracy", "<= 0.1", "isolated steps, sigma 0.3 to 5, clean"),
     Goal("accuracy.step_error_noise5_px", "accuracy", "<= 0.3", "the same to 3 at noise 5/255"),
-    Goal("e2e.psnr_over_paper_db", "accuracy", ">= 3", "to the picture of the true map, m = 2.5"),
     Goal("e2e.subject_touched", "accuracy", "<= 0.10", "share of sigma < 0.8 changed by > 2/255"),
     Goal("e2e.magnification", "accuracy", "0.85..1.15", "radius got / wanted where sigma > 2 px"),
     Goal("estimate.ms_per_mp", "accuracy", "<= 40", "per MP of the working scale, one thread"),
