@@ -1,34 +1,54 @@
-"""Bayer DNG files with known contents, so that RAW tests need no foreign file.
+"""DNG files with known contents, so that RAW tests need no foreign file.
 
-The synthetic camera has the primaries of sRGB: its colour matrix is XYZ (D65) -> linear sRGB, so
-that a developer which follows the file gives back the linear picture that was sampled. White
-balance is real work all the same: red and blue are less sensitive (`NEUTRAL`), as in most sensors.
-Layout after Adobe's DNG specification 1.4; optics are written as TIFF/EP tags of the first
+A mosaic or a picture of three colours per pixel (LinearRaw) is stored plainly, as JPEG XL or as
+lossy JPEG, in raster order or in interleaved fields. Opcode lists are made by `dng_opcodes`.
+
+The synthetic camera has the primaries of sRGB, so that a developer which follows the file gives
+back the linear picture that was sampled. White balance is real work all the same: red and blue are
+less sensitive (`NEUTRAL`), as in most sensors. Its colour matrix is therefore XYZ (D65) -> linear
+sRGB, times `NEUTRAL`.
+Layout after Adobe's DNG specification 1.7.1; optics are written as TIFF/EP tags of the first
 directory, where every reader looks.
 """
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Iterable
+from enum import IntEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from PIL import Image
 
 COLOURS = "RGB"
 NEUTRAL = (0.5, 1.0, 0.625)  # camera values of a grey that is 1 in green; exact in binary
 XYZ_TO_SRGB = np.array(  # IEC 61966-2-1, the inverse of its matrix to XYZ
     [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]]
 )
+COLOUR_MATRIX = np.array(NEUTRAL)[:, None] * XYZ_TO_SRGB
 BLACK_LEVEL = 512
 WHITE_LEVEL = 16383  # 14 bits
-CFA_PHOTOMETRIC = 32803
-D65 = 21  # EXIF light source
+CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 32803, 34892
+ILLUMINANT_A, D65 = 17, 21  # EXIF light sources
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, SRATIONAL = 1, 2, 3, 4, 5, 10  # TIFF types
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL = 1, 2, 3, 4, 5, 7, 10  # TIFF types
 RATIONAL_LIMIT = 10**6  # largest denominator: exact for what cameras write
+
+Tag = tuple[int, int, int, Any]  # code, type, count, value
+Samples = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+class Compression(IntEnum):
+    """How samples are stored: TIFF's numbers."""
+
+    NONE = 1
+    LOSSY = 34892
+    JPEG_XL = 52546
 
 
 class Optics(NamedTuple):
@@ -60,9 +80,17 @@ def sample_mosaic(
     return np.rint(black_level + mosaic * (white_level - black_level)).astype(np.uint16)
 
 
+def sample_linear(
+    linear: npt.NDArray[np.floating], *, black_level: int = 0, white_level: int = 65535
+) -> npt.NDArray[np.uint16]:
+    """Camera values of a linear sRGB picture (HxWx3, 1 at white), all colours at each pixel."""
+    camera = np.clip(linear * np.array(NEUTRAL), 0, 1)
+    return np.rint(black_level + camera * (white_level - black_level)).astype(np.uint16)
+
+
 def write_dng(
-    path: str | os.PathLike[str],
-    mosaic: npt.NDArray[np.uint16],
+    path: str | os.PathLike[str] | io.BytesIO,
+    samples: Samples,
     *,
     pattern: str = "RGGB",
     black_level: int = BLACK_LEVEL,
@@ -70,40 +98,109 @@ def write_dng(
     orientation: int = 1,
     crop: tuple[int, int, int, int] | None = None,
     optics: Optics = Optics(),  # noqa: B008 - an immutable tuple
+    compression: Compression = Compression.NONE,
+    tile: tuple[int, int] | None = None,
+    interleaved: bool = False,
+    extra: Iterable[Tag] = (),
 ) -> None:
-    """Write sensor values (HxW) as an uncompressed Bayer DNG.
+    """Write sensor values as a DNG.
 
-    `crop` is the default crop: left, top, width and height of the picture among the sensor values.
+    Parameters
+    ----------
+    path : path or file
+        Where to.
+    samples : array
+        HxW for a Bayer mosaic, HxWx3 for LinearRaw. Lossy JPEG needs uint8.
+    pattern : str
+        Colour filters of the mosaic.
+    black_level, white_level : int
+        Of all samples.
+    orientation : int
+        EXIF.
+    crop : (int, int, int, int) or None
+        Default crop: left, top, width and height of the picture among the sensor values.
+    optics : Optics
+        What the camera says of itself.
+    compression : Compression
+        JPEG XL is lossless, and needs imagecodecs.
+    tile : (int, int) or None
+        Rows and columns of tiles, for compressed samples; None: one tile.
+    interleaved : bool
+        Whether the four fields of a mosaic are stored one beside the other.
+    extra : iterable of tags
+        Further tags, or others instead of those written by default.
     """
-    tags = [
+    mosaic = samples.ndim == 2
+    stored = _in_fields(samples) if interleaved else samples
+    tags: list[Tag] = [
         (274, SHORT, 1, orientation),
-        (33421, SHORT, 2, (2, 2)),  # CFARepeatPatternDim
-        (33422, BYTE, 4, bytes(COLOURS.index(colour) for colour in pattern)),  # CFAPattern
-        (50706, BYTE, 4, bytes((1, 4, 0, 0))),  # DNGVersion
+        (50706, BYTE, 4, bytes((1, 7, 1, 0))),  # DNGVersion
         (50707, BYTE, 4, bytes((1, 1, 0, 0))),  # DNGBackwardVersion
         (50708, ASCII, 0, f"{optics.make} {optics.model}"),  # UniqueCameraModel
-        (50714, LONG, 1, black_level),
-        (50717, LONG, 1, white_level),
-        (50721, SRATIONAL, 9, _rationals(XYZ_TO_SRGB.ravel())),  # ColorMatrix1
-        (50728, RATIONAL, 3, _rationals(NEUTRAL)),  # AsShotNeutral
+        (50714, LONG, 1 if mosaic else 3, black_level if mosaic else (black_level,) * 3),
+        (50717, LONG, 1 if mosaic else 3, white_level if mosaic else (white_level,) * 3),
+        (50721, SRATIONAL, 9, rationals(COLOUR_MATRIX)),  # ColorMatrix1
+        (50728, RATIONAL, 3, rationals(NEUTRAL)),  # AsShotNeutral
         (50778, SHORT, 1, D65),  # CalibrationIlluminant1
-        *_crop_tags(crop, mosaic.shape),
+        *_crop_tags(crop, samples.shape[:2]),
         *_optics_tags(optics),
     ]
+    if mosaic:
+        filters = bytes(COLOURS.index(colour) for colour in pattern)
+        tags += [(33421, SHORT, 2, (2, 2)), (33422, BYTE, 4, filters)]
+    if interleaved:
+        tags += [(50975, LONG, 1, 2), (52547, LONG, 1, 2)]  # Row- and ColumnInterleaveFactor
+    every = {tag[0]: tag for tag in (*tags, *extra)}
+    layout: dict[str, Any] = {}
+    data: Any = stored
+    if compression is not Compression.NONE:
+        tile = tile or _sixteens(stored.shape[:2])
+        data = iter([_encoded(part, compression) for part in _tiles(stored, tile)])
+        layout = {"shape": stored.shape, "dtype": stored.dtype, "tile": tile}
+        layout["compression"] = int(compression)
     tifffile.imwrite(
         path,
-        mosaic,
-        photometric=CFA_PHOTOMETRIC,
+        data,
+        photometric=CFA_PHOTOMETRIC if mosaic else LINEAR_PHOTOMETRIC,
+        planarconfig=None if mosaic else "contig",
         byteorder="<",
         metadata=None,
         software=False,
-        extratags=[(*tag, True) for tag in tags],
+        extratags=[(*tag, True) for tag in every.values()],
+        **layout,
     )
 
 
-def _crop_tags(
-    crop: tuple[int, int, int, int] | None, shape: tuple[int, ...]
-) -> list[tuple[int, int, int, Any]]:
+def _in_fields(mosaic: Samples) -> Samples:
+    """Pixels of even rows before those of odd rows, and likewise for columns."""
+    rows = np.concatenate([mosaic[0::2], mosaic[1::2]])
+    return np.concatenate([rows[:, 0::2], rows[:, 1::2]], axis=1)
+
+
+def _sixteens(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Size of a tile that holds a picture: TIFF asks for multiples of 16."""
+    return -(-shape[0] // 16) * 16, -(-shape[1] // 16) * 16
+
+
+def _tiles(samples: Samples, tile: tuple[int, int]) -> list[Samples]:
+    """Tiles row by row; those at the border are filled up by repetition."""
+    rows, cols = (-(-side // step) for side, step in zip(samples.shape, tile, strict=False))
+    spare = [(0, rows * tile[0] - samples.shape[0]), (0, cols * tile[1] - samples.shape[1])]
+    filled = np.pad(samples, [*spare, (0, 0)][: samples.ndim], mode="edge")
+    return [part for line in np.split(filled, rows) for part in np.split(line, cols, axis=1)]
+
+
+def _encoded(part: Samples, compression: Compression) -> bytes:
+    if compression is Compression.JPEG_XL:
+        import imagecodecs  # an optional extra
+
+        return bytes(imagecodecs.jpegxl_encode(part, lossless=True))
+    file = io.BytesIO()
+    Image.fromarray(part).save(file, "JPEG", quality=98, subsampling=0)
+    return file.getvalue()
+
+
+def _crop_tags(crop: tuple[int, int, int, int] | None, shape: tuple[int, ...]) -> list[Tag]:
     if crop is None:
         return []
     left, top, width, height = crop
@@ -114,8 +211,8 @@ def _crop_tags(
     ]
 
 
-def _optics_tags(optics: Optics) -> list[tuple[int, int, int, Any]]:
-    rationals = {
+def _optics_tags(optics: Optics) -> list[Tag]:
+    fractions = {
         33434: optics.exposure_s,
         33437: optics.f_number,
         37386: optics.focal_length_mm,
@@ -125,12 +222,13 @@ def _optics_tags(optics: Optics) -> list[tuple[int, int, int, Any]]:
     return [
         (271, ASCII, 0, optics.make),
         (272, ASCII, 0, optics.model),
-        *((tag, RATIONAL, 1, _rationals([v])) for tag, v in rationals.items() if v is not None),
+        *((tag, RATIONAL, 1, rationals([v])) for tag, v in fractions.items() if v is not None),
         *((tag, SHORT, 1, value) for tag, value in shorts.items() if value is not None),
     ]
 
 
-def _rationals(values: Any) -> tuple[int, ...]:
+def rationals(values: Any) -> tuple[int, ...]:
     """Numerators and denominators in turn."""
-    exact = (Fraction(float(value)).limit_denominator(RATIONAL_LIMIT) for value in values)
+    flat = np.asarray(values, float).ravel()
+    exact = (Fraction(float(value)).limit_denominator(RATIONAL_LIMIT) for value in flat)
     return tuple(part for number in exact for part in number.as_integer_ratio())

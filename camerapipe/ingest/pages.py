@@ -38,10 +38,8 @@ def choose_page(tiff: Any) -> Choice:
     such SubIFD of a page is chosen, and otherwise the largest page.
     """
     first = tiff.pages.first
-    chain, inner = list(_chain(tiff)), []
-    for page in chain:
-        inner += _inner(tiff, page)
-    every = [*chain, *inner]
+    chain = list(_chain(tiff))
+    every = _with_inner(tiff, chain)
     full = [page for page in every if not page.subfiletype & (REDUCED | MASK)]
     chosen = full[0] if full else max(every, key=lambda page: page.imagewidth * page.imagelength)
     whole = [page for page in chain if not page.subfiletype & (REDUCED | MASK)]
@@ -51,6 +49,11 @@ def choose_page(tiff: Any) -> Choice:
         has_raw=any(page.photometric in RAW_PHOTOMETRICS for page in every),
         several=len(whole) > 1,
     )
+
+
+def every_page(tiff: Any) -> list[Any]:
+    """Pages of an open `tifffile.TiffFile` and those in their SubIFDs, up to damaged ones."""
+    return _with_inner(tiff, list(_chain(tiff)))
 
 
 def with_first(file: BinaryIO, offset: int) -> BinaryIO:
@@ -63,6 +66,10 @@ def with_first(file: BinaryIO, offset: int) -> BinaryIO:
     else:
         struct.pack_into(f"{order}I", data, 4, offset)
     return io.BytesIO(bytes(data))
+
+
+def _with_inner(tiff: Any, chain: list[Any]) -> list[Any]:
+    return [*chain, *(inner for page in chain for inner in _inner(tiff, page))]
 
 
 def _chain(tiff: Any) -> Iterator[Any]:

@@ -1,27 +1,29 @@
-"""RAW files, developed by LibRaw to linear light.
+"""RAW files, developed to linear light by LibRaw, or by `dng` where LibRaw leaves something out.
 
 LibRaw applies the white balance of the camera, but no automatic brightness, and converts to linear
-light with sRGB primaries. Then one exposure gain is applied, and recorded in the capture. It brings
-the 99.5th percentile of linear luma to 0.9 of display white. The gain is limited to 1..8: it never
-darkens, and does not amplify the noise of a black frame much. It is applied to float values, so
-values above display white are kept as headroom.
+light with sRGB primaries. It reads no JPEG XL, takes lossy JPEG for linear light, and ignores the
+corrections that phones leave to the reader of their DNG files (opcode lists).
+
+Then one exposure gain is applied, and recorded in the capture. It brings the 99.5th percentile of
+linear luma to 0.9 of display white. The gain is limited to 1..8: it never darkens, and does not
+amplify the noise of a black frame much. It is applied to float values, so values above display
+white are kept as headroom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
 import rawpy
 
 from camerapipe.capture import Capture
-from camerapipe.errors import CaptureError
 from camerapipe.ingest.attachments import raw_exif
+from camerapipe.ingest.dng import Negative, develop_dng, read_negative
 from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.icc import srgb_profile
-from camerapipe.ingest.metadata import read_tags, with_libraw
+from camerapipe.ingest.libraw import demosaiced, identified, unpacked
+from camerapipe.ingest.metadata import meta_from, read_tags, with_libraw
 from camerapipe.ingest.raw_extent import check_whole
 from camerapipe.ingest.tiff_exif import is_dng
 from stages.arrays import luma
@@ -35,10 +37,6 @@ BLACK = 1e-3  # linear luma; if the percentile is below, there is only noise, or
 MIN_BITS = 9  # 8 linear bits resolve some tones more finely than 8 display bits
 COLS_FLIPPED, ROWS_FLIPPED, TRANSPOSED = 1, 2, 4  # bits of LibRaw's flip
 LUMA_SAMPLES = 1_000_000  # enough pixels for a percentile
-
-
-class NotRawError(Exception):
-    """LibRaw does not support the file or finds no picture in it; it may be display-encoded."""
 
 
 def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
@@ -63,23 +61,21 @@ def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
     CaptureError
         If the file is cut off, or its compression is not supported.
     """
-    with _identified(file) as raw:
-        height, width = raw.sizes.raw_height, raw.sizes.raw_width
-        check_pixels(width, height, max_pixels)
-        check_whole(file)
-        try:
-            raw.unpack()
-        except rawpy.LibRawFileUnsupportedError as error:
-            raise CaptureError(
-                "LibRaw cannot unpack the compression of this RAW; convert it to a plain DNG"
-            ) from error
-        except rawpy.LibRawIOError as error:
-            raise CaptureError("this RAW is cut off; copy it again from the camera") from error
-        linear = _developed(raw)
-        if is_dng(file):
-            linear = _default_crop(linear, raw.sizes)
-        bits = int(raw.white_level).bit_length()
-        meta = with_libraw(read_tags(file), raw.other, raw.lens)
+    dng = is_dng(file)
+    negative, notes = read_negative(file, max_pixels) if dng else (None, ())
+    if negative is not None and _is_developed_here(negative):
+        linear, bits = develop_dng(file, negative), negative.depth
+        meta = meta_from(read_tags(file))
+    else:
+        with identified(file) as raw:
+            check_pixels(raw.sizes.raw_width, raw.sizes.raw_height, max_pixels)
+            check_whole(file)
+            unpacked(raw)
+            linear = demosaiced(raw, rawpy.ColorSpace.sRGB)
+            if dng:
+                linear = _default_crop(linear, raw.sizes)
+            bits = int(raw.white_level).bit_length()
+            meta = with_libraw(read_tags(file), raw.other, raw.lens)
     gain, findings = _exposure(linear)
     return Capture(
         name=str(file.name),
@@ -90,40 +86,37 @@ def open_raw(file: BinaryIO, max_pixels: int) -> Capture:
         meta=meta,
         profile=srgb_profile(),
         exif=raw_exif(file, meta),
-        findings=findings,
+        findings=(*findings, *notes, *_missing(negative)),
     )
 
 
 def raw_pixels(file: BinaryIO) -> int:
     """Number of pixels of a RAW file by its header; `NotRawError` if LibRaw does not support it."""
-    with _identified(file) as raw:
+    with identified(file) as raw:
         return int(raw.sizes.raw_height * raw.sizes.raw_width)
 
 
-@contextmanager
-def _identified(file: BinaryIO) -> Iterator[Any]:
-    """Open a file by LibRaw, whose pixels are not yet decoded."""
-    file.seek(0)
-    with rawpy.RawPy() as raw:
-        try:
-            raw.open_buffer(file)
-        except (rawpy.LibRawFileUnsupportedError, rawpy.LibRawIOError) as error:
-            raise NotRawError from error
-        yield raw
+def _is_developed_here(negative: Negative) -> bool:
+    """Whether a DNG needs what LibRaw cannot do, and has a form for which we can."""
+    if not negative.readable_by_libraw:
+        return True
+    return negative.has_corrections and negative.is_supported
 
 
-def _developed(raw: Any) -> Array:
-    """Linear RGB, upright, HxWx3 float32; 1.0 where all channels of the sensor are saturated."""
-    codes = raw.postprocess(
-        output_bps=16,
-        gamma=(1, 1),
-        no_auto_bright=True,
-        use_camera_wb=True,
-        output_color=rawpy.ColorSpace.sRGB,
+def _missing(negative: Negative | None) -> tuple[Finding, ...]:
+    """Corrections of a DNG that its camera asks for, and that are not made."""
+    if negative is None:
+        return ()
+    missing = {name for each in negative.opcodes for name in each.missing}
+    if negative.has_corrections and not _is_developed_here(negative):
+        missing |= {type(c).__name__ for each in negative.opcodes for c in each.corrections}
+    if not missing:
+        return ()
+    message = (
+        f"The camera asks for corrections that are not made ({', '.join(sorted(missing))}): "
+        "corners may be dark or tinted, or straight lines bent."
     )
-    if codes.ndim == 2 or codes.shape[2] == 1:  # monochrome sensors
-        codes = np.repeat(codes.reshape(*codes.shape[:2], 1), 3, axis=2)
-    return np.asarray(codes, np.float32) / np.float32(65535)
+    return (Finding("dng_corrections_missing", Severity.WARNING, message),)
 
 
 def _default_crop(linear: Array, sizes: Any) -> Array:

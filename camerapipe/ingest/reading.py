@@ -13,13 +13,15 @@ from camerapipe.ingest.announced import GAIN_MAP, announcements
 from camerapipe.ingest.attachments import is_readable
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
+from camerapipe.ingest.dng import has_jpeg_xl
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
 from camerapipe.ingest.jpeg_gain_map import IGNORED
+from camerapipe.ingest.libraw import NotRawError
 from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import Decoded, develop
 from camerapipe.ingest.quiet import muted, quiet
-from camerapipe.ingest.raw import NotRawError, open_raw, raw_pixels
+from camerapipe.ingest.raw import open_raw, raw_pixels
 from camerapipe.ingest.sniff import Kind, sniff
 from stages.findings import Finding, Severity
 
@@ -74,7 +76,11 @@ def count_pixels(path: str | os.PathLike[str]) -> int | None:
 
 def optional_formats() -> dict[str, bool]:
     """Formats that need an optional or a newer library, and whether they can be read here."""
-    return {"HEIF": has_heif(), "AVIF": "AVIF" in FORMATS}
+    return {
+        "HEIF": has_heif(),
+        "AVIF": "AVIF" in FORMATS,
+        "DNG with JPEG XL": has_jpeg_xl(),
+    }
 
 
 def _read(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
