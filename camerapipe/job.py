@@ -29,11 +29,13 @@ from camerapipe.errors import ExitCode, RequestError, exit_code_of, explain
 from camerapipe.ingest import (
     DEFAULT_QUALITY,
     MAPS,
+    PICTURE_FORMATS,
     PICTURES,
     bits_for,
+    check_library,
     check_output,
     encode_picture,
-    hdr_left_out,
+    left_out,
     read_saved_map,
     untouched_bytes,
     write_bytes,
@@ -45,7 +47,7 @@ from camerapipe.presets import SECTIONS
 from camerapipe.recipe import read_foreground, recipe_of, with_recipe
 from camerapipe.report import Report, StageReport
 from camerapipe.settings import Layer
-from camerapipe.shot import Shot
+from camerapipe.shot import LIGHT, Shot
 from stages.bokeh import RadiusParams
 from stages.capture_check import NEGATIVE_CODES
 from stages.findings import Finding, Severity
@@ -76,6 +78,7 @@ def check_job(job: Job) -> None:
         check_output(path, inputs, overwrite=job.overwrite, suffixes=known)
     if job.task is Task.RENDER:
         bits_for(job.picture_format, job.writing.bits, 8)
+        check_library(job.picture_format)
 
 
 def run_job(job: Job) -> JobResult:
@@ -100,7 +103,7 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
     request, notes = _completed(job, capture)
     shot = shoot(capture, request, before=before)
     with Stopwatch() as watch:
-        data, done, left_out = _picture(job, shot, request)
+        data, done, lacks = _picture(job, shot, request)
         if job.outputs.picture is not None:
             write_bytes(job.outputs.picture, data, overwrite=job.overwrite)
             written["picture"] = job.outputs.picture
@@ -113,8 +116,8 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
             _write_recipe(job, request, capture)
             written["recipe"] = job.outputs.recipe
     report = with_stage(shot.report, StageReport(name="write", used_ms=watch.ms))
-    report = replace(report, findings=(*report.findings, *left_out))
-    notes += (*_notes(report, capture), *(finding.message for finding in left_out))
+    report = replace(report, findings=(*report.findings, *lacks))
+    notes += _notes(report, (*capture.findings, *lacks))
     if job.outputs.report is not None:
         text = json.dumps(report.to_dict(), indent=2)
         write_text(job.outputs.report, text, overwrite=job.overwrite)
@@ -140,7 +143,7 @@ def _map(job: Job, written: dict[str, Path]) -> JobResult:
         "largest": largest,
     }
     done = f"mapped, sigma {smallest:.2f} to {largest:.2f} px,"
-    notes = (*notes, *_notes(report, capture))
+    notes += _notes(report, capture.findings)
     return replace(_result(job, report, request, done, notes, written), facts=facts)
 
 
@@ -173,6 +176,8 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
         request = replace(request, blur_map=saved)
         if request.scribbles:
             notes += ("scribbles correct an estimate: they are not used with a map that is given",)
+    if job.task is Task.RENDER and job.picture_format == "exr":
+        request = replace(request, keep=(*request.keep, LIGHT))
     check_request(capture, request)
     return request, notes
 
@@ -180,7 +185,7 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
 def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str, tuple[Finding, ...]]:
     """The picture as a file, what was done in words, and findings about what it cannot hold."""
     name, writing = job.picture_format, job.writing
-    quality = writing.quality if name == "jpeg" else None
+    quality = writing.quality if PICTURE_FORMATS[name].lossy else None
     blocked = is_blocked(shot.findings, force=request.force)
     if blocked and job.path is not None:
         data = untouched_bytes(
@@ -192,10 +197,10 @@ def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str, tuple[
     data = encode_picture(
         shot.image, shot.capture,
         format=name, bits=writing.bits, quality=quality or DEFAULT_QUALITY,
-        metadata=writing.metadata, hdr=shot.hdr,
+        metadata=writing.metadata, light=shot.light,
     )  # fmt: skip
     done = f"left untouched (encoded as {name.upper()})" if blocked else _rendered(request)
-    return data, done, hdr_left_out(name, shot.hdr)
+    return data, done, left_out(name, shot.capture, writing.metadata)
 
 
 def _rendered(request: Request) -> str:
@@ -214,11 +219,11 @@ def _write_recipe(job: Job, request: Request, capture: Capture) -> None:
     recipe_of(request, capture, foreground).write(job.outputs.recipe, overwrite=job.overwrite)
 
 
-def _notes(report: Report, capture: Capture) -> tuple[str, ...]:
-    """Findings that say what was changed in what was asked, or about the file."""
+def _notes(report: Report, files: tuple[Finding, ...]) -> tuple[str, ...]:
+    """Findings that say what was changed in what was asked, or about the files."""
     asked = [each for each in report.findings if each.code == FOCUS_POINT_BLURRED]
-    file = [each for each in capture.findings if each.severity is not Severity.INFO]
-    return tuple(each.message for each in (*asked, *file))
+    told = [each for each in files if each.severity is not Severity.INFO]
+    return tuple(each.message for each in (*asked, *told))
 
 
 def _result(

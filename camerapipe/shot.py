@@ -21,6 +21,8 @@ from stages.grid import BlurMap
 from stages.params import Array
 from stages.tone import to_codes
 
+LIGHT = "bokeh"  # the value of a graph with the picture's linear light
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shot:
@@ -59,6 +61,16 @@ class Shot:
         """Dense blur map at full resolution, sigma in px; None after pass-through."""
         return self.saved_map.blur if self.saved_map else None
 
+    @property
+    def light(self) -> Array | None:
+        """Linear light with values above white, HxWx3; None if it was not kept.
+
+        It is the HDR light, or that of the capture after pass-through, or the kept value `bokeh`.
+        """
+        if self.hdr is not None:
+            return self.hdr
+        return self.capture.linear if self.saved_map is None else self.kept.get(LIGHT)
+
     def to_uint8(self) -> npt.NDArray[np.uint8]:
         """Picture as HxWx3 uint8, for `PIL.Image.fromarray`."""
         return np.asarray(to_codes(self.image, 8), np.uint8)
@@ -72,12 +84,12 @@ class Shot:
         metadata: Metadata | str = Metadata.ALL,
         overwrite: bool = False,
     ) -> None:
-        """Write the picture as JPEG, PNG or TIFF, according to the suffix.
+        """Write the picture in the format of the suffix (`ingest.PICTURE_FORMATS`).
 
         Parameters and errors are those of `ingest.write_picture`.
         """
         write_picture(
-            path, self.image, self.capture, hdr=self.hdr,
+            path, self.image, self.capture, light=self.light,
             quality=quality, bits=bits, metadata=metadata, overwrite=overwrite,
         )  # fmt: skip
 

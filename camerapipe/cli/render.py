@@ -40,8 +40,8 @@ TARGETS = {  # kind of output: option, its name in the code
 @click.command("render")
 @inputs_argument
 @click.option(
-    "-o", "--output", required=True, metavar="OUT|DIR", help="a .jpg, .png or .tiff; a folder for "
-    "several inputs; - for stdout",
+    "-o", "--output", required=True, metavar="OUT|DIR", help="a .jpg, .png, .tiff, .avif, "
+    ".heic, .jxl or .exr; a folder for several inputs; - for stdout",
 )  # fmt: skip
 @click.option("--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)")
 @click.option("--map", "map_to", metavar="FILE|DIR", help="write the blur map: .tiff, .npz or .png")
@@ -66,13 +66,18 @@ TARGETS = {  # kind of output: option, its name in the code
     help="white where it is nearer than the focus",
 )  # fmt: skip
 @click.option(
-    "--format", "format_name", metavar="jpeg|png|tiff",
-    help="format of the picture (default: by the name of the output, else that of the input)",
+    "--format", "format_name", metavar="NAME",
+    help="jpeg, png, tiff, avif, heic, jxl or exr (default: by the name of the output, else that "
+    "of the input)",
 )  # fmt: skip
 @click.option(
-    "--bits", type=click.Choice(["8", "16"]), help="bits per sample (default: as the input)"
+    "--bits",
+    type=click.Choice(["8", "10", "16", "32"]),
+    help="bits per sample (default: as the input)",
 )
-@click.option("--quality", type=click.IntRange(1, 100), help="of a JPEG (default 95)")
+@click.option(
+    "--quality", type=click.IntRange(1, 100), help="of JPEG, AVIF, HEIC, JXL (default 95)"
+)
 @click.option("--strip-gps", is_flag=True, help="leave out where the photograph was taken")
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")

@@ -11,7 +11,7 @@ under a name.
 from camerapipe.ingest.array import capture_from_array
 from camerapipe.ingest.atomic import check_output, write_bytes, write_text
 from camerapipe.ingest.attachments import Metadata
-from camerapipe.ingest.encode import DEFAULT_QUALITY, encode_picture, hdr_left_out
+from camerapipe.ingest.encode import DEFAULT_QUALITY, encode_picture, left_out
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.formats import (
     MAP_FORMATS,
@@ -19,6 +19,7 @@ from camerapipe.ingest.formats import (
     PICTURE_FORMATS,
     PICTURES,
     bits_for,
+    check_library,
     format_named,
     format_of,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "SavedMap",
     "bits_for",
     "capture_from_array",
+    "check_library",
     "check_output",
     "colour_map",
     "count_pixels",
@@ -48,7 +50,7 @@ __all__ = [
     "encode_picture",
     "format_named",
     "format_of",
-    "hdr_left_out",
+    "left_out",
     "open_capture",
     "optional_formats",
     "read_map",

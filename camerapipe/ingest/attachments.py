@@ -39,6 +39,7 @@ from camerapipe.version import __version__
 SOFTWARE_NAME = f"camerapipe {__version__}"
 ORIENTATION, SOFTWARE, MAKE, MODEL = 0x0112, 0x0131, 271, 272
 IMAGE_WIDTH, IMAGE_LENGTH = 256, 257
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296  # the last one: 2 for inches
 OLD_PLACES = {273, 278, 279, 322, 323, 324, 325, 330, 513, 514}  # of pixels and other pictures
 PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
 # First-directory tags of a RAW about the picture; all others describe how it is developed.
@@ -101,6 +102,17 @@ def exif_bytes(exif: ExifBlock | None, limit: int = 1 << 31) -> bytes:
     if len(block) > limit:
         block = bytes(_without_note(exif))
     return block if len(block) <= limit else b""
+
+
+def with_dpi(exif: ExifBlock | None, dpi: tuple[float, float] | None) -> ExifBlock | None:
+    """EXIF with the resolution of the container, for formats that have no other place for it."""
+    if dpi is None or (exif is not None and X_RESOLUTION in exif.tags(FIRST)):
+        return exif
+    exif = exif or ExifBlock.empty()
+    x, y = (_rational(exif, each) for each in dpi)
+    if x and y:
+        exif.change(FIRST, {X_RESOLUTION: x, Y_RESOLUTION: y, RESOLUTION_UNIT: exif.integer(2)})
+    return exif
 
 
 def updated_xmp(packet: bytes | None, width: int, height: int, *, gps: bool = True) -> bytes | None:

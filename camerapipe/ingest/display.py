@@ -22,7 +22,8 @@ from camerapipe.errors import CaptureError
 from camerapipe.ingest.coding import ColourTags
 from camerapipe.ingest.files import check_pixels, one_line, over_limit
 from camerapipe.ingest.icc import MAX_BYTES, convert, srgb_profile
-from camerapipe.ingest.jpeg_gain_map import Read, read_gain_map
+from camerapipe.ingest.isobmff import TONE_MAP, item_types
+from camerapipe.ingest.jpeg_gain_map import Read, ignored, read_gain_map
 from camerapipe.ingest.jpeg_pixels import sound_pixels
 from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import TURNS, Decoded, Samples
@@ -131,7 +132,9 @@ def _sound_jpeg(file: BinaryIO, image: Image.Image) -> Samples | None:
 
 
 def _gain_map(file: BinaryIO, image: Image.Image, tags: FileTags) -> Read:
-    """Gain map of a JPEG file."""
+    """Gain map of a JPEG file; those of AVIF are not given by Pillow."""
+    if image.format == "AVIF" and TONE_MAP in item_types(file):
+        return Read(findings=(ignored("those of AVIF files cannot be read"),))
     if image.format not in ("JPEG", "MPO"):
         return Read()
     file.seek(0)

@@ -13,8 +13,8 @@ from camerapipe.errors import CaptureError
 from camerapipe.ingest.formats import PICTURES
 from camerapipe.ingest.sniff import Kind, sniff
 
-# Suffixes of files that can be opened, besides those of `PICTURES`.
-FINISHED = frozenset({".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".webp"})
+WRITTEN_ONLY = frozenset({".exr", ".jxl"})  # suffixes of `PICTURES` that cannot be opened
+FINISHED = frozenset({*PICTURES, ".bmp", ".gif", ".webp"}) - WRITTEN_ONLY
 RAW = frozenset(
     {
         ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq",
@@ -81,7 +81,7 @@ def natural_order(path: Path) -> tuple[list[str | int], str]:
 
 
 def _is_picture(path: Path) -> bool:
-    if path.suffix.lower() in {*PICTURES, *FINISHED, *RAW}:
+    if path.suffix.lower() in FINISHED | RAW:
         return True
     try:
         with path.open("rb") as file:

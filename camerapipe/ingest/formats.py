@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,16 +12,31 @@ from camerapipe.errors import RequestError
 
 
 class Format(NamedTuple):
-    """A file format. The first suffix is the usual one; `bits` are those per sample."""
+    """A file format.
+
+    The first suffix is the usual one. `bits` are those per sample. `needs` names a library that may
+    be absent and how to install it. `lossy` says that it has a quality.
+    """
 
     suffixes: tuple[str, ...]
     bits: tuple[int, ...]
+    needs: tuple[str, str] | None = None
+    lossy: bool = False
+
+
+def _extra(library: str, extra: str) -> tuple[str, str]:
+    """A library, and how an extra of this package installs it."""
+    return library, f'"camerapipe[{extra}]"'
 
 
 PICTURE_FORMATS: Mapping[str, Format] = {
-    "jpeg": Format((".jpg", ".jpeg"), (8,)),
+    "jpeg": Format((".jpg", ".jpeg"), (8,), lossy=True),
     "png": Format((".png",), (8, 16)),
     "tiff": Format((".tif", ".tiff"), (8, 16)),
+    "avif": Format((".avif",), (8,), ("PIL._avif", "pillow"), lossy=True),
+    "heic": Format((".heic", ".heif", ".hif"), (8, 10), _extra("pillow_heif", "heif"), lossy=True),
+    "jxl": Format((".jxl",), (8, 16), _extra("imagecodecs", "jxl"), lossy=True),
+    "exr": Format((".exr",), (16, 32), _extra("OpenEXR", "exr")),
 }
 MAP_FORMATS: Mapping[str, Format] = {
     "tiff": Format((".tif", ".tiff"), (16,)),
@@ -59,7 +75,7 @@ def bits_for(name: str, bits: int | None, source_bits: int) -> int:
     name : str
         A format of `PICTURE_FORMATS`.
     bits : int or None
-        Bits asked for: 8 or 16. None: 16 where the source has more than 8 and the format has 16.
+        Bits asked for. None: as many as the source has, or else the most that the format has.
     source_bits : int
         Bits per sample of the source.
 
@@ -70,7 +86,7 @@ def bits_for(name: str, bits: int | None, source_bits: int) -> int:
     """
     possible = PICTURE_FORMATS[name].bits
     if bits is None:
-        return possible[-1] if source_bits > 8 else possible[0]
+        return next((each for each in possible if each >= source_bits), possible[-1])
     if bits in possible:
         return bits
     others = [other for other, kind in PICTURE_FORMATS.items() if bits in kind.bits]
@@ -80,4 +96,27 @@ def bits_for(name: str, bits: int | None, source_bits: int) -> int:
             f"bits: a {name.upper()} has {have} bits per sample, not {bits}; "
             f"choose {' or '.join(others)}"
         )
-    raise RequestError(f"bits: expected 8 or 16; got {bits}")
+    every = sorted({each for kind in PICTURE_FORMATS.values() for each in kind.bits})
+    raise RequestError(f"bits: expected {', '.join(map(str, every))}; got {bits}")
+
+
+def check_library(name: str) -> None:
+    """Check that the library that writes a format is installed.
+
+    Raises
+    ------
+    RequestError
+        If it is not; the message says how to install it.
+    """
+    needs = PICTURE_FORMATS[name].needs
+    if needs is None:
+        return
+    library, install = needs
+    try:
+        found = importlib.util.find_spec(library) is not None
+    except ModuleNotFoundError:
+        found = False
+    if not found:
+        raise RequestError(
+            f"format: to write {name.upper()}, a library is missing: pip install {install}"
+        )

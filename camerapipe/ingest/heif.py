@@ -13,8 +13,13 @@ import numpy as np
 
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels
+from camerapipe.ingest.gain_metadata import BrokenGainMapError, gain_map_of_apple
+from camerapipe.ingest.isobmff import TONE_MAP, item_types
+from camerapipe.ingest.jpeg_gain_map import Read, check_size, ignored
 from camerapipe.ingest.pixels import Decoded
 from camerapipe.ingest.tags import heif_tags
+
+APPLE_GAIN_MAP = "urn:com:apple:photo:2020:aux:hdrgainmap"
 
 
 def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
@@ -27,11 +32,33 @@ def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
     samples = np.asarray(image)
     if bits > 8:  # the code is in the upper bits; repeat it in the lower ones for the full range
         samples = samples | samples >> bits
+    tags = heif_tags(image.info, file)
+    hdr = _gain_map(image, tags.exif, file)
     return Decoded(
         samples=samples,
         bits=bits,
-        tags=heif_tags(image.info, file),
+        tags=tags,
+        gain_map=hdr.gain_map,
+        findings=hdr.findings,
     )
+
+
+def _gain_map(image: Any, exif: bytes | None, file: BinaryIO) -> Read:
+    """Apple's gain map, an auxiliary image. libheif does not give those of ISO 21496-1."""
+    found = image.info.get("aux", {}).get(APPLE_GAIN_MAP)
+    if not found:
+        reason = "of HEIF files, only Apple's can be read"
+        return Read(findings=(ignored(reason),)) if TONE_MAP in item_types(file) else Read()
+    try:
+        auxiliary = image[image.primary_index].get_aux_image(found[0])
+        check_size(auxiliary.size, image.size)
+        codes = np.asarray(auxiliary)
+        values = (codes if codes.ndim == 2 else codes[..., 0]).astype(np.float32) / np.float32(255)
+        return Read(gain_map_of_apple(exif, None, values))
+    except BrokenGainMapError as error:
+        return Read(findings=(ignored(error),))
+    except (RuntimeError, ValueError, SyntaxError, EOFError, OSError):
+        return Read(findings=(ignored("it is damaged"),))
 
 
 def has_heif() -> bool:

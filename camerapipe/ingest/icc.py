@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from camerapipe.ingest.colorimetry import BT709, D65, Primaries, adaptation, xyz
 from camerapipe.ingest.profiles import DATE_BYTE, PROFILE_DATE
 from stages.findings import Finding, Severity
 from stages.tone import ToneCurve, curve_from
@@ -87,6 +88,22 @@ def cicp_of(profile: bytes) -> tuple[int, int, bool] | None:
     return tag[8], tag[9], bool(tag[11])
 
 
+def primaries_of(profile: bytes | None) -> Primaries:
+    """Primaries of an RGB profile, for white at D65; those of sRGB if it states none.
+
+    The columns of its matrix are adapted to D50 (ICC.1:2022, 9.2.44).
+    """
+    try:
+        tags = _tags(profile or b"")
+        columns = [struct.unpack_from(">3i", tags[name], 8) for name in _COLUMNS]
+        rows = np.linalg.solve(adaptation(xyz(D65)), np.array(columns, np.float64).T / 65536).T
+        red, green, blue = ((float(x / s), float(y / s)) for x, y, _ in rows
+                            if (s := float(x + y + _)))  # fmt: skip
+    except (KeyError, ValueError, struct.error):
+        return BT709
+    return Primaries(D65, red, green, blue)
+
+
 def to_srgb(
     colour: npt.NDArray[Any], profile: bytes
 ) -> tuple[npt.NDArray[Any], bytes | None, Finding]:
@@ -146,6 +163,7 @@ def ignored(error: Exception) -> Finding:
     return Finding("profile_ignored", Severity.INFO, message)
 
 
+_COLUMNS = (b"rXYZ", b"gXYZ", b"bXYZ")
 _RGB_CURVES = (b"gTRC", b"rTRC", b"bTRC")  # the first one, green, is used if they are equal
 _CODES: Floats = np.linspace(0, 1, 4096)  # finer than any table found in profiles
 

@@ -14,6 +14,7 @@ from camerapipe.ingest.coding import Cicp
 
 MAX_META_BYTES = 16 << 20
 MAX_BOXES = 10_000
+TONE_MAP = b"tmap"  # type of the item that joins a picture and its gain map (ISO/IEC 23008-12)
 
 
 def nclx_of(file: BinaryIO) -> Cicp | None:
@@ -35,6 +36,17 @@ def nclx_of(file: BinaryIO) -> Cicp | None:
                 primaries, transfer = struct.unpack_from(">HH", content, 4)
                 return Cicp(primaries, transfer)  # decoders always return full range
     return None
+
+
+def item_types(file: BinaryIO) -> frozenset[bytes]:
+    """Types of the items in a file, such as `hvc1` (ISO/IEC 14496-12, 8.11.6)."""
+    try:
+        items = dict(_boxes((_meta(file) or b"")[4:])).get(b"iinf", b"\0" * 6)
+        entries = _boxes(items[6:] if items[0] == 0 else items[8:])
+        found = [(content[0], content) for name, content in entries if name == b"infe"]
+        return frozenset(c[8:12] if version == 2 else c[10:14] for version, c in found)
+    except IndexError:
+        return frozenset()
 
 
 def _meta(file: BinaryIO) -> bytes | None:

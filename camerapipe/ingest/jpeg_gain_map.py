@@ -15,6 +15,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from camerapipe.ingest.announced import CONTAINER, ITEM
+from camerapipe.ingest.attachments import MAX_XMP_BYTES
 from camerapipe.ingest.gain_metadata import (
     APPLE,
     HDRGM,
@@ -128,6 +129,8 @@ def jpeg_with_gain_map(
     try:
         packet = with_description(xmp, announcement)
     except BrokenXmpError:
+        packet = b""
+    if not 0 < len(packet) <= MAX_XMP_BYTES:
         packet = with_description(None, announcement)
     first = _with_segment(encode(packet), ISO_HEAD + VERSIONS)
     return with_picture(first, second, end_of_applications(first))

@@ -70,7 +70,9 @@ def picture_format(file: BinaryIO) -> str | None:
     for name, magics in OUTPUT_MAGIC.items():
         if head.startswith(magics):
             return name
-    return None
+    if _by_magic(head) is Kind.HEIF:
+        return "heic"
+    return "avif" if head[4:8] == b"ftyp" and _by_magic(head) is Kind.DISPLAY else None
 
 
 def _by_magic(head: bytes) -> Kind:

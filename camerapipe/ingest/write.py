@@ -23,7 +23,7 @@ def write_picture(
     bits: int | None = None,
     quality: int = DEFAULT_QUALITY,
     metadata: Metadata | str = Metadata.ALL,
-    hdr: Array | None = None,
+    light: Array | None = None,
 ) -> None:
     """Write a picture; the suffix chooses the format, the rest is as in `encode_picture`.
 
@@ -42,7 +42,7 @@ def write_picture(
             bits=bits,
             quality=quality,
             metadata=metadata,
-            hdr=hdr,
+            light=light,
         )
     except OutputError as error:
         raise OutputError(f"{path}: {error}") from error

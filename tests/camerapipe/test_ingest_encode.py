@@ -49,12 +49,13 @@ def capture(picture):
 
 
 def test_names_and_suffixes_come_from_one_table():
-    assert PICTURES == (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+    assert PICTURES[:5] == (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+    assert {".avif", ".heic", ".jxl", ".exr"} < set(PICTURES)
     assert MAPS == (".tif", ".tiff", ".npz", ".png")
     for name in ("jpeg", "JPG", ".jpg", "jpeg"):
         assert format_named(name) == "jpeg"
     assert format_of("folder.png/a.TIF") == "tiff"
-    with pytest.raises(RequestError, match="expected jpeg, png, tiff; got 'webp'"):
+    with pytest.raises(RequestError, match="expected jpeg, png, .*, exr; got 'webp'"):
         format_named("webp")
 
 
@@ -82,7 +83,7 @@ def test_bits_are_those_asked_for(tmp_path, picture, capture, name, bits, source
 def test_what_a_format_cannot_hold_is_said(picture, capture):
     with pytest.raises(RequestError, match="JPEG has 8 bits per sample, not 16; choose png or ti"):
         encode_picture(picture, capture, format="jpeg", bits=16)
-    with pytest.raises(RequestError, match="expected 8 or 16; got 12"):
+    with pytest.raises(RequestError, match="expected 8, 10, 16, 32; got 12"):
         encode_picture(picture, capture, format="png", bits=12)
 
 

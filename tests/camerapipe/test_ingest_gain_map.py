@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from camerapipe import render
-from camerapipe.ingest import encode_picture, hdr_left_out, open_capture
+from camerapipe.ingest import encode_picture, left_out, open_capture
 from camerapipe.ingest.colorimetry import DISPLAY_P3, to_srgb_primaries
 from camerapipe.ingest.exif import ExifBlock
 from camerapipe.ingest.gain_metadata import gain_map_of_iso, hdrgm_properties, iso_metadata
@@ -140,7 +140,7 @@ def test_a_stated_size_of_gigapixels_is_refused_before_decoding(tmp_path):
 
 
 def written(tmp_path, capture, hdr, name="out.jpg", **how):
-    data = encode_picture(encode(capture.linear, capture.curve), capture, format="jpeg", hdr=hdr,
+    data = encode_picture(encode(capture.linear, capture.curve), capture, format="jpeg", light=hdr,
                           **how)  # fmt: skip
     path = tmp_path / name
     path.write_bytes(data)
@@ -254,6 +254,6 @@ def test_a_rendered_picture_keeps_its_hdr_light(tmp_path):
 
 
 def test_formats_without_gain_maps_are_told(hdr_capture):
-    light = light_of(hdr_capture)
-    assert hdr_left_out("jpeg", light) == () == hdr_left_out("png", None)
-    assert [each.code for each in hdr_left_out("png", light)] == ["hdr_left_out"]
+    plain = replace(hdr_capture, gain_map=None)
+    assert left_out("jpeg", hdr_capture) == () == left_out("png", plain)
+    assert [each.code for each in left_out("png", hdr_capture)] == ["hdr_left_out"]
