@@ -37,6 +37,9 @@ CFA_PHOTOMETRIC, LINEAR_PHOTOMETRIC = 32803, 34892
 ILLUMINANT_A, D65 = 17, 21  # EXIF light sources
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL = 1, 2, 3, 4, 5, 7, 10  # TIFF types
+OF_SAMPLES = {  # tags that stand in the directory of the samples, if that is not the first
+    33421, 33422, *range(50710, 50721), 50829, 50975, 51008, 51009, 51022, 52547,
+}  # fmt: skip
 RATIONAL_LIMIT = 10**6  # largest denominator: exact for what cameras write
 
 Tag = tuple[int, int, int, Any]  # code, type, count, value
@@ -100,7 +103,9 @@ def write_dng(
     optics: Optics = Optics(),  # noqa: B008 - an immutable tuple
     compression: Compression = Compression.NONE,
     tile: tuple[int, int] | None = None,
+    strip_rows: int | None = None,
     interleaved: bool = False,
+    preview: bool = False,
     extra: Iterable[Tag] = (),
 ) -> None:
     """Write sensor values as a DNG.
@@ -124,9 +129,13 @@ def write_dng(
     compression : Compression
         JPEG XL is lossless, and needs imagecodecs.
     tile : (int, int) or None
-        Rows and columns of tiles, for compressed samples; None: one tile.
+        Rows and columns of tiles, for compressed samples; None: one tile, or strips.
+    strip_rows : int or None
+        Rows of strips, for compressed samples.
     interleaved : bool
         Whether the four fields of a mosaic are stored one beside the other.
+    preview : bool
+        Whether a preview comes first, and the samples in a SubIFD of it, as iPhones write it.
     extra : iterable of tags
         Further tags, or others instead of those written by default.
     """
@@ -150,25 +159,40 @@ def write_dng(
         tags += [(33421, SHORT, 2, (2, 2)), (33422, BYTE, 4, filters)]
     if interleaved:
         tags += [(50975, LONG, 1, 2), (52547, LONG, 1, 2)]  # Row- and ColumnInterleaveFactor
-    every = {tag[0]: tag for tag in (*tags, *extra)}
-    layout: dict[str, Any] = {}
-    data: Any = stored
-    if compression is not Compression.NONE:
-        tile = tile or _sixteens(stored.shape[:2])
-        data = iter([_encoded(part, compression) for part in _tiles(stored, tile)])
-        layout = {"shape": stored.shape, "dtype": stored.dtype, "tile": tile}
-        layout["compression"] = int(compression)
-    tifffile.imwrite(
-        path,
-        data,
-        photometric=CFA_PHOTOMETRIC if mosaic else LINEAR_PHOTOMETRIC,
-        planarconfig=None if mosaic else "contig",
-        byteorder="<",
-        metadata=None,
-        software=False,
-        extratags=[(*tag, True) for tag in every.values()],
-        **layout,
-    )
+    every = {tag[0]: (*tag, True) for tag in (*tags, *extra)}
+    data, layout = _layout(stored, compression, tile, strip_rows)
+    first = [tag for code, tag in every.items() if code not in OF_SAMPLES]
+    with tifffile.TiffWriter(path, byteorder="<") as tiff:
+        if preview:
+            small = np.zeros((16, 24, 3), np.uint8)
+            plain = {"metadata": None, "software": False}
+            tiff.write(small, subifds=1, subfiletype=1, photometric="rgb", extratags=first, **plain)
+        tiff.write(
+            data,
+            photometric=CFA_PHOTOMETRIC if mosaic else LINEAR_PHOTOMETRIC,
+            planarconfig=None if mosaic else "contig",
+            metadata=None,
+            software=False,
+            extratags=[tag for tag in every.values() if not preview or tag not in first],
+            **layout,
+        )
+
+
+def _layout(
+    stored: Samples, compression: Compression, tile: tuple[int, int] | None, strip_rows: int | None
+) -> tuple[Any, dict[str, Any]]:
+    """Samples or their encoded parts, and how they are arranged, for `TiffWriter.write`."""
+    if compression is Compression.NONE:
+        return stored, {}
+    layout: dict[str, Any] = {"shape": stored.shape, "dtype": stored.dtype}
+    layout["compression"] = int(compression)
+    if strip_rows is not None:
+        layout["rowsperstrip"] = strip_rows
+        parts = [stored[top : top + strip_rows] for top in range(0, len(stored), strip_rows)]
+    else:
+        layout["tile"] = tile or _sixteens(stored.shape[:2])
+        parts = _tiles(stored, layout["tile"])
+    return iter([_encoded(part, compression) for part in parts]), layout
 
 
 def _in_fields(mosaic: Samples) -> Samples:
@@ -194,7 +218,7 @@ def _encoded(part: Samples, compression: Compression) -> bytes:
     if compression is Compression.JPEG_XL:
         import imagecodecs  # an optional extra
 
-        return bytes(imagecodecs.jpegxl_encode(part, lossless=True))
+        return bytes(imagecodecs.jpegxl_encode(np.ascontiguousarray(part), lossless=True))
     file = io.BytesIO()
     Image.fromarray(part).save(file, "JPEG", quality=98, subsampling=0)
     return file.getvalue()

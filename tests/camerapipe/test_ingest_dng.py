@@ -109,10 +109,11 @@ def on_the_border(gains, shape):
     return np.array([np.interp(rows, np.arange(gains.shape[0]), line) for line in along.T]).T
 
 
-@pytest.mark.parametrize("tile", [None, (48, 64), (16, 16)])
-def test_jpeg_xl_of_16_bits_comes_back(tmp_path, picture, tile):
+@pytest.mark.parametrize("preview", [False, True])
+@pytest.mark.parametrize("parts", [{}, {"tile": (48, 64)}, {"tile": (16, 16)}, {"strip_rows": 24}])
+def test_jpeg_xl_of_16_bits_comes_back(tmp_path, picture, parts, preview):
     needs_jpeg_xl()
-    options = {"compression": Compression.JPEG_XL, "tile": tile, **FULL}
+    options = {"compression": Compression.JPEG_XL, "preview": preview, **parts, **FULL}
     write_dng(tmp_path / "a.dng", sample_linear(picture), **options)
     capture = open_capture(tmp_path / "a.dng")
     np.testing.assert_allclose(capture.linear / capture.exposure_gain, picture, atol=STEP)

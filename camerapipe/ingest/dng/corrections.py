@@ -109,7 +109,7 @@ def apply_vignette(picture: Array, vignette: Vignette) -> None:
 
 
 def warped(picture: Array, warp: Warp) -> Array:
-    """Correct lens distortion: each pixel is read from where the lens has put it (bicubic)."""
+    """Correct lens distortion: each pixel is read from where the lens has put it."""
     planes = picture.shape[2]
     coefficients = warp.coefficients[np.minimum(np.arange(planes), len(warp.coefficients) - 1)]
     if (coefficients == coefficients[0]).all():
@@ -122,12 +122,14 @@ def warped(picture: Array, warp: Warp) -> Array:
 
 
 def replace_bad_pixels(picture: Array, bad: BadPixels) -> None:
-    """Replace defective pixels of a Bayer mosaic by the mean of neighbours of their colour.
+    """Replace defective pixels by the mean of the nearest neighbours that have their colour.
+
+    Neighbours are two pixels away, as in a Bayer mosaic.
 
     Parameters
     ----------
     picture : Array
-        H x W x 1, stored codes divided by 65535. It is changed.
+        H x W x P, codes divided by 65535. It is changed.
     bad : BadPixels
         Which pixels. Areas and points outside of the picture are ignored.
 
@@ -136,32 +138,39 @@ def replace_bad_pixels(picture: Array, bad: BadPixels) -> None:
     ValueError
         If there are so many that the list must be damaged.
     """
-    mosaic = picture[..., 0]
-    mask = np.zeros(mosaic.shape, bool)
-    if bad.constant is not None:
-        mask |= np.rint(mosaic * CODES) == bad.constant
-    rows, columns = bad.points.T
-    inside = (rows < mosaic.shape[0]) & (columns < mosaic.shape[1])
-    mask[rows[inside], columns[inside]] = True
-    for area in bad.areas:
-        area.of(mask)[...] = True
-    if mask.mean() > MAX_BAD_SHARE:
-        raise ValueError("its list of defective pixels is damaged")
+    for plane in np.moveaxis(picture, 2, 0):
+        mask = np.zeros(plane.shape, bool)
+        if bad.constant is not None:
+            mask |= np.rint(plane * CODES) == bad.constant
+        rows, columns = bad.points.T
+        inside = (rows < plane.shape[0]) & (columns < plane.shape[1])
+        mask[rows[inside], columns[inside]] = True
+        for area in bad.areas:
+            area.of(mask)[...] = True
+        if mask.mean() > MAX_BAD_SHARE:
+            raise ValueError("its list of defective pixels is damaged")
+        _fill(plane, mask)
+
+
+def _fill(plane: Array, mask: npt.NDArray[np.bool_]) -> None:
+    """Fill the pixels of a mask from its border to its centre."""
+    height, width = plane.shape
+    rows, columns = np.nonzero(mask)
     for _ in range(MAX_PASSES):
-        rows, columns = np.nonzero(mask)
-        if not len(rows):
-            return
         total, count = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
         for down, right in SAME_COLOUR:
             y, x = rows + down, columns + right
-            inside = (y >= 0) & (y < mosaic.shape[0]) & (x >= 0) & (x < mosaic.shape[1])
+            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
             y, x = np.where(inside, y, 0), np.where(inside, x, 0)
             good = inside & ~mask[y, x]
-            total += np.where(good, mosaic[y, x], 0)
+            total += np.where(good, plane[y, x], 0)
             count += good
         filled = count > 0
-        mosaic[rows[filled], columns[filled]] = total[filled] / count[filled]
+        plane[rows[filled], columns[filled]] = total[filled] / count[filled]
         mask[rows[filled], columns[filled]] = False
+        rows, columns = rows[~filled], columns[~filled]
+        if not len(rows) or not filled.any():
+            return
 
 
 def apply_curve(picture: Array, curve: Curve) -> None:
@@ -234,7 +243,7 @@ def _remapped(
             picture,
             ((column - x[0]) * unit).astype(np.float32),
             ((row - y[0]) * unit).astype(np.float32),
-            cv2.INTER_CUBIC,
+            cv2.INTER_LANCZOS4,
             borderMode=cv2.BORDER_REPLICATE,
         )
         out[start : start + WARP_ROWS] = part.reshape(-1, *picture.shape[1:])

@@ -115,7 +115,7 @@ def _codestream(data: bytes) -> bytes:
         if kind in (b"jxlc", b"jxlp"):
             start = at + head + (4 if kind == b"jxlp" else 0)  # a part begins with its number
             return data[start : start + HEADER_BYTES]
-        if size < head:
+        if not head <= size <= len(data) - at:
             break
         at += size
     raise ValueError("no codestream")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from camerapipe.ingest.dng.colour import CameraColour
 from camerapipe.ingest.dng.levels import Levels
-from camerapipe.ingest.dng.opcodes import OpcodeList
+from camerapipe.ingest.dng.opcodes import BadPixels, OpcodeList
 
 LOSSY_JPEG, JPEG_XL = 34892, 52546  # TIFF compression
 
@@ -105,5 +105,10 @@ class Negative:
         if not self.is_integer or (self.pattern is None and planes not in (1, 3)):
             return False
         if self.pattern is not None and (planes != 1 or self.pattern.max() > 2):
+            return False
+        bayer = self.pattern is None or self.pattern.shape == (2, 2)
+        if not bayer and any(
+            isinstance(c, BadPixels) for each in self.opcodes for c in each.corrections
+        ):
             return False
         return self.colour is not None or (planes == 1 and self.pattern is None)

@@ -112,7 +112,7 @@ def _asks_for_more(page: Any) -> bool:
 def _negative(page: Any, first: Any, size: int) -> Negative:
     tags = _Tags(page, first)
     shape = (int(page.imagelength), int(page.imagewidth), int(page.samplesperpixel))
-    levels = _levels(tags, shape, int(page.bitspersample))
+    levels = _levels(tags, shape, _code_bits(page))
     height, width = levels.active.shape
     origin, extent = tags.numbers(50719, 2), tags.numbers(50720, 2)
     scale = tags.numbers(50718, 2)
@@ -138,6 +138,12 @@ def _negative(page: Any, first: Any, size: int) -> Negative:
         baseline_exposure=0.0 if stops is None or abs(stops[0]) > MAX_STOPS else float(stops[0]),
         orientation=orientation if orientation in TURNS else 1,
     )
+
+
+def _code_bits(page: Any) -> int:
+    """Bits of decoded codes: JPEG XL of more than 8 bits is scaled to 16."""
+    bits = int(page.bitspersample)
+    return 16 if page.compression == JPEG_XL and bits > 8 else bits
 
 
 def _box(origin: Numbers, extent: Numbers) -> tuple[float, float, float, float]:
