@@ -11,6 +11,7 @@ import tifffile
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import open_capture
 from camerapipe.ingest.dng import develop_dng, read_negative, tags
+from camerapipe.ingest.dng.colour import balanced_to_srgb
 from camerapipe.ingest.dng.decode import linear_codes
 from camerapipe.ingest.dng.demosaic import demosaiced_camera
 from camerapipe.ingest.dng.develop import linear_samples
@@ -333,8 +334,7 @@ def test_a_real_sensor_agrees_with_libraw(shared_data, monkeypatch):
     with path.open("rb") as file:
         negative, _ = read_negative(file, 10**9)
         samples = linear_samples(linear_codes(file, negative), negative)[..., 0]
-    neutral, _ = negative.colour.white()
-    found = demosaiced_camera(samples, negative.pattern, neutral, np.eye(3))
+    found = demosaiced_camera(samples, negative.pattern, balanced_to_srgb(negative.colour))
     with rawpy.imread(str(path)) as raw:
         reference = raw.postprocess(
             output_bps=16, gamma=(1, 1), no_auto_bright=True, use_camera_wb=True,

@@ -156,6 +156,8 @@ def test_gigapixels_in_the_directory(tmp_path):
     overwritten(path, 257, 1 << 20)
     assert "--max-pixels" in refused(path, LimitError)
     assert "--max-pixels" in refused(dng(tmp_path, extra=[UNIT]), LimitError, max_pixels=6143)
+    scaled = dng(tmp_path, extra=[UNIT, (50718, RATIONAL, 2, rationals([4.0, 4.0]))])
+    assert "--max-pixels" in refused(scaled, LimitError, max_pixels=16 * 6144 - 1)
 
 
 @pytest.mark.parametrize("code, value", [(322, 1 << 30), (323, 16), (323, 0), (325, 1 << 31)])

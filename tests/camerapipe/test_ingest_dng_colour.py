@@ -93,7 +93,7 @@ def test_calibration_of_one_camera_counts_only_with_its_profile():
 
 def test_a_white_given_as_chromaticity():
     colour = CameraColour((Calibration(6504, COLOUR[1], np.eye(3)),), None, WHITES[5003])
-    neutral, matrix = balanced_to_srgb(colour)
+    neutral, matrix, _ = balanced_to_srgb(colour)
     expected = COLOUR[1] @ xyz(WHITES[5003])
     np.testing.assert_allclose(neutral, expected / expected.max(), rtol=1e-9)
     np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=1e-9)

@@ -8,6 +8,7 @@ white is searched iteratively, because the matrix that converts camera values to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -163,8 +164,21 @@ MIREDS = np.arange(1e6 / 15_000, 1000.5, 0.5)  # 1e6 / kelvin
 LOCUS_U, LOCUS_V = _black_body(1e6 / MIREDS)
 
 
-def balanced_to_srgb(colour: CameraColour) -> tuple[Matrix, Matrix]:
-    """Neutral of a camera, and the matrix that follows white balance.
+class Balanced(NamedTuple):
+    """How camera values become linear sRGB.
+
+    `neutral` are the camera values of a neutral object, 3, largest 1. `matrix` is 3x3, from camera
+    values divided by `neutral` to linear sRGB; (1, 1, 1) gives (1, 1, 1). `from_xyz` is 3x3, from
+    XYZ to camera values.
+    """
+
+    neutral: Matrix
+    matrix: Matrix
+    from_xyz: Matrix
+
+
+def balanced_to_srgb(colour: CameraColour) -> Balanced:
+    """Neutral and matrices of a camera, for the white of the scene.
 
     Parameters
     ----------
@@ -173,10 +187,8 @@ def balanced_to_srgb(colour: CameraColour) -> tuple[Matrix, Matrix]:
 
     Returns
     -------
-    neutral : array
-        Camera values of a neutral object, 3, largest 1.
-    matrix : array
-        3x3, from camera values divided by `neutral` to linear sRGB; (1, 1, 1) gives (1, 1, 1).
+    Balanced
+        White balance, and the matrix that follows it.
 
     Raises
     ------
@@ -185,6 +197,7 @@ def balanced_to_srgb(colour: CameraColour) -> tuple[Matrix, Matrix]:
     """
     neutral, xy = colour.white()
     found = colour.at(xy)
+    from_xyz = found.camera @ found.colour
     if found.forward is not None:
         reference = np.linalg.solve(found.camera, np.diag(neutral))
         whitened = reference / reference.sum(axis=1, keepdims=True)  # D of the specification
@@ -197,7 +210,7 @@ def balanced_to_srgb(colour: CameraColour) -> tuple[Matrix, Matrix]:
     rows = matrix.sum(axis=1, keepdims=True)
     if not np.isfinite(matrix).all() or rows.min() < LEAST:
         raise ValueError("its colour matrices are singular")
-    return neutral, matrix / rows  # rounding of the tags must not tint white
+    return Balanced(neutral, matrix / rows, from_xyz)  # rounding of the tags must not tint white
 
 
 def _to_white(forward: Matrix) -> Matrix:

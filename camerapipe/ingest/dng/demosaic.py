@@ -11,6 +11,7 @@ import rawpy
 import tifffile
 
 from camerapipe.ingest.colorimetry import Matrix
+from camerapipe.ingest.dng.colour import Balanced
 from camerapipe.ingest.libraw import demosaiced, identified, unpacked
 from stages.params import Array
 
@@ -21,9 +22,7 @@ WHITE = 65535
 DENOMINATOR = 10**6
 
 
-def demosaiced_camera(
-    mosaic: Array, pattern: npt.NDArray[np.uint8], neutral: Matrix, from_xyz: Matrix
-) -> Array:
+def demosaiced_camera(mosaic: Array, pattern: npt.NDArray[np.uint8], colour: Balanced) -> Array:
     """Demosaic by LibRaw.
 
     Parameters
@@ -32,24 +31,20 @@ def demosaiced_camera(
         H x W sensor values, float32 in [0, 1].
     pattern : array
         Colour filters from the first pixel: 0 red, 1 green, 2 blue.
-    neutral : array
-        Camera values of a neutral object, 3, largest 1.
-    from_xyz : array
-        3x3 from XYZ (D65) to the camera. It only guides the choice of directions.
+    colour : Balanced
+        White balance. The matrix from XYZ only guides the choice of directions.
 
     Returns
     -------
     Array
-        H x W x 3 camera values divided by `neutral`, at most 1.
+        H x W x 3 camera values divided by the neutral ones, at most 1.
     """
-    with identified(plain_dng(mosaic, pattern, neutral, from_xyz)) as raw:
+    with identified(plain_dng(mosaic, pattern, colour)) as raw:
         unpacked(raw)
         return demosaiced(raw, rawpy.ColorSpace.raw, adjust_maximum_thr=0.0)
 
 
-def plain_dng(
-    mosaic: Array, pattern: npt.NDArray[np.uint8], neutral: Matrix, from_xyz: Matrix
-) -> BinaryIO:
+def plain_dng(mosaic: Array, pattern: npt.NDArray[np.uint8], colour: Balanced) -> BinaryIO:
     """Uncompressed DNG of a mosaic, with the levels 0 and 65535."""
     codes = np.rint(mosaic * np.float32(WHITE)).astype(np.uint16)
     tags = [
@@ -59,8 +54,8 @@ def plain_dng(
         (50708, ASCII, 0, "camerapipe mosaic"),
         (50714, LONG, 1, 0),
         (50717, LONG, 1, WHITE),
-        (50721, SRATIONAL, 9, _rationals(from_xyz)),
-        (50728, RATIONAL, 3, _rationals(neutral)),
+        (50721, SRATIONAL, 9, _rationals(colour.from_xyz)),
+        (50728, RATIONAL, 3, _rationals(colour.neutral)),
         (50778, SHORT, 1, D65_LIGHT),
     ]
     file = io.BytesIO()

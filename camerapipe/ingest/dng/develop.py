@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.colorimetry import Matrix
 from camerapipe.ingest.dng.colour import balanced_to_srgb
 from camerapipe.ingest.dng.corrections import CODES, corrected
 from camerapipe.ingest.dng.decode import linear_codes
@@ -23,6 +22,7 @@ from camerapipe.ingest.dng.negative import Negative
 from camerapipe.ingest.dng.opcodes import OpcodeList
 from camerapipe.ingest.pixels import upright
 from stages.params import Array
+from stages.strips import run_strips
 
 
 def develop_dng(file: BinaryIO, negative: Negative) -> Array:
@@ -87,23 +87,20 @@ def _light(samples: Array, negative: Negative) -> Array:
     third = negative.opcodes[2].corrections
     if negative.colour is None or (negative.pattern is None and samples.shape[2] == 1):
         return np.repeat(corrected(samples, third), 3, axis=2)
-    neutral, matrix = balanced_to_srgb(negative.colour)
-    scale = neutral.astype(np.float32)
-    if negative.pattern is None:
-        camera = samples
-    else:
-        from_xyz = _from_xyz(negative, neutral)
-        camera = demosaiced_camera(samples[..., 0], negative.pattern, neutral, from_xyz)
-        camera *= scale
-    balanced = np.minimum(corrected(camera, third) / scale, 1)
-    light = cv2.transform(balanced, matrix.astype(np.float32))
-    return np.asarray(np.maximum(light, 0, out=light))
+    colour = balanced_to_srgb(negative.colour)
+    neutral = colour.neutral.astype(np.float32)
+    if negative.pattern is not None:
+        samples = demosaiced_camera(samples[..., 0], negative.pattern, colour)
+        samples *= neutral
+    light = corrected(samples, third)
+    matrix = colour.matrix.T.astype(np.float32)
 
+    def converted(start: int, stop: int) -> None:
+        part = light[start:stop]
+        np.maximum(np.minimum(part / neutral, 1) @ matrix, 0, out=part)
 
-def _from_xyz(negative: Negative, neutral: Matrix) -> Matrix:
-    assert negative.colour is not None
-    found = negative.colour.at(negative.colour.white()[1])
-    return np.asarray(found.camera @ found.colour)
+    run_strips(converted, len(light))
+    return light
 
 
 def _framed(light: Array, negative: Negative) -> Array:

@@ -99,7 +99,11 @@ def read_negative(file: BinaryIO, max_pixels: int) -> tuple[Negative | None, tup
         if not full or not _asks_for_more(full[0]):
             return None, notes
         check_pixels(full[0].imagewidth, full[0].imagelength, max_pixels)
-        return _negative(full[0], first, file_size(file)), notes
+        negative = _negative(full[0], first, file_size(file))
+        height, width = negative.levels.active.shape
+        across, down = negative.scale
+        check_pixels(round(width * across), round(height * down), max_pixels)
+        return negative, notes
 
 
 def _asks_for_more(page: Any) -> bool:
