@@ -50,6 +50,7 @@ class Compression(IntEnum):
     """How samples are stored: TIFF's numbers."""
 
     NONE = 1
+    LOSSLESS_JPEG = 7
     LOSSY = 34892
     JPEG_XL = 52546
 
@@ -127,7 +128,7 @@ def write_dng(
     optics : Optics
         What the camera says of itself.
     compression : Compression
-        JPEG XL is lossless, and needs imagecodecs.
+        JPEG XL is lossless. It and lossless JPEG (of mosaics only) need imagecodecs.
     tile : (int, int) or None
         Rows and columns of tiles, for compressed samples; None: one tile, or strips.
     strip_rows : int or None
@@ -215,10 +216,13 @@ def _tiles(samples: Samples, tile: tuple[int, int]) -> list[Samples]:
 
 
 def _encoded(part: Samples, compression: Compression) -> bytes:
-    if compression is Compression.JPEG_XL:
+    if compression is not Compression.LOSSY:
         import imagecodecs  # an optional extra
 
-        return bytes(imagecodecs.jpegxl_encode(np.ascontiguousarray(part), lossless=True))
+        part = np.ascontiguousarray(part)
+        if compression is Compression.LOSSLESS_JPEG:
+            return bytes(imagecodecs.ljpeg_encode(part))
+        return bytes(imagecodecs.jpegxl_encode(part, lossless=True))
     file = io.BytesIO()
     Image.fromarray(part).save(file, "JPEG", quality=98, subsampling=0)
     return file.getvalue()

@@ -200,17 +200,30 @@ def test_lossy_jpeg_is_linearised_by_its_polynomial(picture, patches):
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_patches_agree_with_libraw(picture, patches, orientation):
-    """The same mosaic: plain by LibRaw, and by our path, which it takes for a correction of 1."""
+@pytest.mark.parametrize("preview", [False, True])
+def test_patches_agree_with_libraw(picture, orientation, preview):
+    """The same mosaic: plain by LibRaw, and with a correction that changes nothing by our path."""
     mosaic = sample_mosaic(picture)
-    reference = by_libraw(written(mosaic, orientation=orientation))
-    found = developed(written(mosaic, orientation=orientation, extra=[UNIT]))
+    options = {"orientation": orientation, "preview": preview}
+    reference = by_libraw(written(mosaic, **options))
+    found = developed(written(mosaic, extra=[UNIT], **options))
     assert found.shape == reference.shape == (*upright(picture, orientation).shape[:2], 3)
     np.testing.assert_allclose(measured(found), measured(reference), rtol=0.01, atol=1e-4)
-    plain = {"orientation": orientation, **FULL}
-    reference = by_libraw(written(sample_linear(picture), **plain))
-    found = developed(written(sample_linear(picture), extra=[UNIT], **plain))
+    options |= FULL
+    reference = by_libraw(written(sample_linear(picture), **options))
+    found = developed(written(sample_linear(picture), extra=[UNIT], **options))
     np.testing.assert_allclose(found, reference, rtol=0.01, atol=1e-4)
+
+
+@pytest.mark.parametrize("tile", [None, (32, 48)])
+def test_lossless_jpeg_agrees_with_libraw(picture, patches, tile):
+    """LibRaw unpacks the samples, and the corrections follow."""
+    pytest.importorskip("imagecodecs", reason="the encoder needs the extra dng (imagecodecs)")
+    options = {"compression": Compression.LOSSLESS_JPEG, "tile": tile}
+    reference = by_libraw(written(sample_mosaic(picture), **options))
+    found = developed(written(sample_mosaic(picture), extra=[UNIT], **options))
+    np.testing.assert_allclose(measured(found), measured(reference), rtol=0.01, atol=1e-4)
+    np.testing.assert_allclose(measured(found), patches, atol=3e-4)
 
 
 def test_levels_agree_with_libraw(picture):

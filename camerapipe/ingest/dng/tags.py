@@ -43,10 +43,10 @@ Numbers = npt.NDArray[np.float64]
 
 
 class _Tags:
-    """Values of tags of a directory, or of the first one."""
+    """Values of tags of directories; the first one that has a tag counts."""
 
-    def __init__(self, page: Any, first: Any) -> None:
-        self._pages = (page, first)
+    def __init__(self, *pages: Any) -> None:
+        self._pages = pages
 
     def raw(self, code: int) -> Any:
         """Value as tifffile gives it; None if it is missing."""
@@ -123,7 +123,7 @@ def _negative(page: Any, first: Any, size: int) -> Negative:
     if scale is None or scale.min() < SCALE_RANGE[0] or scale.max() > SCALE_RANGE[1]:
         scale = np.ones(2)
     stops = tags.numbers(50730, 1)
-    (orientation,) = tags.integers(274, 1, (1,))
+    (orientation,) = _Tags(first, page).integers(274, 1, (1,))
     whole = (0.0, 0.0, float(width), float(height))
     return Negative(
         shape=shape,
