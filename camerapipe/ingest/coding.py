@@ -87,7 +87,8 @@ class Coding:
 
     `curve` is that of the codes, and `written` with `profile` that of the written picture. If
     `convert` is set, codes are first converted to sRGB by the profile. `hdr` is the transfer of an
-    HDR signal with `primaries`; its light is converted to SDR with the primaries of sRGB.
+    HDR signal; its light is converted to SDR with the primaries of sRGB. `primaries` are those of
+    the codes, where they are stated by code points or chromaticities.
     """
 
     curve: ToneCurve = SRGB
@@ -131,6 +132,7 @@ def coding_of(tags: ColourTags, *, grey: bool) -> Coding:
         curve=rest.curve,
         written=rest.written,
         profile=rest.profile,
+        primaries=rest.primaries,
         full_range=rest.full_range,
         findings=findings + rest.findings,
     )
@@ -242,6 +244,7 @@ def _stated(
         curve=curve,
         written=written,
         profile=profile,
+        primaries=primaries,
         full_range=full_range,
         findings=tuple(findings),
     )

@@ -15,6 +15,7 @@ from camerapipe.ingest.sniff import Kind, sniff
 
 WRITTEN_ONLY = frozenset({".exr", ".jxl"})  # suffixes of `PICTURES` that cannot be opened
 FINISHED = frozenset({*PICTURES, ".bmp", ".gif", ".webp"}) - WRITTEN_ONLY
+MOVING = frozenset({".gif", ".mjpeg", ".mjpg"})  # pictures by content, and usually many
 RAW = frozenset(
     {
         ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq",
@@ -78,6 +79,11 @@ def natural_order(path: Path) -> tuple[list[str | int], str]:
     """Sorting key of a name: digits count as numbers, upper and lower case are equal."""
     parts = re.split(r"([0-9]+)", path.name.casefold())
     return [int(part) if k % 2 else part for k, part in enumerate(parts)], path.name
+
+
+def is_photograph(path: Path) -> bool:
+    """Whether a file is a single picture, by its suffix or its content, and no animation."""
+    return path.suffix.lower() not in MOVING and _is_picture(path)
 
 
 def _is_picture(path: Path) -> bool:

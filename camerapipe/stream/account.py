@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from camerapipe.budget import Budget
+from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Event, Fate, Service, Tally
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.shown import Shown
-from camerapipe.stream.sources import FrameSource
 from stages.findings import Finding
 
 BIN = math.log(1.01)  # a bin is 1 % wide, which is the precision of percentiles

@@ -15,14 +15,17 @@ from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.recipe import Recipe, as_recipe, resolve_with
 from camerapipe.settings import hint
+from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Observer
 from camerapipe.stream.line import DropPolicy
 from camerapipe.stream.options import MAX_BYTES, STUCK_S, StreamOptions
 from camerapipe.stream.profile import SPEEDS, read_profile
 from camerapipe.stream.shown import Shown
-from camerapipe.stream.sinks import VIDEOS, App, Both, Nowhere, Pictures, Sink, Video, View
-from camerapipe.stream.sources import DEFAULT_SIZE, FrameSource, app_source, open_source
+from camerapipe.stream.sinks import App, Both, Nowhere, Pictures, Sink, View
+from camerapipe.stream.sources import DEFAULT_SIZE, app_source, open_source
 from camerapipe.stream.stream import Stream
+from camerapipe.stream.video_sink import VIDEOS, Video, is_video, video_findings
+from stages.findings import Finding
 from stages.scribble import Scribble
 
 StreamInput = str | int | os.PathLike[str] | Iterable[npt.NDArray[Any]]
@@ -72,9 +75,9 @@ def open_stream(
     Parameters
     ----------
     source : path, str, int or iterable of arrays
-        A folder, a video, the index of a camera, `synthetic:SCENE`, or pictures of an app: sRGB
-        arrays HxW (grey) or HxWx3, uint8 or uint16 codes, or floats in [0, 1]. Each array is copied
-        when it is taken. Anything else among them fails as a frame.
+        A folder, a video, a photograph, the index of a camera, `synthetic:SCENE`, or pictures of an
+        app: sRGB arrays HxW (grey) or HxWx3, uint8 or uint16 codes, or floats in [0, 1]. Each array
+        is copied when it is taken. Anything else among them fails as a frame.
     on_frame : callable, optional
         Is called with every frame in order: picture (HxWx3 uint8), blur map, findings, advice. If
         it raises an error, the frame has failed and the stream continues.
@@ -83,8 +86,8 @@ def open_stream(
     view : str
         What is written to it: `picture`, `map` or `both`.
     fps : float, optional
-        Frames per second. By default the rate of the source with `latest`, and as fast as possible
-        with `block`.
+        Frames per second, instead of the times of the source. By default frames come at those times
+        with `latest`, and as fast as possible with `block`.
     policy : str, optional
         With `block` no frame is lost; with `latest` the newest frame wins, and others are dropped
         before any work is done for them. The default is `latest` for a camera, else `block`.
@@ -178,21 +181,37 @@ def open_stream(
         recipe=recipe,
         workers=workers,
     )
-    opened = _source_of(source, options, fps, size, max_pixels)
-    with _closed_on_error(opened):
+    with _opened(source, options, fps, size, max_pixels) as opened:
         sink = sink_for(output, view, opened, fps=fps, overwrite=overwrite, on_frame=on_frame)
         outputs: dict[str, Any] = {"trace": trace, "record": record, "overwrite": overwrite}
-        return Stream(opened, sink, options, (observe,) if observe else (), **outputs)
+        found, observers = _findings(opened, output, fps), (observe,) if observe else ()
+        return Stream(opened, sink, options, observers, findings=found, **outputs)
 
 
 @contextmanager
-def _closed_on_error(source: FrameSource) -> Iterator[None]:
-    """Close a source if the block raises; otherwise a stream closes it."""
+def _opened(
+    source: StreamInput,
+    options: StreamOptions,
+    fps: float | None,
+    size: tuple[int, int],
+    max_pixels: int,
+) -> Iterator[FrameSource]:
+    """Open a source, and close it if the block raises; otherwise a stream closes it."""
+    opened = _source_of(source, options, fps, size, max_pixels)
     try:
-        yield
+        yield opened
     except BaseException:
-        source.close()
+        opened.close()
         raise
+
+
+def _findings(
+    source: FrameSource, output: str | os.PathLike[str] | None, fps: float | None
+) -> tuple[Finding, ...]:
+    """About the source and its output."""
+    if output is None or not is_video(Path(output)):
+        return source.findings
+    return source.findings + video_findings(Path(output), source, retimed=fps is not None)
 
 
 def sink_for(
@@ -237,9 +256,10 @@ def sink_for(
     name = Path(source.name) if source else path
     if source and path.exists() and name.exists() and path.samefile(name):
         raise OutputError(f"{path}: is the source itself; choose another output")
-    if path.suffix.lower() in VIDEOS:
+    if is_video(path):
         rate = fps or (source.fps if source else None) or VIDEO_FPS
-        return Video(path, view, rate, overwrite=overwrite)
+        sound = source.sound if source and fps is None else None
+        return Video(path, view, rate, overwrite=overwrite, sound=sound)
     if _looks_like_file(path) and not path.is_dir():
         raise OutputError(
             f"{path}: expected a folder, or a video ({', '.join(VIDEOS)}); "

@@ -33,11 +33,11 @@ from camerapipe.errors import OutputError
 from camerapipe.ingest import write_text
 from camerapipe.report import Caveat
 from camerapipe.settings import Layer, Settings
+from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.shown import AgedFindings, Frame, Shown
 from camerapipe.stream.sinks import Sink, check_folder
-from camerapipe.stream.sources import FrameSource
 from stages.tone import SRGB, encode, linearise, to_codes
 
 FORMAT = "camerapipe-recording/6"

@@ -1,4 +1,4 @@
-"""Sinks of frames: a folder of pictures, a video file, an app, or none (to measure).
+"""Sinks of frames: a folder of pictures, an app, or none (to measure); `video_sink` has videos.
 
 A sink is a context. Its outputs appear whole when the context ends without an error, also after a
 stop. `View` selects what is written of a frame: the picture, the coloured blur map, or both side by
@@ -14,20 +14,15 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, get_args
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import OutputError, RequestError
 from camerapipe.ingest import PICTURES, check_output, colour_map, write_picture
-from camerapipe.ingest.atomic import whole_path
-from camerapipe.ingest.quiet import muted
 from camerapipe.stream.shown import Shown, codes_of
 from stages.grid import Grid, lift
 
 View = Literal["picture", "map", "both"]
-VIDEOS = (".mp4", ".mov", ".avi", ".mkv")
-CODEC = cv2.VideoWriter.fourcc(*"mp4v")
 BRIGHTEST_SIGMA = 6 / 1280  # of the long side, so that all maps have one scale
 
 
@@ -128,7 +123,7 @@ class Pictures(AbstractContextManager["Pictures"]):
         suffix: str = ".jpg",
         stems: Iterable[str] = (),
     ) -> None:
-        _check_view(view)
+        check_view(view)
         if suffix not in PICTURES:
             raise RequestError(f"pictures: expected one of {', '.join(PICTURES)}; got {suffix!r}")
         check_folder(folder)
@@ -160,97 +155,6 @@ class Pictures(AbstractContextManager["Pictures"]):
         inputs = [shown.frame.origin] if shown.frame.origin else []
         check_output(path, inputs, overwrite=self._overwrite, suffixes=PICTURES)
         write_picture(path, view_of(shown, self._view), capture, overwrite=self._overwrite)
-
-
-class Video(ExitStack):
-    """Writes all frames to one video, which appears when the stream ends.
-
-    A frame whose time is known is shown from that time on, so that the video lasts as long as what
-    was filmed, even if frames were dropped. Other frames follow one another. The size is made even
-    by repeating an odd row or column.
-
-    Parameters
-    ----------
-    path : Path
-        The video.
-    view : View
-        What is written.
-    fps : float
-        Frames per second of the video.
-    overwrite : bool
-        Replace a video that exists.
-
-    Raises
-    ------
-    OutputError
-        If the video cannot be written there.
-    """
-
-    encodes = True
-
-    def __init__(self, path: Path, view: View, fps: float, *, overwrite: bool) -> None:
-        super().__init__()
-        _check_view(view)
-        check_output(path, overwrite=overwrite, suffixes=VIDEOS)
-        self._path, self._view, self._fps, self._overwrite = path, view, fps, overwrite
-        self._writer: cv2.VideoWriter | None = None  # opened for the size of the first frame
-        self._size = (0, 0)
-        self._first_s: float | None = None  # the first time that is known
-        self._last: npt.NDArray[np.uint8] | None = None
-        self._written = 0
-
-    def deliver(self, shown: Shown) -> None:
-        """Append a frame."""
-        codes = view_of(shown, self._view)
-        odd = [n % 2 for n in codes.shape[:2]]
-        codes = cv2.copyMakeBorder(codes, 0, odd[0], 0, odd[1], cv2.BORDER_REPLICATE)
-        size = (codes.shape[1], codes.shape[0])
-        if self._writer is None:
-            self._writer, self._size = self._opened(size), size
-        if size != self._size:
-            raise RequestError(f"a video has one size: expected {self._size}; got {size}")
-        due = self._due(shown.frame.at_s)
-        while self._last is not None and self._written < due:
-            self._write(self._last)
-        if due >= self._written - 1:  # otherwise it came too soon after the last one to be visible
-            self._last = np.ascontiguousarray(codes[..., ::-1])
-            self._write(self._last)
-
-    def _due(self, at_s: float | None) -> int:
-        """Number of the frame of the video at which a frame is shown."""
-        if at_s is None:
-            return self._written
-        self._first_s = at_s if self._first_s is None else self._first_s
-        return round((at_s - self._first_s) * self._fps)
-
-    def _write(self, codes: npt.NDArray[np.uint8]) -> None:
-        assert self._writer is not None
-        self._writer.write(codes)
-        self._written += 1
-
-    def _opened(self, size: tuple[int, int]) -> cv2.VideoWriter:
-        """Open the file. It is verified after it is closed, before it gets its name."""
-        with ExitStack() as opening:
-            path = opening.enter_context(whole_path(self._path, overwrite=self._overwrite))
-            writer = cv2.VideoWriter(str(path), CODEC, self._fps, size)
-            if not writer.isOpened():
-                raise OutputError(f"{self._path}: OpenCV cannot write this kind of video here")
-            opening.callback(self._check_written, path)
-            opening.callback(writer.release)
-            self.push(opening.pop_all())
-        return writer
-
-    def _check_written(self, path: Path) -> None:
-        """Count the frames in the file, since OpenCV does not report a full disk."""
-        with muted():
-            video = cv2.VideoCapture(str(path))
-            found = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 0)  # -1 if it cannot be read
-            video.release()
-        if found != self._written:
-            raise OutputError(
-                f"{self._path}: {found} of {self._written} frames could be written; "
-                "is there room on the disk?"
-            )
 
 
 def view_of(shown: Shown, view: View) -> npt.NDArray[np.uint8]:
@@ -299,6 +203,7 @@ def check_folder(folder: Path, *, empty: bool = False) -> None:
         raise OutputError(f"{folder}: the folder {there} may not be written to")
 
 
-def _check_view(view: str) -> None:
+def check_view(view: str) -> None:
+    """Refuse a view that does not exist."""
     if view not in get_args(View):
         raise RequestError(f"view: expected one of {', '.join(get_args(View))}; got {view!r}")

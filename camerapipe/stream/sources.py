@@ -1,4 +1,4 @@
-"""Sources of frames: a folder, a video file, a camera, a synthetic scene, an app.
+"""Sources of frames: a folder, a photograph, a video, a camera, a synthetic scene, an app.
 
 A source is opened before anything else starts, so that an error in it is reported first. It yields
 `Exposure`s. Developing an exposure to a capture takes time, and is the first stage of the stream.
@@ -7,73 +7,31 @@ A source is opened before anything else starts, so that an error in it is report
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from camerapipe.capture import Capture
-from camerapipe.errors import CaptureError, LimitError, RequestError
+from camerapipe.errors import CaptureError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, count_pixels, open_capture
-from camerapipe.ingest.quiet import muted
+from camerapipe.ingest.folders import is_photograph, pictures_in
+from camerapipe.ingest.video import has_video
+from camerapipe.stream.exposures import Exposure, FrameSource, arrival, numbered
 from camerapipe.stream.frames import Arrival
+from camerapipe.stream.opencv_source import open_camera, open_video_by_opencv
+from camerapipe.stream.video_source import open_video
 from camerapipe.synthetic import SCENES, synthetic_frame
 
-BYTES_PER_PX = 80  # of a frame in flight: a job of 12 megapixels peaks at 930 MB
 DEFAULT_SIZE = (1280, 720)  # width, height
 SYNTHETIC = "synthetic:"
 MIN_SIDE_PX = 16
 SYNTHETIC_FPS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """One frame before it is developed; `origin` is its file, if it has a file of its own."""
-
-    name: str
-    develop: Callable[[], Capture]
-    origin: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FrameSource:
-    """A sequence of exposures.
-
-    Attributes
-    ----------
-    name : str
-        What a person called it.
-    kind : str
-        `folder`, `video`, `camera` (also of an app) or `synthetic`.
-    fps : float or None
-        Frames per second; None if it has no time of its own.
-    frames : iterator of Arrival
-        Values are `Exposure`s.
-    close : callable
-        Releases what is open, such as a camera. No frames can be taken after it.
-    length : int or None
-        Number of frames, if it is known.
-    stems : tuple of str
-        Names of its frames without suffix, as far as they are known: of all frames of a folder, of
-        the first frame otherwise.
-    max_pixels : int
-        Larger frames are refused.
-    """
-
-    name: str
-    kind: Literal["folder", "video", "camera", "synthetic"]
-    fps: float | None
-    frames: Iterator[Arrival]
-    close: Callable[[], None] = lambda: None
-    length: int | None = None
-    stems: tuple[str, ...] = ()
-    max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 def open_source(
@@ -153,12 +111,12 @@ def app_source(pictures: Iterable[npt.NDArray[Any]], fps: float | None) -> Frame
     def frames() -> Iterator[Arrival]:
         for k, given in enumerate(pictures):
             picture = given.copy() if isinstance(given, np.ndarray) else given
-            label = _numbered("frame", k)
+            label = numbered("frame", k)
             exposure = Exposure(label, partial(_capture_of, picture, label))
             pixels = math.prod(getattr(picture, "shape", ())[:2])
-            yield _arrival(exposure, k / fps if fps else None, pixels)
+            yield arrival(exposure, k / fps if fps else None, pixels)
 
-    return FrameSource("app", "camera", fps, frames(), stems=(_numbered("frame", 0),))
+    return FrameSource("app", "camera", fps, frames(), stems=(numbered("frame", 0),))
 
 
 def _capture_of(picture: Any, label: str) -> Capture:
@@ -184,7 +142,7 @@ def _open(
     if text.startswith(SYNTHETIC):
         return _synthetic(text.removeprefix(SYNTHETIC), fps or sensor_fps, size, seed, max_pixels)
     if text.isdecimal():
-        return _video(text, int(text), fps, max_pixels)
+        return open_camera(int(text), fps, max_pixels)
     path = Path(text)
     if path.is_dir():
         return _folder(path, fps, max_pixels)
@@ -193,7 +151,10 @@ def _open(
             f"{text}: does not exist; expected a folder, a video, the index of a camera, or "
             f"{SYNTHETIC}SCENE"
         )
-    return _video(text, str(path), fps, max_pixels)
+    if is_photograph(path):
+        return _photographs(text, [path], fps, max_pixels)
+    opening = open_video if has_video() else open_video_by_opencv
+    return opening(text, path, fps, max_pixels)
 
 
 def _synthetic(
@@ -209,71 +170,28 @@ def _synthetic(
 
     def frames() -> Iterator[Arrival]:
         for k in count():
-            exposure = Exposure(_numbered(scene, k), partial(_staged, scene, k, size, seed))
-            yield _arrival(exposure, k / fps, size[0] * size[1])
+            exposure = Exposure(numbered(scene, k), partial(_staged, scene, k, size, seed))
+            yield arrival(exposure, k / fps, size[0] * size[1])
 
-    stems = (_numbered(scene, 0),)
+    stems = (numbered(scene, 0),)
     return FrameSource(f"{SYNTHETIC}{scene}", "synthetic", fps, frames(), stems=stems)
 
 
 def _staged(scene: str, index: int, size: tuple[int, int], seed: int) -> Capture:
     picture = synthetic_frame(scene, index, size[::-1], seed).picture
-    return capture_from_array(picture, "srgb", _numbered(scene, index))
+    return capture_from_array(picture, "srgb", numbered(scene, index))
 
 
 def _folder(folder: Path, fps: float | None, max_pixels: int) -> FrameSource:
-    paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    if not paths:
-        raise CaptureError(f"{folder}: has no files in it")
+    return _photographs(str(folder), pictures_in(folder), fps, max_pixels)
 
+
+def _photographs(name: str, paths: list[Path], fps: float | None, max_pixels: int) -> FrameSource:
     stems = tuple(dict.fromkeys(path.stem for path in paths))
 
     def frames() -> Iterator[Arrival]:
         for k, path in enumerate(paths):
             exposure = Exposure(path.name, partial(open_capture, path, max_pixels=max_pixels), path)
-            yield _arrival(exposure, k / fps if fps else None, count_pixels(path) or 0)
+            yield arrival(exposure, k / fps if fps else None, count_pixels(path) or 0)
 
-    return FrameSource(str(folder), "folder", fps, frames(), length=len(paths), stems=stems)
-
-
-def _video(name: str, address: str | int, fps: float | None, max_pixels: int) -> FrameSource:
-    """A video file or a camera, read by OpenCV."""
-    with muted():
-        video = cv2.VideoCapture(address)
-    live = isinstance(address, int)
-    if live and fps:
-        video.set(cv2.CAP_PROP_FPS, fps)
-    if not video.isOpened():
-        what = f"camera {address} cannot be opened" if live else f"{name}: is not a video"
-        raise CaptureError(f"{what}; expected a folder, a video or the index of a camera")
-    size = (int(video.get(cv2.CAP_PROP_FRAME_WIDTH)), int(video.get(cv2.CAP_PROP_FRAME_HEIGHT)))
-    if size[0] * size[1] > max_pixels:
-        video.release()
-        raise LimitError(f"{name}: {size[0]} x {size[1]} pixels are more than {max_pixels}")
-    rate = fps or (float(video.get(cv2.CAP_PROP_FPS)) or 30.0)
-
-    def frames() -> Iterator[Arrival]:
-        for k in count():
-            there, picture = video.read()
-            if not there and live:
-                raise CaptureError(f"camera {address} gives no more frames")
-            if not there:
-                return
-            rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-            label = _numbered(Path(name).stem, k)
-            exposure = Exposure(label, partial(capture_from_array, rgb, "srgb", label))
-            yield _arrival(exposure, None if live else k / rate, size[0] * size[1])
-
-    kind: Literal["camera", "video"] = "camera" if live else "video"
-    stems = (_numbered(Path(name).stem, 0),)
-    return FrameSource(name, kind, rate, frames(), video.release, stems=stems)
-
-
-def _numbered(name: str, index: int) -> str:
-    """Name of a frame that is no file."""
-    return f"{name}_{index:06d}"
-
-
-def _arrival(exposure: Exposure, at_s: float | None, pixels: int) -> Arrival:
-    size_bytes = BYTES_PER_PX * pixels
-    return Arrival(value=exposure, captured_s=at_s, filmed_s=at_s, size_bytes=size_bytes)
+    return FrameSource(name, "folder", fps, frames(), length=len(paths), stems=stems)

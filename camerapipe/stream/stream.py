@@ -30,6 +30,7 @@ from camerapipe.recipe_keys import RecipeError
 from camerapipe.runtime import versions, warm_up
 from camerapipe.stream.account import Account, StreamReport
 from camerapipe.stream.device import Device
+from camerapipe.stream.exposures import Exposure, FrameSource
 from camerapipe.stream.frames import Arrival, Event, InFlight, Observer
 from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Stage
 from camerapipe.stream.options import StreamOptions
@@ -40,7 +41,7 @@ from camerapipe.stream.rungs import ready_checks, ready_rungs
 from camerapipe.stream.scheduler import Scheduler, ThreadScheduler, VirtualClock, VirtualScheduler
 from camerapipe.stream.shown import Frame, Shown, StreamState
 from camerapipe.stream.sinks import Sink, check_folder
-from camerapipe.stream.sources import DEFAULT_SIZE, Exposure, FrameSource
+from camerapipe.stream.sources import DEFAULT_SIZE
 from camerapipe.stream.tracing import Tracing, header_of
 from camerapipe.stream.viewfinder import Viewfinder
 from camerapipe.trace import GRAPH, TRACES, Tracer
@@ -73,11 +74,13 @@ class Stream:
         Keep a recording (`stream.record`) in this folder.
     overwrite : bool
         Replace a trace that exists.
+    findings : tuple of Finding
+        About source and output.
 
     Attributes
     ----------
     findings : tuple of Finding
-        What a person should know before the first frame; filled by `prepare`.
+        What a person should know before the first frame; `prepare` adds what is found there.
 
     Raises
     ------
@@ -97,10 +100,11 @@ class Stream:
         trace: str | os.PathLike[str] | None = None,
         record: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         self.source, self.options = source, options
         self.account = Account()
-        self.findings: tuple[Finding, ...] = ()
+        self.findings = findings
         self._sink, self._observers = sink, [lambda event, _: self.account.add(event), *observers]
         self._trace, self._overwrite = Path(trace) if trace else None, overwrite
         if self._trace is not None:
@@ -140,7 +144,7 @@ class Stream:
         budget = self.options.budget
         if budget.total_ms is not None or CHECK in budget.stages_ms:
             costs = self.measure_costs()
-            self.findings = costs.findings(budget)
+            self.findings += costs.findings(budget)
             self._state = StreamState(policy=PolicyState(costs.ladder()))
 
     def measure_costs(self) -> LadderCosts:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from camerapipe.pipelines import LIVE_CHECK
 from camerapipe.report import Caveat
+from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome, Service
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.policy import CHECK
 from camerapipe.stream.shown import Shown
-from camerapipe.stream.sources import FrameSource
 from camerapipe.trace import GRAPH, TraceHeader, Tracer
 
 ADVICE, LADDER = "advice", "ladder"  # tracks of changes, as is `CHECK`

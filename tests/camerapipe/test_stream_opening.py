@@ -5,15 +5,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import camerapipe
 from camerapipe.budget import BudgetError
 from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.ingest import capture_from_array
+from camerapipe.ingest.folders import is_photograph
 from camerapipe.levels import CHECK_LADDER, LADDER
 from camerapipe.recipe import Recipe
 from camerapipe.runtime import versions
-from camerapipe.stream import sources
+from camerapipe.stream import opencv_source, sources
 from camerapipe.stream.record import digest
 from camerapipe.stream.rehearsal import BUDGET_TOO_SMALL
 from camerapipe.stream.replay import Recording
@@ -63,7 +65,7 @@ class FakeVideo:
 
 
 def test_a_number_is_the_index_of_a_camera_and_the_newest_frame_wins(monkeypatch):
-    monkeypatch.setattr(sources.cv2, "VideoCapture", FakeVideo)
+    monkeypatch.setattr(opencv_source.cv2, "VideoCapture", FakeVideo)
     stream = camerapipe.open_stream(0, frames=2, force=True, rung="draft")
     assert stream.source.kind == "camera" and stream.options.policy == "latest"
     assert stream.run().submitted == 2
@@ -273,7 +275,7 @@ def test_a_folder_that_may_not_be_written_to_is_said_at_once(tmp_path, monkeypat
 
 def test_the_source_is_closed_if_an_output_is_refused(monkeypatch):
     closed = []
-    monkeypatch.setattr(sources.cv2, "VideoCapture", FakeVideo)
+    monkeypatch.setattr(opencv_source.cv2, "VideoCapture", FakeVideo)
     monkeypatch.setattr(FakeVideo, "release", lambda self: closed.append(self.address))
     with pytest.raises(OutputError):
         camerapipe.open_stream(0, output="film.webm")
@@ -380,3 +382,37 @@ def test_a_stream_writes_traces_recordings_and_pictures_and_calls_the_app(tmp_pa
     assert replayed.frames == 3 and not replayed.differing
     assert {event.seq for event, _ in events} == {0, 1, 2}
     assert all(0 <= in_flight.frames <= 4 for _, in_flight in events)
+
+
+def grey(path, code):
+    cv2.imwrite(str(path), np.full((32, 48, 3), code, np.uint8))
+
+
+def test_a_folder_has_natural_order_and_strays_are_passed_over(tmp_path):
+    for k in range(1, 13):
+        grey(tmp_path / f"img{k}.jpg", 10 * k)
+    for name in ("img3.xmp", "notes.txt", "Thumbs.db", ".hidden.jpg"):
+        (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0 no picture")
+    source = sources.open_source(str(tmp_path), paced=False)
+    assert source.length == 12
+    assert [a.value.name for a in source.frames] == [f"img{k}.jpg" for k in range(1, 13)]
+
+
+def test_a_photograph_is_opened_as_one(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (48, 32), (90, 90, 90)).save(tmp_path / "a.jpg", exif=exif)
+    source = sources.open_source(str(tmp_path / "a.jpg"), paced=False)
+    (arrival,) = source.frames
+    capture = arrival.value.develop()
+    assert capture.linear.shape == (48, 32, 3) and capture.meta.orientation.value == 6
+    assert arrival.value.origin == tmp_path / "a.jpg" and source.kind == "folder"
+
+
+@pytest.mark.parametrize(
+    ("name", "single"),
+    [("a.jpg", True), ("a.dng", True), ("a", True), ("a.gif", False), ("a.mjpeg", False)],
+)
+def test_single_pictures_are_told_from_moving_ones(tmp_path, name, single):
+    Image.new("RGB", (48, 32)).save(tmp_path / name, format="JPEG")
+    assert is_photograph(tmp_path / name) is single

@@ -16,13 +16,14 @@ from camerapipe.errors import CaptureError, LimitError, OutputError, RequestErro
 from camerapipe.ingest import capture_from_array, open_capture
 from camerapipe.runtime import versions
 from camerapipe.settings import resolve
+from camerapipe.stream.exposures import Exposure, FrameSource
 from camerapipe.stream.frames import Arrival
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
 from camerapipe.stream.record import Recorder, about_of
 from camerapipe.stream.replay import Recording
 from camerapipe.stream.sinks import App, Nowhere, Pictures
-from camerapipe.stream.sources import Exposure, FrameSource, open_source
+from camerapipe.stream.sources import open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from datasets.synthetic_raw import Optics, sample_mosaic, write_dng

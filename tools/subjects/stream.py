@@ -29,13 +29,14 @@ from camerapipe.ingest import capture_from_array
 from camerapipe.levels import LADDER
 from camerapipe.runtime import configure, warm_up
 from camerapipe.settings import resolve
+from camerapipe.stream.exposures import Exposure, FrameSource
 from camerapipe.stream.frames import Arrival, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.scheduler import ThreadScheduler
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.sinks import App, Nowhere, Pictures
-from camerapipe.stream.sources import Exposure, FrameSource, open_source
+from camerapipe.stream.sources import open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from subjects import steadiness
