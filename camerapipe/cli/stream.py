@@ -137,9 +137,9 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
 def stream_command(source: str, **options: Any) -> None:
     """Stream frames through the camera: check, blur map, lens blur, advice.
 
-    SRC is a folder of RAW or JPEG files, a video, the index of a camera, synthetic:SCENE (static,
-    pull, step, pan, cut) or replay:DIR. Ctrl-C (or SIGTERM) ends after the frames that came in; a
-    second one ends at once. Outputs are whole either way.
+    SRC is a folder of RAW or JPEG files, a video, a photograph, the index of a camera,
+    synthetic:SCENE (static, pull, step, pan, cut) or replay:DIR. Ctrl-C (or SIGTERM) ends after the
+    frames that came in; a second one ends at once. Outputs are whole either way.
     """
     try:
         if source.startswith(REPLAY):

@@ -23,6 +23,7 @@ from camerapipe.ingest.pixels import Decoded, develop
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.raw import open_raw, raw_pixels
 from camerapipe.ingest.sniff import Kind, sniff
+from camerapipe.ingest.video import has_video
 from stages.findings import Finding, Severity
 
 DECODERS = {
@@ -80,6 +81,7 @@ def optional_formats() -> dict[str, bool]:
         "HEIF": has_heif(),
         "AVIF": "AVIF" in FORMATS,
         "DNG with JPEG XL": has_jpeg_xl(),
+        "video by PyAV": has_video(),
     }
 
 

@@ -4,5 +4,5 @@
 processes under the wall clock or a virtual one; `line` is the row of stages with its guarantees.
 `viewfinder` computes one frame (`shown`) at the rung (`rungs`) that `policy` decides; `rehearsal`
 measures what rungs cost. `profile` and `device` simulate a phone. `sources`, `sinks`, `record`,
-`replay`, `tracing` and `account` are its ends.
+`replay`, `tracing` and `account` are its ends; `video_source` and `video_sink` those for videos.
 """
