@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
+import rawpy
 
 from camerapipe.ingest.colorimetry import BT709, D50, D65, adaptation, to_xyz, xyz
-from camerapipe.ingest.dng import develop_dng, read_negative
+from camerapipe.ingest.dng import develop_dng, read_negative, tags
 from camerapipe.ingest.dng.colour import Calibration, CameraColour, balanced_to_srgb, temperature_k
 from datasets.dng_opcodes import gain_map, opcode_list, two_illuminants
 from datasets.synthetic_raw import D65 as D65_LIGHT
@@ -41,8 +42,8 @@ def exposed(camera, neutral, extra):
     """A LinearRaw DNG of camera values: developed."""
     file = io.BytesIO()
     codes = np.rint(np.clip(camera, 0, 1) * 65535).astype(np.uint16)
-    tags = [(50728, RATIONAL, 3, rationals(neutral)), UNIT, *extra]
-    write_dng(file, codes, black_level=0, white_level=65535, extra=tags)
+    every = [(50728, RATIONAL, 3, rationals(neutral)), UNIT, *extra]
+    write_dng(file, codes, black_level=0, white_level=65535, extra=every)
     negative, _ = read_negative(file, 10**9)
     return develop_dng(file, negative)
 
@@ -73,6 +74,43 @@ def test_forward_matrices_of_two_illuminants(kelvin, balance):
     if balance is not None:
         extra.append((50727, RATIONAL, 3, rationals(balance)))  # AnalogBalance
     np.testing.assert_allclose(exposed(camera, neutral, extra), SCENE, atol=1 / 4095)
+
+
+@pytest.mark.parametrize("matrix", COLOUR)
+def test_a_camera_in_daylight_agrees_with_libraw(matrix):
+    """Under D65, LibRaw's matrix (rows that add up to 1) means the same as the specification's."""
+    neutral = matrix @ xyz(D65)
+    camera = SCENE * neutral / neutral.max()
+    codes = np.rint(np.clip(camera, 0, 1) * 65535).astype(np.uint16)
+    extra = [
+        (50721, SRATIONAL, 9, rationals(matrix)),
+        (50728, RATIONAL, 3, rationals(neutral / neutral.max())),
+    ]
+    file = io.BytesIO()
+    write_dng(file, codes, black_level=0, white_level=65535, extra=extra)
+    file.seek(0)
+    with rawpy.imread(file) as raw:
+        reference = raw.postprocess(
+            output_bps=16, gamma=(1, 1), no_auto_bright=True, use_camera_wb=True,
+            adjust_maximum_thr=0,
+        ) / 65535  # fmt: skip
+    found = exposed(camera, neutral / neutral.max(), extra[:1])
+    inside = (reference > 0.01) & (reference < 0.99)
+    assert inside.mean() > 0.8
+    np.testing.assert_allclose(found[inside], reference[inside], rtol=0.01)
+
+
+@pytest.mark.parametrize("name", ["gopro_hero6_GOPR0024", "canon_kissx4_magiclantern_colorchart"])
+def test_matrices_of_real_cameras_agree_with_libraw(shared_data, monkeypatch, name):
+    monkeypatch.setattr(tags, "_asks_for_more", lambda page: True)
+    path = shared_data / "raw" / f"{name}.dng"
+    with path.open("rb") as file:
+        negative, _ = read_negative(file, 10**9)
+    last = negative.colour.calibrations[-1]
+    daylight = CameraColour((last,), last.camera @ last.colour @ xyz(D65))
+    with rawpy.imread(str(path)) as raw:
+        reference = raw.color_matrix[:, :3]
+    np.testing.assert_allclose(balanced_to_srgb(daylight).matrix, reference, atol=2e-3)
 
 
 def test_calibration_of_one_camera_counts_only_with_its_profile():

@@ -217,6 +217,11 @@ def test_damaged_lists_are_refused(name):
         parse_opcodes(data, "OpcodeList2")
 
 
+def test_many_warps_are_refused():
+    with pytest.raises(CaptureError, match="more than 4 warps"):
+        parsed(*[warp_rectilinear([1, 0, 0, 0, 0, 0])] * 5)
+
+
 def test_too_many_defects_are_damage():
     with pytest.raises(ValueError, match="damaged"):
         applied(np.zeros((40, 40, 1), np.float32), bad_pixels_constant(0))

@@ -304,6 +304,8 @@ class TestHeif:
 
 def test_optional_formats_are_told(monkeypatch):
     assert optional_formats()["HEIF"] == (importlib.util.find_spec("pillow_heif") is not None)
+    jpeg_xl = importlib.util.find_spec("imagecodecs") is not None
+    assert optional_formats()["DNG with JPEG XL"] == jpeg_xl
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert not optional_formats()["HEIF"]
 

@@ -3,6 +3,9 @@
 `tags` reads what a file says of its picture, `decode` its stored samples, and `develop` turns them
 into linear light. The mathematics are functions of arrays: `levels`, `corrections` and `colour`.
 
+Tone curves, look tables and local tone maps (ProfileGainTableMap) are not applied. They are the
+taste of a camera, and defocus is magnified in linear light.
+
 References
 ----------
 Adobe, "Digital Negative (DNG) Specification", version 1.7.1.0, 2023.

@@ -27,6 +27,7 @@ NAMES = {
 }  # fmt: skip
 OPTIONAL = 1  # flag of an opcode that a reader may leave out
 MAX_OPCODES = 32  # of a list; phones write about ten
+MAX_WARPS = 4  # of a list; each resamples the whole picture
 MAX_PLANES = 4
 MAX_DEGREE = 8  # of MapPolynomial
 MAX_COORDINATE = 1 << 31
@@ -180,6 +181,8 @@ def parse_opcodes(data: bytes, name: str) -> OpcodeList:
             found.append(PARSERS[code](content))
         elif not flags & OPTIONAL:
             missing.append(label)
+    if sum(isinstance(each, Warp) for each in found) > MAX_WARPS:
+        raise damaged(f"{name}: more than {MAX_WARPS} warps")
     return OpcodeList(tuple(found), tuple(missing))
 
 
