@@ -12,9 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.assembly import Request
+from camerapipe.assembly import Request, with_depth
 from camerapipe.budget import Budget, BudgetLike
 from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
+from camerapipe.depth import DepthLike
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.saved_map import SavedMap
 from camerapipe.recipe import Recipe, as_recipe, resolve_with, with_recipe
@@ -34,9 +35,12 @@ def render(
     preset: str | None = None,
     config: str | os.PathLike[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
-    focus: tuple[float, float] | None = None,
+    focus: tuple[float, float] | float | None = None,
     from_map: SavedMap | BlurMap | npt.NDArray[np.floating] | None = None,
     scribbles: Iterable[Scribble] = (),
+    from_depth: DepthLike | None = None,
+    guide_depth: DepthLike | None = None,
+    aperture: float | None = None,
     foreground: npt.NDArray[Any] | None = None,
     recipe: Recipe | str | os.PathLike[str] | None = None,
     distance_m: float | None = None,
@@ -63,12 +67,23 @@ def render(
         A TOML settings file.
     params : mapping, optional
         Parameters by section: `{"blur": {"edge_scale_px": 2.0}}`.
-    focus : (x, y), optional
-        A point that is to count as in focus, in pixels of the upright picture.
+    focus : (x, y) or float, optional
+        A point that is to count as in focus, in pixels of the upright picture; a distance in metres
+        with a depth map that is in metres.
     from_map : BlurMap or array, optional
         Render with this map (sigma in full-resolution pixels) instead of an estimate.
     scribbles : iterable of Scribble
         Corrections of the blur map, in the order in which they were drawn.
+    from_depth : path, array or DepthMap, optional
+        Render the blur of a wished lens from depth: that of a file, `"embedded"` for that in the
+        file of the capture, or an array of distances in metres (hxw, NaN: unknown). What the
+        picture is blurred already counts as part of it.
+    guide_depth : path, array or DepthMap, optional
+        Magnify the measured blur as usual; its order and what is in front come from this depth.
+    aperture : float, optional
+        F-number of the wished lens, for `from_depth` in metres; short for
+        `params={"depth": {"aperture": f}}`. Without it: that of the capture / strength. If the
+        depth or the lens has no unit, `strength` is needed.
     foreground : array, optional
         Mask HxW of what is nearer than the focus (not 0): it is rendered in front.
     recipe : Recipe or path, optional
@@ -103,10 +118,15 @@ def render(
     """
     recipe = as_recipe(recipe)
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
+    distance = None if focus is None or isinstance(focus, tuple | list) else float(focus)
+    depth = {"aperture": aperture, "focus_m": distance}
+    given = {name: value for name, value in depth.items() if value is not None}
+    values = {**(params or {}), "depth": {**(params or {}).get("depth", {}), **given}}
+    settings = resolve_with(recipe, preset, config, values=values, strength=strength)
     request = Request(
-        settings=resolve_with(recipe, preset, config, values=params, strength=strength),
+        settings=settings,
         budget=Budget.of(budget),
-        focus_point=focus,
+        focus_point=focus if distance is None else None,  # type: ignore[arg-type]  # a point then
         distance_m=distance_m,
         scribbles=tuple(scribbles),
         foreground=None if foreground is None else (np.asarray(foreground) > 0).astype(np.float32),
@@ -114,6 +134,7 @@ def render(
         force=force,
         keep=tuple(keep),
     )
+    request = with_depth(request, capture, from_depth, guide_depth)
     if recipe is not None:
         request = with_recipe(request, recipe, capture)
     with limited_workers(workers):

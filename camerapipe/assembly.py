@@ -16,9 +16,12 @@ import numpy as np
 
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
+from camerapipe.depth import DepthLike, given_depth, wished_lens
+from camerapipe.depth_graphs import FROM_DEPTH, FROM_EXACT_DEPTH, WITH_DEPTH, WITH_DEPTH_MAP
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
 from camerapipe.hdr_graph import with_hdr
+from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
@@ -31,6 +34,7 @@ from camerapipe.presets import Preset, graphs
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import DeadZoneParams, focus_sigma
+from stages.depth import DepthParams
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
@@ -53,6 +57,8 @@ class Request:
     scribbles: tuple[Scribble, ...] = ()
     foreground: Array | None = None  # mask of objects in front of the focus, HxW in [0, 1]
     blur_map: SavedMap | None = None  # used instead of an estimate
+    from_depth: GivenDepth | None = None  # from which the blur of a wished lens follows
+    guide_depth: GivenDepth | None = None  # order and sign for the measured blur
     force: bool = False  # continue after a blocking finding
     keep: tuple[str, ...] = ()  # names of intermediate values to return
 
@@ -106,9 +112,19 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
         "previous": None,
         "blur": saved.blur if saved else None,
         "blur_low": saved.low if saved else None,
+        **depth_sources(capture, request),
         "dead_zone": saved.focus.dead_zone if saved and saved.focus else None,
         **values,
     }
+
+
+def depth_sources(capture: Capture, request: Request) -> dict[str, Any]:
+    """Sources that follow from depth: both are None without it, and are compared by value."""
+    given = request.from_depth or request.guide_depth
+    depth, lens = given.depth if given else None, None
+    if request.from_depth is not None:
+        lens = wished_lens(capture, request.from_depth.depth, request.settings)
+    return {"depth": depth, "wished_lens": lens}
 
 
 def shared_within_a_shot() -> Kept:
@@ -158,6 +174,22 @@ def scaled_point(
     return x, y
 
 
+def with_depth(
+    request: Request,
+    capture: Capture,
+    from_depth: DepthLike | None = None,
+    guide_depth: DepthLike | None = None,
+) -> Request:
+    """Request with depth for a capture, where it is given; as of `depth.given_depth`."""
+    fields = {"from_depth": from_depth, "guide_depth": guide_depth}
+    read: dict[str, Any] = {
+        name: given_depth(source, capture, request.settings)
+        for name, source in fields.items()
+        if source is not None
+    }
+    return replace(request, **read)
+
+
 def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
     """Whether findings block the effect, so that the picture passes through unchanged."""
     return not force and any(f.severity is Severity.BLOCKING for f in findings)
@@ -170,6 +202,11 @@ def picture_graph(capture: Capture, request: Request, *, blocked: bool) -> Graph
 
 
 def _effect_graph(request: Request) -> Graph:
+    if request.from_depth is not None:
+        params = cast(DepthParams, request.settings.params[DepthParams])
+        return FROM_DEPTH if params.fit_outlines else FROM_EXACT_DEPTH
+    if request.guide_depth is not None:
+        return WITH_DEPTH
     saved = request.blur_map
     if saved is None:
         return request.settings.preset.picture_graph
@@ -177,6 +214,21 @@ def _effect_graph(request: Request) -> Graph:
     if saved.focus is None or request.focus_point not in (None, saved.focus.point):
         return preset.from_map_graph
     return preset.from_focused_map_graph
+
+
+def map_graph(request: Request) -> Graph:
+    """Graph from a checked capture to its blur map."""
+    return WITH_DEPTH_MAP if request.guide_depth else request.settings.preset.map_graph
+
+
+def judged(findings: Iterable[Finding], request: Request) -> tuple[Finding, ...]:
+    """Findings for a request: the check of the defocus blocks nothing that is done from depth."""
+    if request.from_depth is None:
+        return tuple(findings)
+    return tuple(
+        replace(each, severity=Severity.INFO) if each.severity is Severity.BLOCKING else each
+        for each in findings
+    )
 
 
 def check_request(capture: Capture, request: Request) -> None:
@@ -199,6 +251,16 @@ def check_request(capture: Capture, request: Request) -> None:
             f"foreground: expected a mask of shape {(height, width)}; "
             f"got {request.foreground.shape}"
         )
+    given = {
+        "from_map": request.blur_map, "from_depth": request.from_depth,
+        "guide_depth": request.guide_depth,
+    }  # fmt: skip
+    if request.from_depth is not None and request.foreground is not None:
+        raise RequestError("from_depth and foreground exclude each other: depth tells what is near")
+    several = [name for name, value in given.items() if value is not None]
+    if len(several) > 1:
+        raise RequestError(f"{several[0]} and {several[1]} exclude each other; give one of them")
+    depth_sources(capture, request)  # refuses a lens that is not known
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():
             raise RequestError(
@@ -224,9 +286,12 @@ def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ..
     limit = max(params.margin * sharpest, params.floor_px * step)
     if there <= limit:
         return ()
+    result = "everything as blurred as it is left alone"
+    if request.from_depth is not None:
+        result = "it does not become sharper"
     message = (
         f"The focus point {point[0]:g},{point[1]:g} is itself blurred (sigma {there:.1f} px, and "
-        f"{sharpest:.1f} px where the picture is sharp): everything as blurred as it is left alone."
+        f"{sharpest:.1f} px where the picture is sharp): {result}."
     )
     return (Finding(FOCUS_POINT_BLURRED, Severity.WARNING, message, there, limit),)
 

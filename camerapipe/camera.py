@@ -20,6 +20,8 @@ from camerapipe.assembly import (
     check_settings,
     focus_finding,
     is_blocked,
+    judged,
+    map_graph,
     megapixels_of,
     picture_graph,
     settings_for,
@@ -174,7 +176,7 @@ def shoot(
     deadline = _start(request)
     started_s = deadline.clock()
     checked = _check(capture, request, deadline, kept)
-    findings = (*checked.values["findings"], *capture.findings)
+    findings = (*judged(checked.values["findings"], request), *capture.findings)
     graph = picture_graph(capture, request, blocked=is_blocked(findings, force=request.force))
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
@@ -202,7 +204,7 @@ def estimate_map(
     started_s = deadline.clock()
     checked = _check(capture, request, deadline, kept)
     findings = (*checked.values["findings"], *capture.findings)
-    graph = request.settings.preset.map_graph
+    graph = map_graph(request)
     done = _run(graph, capture, request, deadline, kept)
     spent_ms = (deadline.clock() - started_s) * 1000
     saved = _saved(done.values, capture, request)
@@ -223,7 +225,8 @@ def _saved(values: dict[str, Any], capture: Capture, request: Request) -> SavedM
         return None
     params = cast(ViewParams, request.settings.params[ViewParams])
     step = working_grid(capture.linear, params).step
-    focus = Focus.of(values["dead_zone"], request.focus_point, step)
+    point = None if request.from_depth else request.focus_point  # its depth is in focus, not blur
+    focus = Focus.of(values["dead_zone"], point, step)
     return SavedMap(blur=values["blur"], low=values.get("blur_low"), focus=focus)
 
 

@@ -14,7 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from camerapipe import verdict
-from camerapipe.assembly import FOCUS_POINT_BLURRED, Request, check_request, is_blocked, shape_of
+from camerapipe.assembly import (
+    FOCUS_POINT_BLURRED,
+    Request,
+    check_request,
+    is_blocked,
+    shape_of,
+    with_depth,
+)
 from camerapipe.budget import Stopwatch
 from camerapipe.camera import (
     check_capture,
@@ -50,6 +57,7 @@ from camerapipe.settings import Layer
 from camerapipe.shot import LIGHT, Shot
 from stages.bokeh import RadiusParams
 from stages.capture_check import NEGATIVE_CODES
+from stages.depth import DepthParams
 from stages.findings import Finding, Severity
 
 __all__ = ["Job", "JobError", "JobResult", "Task", "Writing", "check_job", "run_job"]
@@ -168,11 +176,14 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
     request, shape = job.request, shape_of(capture)
     if job.foreground is not None:
         request = replace(request, foreground=read_foreground(job.foreground, shape))
+    request = with_depth(request, capture, job.from_depth, job.guide_depth)
     if job.recipe is not None:
         request = with_recipe(request, job.recipe, capture)
+    for given in filter(None, (request.from_depth, request.guide_depth)):
+        notes += tuple(f"{given.source}: {each}" for each in given.assumptions)
     if job.from_map is not None:
         saved = given_map(read_saved_map(job.from_map, shape), capture)
-        notes = tuple(f"{job.from_map}: {each}" for each in saved.assumptions)
+        notes += tuple(f"{job.from_map}: {each}" for each in saved.assumptions)
         request = replace(request, blur_map=saved)
         if request.scribbles:
             notes += ("scribbles correct an estimate: they are not used with a map that is given",)
@@ -209,7 +220,12 @@ def _rendered(request: Request) -> str:
     how = f"strength {params.strength:g}"
     if params.largest_percent:
         how = f"a largest radius of {params.largest_percent:g} %"
+    if request.from_depth is not None:
+        wish = request.settings.params[SECTIONS["depth"]]
+        assert isinstance(wish, DepthParams)
+        return f"rendered from depth at {f'f/{wish.aperture:g}' if wish.aperture else how}"
     source = " from the given map" if request.blur_map is not None else ""
+    source += " with depth" if request.guide_depth is not None else ""
     return f"rendered at {how}{source}"
 
 

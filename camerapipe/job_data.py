@@ -69,6 +69,8 @@ class Job:
         Corrections that are fitted to the size of the capture.
     foreground, from_map : Path or None
         Files whose size depends on the capture: a mask, and a map to render from.
+    from_depth, guide_depth : path or None
+        Depth of the capture: files, or `"embedded"` for that in the input.
     writing : Writing
         How the picture is written.
     protected : tuple of Path
@@ -89,6 +91,8 @@ class Job:
     recipe: Recipe | None = None
     foreground: Path | None = None
     from_map: Path | None = None
+    from_depth: str | os.PathLike[str] | None = None
+    guide_depth: str | os.PathLike[str] | None = None
     writing: Writing = Writing()
     protected: tuple[Path, ...] = ()
     overwrite: bool = False

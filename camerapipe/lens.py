@@ -28,14 +28,17 @@ LENS_FOCUS = (Node("focus", local_dead_zone, ("sharpness_bounds", "edge_data", "
                                               "focus_point"), "dead_zone", FocusParams),)
 OUTLINE = (Node("outline", part_outlines, ("radius", "linear", "half_grid"), "outlines",
                 OutlineParams),)
-LENS_RENDER = (
-    Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces"),
+SURFACES_RENDER = (
     Node("seen", seen_radius, ("surfaces",), "signed_radius"),
     *HIGHLIGHTS,
     Node("relight", relit, ("surfaces", "linear", "bright"), "lit_surfaces"),
     Node("bokeh", render_surfaces, ("bright", "lit_surfaces"), "bokeh", BokehParams,
          fallback=render_surfaces_preview, steps=render_surfaces_steps),
     *FINISH,
+)
+LENS_RENDER = (
+    Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces"),
+    *SURFACES_RENDER,
 )
 # fmt: on
 

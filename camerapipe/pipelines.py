@@ -63,6 +63,7 @@ from stages.capture_check import (
     judge,
     quick_blur_statistics,
 )
+from stages.depth import DepthMap, WishedLens
 from stages.finish import FinishParams, finish
 from stages.gain_map import GainMap
 from stages.grid import DenseBlur, Grid, lift, lift_bicubic
@@ -123,6 +124,8 @@ SOURCES: dict[str, Any] = {
     "blur": DenseBlur,
     "blur_low": DenseBlur,
     "dead_zone": float | DenseBlur,
+    "depth": DepthMap,
+    "wished_lens": WishedLens,
     "grid": Grid,
     "view": Encoded,
     "motion": Motion,

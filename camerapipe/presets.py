@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from camerapipe.depth_graphs import FROM_DEPTH, FROM_EXACT_DEPTH, WITH_DEPTH, WITH_DEPTH_MAP
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph, Node
 from camerapipe.lens import LENS_FOCUS, LENS_FOREIGN_FOCUS, LENS_MAP, LENS_PICTURE
@@ -200,6 +201,7 @@ def graphs() -> dict[str, Graph]:
     """All graphs by name, including those of the presets."""
     fixed = (
         CHECK, PASS_THROUGH, LIVE_SEE, LIVE_CHECK, LIVE, LIVE_FULL, LIVE_CARRY,
+        FROM_DEPTH, FROM_EXACT_DEPTH, WITH_DEPTH, WITH_DEPTH_MAP,
     )  # fmt: skip
     stills = (each for p in PRESETS.values() for each in p.graphs)
     return {each.name: each for each in (*fixed, *stills)}

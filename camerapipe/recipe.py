@@ -5,6 +5,7 @@
     size_px = [4000, 3000]
     focus_point = [812.0, 604.0]
     foreground = "mask.png"
+    from_depth = "embedded"
 
     [params.radius]
     strength = 3.0
@@ -31,10 +32,12 @@ from typing import Any
 
 import tomli_w
 
-from camerapipe.assembly import Request, scaled_point, shape_of
+from camerapipe.assembly import Request, scaled_point, shape_of, with_depth
 from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import read_mask, write_bytes
+from camerapipe.ingest.depth import EMBEDDED
+from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.ingest.saved_map import ASPECT_SLACK
 from camerapipe.presets import SECTIONS
 from camerapipe.recipe_keys import (
@@ -43,9 +46,11 @@ from camerapipe.recipe_keys import (
     RecipeError,
     check_keys,
     check_version,
+    depth_of,
     path_of,
     point_of,
     read_text,
+    relative_path,
     size_of,
     strokes_of,
     typed,
@@ -54,6 +59,8 @@ from camerapipe.settings import Changes, Layer, Settings, resolve
 from stages.bokeh.foreground import NEARER
 from stages.params import Array
 from stages.scribble import Scribble
+
+DEPTHS = ("from_depth", "guide_depth")  # keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,8 @@ class Recipe:
         Corrections of the blur map, px, in the order in which they were drawn.
     foreground : Path or None
         A grey picture: white where something is nearer than the focus.
+    from_depth, guide_depth : str or None
+        Depth map of the photograph: a path, or `embedded` for that in its own file.
     name : str
         What messages call the recipe, such as its path. It is not part of the comparison.
 
@@ -91,6 +100,8 @@ class Recipe:
     focus_point: Point | None = None
     scribbles: tuple[Scribble, ...] = ()
     foreground: Path | None = None
+    from_depth: str | None = None
+    guide_depth: str | None = None
     name: str = field(default="recipe", compare=False)
 
     def __post_init__(self) -> None:
@@ -148,14 +159,14 @@ class Recipe:
             raise RecipeError(f"{name}: is not TOML: {error}") from error
         check_version(name, table)
         check_keys(name, table)
-        foreground = table.get("foreground")
         return cls(
             preset=typed(name, "preset", table.get("preset"), str, "a name"),
             params=typed(name, "params", table.get("params", {}), dict, "tables [params.SECTION]"),
             size_px=size_of(name, table.get("size_px")),
             focus_point=point_of(name, table.get("focus_point")),
             scribbles=strokes_of(f"{name}: scribbles", table.get("scribbles", [])),
-            foreground=None if foreground is None else path_of(name, foreground, folder),
+            foreground=path_of(name, "foreground", table.get("foreground"), folder),
+            **{key: depth_of(name, key, table.get(key), folder) for key in DEPTHS},
             name=name,
         )
 
@@ -169,7 +180,10 @@ class Recipe:
         if self.focus_point is not None:
             table["focus_point"] = [float(at) for at in self.focus_point]
         if self.foreground is not None:
-            table["foreground"] = _relative(self.foreground, folder)
+            table["foreground"] = relative_path(self.foreground, folder)
+        for key in DEPTHS:
+            if (depth := getattr(self, key)) is not None:
+                table[key] = depth if depth == EMBEDDED else relative_path(Path(depth), folder)
         if self.params:
             table["params"] = self.params
         if self.scribbles:
@@ -238,7 +252,8 @@ def resolve_with(
 def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
     """A request with the corrections of a recipe, fitted to a capture.
 
-    The focus point and the foreground of the request override those of the recipe. Scribbles of the
+    The focus point, the foreground, and depth or a map of the request override those of the recipe.
+    Scribbles of the
     request are drawn after those of the recipe. Settings are not changed (see `resolve_with`).
 
     Raises
@@ -254,8 +269,15 @@ def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
     if foreground is None and fitted.foreground is not None:
         foreground = read_foreground(fitted.foreground, (height, width))
     focus = request.focus_point if request.focus_point is not None else fitted.focus_point
-    scribbles = (*fitted.scribbles, *request.scribbles)
-    return replace(request, focus_point=focus, scribbles=scribbles, foreground=foreground)
+    request = replace(
+        request,
+        focus_point=focus,
+        scribbles=(*fitted.scribbles, *request.scribbles),
+        foreground=foreground,
+    )
+    if request.blur_map or request.from_depth or request.guide_depth:
+        return request
+    return with_depth(request, capture, recipe.from_depth, recipe.guide_depth)
 
 
 def recipe_of(request: Request, capture: Capture, foreground: Path | None = None) -> Recipe:
@@ -273,6 +295,8 @@ def recipe_of(request: Request, capture: Capture, foreground: Path | None = None
         focus_point=request.focus_point,
         scribbles=request.scribbles,
         foreground=foreground,
+        from_depth=_source(request.from_depth),
+        guide_depth=_source(request.guide_depth),
     )
 
 
@@ -318,8 +342,5 @@ def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
     return strokes_of(str(path), strokes)
 
 
-def _relative(path: Path, folder: str | os.PathLike[str]) -> str:
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return path.absolute().as_posix()
+def _source(given: GivenDepth | None) -> str | None:
+    return given.source or None if given else None

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from camerapipe.errors import RequestError
+from camerapipe.ingest.depth import EMBEDDED
 from camerapipe.presets import SECTIONS
 from camerapipe.settings import TEXT_ENCODING, hint
 from stages.scribble import Scribble
 
 FORMAT_VERSION = 1
 KEYS = (
-    "format_version", "preset", "size_px", "focus_point", "foreground", "params", "scribbles",
+    "format_version", "preset", "size_px", "focus_point", "foreground", "from_depth",
+    "guide_depth", "params", "scribbles",
 )  # fmt: skip
 
 Point = tuple[float, float]
@@ -102,7 +104,24 @@ def strokes_of(place: str, value: Any) -> tuple[Scribble, ...]:
     return tuple(found)
 
 
-def path_of(name: str, value: Any, folder: str | os.PathLike[str]) -> Path:
-    """A path that is relative to the folder of the recipe."""
-    text = typed(name, "foreground", value, str, "the path of a picture")
-    return Path(os.path.normpath(Path(folder, text)))
+def path_of(name: str, key: str, value: Any, folder: str | os.PathLike[str]) -> Path | None:
+    """A path that is relative to the folder of the recipe, or None."""
+    text = typed(name, key, value, str, "the path of a picture")
+    return None if text is None else Path(os.path.normpath(Path(folder, text)))
+
+
+def depth_of(name: str, key: str, value: Any, folder: str | os.PathLike[str]) -> str | None:
+    """A path as of `path_of`, or the word for depth in the capture itself, or None."""
+    return value if value == EMBEDDED else _text(path_of(name, key, value, folder))
+
+
+def relative_path(path: Path, folder: str | os.PathLike[str]) -> str:
+    """Text of a path as it is written in a recipe in that folder."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.absolute().as_posix()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

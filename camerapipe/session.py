@@ -23,7 +23,14 @@ from typing import Any, Literal, Self
 import cv2
 import numpy as np
 
-from camerapipe.assembly import Request, check_request, megapixels_of, scaled, shape_of
+from camerapipe.assembly import (
+    Request,
+    check_request,
+    depth_sources,
+    megapixels_of,
+    scaled,
+    shape_of,
+)
 from camerapipe.camera import Input, open_input, shoot
 from camerapipe.capture import Capture
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
@@ -212,6 +219,7 @@ class Session:
             "foreground": _digest(request.foreground),
             "scribbles": request.scribbles,
             "previous": (size, self._emptied[size]),
+            **depth_sources(capture, request),
         }
         kept = Kept(memo=self._memo, versions=versions, previous=self._histories[size])
         shot = shoot(capture, request, kept=kept)

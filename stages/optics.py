@@ -69,6 +69,27 @@ class Lens:
         f = self.focal_length_mm
         return f * f / (self.f_number * (distance_mm - f))
 
+    def defocus_mm2(self, inverse_focus: float) -> float:
+        """Signed diameter on the sensor of the blur, per unit of inverse distance.
+
+        Focused at the distance s, a point at the distance z is blurred to the diameter
+        c = f^2 / (N (1 - f / s)) * (1/s - 1/z). It is linear in 1/z, and negative before the focus.
+
+        Parameters
+        ----------
+        inverse_focus : float
+            1/s in 1/mm; 0 is a focus at infinity.
+
+        Returns
+        -------
+        float
+            f^2 / (N (1 - f / s)), mm / (1/mm).
+        """
+        f = self.focal_length_mm
+        if inverse_focus > 0:
+            self._check_distance(1 / inverse_focus)
+        return f * f / (self.f_number * (1 - f * inverse_focus))
+
     def distance_for_blur_mm(self, blur_mm: float) -> float:
         """Focus distance at which infinity is blurred to the diameter `blur_mm`."""
         f = self.focal_length_mm

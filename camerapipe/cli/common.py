@@ -55,6 +55,10 @@ distance_option = click.option(
 scribbles_option = click.option(
     "--scribbles", metavar="FILE.json", help="corrections of the blur map, drawn as strokes"
 )
+guide_depth_option = click.option(
+    "--guide-depth", metavar="FILE|embedded",
+    help="order and sign of the measured blur from this depth map, or from that in the input",
+)  # fmt: skip
 recipe_option = click.option(
     "--recipe",
     "recipe_from",
@@ -145,6 +149,16 @@ def point(text: str | None) -> tuple[float, float] | None:
     except ValueError:
         raise RequestError(f"--focus: expected X,Y in pixels; got {text!r}") from None
     return x, y
+
+
+def focus_in(text: str | None) -> tuple[tuple[float, float] | None, float | None]:
+    """Read `--focus`: a point X,Y in pixels, or a distance in metres such as `1.5m`."""
+    if text is None or not text.endswith("m"):
+        return point(text), None
+    try:
+        return None, float(text.removesuffix("m"))
+    except ValueError:
+        raise RequestError(f"--focus: expected metres, as in 1.5m; got {text!r}") from None
 
 
 def prepare(*, quiet: bool, long_running: bool = False) -> None:

@@ -17,8 +17,8 @@ from camerapipe.cli.common import (
     USAGE,
     WIDTH,
     Failure,
+    focus_in,
     max_pixels,
-    point,
     progress,
     say,
     show_report,
@@ -61,11 +61,14 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
     from camerapipe.budget import Budget
     from camerapipe.recipe import read_scribbles, resolve_with
 
+    focus, focus_m = focus_in(options.get("focus"))
+    depth = {"aperture": options.get("aperture"), "focus_m": focus_m}
     settings = resolve_with(
         recipe,
         options["preset"],
         options["config"],
         options["overrides"],
+        {"depth": {name: value for name, value in depth.items() if value is not None}},
         strength=options.get("strength"),
     )
     budget = Budget.parse(options.get("budgets", ()))
@@ -74,7 +77,7 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
     return Request(
         settings=settings,
         budget=budget,
-        focus_point=point(options.get("focus")),
+        focus_point=focus,
         distance_m=options["distance"],
         scribbles=read_scribbles(scribbles) if scribbles else (),
         force=options.get("force", False),
@@ -85,10 +88,12 @@ def common_fields(
     options: Mapping[str, Any], recipe: Recipe | None, inputs: Sequence[Path]
 ) -> dict[str, Any]:
     """Fields that all jobs of a command share."""
-    read = (options.get(key) for key in ("config", "recipe_from", "scribbles", "from_map"))
+    keys = ("config", "recipe_from", "scribbles", "from_map", "from_depth", "guide_depth")
+    read = (options.get(key) for key in keys)
     return {
         "request": request_in(options, recipe),
         "recipe": recipe,
+        "guide_depth": options.get("guide_depth"),
         "protected": (*inputs, *(Path(path) for path in read if path)),
         "overwrite": options.get("overwrite", False),
         "strict_budget": options.get("strict_budget", False),

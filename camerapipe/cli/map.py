@@ -11,6 +11,7 @@ from camerapipe.cli.common import (
     Failure,
     common_options,
     distance_option,
+    guide_depth_option,
     inputs_argument,
     overwrite_option,
     pairs_option,
@@ -34,6 +35,7 @@ from camerapipe.cli.jobs import common_fields, inputs_in, recipe_in, run_jobs, t
 @recipe_option
 @distance_option
 @scribbles_option
+@guide_depth_option
 @pairs_option
 @overwrite_option
 @common_options

@@ -12,6 +12,7 @@ from camerapipe.cli.common import (
     Failure,
     common_options,
     distance_option,
+    guide_depth_option,
     inputs_argument,
     overwrite_option,
     pairs_option,
@@ -29,6 +30,7 @@ from camerapipe.cli.jobs import (
     tell_outcome,
 )
 
+EMBEDDED = "embedded"  # depth of each input itself
 TARGETS = {  # kind of output: option, its name in the code
     "picture": ("-o", "output"),
     "map": ("--map", "map_to"),
@@ -44,6 +46,9 @@ TARGETS = {  # kind of output: option, its name in the code
     ".heic, .jxl or .exr; a folder for several inputs; - for stdout",
 )  # fmt: skip
 @click.option("--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)")
+@click.option(
+    "--aperture", type=float, metavar="F", help="f-number of the wished lens, for --from-depth"
+)
 @click.option("--map", "map_to", metavar="FILE|DIR", help="write the blur map: .tiff, .npz or .png")
 @click.option("--report", "report_to", metavar="FILE|DIR", help="write the report as JSON")
 @click.option(
@@ -55,12 +60,20 @@ TARGETS = {  # kind of output: option, its name in the code
     "--budget", "budgets", multiple=True, metavar="2s|STAGE=300ms",
     help="time from developed pixels to the picture, or of one stage",
 )  # fmt: skip
-@click.option("--focus", metavar="X,Y", help="a point (pixels) that counts as in focus")
+@click.option(
+    "--focus", metavar="X,Y|1.5m",
+    help="a point (pixels) that counts as in focus; with --from-depth a distance, too",
+)  # fmt: skip
 @scribbles_option
 @click.option(
     "--from-map", type=click.Path(path_type=Path), metavar="FILE",
     help="render with this blur map instead of an estimate",
 )  # fmt: skip
+@click.option(
+    "--from-depth", metavar="FILE|embedded",
+    help="render the blur of a wished lens from this depth map, or from that in the input",
+)  # fmt: skip
+@guide_depth_option
 @click.option(
     "--foreground", type=click.Path(path_type=Path), metavar="MASK.png",
     help="white where it is nearer than the focus",
@@ -118,6 +131,7 @@ def render_command(**options: Any) -> None:
             writing=writing,
             foreground=options["foreground"],
             from_map=options["from_map"],
+            from_depth=options["from_depth"],
             **shared,
         )
         for source, places in zip(found.paths, outputs, strict=True)
@@ -150,6 +164,6 @@ def _refuse_several(options: dict[str, Any]) -> None:
     """Refuse options that belong to one picture."""
     if options["output"] == "-":
         raise Failure("-o: expected a folder for several inputs; got '-'", USAGE)
-    for key in ("from_map", "foreground"):
-        if options[key]:
+    for key in ("from_map", "foreground", "from_depth", "guide_depth"):
+        if options[key] and options[key] != EMBEDDED:
             raise Failure(f"--{key.replace('_', '-')} takes one input", USAGE)

@@ -7,7 +7,7 @@ of 10 and 12 bits are scaled to 16 bits.
 from __future__ import annotations
 
 import importlib.util
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from camerapipe.ingest.files import check_pixels
 from camerapipe.ingest.gain_metadata import BrokenGainMapError, gain_map_of_apple
 from camerapipe.ingest.isobmff import TONE_MAP, item_types
 from camerapipe.ingest.jpeg_gain_map import Read, check_size, ignored
-from camerapipe.ingest.pixels import Decoded
+from camerapipe.ingest.pixels import Decoded, Samples
 from camerapipe.ingest.tags import heif_tags
 
 APPLE_GAIN_MAP = "urn:com:apple:photo:2020:aux:hdrgainmap"
@@ -73,3 +73,21 @@ def _library() -> Any:
         raise CaptureError(
             'is a HEIF picture, and the optional reader is missing: pip install "camerapipe[heif]"'
         ) from error
+
+
+class HeifDepth(NamedTuple):
+    """The depth picture of a HEIF file: its samples, and what the file says about them."""
+
+    samples: Samples
+    said: dict[str, Any]
+
+
+def heif_depth(file: BinaryIO, max_pixels: int) -> HeifDepth | None:
+    """The depth picture that belongs to the primary picture; None if there is none."""
+    file.seek(0)
+    pictures = _library().open_heif(file, convert_hdr_to_8bit=False).info.get("depth_images")
+    if not pictures:
+        return None
+    width, height = pictures[0].size
+    check_pixels(width, height, max_pixels)
+    return HeifDepth(np.asarray(pictures[0]), dict(pictures[0].info.get("metadata") or {}))

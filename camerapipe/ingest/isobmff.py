@@ -1,7 +1,8 @@
 """Boxes of ISO base media files (HEIF, AVIF) that the decoders do not return.
 
-Only item properties are read: colr boxes of kind nclx (ISO/IEC 14496-12, 12.1.5), by the
-associations of the primary item (ISO/IEC 23008-12).
+Colour: colr boxes of kind nclx (ISO/IEC 14496-12, 12.1.5), by the associations of the primary item
+(ISO/IEC 23008-12). XMP: the items of that type (ISO/IEC 14496-12, 8.11), also those that describe
+auxiliary pictures.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from camerapipe.ingest.coding import Cicp
 MAX_META_BYTES = 16 << 20
 MAX_BOXES = 10_000
 TONE_MAP = b"tmap"  # type of the item that joins a picture and its gain map (ISO/IEC 23008-12)
+MAX_XMP_ITEMS, MAX_XMP_BYTES = 16, 1 << 20  # of an item; real ones have some kB
+XMP_TYPE = b"application/rdf+xml"
 
 
 def nclx_of(file: BinaryIO) -> Cicp | None:
@@ -47,6 +50,63 @@ def item_types(file: BinaryIO) -> frozenset[bytes]:
         return frozenset(c[8:12] if version == 2 else c[10:14] for version, c in found)
     except IndexError:
         return frozenset()
+
+
+def xmp_items(file: BinaryIO) -> list[bytes]:
+    """XMP packets of a file: of the picture, and of auxiliary pictures such as depth."""
+    meta = _meta(file)
+    if meta is None:
+        return []
+    try:
+        boxes = dict(reversed(list(_boxes(meta[4:]))))
+        entries = boxes[b"iinf"][4 + (2 if boxes[b"iinf"][0] == 0 else 4) :]
+        wanted = [_xmp_item(content) for name, content in _boxes(entries) if name == b"infe"]
+        places = _locations(boxes[b"iloc"])
+    except (KeyError, IndexError, struct.error):
+        return []
+    found = []
+    for item in [each for each in wanted if each in places][:MAX_XMP_ITEMS]:
+        offset, length = places[item or 0]
+        file.seek(offset)
+        found.append(file.read(min(length, MAX_XMP_BYTES)))
+    return found
+
+
+def _xmp_item(content: bytes) -> int | None:
+    """Number of the item that an entry describes, if it is XMP."""
+    wide = content[0] >= 3
+    (number,) = struct.unpack_from(">I" if wide else ">H", content, 4)
+    rest = content[4 + (4 if wide else 2) + 2 :]
+    is_xmp = rest[:4] == b"mime" and XMP_TYPE in rest[4:].split(b"\0")[:2]
+    return int(number) if is_xmp else None
+
+
+def _locations(content: bytes) -> dict[int, tuple[int, int]]:
+    """Offset in the file and length of the first extent of each item that is stored as a range."""
+    version, place, found = content[0], 6, {}
+    offset_bytes, length_bytes = content[4] >> 4, content[4] & 15
+    base_bytes, index_bytes = content[5] >> 4, content[5] & 15 if version else 0
+    wide = version >= 2
+
+    def number(size: int) -> int:
+        nonlocal place
+        if place + size > len(content):
+            raise IndexError(place)
+        place += size
+        return int.from_bytes(content[place - size : place], "big")
+
+    for _ in range(min(number(4 if wide else 2), MAX_BOXES)):
+        item = number(4 if wide else 2)
+        method = number(2) & 15 if version else 0
+        number(2)
+        base = number(base_bytes)
+        extents = []
+        for _ in range(min(number(2), MAX_BOXES)):
+            number(index_bytes)
+            extents.append((base + number(offset_bytes), number(length_bytes)))
+        if method == 0 and extents:
+            found[item] = extents[0]
+    return found
 
 
 def _meta(file: BinaryIO) -> bytes | None:

@@ -1,0 +1,76 @@
+"""Fields of XMP structures: what an item of a list says stands together."""
+
+from __future__ import annotations
+
+from xml.parsers import expat
+
+from camerapipe.ingest.xmp import MAX_BYTES, BrokenXmpError, Name
+
+Fields = dict[Name, str]
+
+
+def structures(packet: bytes) -> list[Fields]:
+    """Simple properties of a packet, grouped by the element that they stand in.
+
+    Parameters
+    ----------
+    packet : bytes
+        UTF-8, with or without the packet wrapper.
+
+    Returns
+    -------
+    list of dict
+        Text by name, one dict for each element with simple properties, in order of their ends.
+        Attributes and elements with text count as properties.
+
+    Raises
+    ------
+    BrokenXmpError
+        If the packet is not well-formed, has a document type, or is larger than `xmp.MAX_BYTES`.
+    """
+    found: list[Fields] = []
+    fields: list[Fields] = [{}]
+    texts: list[list[str]] = [[]]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        fields.append({_name(key): value.strip() for key, value in attributes.items()})
+        texts.append([])
+
+    def end(full: str) -> None:
+        own, text = fields.pop(), "".join(texts.pop()).strip()
+        if own:
+            found.append(own)
+        elif text:
+            fields[-1][_name(full)] = text
+
+    def doctype(*_: object) -> None:
+        raise BrokenXmpError("it has a document type")
+
+    packet = packet.rstrip(b"\0")
+    if len(packet) > MAX_BYTES:
+        raise BrokenXmpError(f"{len(packet)} bytes are too many")
+    parser = expat.ParserCreate("UTF-8", " ")
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = lambda text: texts[-1].append(text)
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(packet, True)
+    except expat.ExpatError as error:
+        raise BrokenXmpError(str(error)) from error
+    return found
+
+
+def all_fields(packets: tuple[bytes, ...]) -> Fields:
+    """All simple properties of some packets; of two with one name the first counts."""
+    merged: Fields = {}
+    for packet in packets:
+        for fields in structures(packet):
+            merged = fields | merged
+    return merged
+
+
+def _name(full: str) -> Name:
+    space, _, local = full.rpartition(" ")
+    return Name(space, local)

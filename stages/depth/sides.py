@@ -1,0 +1,157 @@
+"""Both sides of the focus: outlines of depth as steps, and what is in front laid over the rest."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from stages.bokeh.foreground import NEARER
+from stages.bokeh.surfaces import Surfaces
+from stages.depth.maps import DepthParams, InverseDepth, SignedBlur, shape_of
+from stages.grid import BlurMap, DenseBlur, Grid, interpolate, lift
+from stages.kinds import LinearLight, Mask, Radius
+from stages.params import Array
+from stages.upsample import UpsampleParams, upsample_to_light
+
+MEDIAN_SAMPLES = 5  # side of the window of the median
+LEAST_JUMP_PX = 0.75  # change of sigma within a few samples that is no surface
+LEAST_CONTRAST = 0.2  # the same relative to the largest sigma there
+
+
+def sided_blur(wished: SignedBlur, params: DepthParams) -> SignedBlur:
+    """Wished blur with steps for outlines: near a jump, samples take the value of the closer side.
+
+    The outlines of depth maps are soft. Between a blurred foreground and a blurred background, blur
+    even passes through 0 there, which would be rendered as a line in focus. Single samples that
+    differ from all around are removed by a median.
+
+    Parameters
+    ----------
+    wished : BlurMap
+        Signed blur on cells over the picture, px.
+    params : DepthParams
+        `outline_samples`.
+
+    Returns
+    -------
+    BlurMap
+        Signed blur on the same cells.
+    """
+    sigma = cv2.medianBlur(wished.sigma, MEDIAN_SAMPLES)
+    window = np.ones((2 * params.outline_samples + 1,) * 2, np.uint8)
+    low, high = cv2.erode(sigma, window), cv2.dilate(sigma, window)
+    limit = np.float32(LEAST_CONTRAST) * np.maximum(high, -low)
+    jump = high - low > np.maximum(limit, np.float32(LEAST_JUMP_PX))
+    side = np.where(sigma - low < high - sigma, low, high)
+    return BlurMap(np.where(jump, side, sigma), wished.confidence, wished.grid)
+
+
+def blur_behind(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
+    """Blur behind the focus at full resolution; it continues behind what is in front.
+
+    Parameters
+    ----------
+    sided : BlurMap
+        Signed blur on cells over the picture, px.
+    linear : Array
+        The picture, HxWx3; only its size is used.
+
+    Returns
+    -------
+    BlurMap
+        Sigma >= 0 in px. Cells in front of the focus have the value of the closest other one.
+    """
+    return _one_side(sided, sided.sigma >= 0, linear)
+
+
+def blur_in_front(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
+    """Magnitude of the blur in front of the focus, as `blur_behind`; 0 if nothing is there."""
+    return _one_side(sided, sided.sigma < 0, linear)
+
+
+def _one_side(sided: BlurMap, own: npt.NDArray[np.bool_], linear: Array) -> BlurMap:
+    """Magnitude of the blur of some cells, continued to all others, at full resolution."""
+    full, sigma = Grid(shape_of(linear)), np.abs(sided.sigma)
+    if not own.any():
+        return BlurMap(np.zeros(full.shape, np.float32), np.ones(full.shape, np.float32), full)
+    if not own.all():
+        others = (~own).astype(np.uint8)
+        _, label = cv2.distanceTransformWithLabels(
+            others, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        values = np.zeros(int(label.max()) + 1, np.float32)
+        values[label[own]] = sigma[own]
+        sigma = values[label]
+    return lift(BlurMap(sigma, sided.confidence, sided.grid), full)
+
+
+def in_front(sided: SignedBlur, linear: LinearLight) -> Mask:
+    """Mask of negative blur at full resolution, HxW in [0, 1]."""
+    return interpolate((sided.sigma < 0).astype(np.float32), sided.grid, Grid(shape_of(linear)))
+
+
+def lay_in_front(surfaces: Surfaces, radius: Radius, mask: Mask) -> Surfaces:
+    """Surfaces behind the focus, with what is in front of it laid over them.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+        Surfaces behind the focus, which continue behind what is in front.
+    radius : Array
+        Radius of what is in front, px, HxW float32, >= 0.
+    mask : Array
+        HxW float32 in [0, 1]; above 1/2 something is in front.
+
+    Returns
+    -------
+    Surfaces
+        Pixels in front have one surface, with a negative radius.
+    """
+    front = mask > NEARER
+    if not front.any():
+        return surfaces
+    near = np.where(front, -radius, surfaces.near)
+    if not surfaces.has_outlines:
+        return Surfaces.single(near)
+    behind = ~front
+    return Surfaces(
+        near, surfaces.far * behind, surfaces.far_share * behind,
+        surfaces.far_light * behind[..., None],
+    )  # fmt: skip
+
+
+def nearer_than(
+    cells: InverseDepth,
+    linear: LinearLight,
+    in_focus: float,
+    foreground: Mask | None,
+    params: UpsampleParams,
+) -> Mask | None:
+    """Mask of what is nearer than the focus.
+
+    Parameters
+    ----------
+    cells : BlurMap
+        Inverse depth on cells over the picture.
+    linear : Array
+        The picture in linear light, HxWx3, along whose edges depth is upsampled.
+    in_focus : float
+        Inverse depth in focus.
+    foreground : Array or None
+        Mask that a person gave, HxW in [0, 1]; it is added.
+    params : UpsampleParams
+        Of the upsampling.
+
+    Returns
+    -------
+    Array or None
+        HxW float32, 0 or 1; `foreground` if nothing is nearer.
+    """
+    least = cells.sigma.min()
+    if not float(cells.sigma.max()) > in_focus:
+        return foreground
+    raised = BlurMap(cells.sigma - least, cells.confidence, cells.grid)  # for values >= 0
+    nearness = upsample_to_light(raised, linear, params).sigma
+    mask: Array = (nearness > in_focus - least).astype(np.float32)
+    return mask if foreground is None else np.asarray(np.maximum(mask, foreground), np.float32)
