@@ -138,7 +138,9 @@ def left_out(
     if name == "jxl" and not same(primaries_of(capture.profile), BT709):
         message = "The colours are converted to sRGB, since the JXL is written without a profile."
         found.append(Finding("converted_to_srgb", Severity.WARNING, message))
-    lost = [] if name in ("jpeg", "png", "tiff") or not capture.iptc else ["IPTC"]
+    lost = (
+        [] if name in ("jpeg", "png", "tiff") or not capture.iptc else ["IPTC and image resources"]
+    )
     lost += [] if name != "exr" or not capture.xmp else ["XMP"]
     lost += [] if name != "exr" or not capture.exif else ["EXIF (but for camera and exposure)"]
     if lost and Metadata(metadata) is not Metadata.NONE:

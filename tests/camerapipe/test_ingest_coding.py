@@ -24,8 +24,8 @@ from camerapipe.ingest.hdr import HLG, PQ, sdr_light
 from camerapipe.ingest.icc import curve_of, srgb_profile
 from camerapipe.ingest.profiles import Gamma, grey_profile, rgb_profile
 from camerapipe.ingest.tiff import tiff_bytes
+from datasets.case_files import hdr_files, sdr_pngs
 from datasets.coded_files import (
-    ADOBE_CHROMATICITIES,
     PATCHES,
     coded,
     gamma_curve,
@@ -165,19 +165,7 @@ def shown(capture):
         )
 
 
-def gama(value):
-    return (b"gAMA", value.to_bytes(4, "big"))
-
-
-CHRM = (b"cHRM", b"".join(number.to_bytes(4, "big") for number in ADOBE_CHROMATICITIES))
-SDR_FILES = {
-    "linear gAMA": png_file(coded("srgb", gamma_curve(1), 16), [gama(100_000)]),
-    "gAMA and cHRM": png_file(coded("adobe", gamma_curve(2.2)), [gama(45_455), CHRM]),
-    "gAMA and cHRM, deep": png_file(coded("adobe", gamma_curve(2.2), 16), [gama(45_455), CHRM]),
-    "cICP of P3": png_file(coded("p3", srgb_curve), [(b"cICP", bytes([12, 13, 0, 1]))]),
-    "cICP of BT.2020": png_file(coded("bt2020", srgb_curve), [(b"cICP", bytes([9, 13, 0, 1]))]),
-    "gamma 1.8": png_file(coded("srgb", gamma_curve(1.8)), [gama(55_556)]),
-}
+SDR_FILES = sdr_pngs()
 
 
 @pytest.mark.parametrize("data", SDR_FILES.values(), ids=SDR_FILES)
@@ -243,11 +231,10 @@ def hdr_patches(capture):
     return patches_of(255 * srgb_curve(capture.linear))
 
 
-@pytest.mark.parametrize(("transfer", "curve"), [(16, pq_curve), (18, hlg_curve)])
-def test_hdr_pngs_show_their_patches(tmp_path, transfer, curve):
+@pytest.mark.parametrize("name", ["PQ", "HLG"])
+def test_hdr_pngs_show_their_patches(tmp_path, name):
     """Patches below half of reference white are kept; red (0.6 of it) keeps its hue."""
-    codes = coded("bt2020", curve, 16)
-    (tmp_path / "a.png").write_bytes(png_file(codes, [(b"cICP", bytes([9, transfer, 0, 1]))]))
+    (tmp_path / "a.png").write_bytes(hdr_files()[f"{name}.png"])
     capture = open_capture(tmp_path / "a.png")
     found = hdr_patches(capture)
     assert [f.code for f in capture.findings] == ["hdr_tone_mapped"]

@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-import struct
 import subprocess
 import zlib
 from dataclasses import replace
@@ -16,48 +15,29 @@ from PIL.TiffImagePlugin import IFDRational
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import capture_from_array, encode_picture, open_capture
 from camerapipe.ingest.attachments import updated_xmp
-from camerapipe.ingest.exif import EXIF, FIRST, GPS, ExifBlock, Value
+from camerapipe.ingest.exif import EXIF, FIRST, GPS, ExifBlock
 from camerapipe.ingest.irb import SEGMENT_HEAD, iptc_records, kept_resources, resource
 from datasets.coded_files import png_file
+from datasets.gain_map_files import with_segments
+from datasets.metadata_files import (
+    IPTC_RECORDS,
+    MAKER_NOTE,
+    NOTE_AT,
+    RATING,
+    packet,
+    raw_profile,
+    rich_exif,
+)
 from stages.tone import encode
 
 FORMATS = ("jpeg", "png", "tiff")
 CODES = np.random.default_rng(1).integers(0, 256, (24, 36, 3)).astype(np.uint8)
-RDF = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-MAKER_NOTE = 0x927C
-
-
-def packet(inner):
-    return b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + RDF + inner + b"</rdf:RDF></x:xmpmeta>"
-
-
-def rich_exif(order=">"):
-    """First-directory texts, rating, signed and undefined types, GPS, a maker note."""
-    exif = ExifBlock.empty(order)
-    exif.place_note(120, b"NOTE" + struct.pack(f"{order}I", 128) + bytes(40))
-    text = lambda words: (2, len(words) + 1, words + b"\0")  # noqa: E731
-    exif.change(FIRST, {0x010F: Value(*text(b"Maker")), 0x013B: Value(*text(b"A. Person")),
-                        0x0112: exif.integer(1), 18246: exif.integer(4),
-                        40091: Value(1, 6, "Hi\0".encode("utf-16-le")),
-                        282: Value(5, 1, struct.pack(f"{order}II", 300, 1)),
-                        283: Value(5, 1, struct.pack(f"{order}II", 300, 1)),
-                        296: exif.integer(2)})  # fmt: skip
-    exif.change(EXIF, {0x9204: Value(10, 1, struct.pack(f"{order}ii", -2, 3)),
-                       0x9286: Value(7, 11, b"ASCII\0\0\0Hey"),
-                       0x920A: Value(5, 1, struct.pack(f"{order}II", 50, 1))})  # fmt: skip
-    exif.change(GPS, {1: Value(*text(b"N"))})
-    exif.point_to_note(MAKER_NOTE)
-    return bytes(exif)
 
 
 def jpeg_file(*segments, **options):
     buffer = io.BytesIO()
     Image.fromarray(CODES).save(buffer, "JPEG", quality=95, **options)
-    data = buffer.getvalue()
-    body = b"".join(
-        b"\xff" + bytes([mark]) + struct.pack(">H", len(part) + 2) + part for mark, part in segments
-    )
-    return data[:2] + body + data[2:]
+    return with_segments(buffer.getvalue(), segments)
 
 
 def opened(tmp_path, data):
@@ -87,15 +67,17 @@ def test_exif_keeps_its_order_types_and_places(tmp_path, name, order):
                 assert theirs[tag].value == entry.value, hex(tag)
     note = after.entries(EXIF)[MAKER_NOTE]
     if name != "tiff":  # a block that is gathered from a TIFF puts it there as well
-        assert note.value_at == 120
-    assert note.value_at == 120 and note.value.data == before.entries(EXIF)[MAKER_NOTE].value.data
+        assert note.value_at == NOTE_AT
+    assert (
+        note.value_at == NOTE_AT and note.value.data == before.entries(EXIF)[MAKER_NOTE].value.data
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_iptc_resolution_rating_and_comment(tmp_path, name):
-    iptc = b"\x1c\x02\x50\0\x08A Person" + b"\x1c\x02\x69\0\x03Sun"
+    iptc = IPTC_RECORDS
     resources = resource(0x0404, iptc) + resource(0x040C, b"thumbnail") + resource(0x040A, b"\1")
-    rating = packet(b'<rdf:Description xmlns:x="http://ns.adobe.com/xap/1.0/" x:Rating="4"/>')
+    rating = packet(RATING)
     data = jpeg_file((0xED, SEGMENT_HEAD + resources), dpi=(300, 200), xmp=rating, comment=b"Hello")
     capture = opened(tmp_path, data)
     assert capture.dpi == (300, 200) and iptc_records(capture.iptc) == iptc
@@ -119,11 +101,6 @@ PNG_SOURCES = {
     "raw profile": lambda exif: png_file(CODES, [raw_profile(b"exif", b"Exif\0\0" + exif)]),
     "raw profile APP1": lambda exif: png_file(CODES, [raw_profile(b"APP1", b"Exif\0\0" + exif)]),
 }
-
-
-def raw_profile(name, block):
-    text = b"\n%s\n%8d\n%s\n" % (name, len(block), block.hex().encode())
-    return b"zTXt", b"Raw profile type " + name + b"\0\0" + zlib.compress(text)
 
 
 @pytest.mark.parametrize("make", PNG_SOURCES.values(), ids=PNG_SOURCES)
@@ -206,7 +183,7 @@ CODING = {"Compression", "YCbCrPositioning", "Orientation", "BitsPerSample"}
 @pytest.mark.parametrize("name", FORMATS)
 def test_exiftool_reads_after_what_it_read_before(tmp_path, name):
     iptc = resource(0x0404, b"\x1c\x02\x50\0\x08A Person")
-    rating = packet(b'<rdf:Description xmlns:x="http://ns.adobe.com/xap/1.0/" x:Rating="4"/>')
+    rating = packet(RATING)
     data = jpeg_file((0xED, SEGMENT_HEAD + iptc), exif=b"Exif\0\0" + rich_exif(), xmp=rating)
     capture = opened(tmp_path, data)
     (tmp_path / "before.jpg").write_bytes(data)

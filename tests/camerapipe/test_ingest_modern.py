@@ -207,7 +207,7 @@ def test_what_a_format_cannot_hold_is_told(tmp_path):
         "jxl": ["converted_to_srgb", "metadata_left_out"],
         "exr": ["metadata_left_out"],
     }
-    assert "IPTC, XMP, EXIF" in left_out("exr", p3)[0].message
+    assert "IPTC and image resources, XMP, EXIF" in left_out("exr", p3)[0].message
     assert left_out("exr", p3, "none") == ()
     assert left_out("jxl", replace(p3, profile=srgb_profile(), iptc=None)) == ()
 
