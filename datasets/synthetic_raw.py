@@ -177,6 +177,11 @@ def write_dng(
             extratags=[tag for tag in every.values() if not preview or tag not in first],
             **layout,
         )
+    if isinstance(path, io.BytesIO):
+        path.seek(0)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        page = tiff.pages.first.pages[0] if preview else tiff.pages.first
+        page.tags[259].overwrite(int(compression))
 
 
 def _layout(
@@ -186,7 +191,7 @@ def _layout(
     if compression is Compression.NONE:
         return stored, {}
     layout: dict[str, Any] = {"shape": stored.shape, "dtype": stored.dtype}
-    layout["compression"] = int(compression)
+    layout["compression"] = "zlib"  # tifffile writes what is encoded already; the tag is changed
     if strip_rows is not None:
         layout["rowsperstrip"] = strip_rows
         parts = [stored[top : top + strip_rows] for top in range(0, len(stored), strip_rows)]
