@@ -48,12 +48,12 @@ SHARED_BYTES = 1 << 28  # limit of the memory for them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a person asks for; everything but the settings has a default."""
+    """What to do with a capture; all fields but the settings have a default."""
 
     settings: Settings
     budget: Budget = Budget()
     focus_point: tuple[float, float] | None = None  # x, y in pixels of the upright picture
-    distance_m: float | None = None  # focus distance, if the person knows it
+    distance_m: float | None = None  # focus distance, if it is known
     scribbles: tuple[Scribble, ...] = ()
     foreground: Array | None = None  # mask of objects in front of the focus, HxW in [0, 1]
     blur_map: SavedMap | None = None  # used instead of an estimate

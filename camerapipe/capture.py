@@ -26,7 +26,7 @@ class Sourced(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureMeta:
-    """What the file says of camera and exposure. Every field knows its source; unknown is legal."""
+    """Metadata of camera and exposure. Each field has its source, and may be unknown."""
 
     make: Sourced[str] = Sourced()
     model: Sourced[str] = Sourced()

@@ -172,11 +172,13 @@ def _check_hints(graph: Graph) -> None:
         given = [known[name] for name in node.inputs]
         for function in node.forms():
             wanted = argument_hints(function)
-            for value, has, (argument, wants) in zip(node.inputs, given, wanted, strict=False):
-                if not fits(has, wants):
+            for value, actual, (argument, expected) in zip(
+                node.inputs, given, wanted, strict=False
+            ):
+                if not fits(actual, expected):
                     raise GraphError(
                         f"graph {graph.name}: node {node.name!r} reads {value!r} as {argument!r}: "
-                        f"{describe(wants)} expected, but it is {describe(has)}"
+                        f"{describe(expected)} expected, but it is {describe(actual)}"
                     )
         known[node.output] = result_hint(node.function, given, anytime=node.anytime)
 

@@ -36,9 +36,9 @@ def result_hint(function: Callable[..., Any], given: Sequence[Any], *, anytime: 
     return given[names.index(like.argument)]
 
 
-def fits(has: Any, wants: Any) -> bool:
-    """Whether every alternative of the hint `has` fits an alternative of `wants`."""
-    return all(any(_one_fits(a, b) for b in _alternatives(wants)) for a in _alternatives(has))
+def fits(actual: Any, expected: Any) -> bool:
+    """Whether every alternative of the hint `actual` fits an alternative of `expected`."""
+    return all(any(_one_fits(a, b) for b in _alternatives(expected)) for a in _alternatives(actual))
 
 
 def describe(hint: Any) -> str:
@@ -71,8 +71,8 @@ def _base(hint: Any) -> Any:
     return get_origin(plain) or plain
 
 
-def _one_fits(has: Any, wants: Any) -> bool:
-    base, wanted = _base(has), _base(wants)
+def _one_fits(actual: Any, expected: Any) -> bool:
+    base, wanted = _base(actual), _base(expected)
     if Any in (base, wanted) or isinstance(wanted, TypeVar):
         return True
     if isinstance(base, type) and isinstance(wanted, type):
@@ -81,7 +81,7 @@ def _one_fits(has: Any, wants: Any) -> bool:
             return False
     elif base is not wanted:
         return False
-    return _kind(wants) is None or _kind(has) == _kind(wants)
+    return _kind(expected) is None or _kind(actual) == _kind(expected)
 
 
 def _describe_one(hint: Any) -> str:

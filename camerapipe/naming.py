@@ -41,7 +41,7 @@ class Inputs(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where a person wants results of a kind: a file, or a folder for several.
+    """Destination of one kind of output: a file, or a folder for several.
 
     `option` is what messages call it, such as `--map`. `format` decides the suffix of names in a
     folder.
@@ -140,13 +140,13 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
     names = [path.stem for path in paths]
     for group in groups.values():
         if len(group) > 1:
-            told_apart = _told_apart([paths[place] for place in group])
-            for place, name in zip(group, told_apart, strict=True):
+            distinct = _distinct_names([paths[place] for place in group])
+            for place, name in zip(group, distinct, strict=True):
                 names[place] = name
     return names
 
 
-def _told_apart(paths: list[Path]) -> list[str]:
+def _distinct_names(paths: list[Path]) -> list[str]:
     """The shortest names that differ, made of folders, stem and suffix."""
     folders = [Path(os.path.abspath(path)).parent.parts[1:] for path in paths]
     names: list[str] = []

@@ -20,7 +20,7 @@ from camerapipe.memo import Memo
 from camerapipe.report import Caveat, StageReport
 from stages.params import Params
 
-SURE = 2.0  # granted time over expected time from which a full form certainly fits
+SAFE_COST_RATIO = 2.0  # granted time over expected time from which a full form certainly fits
 
 
 @dataclass(slots=True)
@@ -160,7 +160,7 @@ def _grant_of(
 
 def _form(node: Node, expected_ms: float, grant: float | None) -> Callable[..., Any]:
     """Form of a node to run, given the expected time of its full form."""
-    if grant is None or expected_ms * (SURE if node.steps else 1.0) <= grant:
+    if grant is None or expected_ms * (SAFE_COST_RATIO if node.steps else 1.0) <= grant:
         return node.function
     if node.steps and expected_ms <= grant:
         return node.steps
@@ -231,4 +231,4 @@ def _learn(
         return
     learn(setup_ms, fallback=True)
     # If the steps were stopped, the full form is assumed to take twice as long.
-    learn((used_ms - setup_ms) * (1.0 if done else SURE), fallback=False)
+    learn((used_ms - setup_ms) * (1.0 if done else SAFE_COST_RATIO), fallback=False)

@@ -30,6 +30,7 @@ from numba.core.caching import FunctionCache
 
 f32, f64 = types.float32, types.float64
 i32, i64, b1 = types.int32, types.int64, types.boolean
+u64 = types.uint64
 u8, u16 = types.uint8, types.uint16
 
 IMPORTED = re.compile(r"^\s*(?:from|import) ([\w.]+)(?: import ([\w, ]+))?", re.MULTILINE)

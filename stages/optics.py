@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 FULL_FRAME_DIAGONAL_MM = 43.267
 CIRCLES_PER_DIAGONAL = 1500
-FAR_M = 1000.0  # distances beyond are not told apart
+FAR_M = 1000.0  # larger distances count as infinite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

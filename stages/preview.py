@@ -18,6 +18,7 @@ from stages.bokeh.compose import WITHOUT_FOCUS
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.tiles import render_tiles
+from stages.bokeh.zone import PROOF_CONFIDENCE
 from stages.grid import (
     TAPS,
     BlurBounds,
@@ -38,8 +39,7 @@ from stages.upsample import UpsampleParams, guided_upsample
 
 BLURRED_PX = 2.0  # radius, px of the view, from which the view shows all remaining detail
 COARSE_PX = 5.0  # the minimum of BokehParams, since small disks are cheap
-LEAST_PX = 0.51  # just above FOCUS_PX, so that blurred cells are never treated as in focus
-PROVEN = 0.5  # confidence from which detail proves focus
+MIN_CELL_RADIUS_PX = 0.51  # just above FOCUS_PX, so that blurred cells are never in focus
 WHITE = 255
 
 
@@ -111,7 +111,7 @@ def dead_zone_on_view(
     if point is not None:
         x, y = (_cell(np.array([place]), blur.grid, 1 - k) for k, place in enumerate(point))
         return max(params.margin * float(blur.sigma[y[0], x[0]]), floor)
-    rows, cols = np.nonzero(evidence.confidence > PROVEN)
+    rows, cols = np.nonzero(evidence.confidence > PROOF_CONFIDENCE)
     if rows.size == 0:
         low = float(np.percentile(blur.sigma, params.focus_percentile))
         return max(params.margin * low, floor)
@@ -202,7 +202,7 @@ def _disks_on_view(radius, step, disks, part):  # type: ignore[no-untyped-def]
     for y in range(radius.shape[0]):
         for x in range(radius.shape[1]):
             blurred = radius[y, x] > focus * step
-            drawn = max(disk_in_cells(radius[y, x], step), np.float32(LEAST_PX))
+            drawn = max(disk_in_cells(radius[y, x], step), np.float32(MIN_CELL_RADIUS_PX))
             disks[y, x] = drawn if blurred else np.float32(0)
             t = min(max((radius[y, x] / step - focus) / (end - focus), np.float32(0)), 1)
             part[y, x] = t * t * (3 - 2 * t)

@@ -28,7 +28,7 @@ from stages.params import Array
 PSFS = ("disk", "gauss")
 MIN_SIZE_STEP_PX = 0.125  # between neighbouring sizes of a point spread function
 MIN_SIZE_RATIO = 0.01  # and their minimum ratio - 1
-LEAST_GAUSS_PX = 0.25  # a sampled Gaussian that is the identity but for a thousandth
+MIN_GAUSS_PX = 0.25  # a sampled Gaussian that is the identity but for a thousandth
 GAUSS_REACH = 5.0  # standard deviations that are sampled
 LARGEST_SIGMA_PX = 200.0
 JUMP_PX = 0.75  # difference of sigma from which neighbours are not one surface
@@ -73,7 +73,7 @@ class Sizes(NamedTuple):
 @lru_cache(maxsize=8)
 def _sizes(psf: str, most_px: float) -> Sizes:
     """Sizes from the identity to the first whose sigma reaches `most_px`."""
-    size, sizes, sigmas = (FOCUS_PX if psf == "disk" else LEAST_GAUSS_PX), [0.0], [0.0]
+    size, sizes, sigmas = (FOCUS_PX if psf == "disk" else MIN_GAUSS_PX), [0.0], [0.0]
     while sigmas[-1] < most_px:
         size += max(MIN_SIZE_STEP_PX, MIN_SIZE_RATIO * size)
         marginal = point_spread(size, psf).sum(axis=0)

@@ -29,7 +29,7 @@ COMMANDS = {  # name of a command and of its module: what it does
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports only the one that is run."""
+    """A group that lists its commands by name, and imports only the one that is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all well, 1 some inputs failed, 2 usage, 3 input unreadable, 4 a limit "
     "was hit, 5 output not written, 6 budget missed (--strict-budget), 7 check negative "
-    "(--strict-check), 130 interrupted, 143 told to end.",
+    "(--strict-check), 130 interrupted, 143 terminated.",
 )
 @click.version_option(__version__, prog_name="camerapipe")
 def cli() -> None:

@@ -1,4 +1,4 @@
-"""Jobs from the command line: one after the other, each told in a line, and one exit code."""
+"""Jobs of the command line: run in order, one line of output for each, one exit code for all."""
 
 from __future__ import annotations
 

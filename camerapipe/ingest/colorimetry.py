@@ -10,8 +10,8 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.float64]
 
 SAME = 2e-3  # chromaticities that differ by less are the same primaries, written with few digits
-LEAST_Y = 1e-3  # of a chromaticity; below, XYZ of the primary is not defined
-LEAST_DETERMINANT = 1e-6  # of a matrix of primaries; below, they lie on one line
+MIN_Y = 1e-3  # of a chromaticity; below, XYZ of the primary is not defined
+MIN_DETERMINANT = 1e-6  # of a matrix of primaries; below, they lie on one line
 D50 = np.array([0.9642, 1.0, 0.8249])  # XYZ of the white of ICC profiles
 BRADFORD = np.array(  # cone responses for chromatic adaptation (Lam 1985; ICC.1:2022, annex E)
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -56,7 +56,7 @@ def same(one: Primaries, other: Primaries) -> bool:
 def xyz(chromaticity: tuple[float, float]) -> Matrix:
     """XYZ with Y = 1."""
     x, y = chromaticity
-    if y < LEAST_Y:
+    if y < MIN_Y:
         raise ValueError(f"chromaticity {x:g},{y:g} has no luminance")
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
@@ -64,7 +64,7 @@ def xyz(chromaticity: tuple[float, float]) -> Matrix:
 def to_xyz(primaries: Primaries) -> Matrix:
     """Matrix from linear RGB to XYZ, white at Y = 1; ValueError where primaries span no space."""
     columns = np.stack([xyz(each) for each in primaries[1:]], axis=1)
-    if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < LEAST_DETERMINANT:
+    if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < MIN_DETERMINANT:
         raise ValueError("its primaries lie on one line")
     return np.asarray(columns * np.linalg.solve(columns, xyz(primaries.white)))
 

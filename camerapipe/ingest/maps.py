@@ -70,7 +70,7 @@ def read_saved_map(
     Parameters
     ----------
     path : path
-        `.npz` or a picture; what it is, is told by its content.
+        `.npz` or a picture; the format is detected by its content.
     full_shape : (int, int)
         Rows and columns of the picture that the map is for. A map of another size is resized to
         it, its values unchanged; its aspect ratio must be that of the picture.

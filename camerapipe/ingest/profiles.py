@@ -1,6 +1,6 @@
 """ICC profiles of our own: a matrix and one tone curve, for colour that a file states by numbers.
 
-Version 4.2 with the fewest tags a reader asks for (ICC.1:2022, section 8.3.3 and 8.4): description,
+Version 4.2 with only the required tags (ICC.1:2022, section 8.3.3 and 8.4): description,
 copyright, white point, chromatic adaptation, and colorants with curves or one grey curve.
 """
 

@@ -26,9 +26,7 @@ from stages.grid import BlurMap, Grid, interpolate, lift
 from stages.params import Array
 
 ASPECT_SLACK = 0.02  # difference of aspect ratios that rounding of sizes explains
-LEAST_IN_FOCUS = (
-    0.5  # share of what was in focus that an edited map must leave within the dead zone
-)
+MIN_IN_FOCUS = 0.5  # share of what was in focus that an edited map must leave within the dead zone
 DIGEST_BYTES = 16
 
 
@@ -115,7 +113,7 @@ def _still_in_focus(saved: SavedMap, low: BlurMap, focus: Focus) -> bool:
         return True
     before = saved.low.sigma <= focus.dead_zone_px
     kept = np.count_nonzero(before & (low.sigma <= focus.dead_zone_px))
-    return bool(kept >= LEAST_IN_FOCUS * np.count_nonzero(before))
+    return bool(kept >= MIN_IN_FOCUS * np.count_nonzero(before))
 
 
 def sigma_at(blur: BlurMap, point: tuple[float, float]) -> float:

@@ -200,7 +200,7 @@ class Line:
                 self._close(job, Fate.CANCELLED, stage.name, "the stream was stopped")
                 continue
             if place == 0:
-                self._let_in(job)
+                self._admit(job)
             started_s = self._scheduler.clock()
             try:
                 value, kept = yield Call(stage.function, (job.value, state), stage.timeout_s)
@@ -260,7 +260,7 @@ class Line:
         fits = self._bytes + inbox[0].size_bytes <= self._rules.max_bytes
         return self._inside < self._rules.max_in_flight and fits
 
-    def _let_in(self, job: _Job) -> None:
+    def _admit(self, job: _Job) -> None:
         job.inside = True
         self._inside += 1
         self._bytes += job.size_bytes

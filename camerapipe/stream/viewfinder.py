@@ -1,7 +1,7 @@
 """One frame of a stream: view and motion, the check, then map and picture within the budget.
 
-The viewfinder asks the quality policy once for each frame, and does what it says. The state that a
-frame leaves for the next is a value, so that any frame can be computed again by itself.
+The quality policy decides once for each frame how much is computed. The state that is passed from
+a frame to the next is a value, so that any frame can be computed again alone.
 """
 
 from __future__ import annotations

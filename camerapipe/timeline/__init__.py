@@ -1,4 +1,4 @@
-"""The timeline: a trace read back, summed up, and shown as one page that needs nothing else."""
+"""Report of a trace: reading, summary, and one HTML page without external files."""
 
 from camerapipe.timeline.page import page
 from camerapipe.timeline.reading import Trace, read_trace

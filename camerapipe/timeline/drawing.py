@@ -1,9 +1,9 @@
-"""What the page draws of a trace: compact lists, a bounded number of them, whatever the length.
+"""Data of the charts: compact lists, whose size is bounded for runs of any length.
 
-The charts are sums over all frames, in groups of neighbours where there are many. The timeline
-keeps every frame of a short run; of a long one it keeps blocks of neighbouring frames, evenly
-spaced and where things went worst, and tells the stretches that it leaves out. Times are in
-milliseconds, rounded to microseconds.
+The charts cover all frames; if there are many, neighbouring frames are grouped. The timeline shows
+every frame of a short run. Of a long run it shows blocks of neighbouring frames, evenly spaced and
+where latency was highest, and marks the gaps between them. Times are in milliseconds, rounded to
+microseconds.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from camerapipe.timeline.reading import Column, Moment, Trace, TracedFrame
 from camerapipe.timeline.summary import Summary
 from camerapipe.trace import GRAPH, Fate
 
-MOST_FRAMES, MOST_SPANS = 6_000, 40_000  # of the timeline: about 2 MB
-MOST_MOMENTS, MOST_POINTS = 2_000, 1_200  # of the timeline, of one counter
-MOST_GROUPS, LOSS_BINS, LATENCY_BINS = 600, 100, 60
-BLOCK = 50  # neighbouring frames of a long run that are kept or left out together
-WORST_SHARE = 0.25  # of the blocks, chosen for their latency
+MAX_FRAMES, MAX_SPANS = 6_000, 40_000  # of the timeline: about 2 MB
+MAX_MOMENTS, MAX_POINTS = 2_000, 1_200  # of the timeline, of one counter
+MAX_GROUPS, LOSS_BINS, LATENCY_BINS = 600, 100, 60
+BLOCK = 50  # neighbouring frames of a long run that are shown or left out together
+WORST_SHARE = 0.25  # share of the blocks that are chosen by their latency
 
 
 def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
-    """Everything the page draws, ready for JSON."""
+    """Data of all charts, ready for JSON."""
     words = _Words()
     kept = _kept(trace)
     frames = [frame for frame, keep in zip(trace.frames, kept, strict=True) if keep]
@@ -39,7 +39,7 @@ def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
         "fates": get_args(Fate),
         "frames": [_frame_row(frame, words) for frame in frames],
         "spans": _span_rows(trace, frames, words),
-        "moments": [_moment_row(moment) for moment in _even(trace.moments, MOST_MOMENTS)],
+        "moments": [_moment_row(moment) for moment in _even(trace.moments, MAX_MOMENTS)],
         "gaps": _gaps(trace.frames, kept),
         "counters": {
             name: _counter_rows(*points) for name, points in sorted(trace.counters.items())
@@ -58,13 +58,13 @@ def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
 
 
 def coloured(trace: Trace) -> list[int]:
-    """Kinds of stages in the order of their colours: those that the budget covers come first."""
+    """Indices of kinds in the order of their colours; those that the budget covers come first."""
     stages = set(trace.spans.kind[~trace.spans.outer].tolist())
     return sorted(stages, key=lambda kind: (trace.kinds[kind][0] != GRAPH, kind))
 
 
 class _Words:
-    """Texts in the order of their first appearance; rows hold their numbers."""
+    """Texts in the order of first appearance; rows contain their indices."""
 
     def __init__(self) -> None:
         self.listed: list[Any] = []
@@ -80,7 +80,7 @@ class _Words:
 
 
 def _ms(value: float) -> float | None:
-    """Microseconds suffice; whole numbers without a fraction; NaN is null."""
+    """Milliseconds rounded to microseconds, as an int if possible; None for NaN."""
     if math.isnan(value):
         return None
     rounded = round(float(value), 3)
@@ -88,16 +88,16 @@ def _ms(value: float) -> float | None:
 
 
 def _drawn_tracks(trace: Trace) -> list[str]:
-    """Tracks with anything on them, in the order of the viewer."""
+    """Names of the tracks that have spans or moments, in the order of the viewer."""
     used = {track for track, _ in trace.kinds} | {moment.track for moment in trace.moments}
     return [track for track in dict.fromkeys((*trace.tracks, *sorted(used))) if track in used]
 
 
 def _kept(trace: Trace) -> NDArray[np.bool_]:
-    """Which frames the timeline keeps."""
+    """Mask of the frames that the timeline shows."""
     count = len(trace.frames)
     spans_a_frame = max(1.0, len(trace.spans.ms) / max(count, 1))
-    most = min(MOST_FRAMES, int(MOST_SPANS / spans_a_frame))
+    most = min(MAX_FRAMES, int(MAX_SPANS / spans_a_frame))
     if count <= most:
         return np.ones(count, bool)
     blocks = np.arange(count) // BLOCK
@@ -111,7 +111,7 @@ def _kept(trace: Trace) -> NDArray[np.bool_]:
 
 
 def _gaps(frames: Sequence[TracedFrame], kept: NDArray[np.bool_]) -> list[list[float | None]]:
-    """Stretches of captures that the timeline leaves out."""
+    """Start and end of the gaps in the timeline, ms."""
     edges = np.flatnonzero(np.diff(np.concatenate(([True], kept, [True])).astype(int)))
     times = [frame.captured_s * 1000 for frame in frames]
     times.append(times[-1] if times else 0.0)
@@ -119,7 +119,7 @@ def _gaps(frames: Sequence[TracedFrame], kept: NDArray[np.bool_]) -> list[list[f
 
 
 def _even(items: Sequence[Moment], most: int) -> list[Moment]:
-    """Not more than `most`, evenly spaced."""
+    """At most `most` of the items, evenly spaced."""
     if len(items) <= most:
         return list(items)
     return [items[i] for i in np.linspace(0, len(items) - 1, most).round().astype(int)]
@@ -141,9 +141,9 @@ def _frame_row(frame: TracedFrame, words: _Words) -> list[Any]:
 
 
 def _span_rows(trace: Trace, frames: Iterable[TracedFrame], words: _Words) -> list[list[Any]]:
-    """Spans of the frames kept, and those of no frame."""
+    """Rows of the spans of these frames, and of spans without a frame."""
     spans = trace.spans
-    loose = np.flatnonzero(spans.frame < 0)[:MOST_SPANS]
+    loose = np.flatnonzero(spans.frame < 0)[:MAX_SPANS]
     mine = np.isin(spans.frame, [frame.seq for frame in frames])
     mine[loose] = True
     chosen = spans.where(mine)
@@ -170,17 +170,17 @@ def _moment_row(moment: Moment) -> list[Any]:
 
 
 def _counter_rows(at_s: Column, values: Column) -> list[list[float | None]]:
-    """Points of a counter; of many, the smallest and largest of each bin."""
+    """Points of a counter; if there are many, the minimum and maximum of each bin."""
     chosen = np.arange(len(values))
-    if len(values) > MOST_POINTS:
-        bins = np.array_split(chosen, MOST_POINTS // 2)
+    if len(values) > MAX_POINTS:
+        bins = np.array_split(chosen, MAX_POINTS // 2)
         ends = {int(pick) for b in bins for pick in (b[values[b].argmin()], b[values[b].argmax()])}
         chosen = np.array(sorted(ends))
     return [[_ms(at_s[i] * 1000), _ms(values[i])] for i in chosen]
 
 
 def _stacks(trace: Trace) -> dict[str, Any]:
-    """Stage times on the budget's track, means of groups of neighbouring done frames."""
+    """Mean stage times of groups of neighbouring frames that were done, on the track GRAPH."""
     done = [frame for frame in trace.frames if frame.fate == "done"]
     shown = [kind for kind in coloured(trace) if trace.kinds[kind][0] == GRAPH]
     place = {frame.seq: i for i, frame in enumerate(done)}
@@ -189,7 +189,7 @@ def _stacks(trace: Trace) -> dict[str, Any]:
     table = np.zeros((len(done), len(shown)))
     columns = np.searchsorted(shown, stages.kind)
     np.add.at(table, (rows[rows >= 0], columns[rows >= 0]), stages.ms[rows >= 0])
-    size = max(1, math.ceil(len(done) / MOST_GROUPS))
+    size = max(1, math.ceil(len(done) / MAX_GROUPS))
     spent = np.where([math.isnan(f.spent_ms) for f in done], table.sum(1),
                      [f.spent_ms for f in done]) if done else np.zeros(0)  # fmt: skip
     latency = np.array([frame.latency_ms for frame in done])
@@ -206,13 +206,13 @@ def _stacks(trace: Trace) -> dict[str, Any]:
 
 
 def _latency(values: list[float]) -> dict[str, Any] | None:
-    """Histogram and quantiles of latency; what lies far beyond the 99th percentile shares a bin."""
+    """Histogram and quantiles of latency; values far above the 99th percentile share a bin."""
     if not values:
         return None
     known = np.array(values)
     low, p99, high = float(known.min()), float(np.quantile(known, 0.99)), float(known.max())
     end = high if high <= 1.5 * p99 else 1.2 * p99
-    if end - low < 1e-3:  # all alike: still a bin with a width
+    if end - low < 1e-3:  # equal values: bins need a width
         low, end = max(0.0, low - 0.5), low + 0.5
     counts, edges = np.histogram(np.minimum(known, end), LATENCY_BINS, (low, end))
     return {
@@ -224,7 +224,7 @@ def _latency(values: list[float]) -> dict[str, Any] | None:
 
 
 def _losses(frames: Sequence[TracedFrame], summary: Summary) -> dict[str, Any]:
-    """Lost frames over time: how many of each row of the summary, and their lateness."""
+    """Lost frames by time: their number for each row of the summary, and their lateness."""
     rows = {(row.fate, row.stage, row.reason): i for i, row in enumerate(summary.losses)}
     start_ms = frames[0].captured_s * 1000 if frames else 0.0
     width_ms = max(summary.duration_s * 1000 / LOSS_BINS, 1e-3)

@@ -1,8 +1,8 @@
-"""The page: a template, a style and a script from this folder, filled with a summary and its data.
+"""HTML page of a trace, from the template, style and scripts of this folder.
 
-Facts and tables are text made here, so that the page tells everything without a script; the
-script only draws. Nothing is loaded from anywhere: the page's own policy forbids it. The same
-trace gives the same bytes.
+Facts and tables are HTML text, so that they are readable without JavaScript; the scripts draw the
+charts. The page loads nothing else, which its content security policy enforces. The same trace
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLOURS = 10  # --k0 to --k9 of the style
 
 
 def page(trace: Trace) -> str:
-    """Make the HTML of a trace."""
+    """HTML of a trace."""
     summary = summarise(trace)
     drawn = drawing(trace, summary)
     mode, meaning = _mode(summary)
@@ -48,7 +48,7 @@ def page(trace: Trace) -> str:
 
 
 def embedded(data: Any) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON in which `<`, `>` and `&` are escaped, so that it cannot end its script element."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -58,7 +58,7 @@ def _asset(name: str) -> str:
 
 
 def _mode(summary: Summary) -> tuple[str, str]:
-    """Measured or simulated, and what that means."""
+    """Mode of the run (measured or simulated), and a sentence that explains it."""
     header = summary.header
     if header.mode == "measured":
         return "measured", "Wall clock of the host that ran it; scaled to no device."
@@ -78,7 +78,7 @@ def _ending(summary: Summary) -> str:
     if ended == "complete":
         return ""
     how = "stopped" if ended == "stopped" else f"ended by {ended}"
-    return f"The run was {how}: what follows is a part."
+    return f"The run was {how}; the numbers cover the frames until then."
 
 
 def _facts(summary: Summary) -> str:
@@ -110,7 +110,7 @@ def _counts(counted: dict[str, int]) -> str:
 
 
 def _cards(summary: Summary) -> str:
-    """Headline numbers: label, number, and what it is made of."""
+    """Cards with the main numbers: label, number, explanation."""
     fates, latency, frames = summary.fates, summary.latency_ms, summary.frames
     spent = summary.spent_ms
     lost = ", ".join(f"{_big(fates[f])} {f}" for f in ("failed", "dropped", "cancelled"))
@@ -144,7 +144,7 @@ def _cards(summary: Summary) -> str:
 
 
 def _unit(number: str) -> str:
-    """Set the unit of a number smaller than the number."""
+    """HTML of a number whose unit is set in small type."""
     value, space, unit = number.partition(" ")
     return f"{escape(value)}<small>{escape(unit)}</small>" if space else escape(value)
 
@@ -189,7 +189,7 @@ def _table(
     texts: int,
     colours: Sequence[int] = (),
 ) -> str:
-    """Rows as a table: `texts` columns of text, then numbers; a patch of colour before each row."""
+    """HTML table: `texts` columns of text, then numbers; a patch of colour before each row."""
     if not rows:
         return ""
     kinds = ["text"] * texts + ["num"] * (len(heads) - texts)
@@ -210,7 +210,7 @@ def _table(
 
 
 def _thinned(drawn: dict[str, Any]) -> str:
-    """What the timeline leaves out."""
+    """Sentence about what the timeline leaves out."""
     shown, total = len(drawn["frames"]), drawn["totals"]["frames"]
     moments, all_moments = len(drawn["moments"]), drawn["totals"]["moments"]
     text = f"All {_big(total)} frames are shown."
@@ -226,17 +226,17 @@ def _thinned(drawn: dict[str, Any]) -> str:
 
 
 def _grouped(size: int) -> dict[str, str]:
-    """What a bar and a point of the charts over the run stand for."""
+    """Captions: what a bar and a point of the charts over the run are."""
     if size == 1:
-        return {"bars": "A bar is a frame.", "points": "Of every done frame."}
+        return {"bars": "A bar is a frame.", "points": "A point is a done frame."}
     return {
-        "bars": f"A bar is the mean of {size} frames in a row, the grey line the longest of them.",
-        "points": f"Median, and in grey the longest, of {size} done frames in a row.",
+        "bars": f"A bar is the mean of {size} successive frames, the grey line their maximum.",
+        "points": f"Median, and in grey the maximum, of {size} successive done frames.",
     }
 
 
 def _number(value: float | None, unit: str = "") -> str:
-    """Three digits or more, and a unit."""
+    """Number with at least two significant digits, and its unit."""
     if value is None:
         return NOTHING
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 0.1 else 4
@@ -245,12 +245,12 @@ def _number(value: float | None, unit: str = "") -> str:
 
 
 def _part(quantiles: Quantiles | None, name: str, unit: str = "") -> str:
-    """One of the quantiles, where there are any."""
+    """One quantile as text."""
     return _number(getattr(quantiles, name) if quantiles else None, unit)
 
 
 def _share(value: float | None) -> str:
-    """Percent, never rounded up to 100 or down to 0."""
+    """Share as percent, not rounded up to 100 or down to 0."""
     if value is None:
         return NOTHING
     percent = 100 * value

@@ -1,7 +1,7 @@
-"""Read a trace: events become columns while they are parsed, so that long runs fit in memory.
+"""Reading of traces. Events are stored in columns while they are parsed, to save memory.
 
-Times are seconds from the origin of the trace, durations milliseconds; NaN is "not told". Frames
-are in the order of their capture, spans in that of their start.
+Times are in seconds from the origin of the trace, durations in milliseconds; NaN: unknown. Frames
+are ordered by capture time, spans by start time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from camerapipe.errors import CaptureError
 from camerapipe.trace import FORMAT, Fate, TraceHeader
 
-NOT_TOLD = float("nan")
+UNKNOWN = float("nan")
 FRAME_NUMBERS = ("spent_ms", "budget_ms", "step_ms", "lateness_ms")
 FRAME_WORDS = ("stage", "reason", "rung", "advice", "capture")
 SPAN_NUMBERS = ("granted_ms", "setup_ms", "steps", "residual")
@@ -31,7 +31,7 @@ Whole = NDArray[np.int64]
 
 
 class TracedFrame(NamedTuple):
-    """The end of a frame. Numbers that were not told are NaN, words None."""
+    """A frame and how it ended. Unknown numbers are NaN, unknown texts None."""
 
     seq: int
     captured_s: float
@@ -52,7 +52,7 @@ class TracedFrame(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """An instant on a track, and what it tells."""
+    """An instant on a track, with its arguments."""
 
     track: str
     name: str
@@ -62,10 +62,10 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Stages of frames as columns; `kind` and `caveats` number the entries of the trace."""
+    """Spans as columns; `kind` and `caveats` are indices of `Trace.kinds` and `Trace.caveats`."""
 
     kind: Whole
-    frame: Whole  # -1: of no frame
+    frame: Whole  # -1: no frame
     outer: NDArray[np.bool_]
     caveats: Whole
     start_s: Column
@@ -76,19 +76,19 @@ class Spans:
     residual: Column
 
     def where(self, chosen: NDArray[Any]) -> Spans:
-        """Some of the spans."""
+        """Spans selected by a mask or by indices."""
         return Spans(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run, frame by frame."""
+    """Contents of a trace file."""
 
     header: TraceHeader
-    end: dict[str, Any]  # how it ended, and what was told at the end
+    end: dict[str, Any]  # how the run ended, and totals
     tracks: tuple[str, ...]
     kinds: tuple[tuple[str, str], ...]  # (track, stage); outer spans have no name
-    caveats: tuple[tuple[str, ...], ...]  # the sets of caveats that occur
+    caveats: tuple[tuple[str, ...], ...]  # distinct sets of caveats
     frames: tuple[TracedFrame, ...]
     spans: Spans
     moments: tuple[Moment, ...]
@@ -106,19 +106,19 @@ def read_trace(path: Path) -> Trace:
         raise CaptureError(f"{path}: is not JSON, or was cut off ({error})") from error
     if not isinstance(data, dict) or not isinstance(data.get("traceEvents"), list):
         raise CaptureError(f"{path}: is not a Chrome trace: it has no list 'traceEvents'")
-    told = data.get("otherData")
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    other = data.get("otherData")
+    if not isinstance(other, dict) or other.get("format") != FORMAT:
         raise CaptureError(f"{path}: is a Chrome trace, but not of camerapipe ({FORMAT})")
     if events.problem:
         raise CaptureError(f"{path}: {events.problem}")
     try:
-        return events.trace(_header(told["run"]), told.get("end") or {})
+        return events.trace(_header(other["run"]), other.get("end") or {})
     except UNREADABLE as error:
         raise CaptureError(f"{path}: does not say what was run ({error})") from error
 
 
 def _real(value: Any) -> float:
-    """A number that is not infinite."""
+    """The value as a float; `ValueError` if it is infinite."""
     number = float(value)
     if abs(number) == float("inf"):
         raise ValueError("a number is infinite")
@@ -129,9 +129,9 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _header(told: dict[str, Any]) -> TraceHeader:
+def _header(run: dict[str, Any]) -> TraceHeader:
     known = {column.name for column in fields(TraceHeader)}
-    given = {key: value for key, value in told.items() if key in known}
+    given = {key: value for key, value in run.items() if key in known}
     if "scale_range" in given:
         low, high = given["scale_range"]
         given["scale_range"] = (low, high)
@@ -146,7 +146,7 @@ def _header(told: dict[str, Any]) -> TraceHeader:
 
 
 class _Numbering:
-    """Values in the order of their first appearance, and their numbers."""
+    """Indices of values, in the order of first appearance."""
 
     def __init__(self) -> None:
         self.known: dict[Any, int] = {}
@@ -156,7 +156,7 @@ class _Numbering:
 
 
 class _Events:
-    """Takes every object of the JSON as it is parsed: events go to columns, others stay."""
+    """Columns that are filled while JSON is parsed; `take` is its object hook."""
 
     def __init__(self) -> None:
         self.problem = ""
@@ -175,7 +175,7 @@ class _Events:
         }  # fmt: skip
 
     def take(self, data: dict[str, Any]) -> dict[str, Any] | None:
-        """Keep an event in columns, and None in its place; anything else as it is."""
+        """Store an event and return None; return other objects unchanged."""
         if "ph" not in data:
             return data
         self.count += 1
@@ -188,7 +188,7 @@ class _Events:
         return None
 
     def trace(self, header: TraceHeader, end: dict[str, Any]) -> Trace:
-        """Everything taken, in order."""
+        """Trace of all stored events, in order."""
         counters = {name: np.array(pairs).reshape(-1, 2) for name, pairs in self.counters.items()}
         return Trace(
             header=header,
@@ -222,7 +222,7 @@ class _Events:
 
     def _span(self, event: dict[str, Any], args: dict[str, Any]) -> None:
         numbers = [_real(event["ts"]) / 1e6, _real(event["dur"]) / 1e3]
-        numbers += [args.get(key, NOT_TOLD) for key in SPAN_NUMBERS]
+        numbers += [args.get(key, UNKNOWN) for key in SPAN_NUMBERS]
         outer = event["cat"] == "outer"
         kind = self.kinds((int(event["tid"]), "" if outer else str(event["name"])))
         caveats = self.sets(tuple(map(str, args.get("caveats", ()))))
@@ -235,7 +235,7 @@ class _Events:
             raise ValueError(f"frame {seq} ends twice")
         if args["fate"] not in FATES:
             raise ValueError(f"fate {args['fate']!r} of frame {seq}")
-        numbers: list[Any] = [_real(args.get(key, NOT_TOLD)) for key in FRAME_NUMBERS]
+        numbers: list[Any] = [_real(args.get(key, UNKNOWN)) for key in FRAME_NUMBERS]
         words: list[Any] = [self._shared(args.get(key)) for key in FRAME_WORDS]
         self.frames[seq] = TracedFrame(
             seq,
@@ -250,11 +250,11 @@ class _Events:
         )
 
     def _shared(self, value: Any) -> Any:
-        """One object for equal words: a long run repeats few."""
+        """The first of equal texts, so that repeated ones share memory."""
         return self._words.setdefault(value, value)
 
     def _moment(self, event: dict[str, Any], args: dict[str, Any]) -> None:
-        if event["cat"] == "event":  # the ends of frames are known from the frames
+        if event["cat"] == "event":  # the instants at the ends of frames are redundant
             at_s = _real(event["ts"]) / 1e6
             self.moments.append((int(event["tid"]), str(event["name"]), at_s, args))
 

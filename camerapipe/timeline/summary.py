@@ -1,8 +1,8 @@
-"""A trace in numbers. Every number comes from all frames of the run.
+"""Summary of a trace. All numbers cover all frames of the run.
 
-Quantiles are linear between neighbours. Latency is of frames that were done, from capture to
-delivery. Budgets are judged on done frames whose time was their own: frames that were contended
-(slowed from outside) are counted apart.
+Quantiles are interpolated linearly. Latency is the time from capture to delivery of frames that
+were done. The shares within the budget exclude frames that were slowed by other programs
+(contended); these are counted separately.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from camerapipe.trace import Fate, TraceHeader
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """How a number is distributed."""
+    """Quantiles of a number."""
 
     median: float
     p95: float
@@ -30,7 +30,7 @@ class Quantiles:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Quantiles | None:
-        """Of those values that are known; None where none is."""
+        """Quantiles of the values that are not NaN; None if there are none."""
         known = np.fromiter(values, np.float64)
         known = known[~np.isnan(known)]
         if not known.size:
@@ -40,7 +40,7 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRow:
-    """What one stage cost over the run, and what it gave up."""
+    """Time of a stage over the run, and how often it had each caveat."""
 
     track: str
     name: str
@@ -56,7 +56,7 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossRow:
-    """Frames that were not done, by how, where and why."""
+    """Number of frames that were not done, for one fate, stage and reason."""
 
     fate: Fate
     stage: str
@@ -67,7 +67,7 @@ class LossRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run in numbers; None is "nothing to tell"."""
+    """Numbers of a run; None: not available."""
 
     header: TraceHeader
     end: dict[str, Any]
@@ -96,7 +96,7 @@ class Summary:
 
 
 def summarise(trace: Trace) -> Summary:
-    """Sum a run up."""
+    """Summary of a trace."""
     frames, interval_ms = trace.frames, trace.header.interval_ms
     done = [frame for frame in frames if frame.fate == "done"]
     latency = Quantiles.of(frame.latency_ms for frame in done)
@@ -128,13 +128,13 @@ def summarise(trace: Trace) -> Summary:
 
 
 def _rate(times_s: Sequence[float]) -> float | None:
-    """Events per second between the first and the last, of times in order."""
+    """Events per second between the first and the last of sorted times."""
     span_s = times_s[-1] - times_s[0] if times_s else 0.0
     return (len(times_s) - 1) / span_s if span_s > 0 else None
 
 
 def _within(frames: Sequence[TracedFrame], *, allow_step: bool) -> float | None:
-    """Share of the frames whose time kept their budget; None where none could be judged."""
+    """Share of the frames within their budget; None if no frame has both numbers."""
     judged = [
         frame.spent_ms <= frame.budget_ms + (frame.step_ms if allowed else 0.0)
         for frame in frames
@@ -183,7 +183,7 @@ def _median(values: Column) -> float | None:
 
 
 def _losses(frames: Sequence[TracedFrame]) -> tuple[LossRow, ...]:
-    """Most frequent first."""
+    """Rows of the lost frames, the most frequent first."""
     lost: dict[tuple[Fate, str, str], list[float]] = {}
     for frame in frames:
         if frame.fate != "done":

@@ -16,7 +16,7 @@ has exact renderers by brute force, for tests. The parts of the renderer are:
   or by scatter (each source adds to the outputs that it reaches);
 - `parting.py`: occlusion within a layer, by a front and a back half;
 - `cells.py`, `layers.py`: large disks at reduced resolution; `fine.py`: small disks;
-- `sprites.py`: highlights, drawn at full resolution;
+- `sprites.py`, `sprite_table.py`: highlights, drawn at full resolution;
 - `tiles.py`, `enlarge.py`, `compose.py`: the final pass, which upsamples and composites the layers.
 """
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.kernels import apart
+from stages.kernels import apart, f32, record, writes
 from stages.params import Array
 
 Doubles = npt.NDArray[np.float64]
@@ -77,6 +77,9 @@ class Lens(NamedTuple):
     sides: Array
     facts: Array
     areas: Array
+
+
+LENS = record(Lens, writes(f32, 2), writes(f32, 1), writes(f32, 1))
 
 
 @lru_cache(maxsize=16)

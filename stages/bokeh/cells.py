@@ -10,9 +10,9 @@ Cells outside of the picture are empty.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numba import types
 
 from stages.bokeh.aperture import Outline
 from stages.bokeh.bands import Fade
@@ -20,7 +20,7 @@ from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import area_table, look_up_areas
 from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
 from stages.bokeh.parting import SIDE, largest_in_squares, part_cells, parting_limits
-from stages.kernels import apart, f32, inline, kernel, reads, writes
+from stages.kernels import apart, f32, inline, kernel, reads, record, u64, writes
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -31,7 +31,6 @@ AREA_TABLE_PX = 18  # cells; the largest disk of a layer has a radius of 16
 LEAST = np.float32(1e-20)  # minimum of a divisor, for empty cells
 SPAN = 256  # columns of the picture that are summed at a time; a multiple of the largest cell
 
-u64 = types.uint64
 u = np.uint64
 
 
@@ -76,6 +75,36 @@ class Cells:
         return self.pad * (self.stride + 1)
 
 
+class Part(NamedTuple):
+    """A strip of a picture of height x width px: its first row of blocks, and the side of cells."""
+
+    first: np.uint64
+    height: np.uint64
+    width: np.uint64
+    step: np.uint64
+
+
+class Band(NamedTuple):
+    """Fade-in and fade-out of a layer: radii in px, slopes per px."""
+
+    start: np.float32
+    rising: np.float32
+    end: np.float32
+    falling: np.float32
+
+
+class Place(NamedTuple):
+    """Where the cells of a layer lie; the properties of `Cells` of these names."""
+
+    plane: np.uint64
+    stride: np.uint64
+    first: np.uint64
+    cols: np.uint64
+
+
+PART, BAND, PLACE = record(Part, *4 * [u64]), record(Band, *4 * [f32]), record(Place, *4 * [u64])
+
+
 def make_cells(
     picture: RenderInput, stays: Array, y0: int, cells: Cells, step: int, band: tuple[Fade, Fade],
     outline: Outline,
@@ -100,12 +129,11 @@ def make_cells(
     outline : Outline
         Shape of the aperture.
     """
-    height, width = picture.radius.shape
-    _make_cells(
-        *picture.flat, stays, y0, height, width, step, *band[0], *band[1],
-        area_table(AREA_TABLE_PX, EDGE_SLOPE, outline), cells.flat, cells.plane, cells.stride,
-        cells.first, cells.cols,
-    )  # fmt: skip
+    part = Part(*map(u, (y0, *picture.radius.shape, step)))
+    place = Place(*map(u, (cells.plane, cells.stride, cells.first, cells.cols)))
+    fades = Band(*map(np.float32, (*band[0], *band[1])))
+    areas = area_table(AREA_TABLE_PX, EDGE_SLOPE, outline)
+    _make_cells(*picture.flat, stays, part, fades, areas, cells.flat, place)
 
 
 def part(cells: Cells) -> None:
@@ -230,14 +258,14 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 2), u64, u64, u64, u64,
-    f32, f32, f32, f32, reads(f32, 1), writes(f32, 1), u64, u64, u64, u64,
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 2), PART, BAND,
+    reads(f32, 1), writes(f32, 1), PLACE,
 )  # fmt: skip
-def _make_cells(  # type: ignore[no-untyped-def]
-    image, radius, far_share, far, stays, y0, height, width, step, start, rising, end, falling,
-    areas, cells, plane, stride, first, cols,
-):  # fmt: skip
+def _make_cells(image, radius, far_share, far, stays, strip, band, areas, cells, place):  # type: ignore[no-untyped-def]
     """Sum the pixels of each cell, first along columns, then along rows; skip empty cells."""
+    y0, height, width, step = strip
+    start, rising, end, falling = band
+    plane, stride, first, cols = place
     zero, beyond = np.float32(0), end + np.float32(1) / falling
     sums, totals = (
         np.empty(u(PLANES * SPAN), np.float32),

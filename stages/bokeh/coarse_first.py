@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numba import types
 
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import disk_in_cells
@@ -25,7 +24,7 @@ from stages.bokeh.render import detail_steps, render_bokeh, render_surfaces
 from stages.bokeh.surfaces import Surfaces, seen_radius
 from stages.bokeh.tiles import render_tiles
 from stages.grid import Grid
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.kernels import f32, inline, kernel, reads, u64, writes
 from stages.kinds import LinearLight, Radius
 from stages.params import Estimate
 from stages.strips import STRIP_ROWS, run_strips
@@ -33,9 +32,8 @@ from stages.strips import STRIP_ROWS, run_strips
 BLURRED_PX = np.float32(2.5)  # radius from which half resolution loses no visible detail
 STEP_ROWS = 16 * TILE_ROWS  # rows of a step, enough to keep all workers busy
 COARSE_PX = 5.0  # minimum of `BokehParams.coarse_px`, as coarse layers are cheaper
-LEAST_HALF_PX = np.float32(0.51)  # just above FOCUS_PX, so that no blurred cell is in focus
+MIN_HALF_PX = np.float32(0.51)  # just above FOCUS_PX, so that no blurred cell is in focus
 
-u64 = types.uint64
 u = np.uint64
 
 
@@ -216,7 +214,7 @@ def _mean_of_blurred(image, radius, pixels, cell, half_image, half_radius):  # t
             + wd * image[u(3) * d + p]
         )
     mean = share * (wa * ra + wb * rb + wc * rc + wd * rd)
-    disk = max(disk_in_cells(mean, np.float32(2)), LEAST_HALF_PX)
+    disk = max(disk_in_cells(mean, np.float32(2)), MIN_HALF_PX)
     half_radius[cell] = disk if blurred else zero
 
 

@@ -15,7 +15,7 @@ from stages.bokeh.enlarge import ROW, SPAN_COLS, TILE_ROWS
 from stages.kernels import inline
 
 FOCUS_FADE_PX = np.float32(0.05)  # px; short, as the kernel is the identity at FOCUS_PX
-LEAST_COVERAGE = np.float32(1e-12)  # minimum of a divisor, for empty layers
+MIN_COVERAGE = np.float32(1e-12)  # minimum of a divisor, for empty layers
 NOTHING = np.float32(1e-9)  # coverage up to which a pixel counts as reached by no layer
 UNSEEN = np.float32(np.nan)
 
@@ -32,7 +32,7 @@ def lay_under(front, row, layer, plane, first, length):  # type: ignore[no-untyp
         coverage = layer[u(3) * plane + first + x]
         covered = front[u(3) * tile + row + x]
         taken = min(coverage, np.float32(1) - covered)
-        part = taken / max(coverage, LEAST_COVERAGE)
+        part = taken / max(coverage, MIN_COVERAGE)
         front[row + x] += part * layer[first + x]
         front[tile + row + x] += part * layer[plane + first + x]
         front[u(2) * tile + row + x] += part * layer[u(2) * plane + first + x]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import types
 
 from stages.bokeh.aperture import TILE_PIECE, Lens, lens_on, stretch
 from stages.bokeh.bands import BokehParams
@@ -21,11 +20,10 @@ from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
 from stages.bokeh.parting import SIDE, parting_limits, signed
 from stages.bokeh.spread import Source, Spread, gather, offsets_of
-from stages.kernels import apart, f32, i64, kernel, reads, writes
+from stages.kernels import apart, f32, i64, kernel, reads, record, u64, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-u64 = types.uint64
 u = np.uint64
 
 
@@ -58,6 +56,22 @@ class FineLayer(NamedTuple):
     areas: Array
     lens: Lens
     limits: Array
+
+
+class Window(NamedTuple):
+    """A span [y0, y1) x [x0, x1) of a picture of height x width px, and its cells with a halo."""
+
+    height: np.uint64
+    width: np.uint64
+    y0: np.uint64
+    y1: np.uint64
+    x0: np.uint64
+    x1: np.uint64
+    halo: np.uint64
+    stride: np.uint64  # cells of a row
+
+
+WINDOW = record(Window, *8 * [u64])
 
 
 class Scratch(NamedTuple):
@@ -109,10 +123,8 @@ def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scra
         return False
     rows, stride = TILE_ROWS + 2 * halo, SPAN_COLS + 2 * halo
     cells = scratch.cells[: PLANES * rows * stride]
-    _fill(
-        *layer.picture.flat, *layer.picture.radius.shape, *span, halo, *layer.band, layer.areas,
-        layer.limits, stride, cells,
-    )  # fmt: skip
+    window = Window(*map(u, (*layer.picture.radius.shape, *span, halo, stride)))
+    _fill(*layer.picture.flat, window, layer.band, layer.areas, layer.limits, cells)
     place = np.array([0, 0, y0, x0, 0], np.float32)
     lens = layer.lens._replace(facts=layer.lens.facts - place)
     source = Source(
@@ -143,7 +155,7 @@ def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-u
 
 
 @apart
-def _take_off(far_share, far, source, n, cells, target, plane):  # type: ignore[no-untyped-def]
+def _subtract_far(far_share, far, source, n, cells, target, plane):  # type: ignore[no-untyped-def]
     """Take the second surface off the cells of a part of a row."""
     zero, three = np.float32(0), u(3)
     for x in range(n):
@@ -158,14 +170,13 @@ def _take_off(far_share, far, source, n, cells, target, plane):  # type: ignore[
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, u64,
-    f32, f32, f32, f32, reads(f32, 1), reads(f32, 2), u64, writes(f32, 1),
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), WINDOW, reads(f32, 1),
+    reads(f32, 1), reads(f32, 2), writes(f32, 1),
 )  # fmt: skip
-def _fill(  # type: ignore[no-untyped-def]
-    image, radius, far_share, far, height, width, y0, y1, x0, x1, halo, start, rising, end,
-    falling, areas, limits, stride, cells,
-):  # fmt: skip
-    """Write the cells of one layer for a span and its halo."""
+def _fill(image, radius, far_share, far, window, band, areas, limits, cells):  # type: ignore[no-untyped-def]
+    """Write the cells of one layer for a window."""
+    height, width, y0, y1, x0, x1, halo, stride = window
+    start, rising, end, falling = band[0], band[1], band[2], band[3]
     zero, half, one, three, side = np.float32(0), np.float32(0.5), np.float32(1), u(3), u(SIDE)
     widest, line = end + one / falling, np.empty(stride, np.float32)
     left, length = x0 - min(halo, x0), min(x1 + halo, width) - (x0 - min(halo, x0))
@@ -195,7 +206,7 @@ def _fill(  # type: ignore[no-untyped-def]
                 cells[covered + at] = share
                 cells[reach + at] = r + half if share > zero else zero
             if far_share.size > 0:
-                _take_off(far_share, far, source, n, cells, target, green)
+                _subtract_far(far_share, far, source, n, cells, target, green)
             for x in range(n):
                 limit = limits[y // side, (begin + x) // side]
                 cells[reach + target + x] = signed(cells[reach + target + x], limit)

@@ -25,16 +25,16 @@ import cv2
 import numpy as np
 
 from stages.arrays import reduce_by
-from stages.bokeh.zone import SURE, DeadZoneParams, focus_sigma
+from stages.bokeh.zone import PROOF_CONFIDENCE, DeadZoneParams, focus_sigma
 from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, SparseBlur
 from stages.params import Array, Params, param
 
 CELLS = 4  # px of the working view along the side of a cell of the zone
-LEAST_SIGMA_PX = 0.2  # px of the view; lower limit of sigma, which limits the weights
+MIN_SIGMA_PX = 0.2  # px of the view; lower limit of sigma, which limits the weights
 EDGE_WEIGHT = 0.3  # weight of a pixel of an edge, relative to a pixel of detail
 MEASURED = 0.03  # share of the window with measurements at which their weight is full
 REFERENCE_PX = 0.3  # px of the view; above this median on crisp detail, thresholds scale with it
-LEAST_CRISP = 30  # minimum number of pixels of crisp detail to estimate the error of the map
+MIN_CRISP_PIXELS = 30  # minimum number of pixels of crisp detail to estimate the error of the map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def local_dead_zone(
         named = float(blur.sigma[int(point[1]), int(point[0])])
         return _constant(max(params.sure_margin * named, params.floor_px * step), blur.grid)
     crisp = _on_crisp_detail(evidence, blur, params.crisp_px * step)
-    if crisp.size < LEAST_CRISP:
+    if crisp.size < MIN_CRISP_PIXELS:
         lowest = focus_sigma(blur, DeadZoneParams())
         return _constant(max(params.sure_margin * lowest, params.blind_px * step), blur.grid)
     typical, largest = np.percentile(crisp, [50, params.percentile])
@@ -134,7 +134,7 @@ def _constant(sigma: float, grid: Grid) -> BlurMap:
 
 def _on_crisp_detail(evidence: BlurMap, blur: BlurMap, largest: float) -> Array:
     """Sigma of the dense map where detail is certainly in focus, in px; flat."""
-    rows, cols = np.nonzero((evidence.confidence > SURE) & (evidence.sigma < largest))
+    rows, cols = np.nonzero((evidence.confidence > PROOF_CONFIDENCE) & (evidence.sigma < largest))
     pixels = tuple(
         np.minimum(evidence.grid.positions(axis)[index].astype(np.int64), length - 1)
         for axis, (index, length) in enumerate(zip((rows, cols), blur.sigma.shape, strict=True))
@@ -147,7 +147,7 @@ def _sharpest_around(evidence: BlurMap, edges: BlurMap, window: float) -> tuple[
 
     The mean has weights 1 / sigma^2. The weight is in [0, 1].
     """
-    least = LEAST_SIGMA_PX * evidence.grid.step
+    least = MIN_SIGMA_PX * evidence.grid.step
     sums = []
     for source, share in ((evidence, 1.0), (edges, EDGE_WEIGHT)):
         scale = source.grid.step // evidence.grid.step

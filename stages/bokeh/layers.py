@@ -19,14 +19,8 @@ from stages.bokeh.checks import RenderInput
 from stages.bokeh.enlarge import MARGIN
 from stages.bokeh.gather import BLOCK_ROWS, COVERED
 from stages.bokeh.spread import Halves, Source, Spread, gather, offsets_of
-from stages.bokeh.sprites import (
-    BLOCK_CELLS,
-    Sprites,
-    layer_of,
-    no_sprites,
-    sort_by_tile,
-    take_sprites,
-)
+from stages.bokeh.sprite_table import Sprites, layer_of, no_sprites, sort_by_tile
+from stages.bokeh.sprites import BLOCK_CELLS, take_sprites
 from stages.grid import Grid
 from stages.params import Array
 from stages.strips import run_strips

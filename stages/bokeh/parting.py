@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import types
 
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.kernels import f32, inline, kernel, reads, u64, writes
 from stages.params import Array
 
 MIN_RATIO = 1.2  # of q, for an occlusion; noise and slanted surfaces cause smaller ratios
 SIDE = 8  # cells along the side of a square whose largest q is tabulated
 
-u64 = types.uint64
 u = np.uint64
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
-from stages.bokeh.zone import ENOUGH_SAMPLES
+from stages.bokeh.zone import MAX_SAMPLES
 from stages.grid import BlurMap, DenseBlur, Grid, interpolate
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import Radius
@@ -32,7 +32,7 @@ RAMP_PX = (0.5, 1.5)  # px; smaller radii are set to 0, larger ones are unchange
 TABLE_END_PX = 16.0  # px; larger lattice disks have the second moment of the ideal disk
 TABLE_STEPS = 64  # entries per px
 LARGEST_PERCENTILE = 95.0  # % of the blurred samples; higher values are outliers and are capped
-LEAST_RAMP_PX2 = 1e-9  # px^2; lower limit of a divisor, for a dead zone of 0 or a ramp of 1
+MIN_RAMP_PX2 = 1e-9  # px^2; lower limit of a divisor, for a dead zone of 0 or a ramp of 1
 CHUNK = 1 << 16  # samples per task of a worker
 LINE = 1 << 10  # samples whose table positions are computed before they are looked up
 
@@ -117,7 +117,7 @@ def _middle(dead_zone: float | BlurMap) -> float:
 
 def _ramp(dead_zone: float, params: RadiusParams) -> float:
     """Variance in px^2 above that of the dead zone from which blur is magnified fully."""
-    return max((params.focus_ramp**2 - 1) * dead_zone**2, LEAST_RAMP_PX2)
+    return max((params.focus_ramp**2 - 1) * dead_zone**2, MIN_RAMP_PX2)
 
 
 class Magnification(NamedTuple):
@@ -136,7 +136,7 @@ def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Mag
         return Magnification(2 * float(np.sqrt(params.strength**2 - 1)), params.max_radius_px)
     diagonal = float(np.hypot(*blur.grid.shape)) * blur.grid.step
     largest = min(diagonal * params.largest_percent / 100, LARGEST_RADIUS_PX)
-    sigma = blur.sigma.reshape(-1)[:: -(-blur.sigma.size // ENOUGH_SAMPLES)]
+    sigma = blur.sigma.reshape(-1)[:: -(-blur.sigma.size // MAX_SAMPLES)]
     blurred = sigma[sigma > dead_zone]
     if not blurred.size:
         return Magnification(0.0, largest)
@@ -173,7 +173,7 @@ def _radii(  # type: ignore[no-untyped-def]
     beyond the end of the table are offset as its last entry. The look-up is skipped for lines that
     are entirely in focus or entirely beyond the table.
     """
-    last, one, least = np.uint64(table.size - 1), np.uint64(1), np.float32(LEAST_RAMP_PX2)
+    last, one, least = np.uint64(table.size - 1), np.uint64(1), np.float32(MIN_RAMP_PX2)
     zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
     positions = np.empty(LINE, np.float32)
     zone, full = np.full(LINE, zones[0]), np.full(LINE, ramp)

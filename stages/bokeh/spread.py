@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
 
 from stages.bokeh.aperture import Lens, Outline, aim
 from stages.bokeh.disk import Offsets, lattice_offsets
@@ -38,7 +37,7 @@ from stages.bokeh.gather import (
     survey_half,
 )
 from stages.bokeh.scatter import scatter, table_width, tabulate
-from stages.kernels import f32, inline, kernel, reads, record, u8, writes
+from stages.kernels import f32, inline, kernel, reads, record, u8, u64, writes
 from stages.params import Array
 
 NO_HALF, FAR_HALF, BOTH_HALVES = range(3)  # halves present in a block: none, back, front and back
@@ -46,7 +45,6 @@ NO_HALF, FAR_HALF, BOTH_HALVES = range(3)  # halves present in a block: none, ba
 # It is above 1, because many of the former lie outside of the block and cost nothing.
 MAX_SCATTER_RATIO = 5
 
-u64 = types.uint64
 u = np.uint64
 Halves = npt.NDArray[np.uint8]
 

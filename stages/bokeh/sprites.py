@@ -15,54 +15,54 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from numba import types
 
-from stages.bokeh.aperture import stretch
 from stages.bokeh.bands import NO_END, BokehParams
 from stages.bokeh.cells import LEAST, SPAN, add_pixels, block_of_pixels, rise, sum_columns
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
-from stages.bokeh.enlarge import TILE_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
+from stages.bokeh.sprite_table import FIELDS
 from stages.grid import Grid, mix
-from stages.kernels import f32, inline, kernel, reads, writes
+from stages.kernels import f32, inline, kernel, reads, record, u64, writes
 from stages.params import Array
 from stages.strips import with_halo
 
 LATTICE_PX = 32  # px; for larger radii the area of a lattice disk is that of an ideal disk
 OPENING = 5  # cells; side of the window of the opening, and limit of the width of a sprite
-LEAST_EXCESS = np.float32(1.02)  # minimum ratio of the light of a cell to its grey opening
+MIN_EXCESS = np.float32(1.02)  # minimum ratio of the light of a cell to its grey opening
 DARKNESS = np.float32(0.05)  # linear light; added to the background to compute the contrast
 BLOCK_CELLS = 64  # cells along the side of a block, which has its own budget
-REACH_PX = 1.0  # px; bound of the width of the edge of a disk outside of its radius
 COST_PER_PX = 160.0  # budget of a block: pixels that are drawn per pixel of the block
 SPLIT = np.float32(8)  # visibility from which each of the four pixels of a cell has its own disk
 NO_LIGHT = np.float32(1e30)  # marks an empty cell; high, so that the erosion ignores it
 HARDER = np.float32(2.0)  # factor on the contrast threshold if the budget is exceeded
 EDGE_AREA = np.float32(1 / 12)  # px^2 / pi; area that a soft edge of 1 px adds to a disk
 PLACES = np.float32(64)  # steps per px; coordinates relative to any tile are exact in float32
-FIELDS = 7  # of a sprite: y, x, radius in px; edge slope per px; R, G, B of a pixel of its disk
 
-u64 = types.uint64
 u = np.uint64
 
 
-class Sprites(NamedTuple):
-    """Table of sprites (n x FIELDS float32), and its rows sorted by tile and half.
+class Strip(NamedTuple):
+    """A strip of a picture of height x width px: its first row of cells, and the fade-in."""
 
-    `members[starts[k] : starts[k + 1]]` are the rows of the table that belong to half h of the
-    coarse layers and overlap tile t, with k = t * halves + h. Tiles are in row-major order.
-    """
-
-    table: Array
-    starts: npt.NDArray[np.uint64]
-    members: npt.NDArray[np.uint64]
+    height: np.uint64
+    width: np.uint64
+    first: np.uint64
+    start_px: np.float32
+    slope: np.float32
 
 
-def no_sprites() -> Array:
-    """An empty table."""
-    return np.zeros((0, FIELDS), np.float32)
+class Light(NamedTuple):
+    """Of each cell of a strip, float32: brightest channel, its opening, excess light, radius."""
+
+    bright: Array
+    base: Array
+    excess: Array
+    disks: Array
+
+
+STRIP = record(Strip, u64, u64, u64, f32, f32)
+LIGHT = record(Light, *4 * [writes(f32, 2)])
 
 
 def take_sprites(
@@ -92,19 +92,21 @@ def take_sprites(
     read, inner = with_halo(y0, y1, OPENING, rows)
     shape = read.stop - read.start, cols
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
-    _survey(*picture.flat, *shape_px, *begin, read.start, bright, covered, disks)
+    height, width, first = (u(n) for n in (*shape_px, read.start))
+    strip = Strip(height, width, first, np.float32(begin.start_px), np.float32(begin.slope))
+    _survey(*picture.flat, strip, bright, covered, disks)
     base, excess = _opening(bright), np.empty(shape, np.float32)
     _sum_around(bright, base, covered, inner.start, inner.stop, excess)
-    found = bright[inner], base[inner], excess[inner], disks[inner]
+    light = Light(bright[inner], base[inner], excess[inner], disks[inner])
     blocks = -(-cols // BLOCK_CELLS)
     counts, limits = np.zeros(blocks, u), np.empty((blocks, 2), np.float32)
     budget = COST_PER_PX * 4 * BLOCK_CELLS**2
-    _count(*found, params.highlight_contrast, budget, counts, limits)
+    _count(light, params.highlight_contrast, budget, counts, limits)
     table = np.empty((int(counts.sum()), FIELDS), np.float32)
     stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
-        areas = area_table(LATTICE_PX)
-        _take(*picture.flat[:2], *shape_px, *begin, *found, y0, limits, areas, table, stays)
+        strip, areas = strip._replace(first=u(y0)), area_table(LATTICE_PX)
+        _extract_sprites(*picture.flat[:2], strip, light, limits, areas, table, stays)
     return table, stays
 
 
@@ -114,60 +116,6 @@ def _opening(bright: Array) -> Array:
     low = np.asarray(cv2.erode(bright, window), np.float32).reshape(bright.shape)
     low[low == NO_LIGHT] = 0
     return np.asarray(cv2.dilate(low, window), np.float32).reshape(bright.shape)
-
-
-def layer_of(table: Array, params: BokehParams, layers: int) -> npt.NDArray[np.int64]:
-    """Coarse layer of each sprite by its radius, n int64 in [0, layers).
-
-    Parameters
-    ----------
-    table : Array
-        Sprites, n x FIELDS float32.
-    params : BokehParams
-        Boundaries of the layers.
-    layers : int
-        Number of coarse layers.
-    """
-    ends = [params.coarse_boundary(k) * (1 - params.crossfade / 2) for k in range(1, layers)]
-    return np.searchsorted(ends, table[:, 2], "right").astype(np.int64)
-
-
-def sort_by_tile(
-    table: Array,
-    half: npt.NDArray[np.int64],
-    shape: tuple[int, int],
-    params: BokehParams,
-    halves: int,
-) -> Sprites:
-    """Sprites sorted by the tiles that they overlap.
-
-    Parameters
-    ----------
-    table : Array
-        Sprites, n x FIELDS float32.
-    half : array of int64
-        Half of the coarse layers to which each sprite belongs, n, in [0, halves).
-    shape : (int, int)
-        Height and width of the picture in px.
-    params : BokehParams
-        Only the shape of the aperture is used.
-    halves : int
-        Number of halves, two for each coarse layer.
-    """
-    reach = stretch(params.outline) * table[:, 2:3] + REACH_PX
-    first, last = (
-        np.floor((table[:, :2] + sign * reach) / (TILE_ROWS, TILE_COLS)) for sign in (-1, 1)
-    )
-    tiles = np.array([-(-shape[0] // TILE_ROWS), -(-shape[1] // TILE_COLS)])
-    first, last = (np.clip(t, 0, tiles - 1).astype(np.int64) for t in (first, last))
-    rows, cols = (last - first + 1).T
-    index = np.repeat(np.arange(len(table)), rows * cols)
-    within = np.arange(len(index)) - np.repeat(np.cumsum(rows * cols) - rows * cols, rows * cols)
-    row, col = first[index, 0] + within // cols[index], first[index, 1] + within % cols[index]
-    key = (row * tiles[1] + col) * halves + half[index]
-    order = np.argsort(key, kind="stable")
-    starts = np.searchsorted(key[order], np.arange(tiles.prod() * halves + 1))
-    return Sprites(table, starts.astype(u), index[order].astype(u))
 
 
 @inline
@@ -188,16 +136,12 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, u64,
-    writes(f32, 2), writes(f32, 2), writes(f32, 2),
+    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), STRIP, writes(f32, 2),
+    writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
-def _survey(  # type: ignore[no-untyped-def]
-    image, radius, far_share, far, height, width, start, slope, y0, bright, weights, disks
-):
-    """Write brightest channel (NO_LIGHT if empty), membership and radius of each cell.
-
-    The first row of the outputs is row `y0` of cells.
-    """
+def _survey(image, radius, far_share, far, strip, bright, weights, disks):  # type: ignore[no-untyped-def]
+    """Write brightest channel (NO_LIGHT if empty), membership and radius of each cell."""
+    height, width, y0, start, slope = strip
     sums = np.empty(u(PLANES * SPAN), np.float32)
     totals = np.empty(u(2 * PLANES * SPAN), np.float32)
     keep, scratch = np.ones(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
@@ -242,7 +186,7 @@ def _sum_around(bright, base, covered, y0, y1, out):  # type: ignore[no-untyped-
 def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ignore[no-untyped-def]
     """Number of sprites of a cell (0, 1 or 4), by the contrast of its excess light on the disk."""
     own, around = bright[y, x], base[y, x]
-    if own == NO_LIGHT or not own > LEAST_EXCESS * around:
+    if own == NO_LIGHT or not own > MIN_EXCESS * around:
         return u(0)
     spread = np.float32(np.pi) * (disks[y, x] * disks[y, x] + EDGE_AREA)
     shown = excess[y, x] / (contrast * (around + DARKNESS) * spread)
@@ -251,16 +195,14 @@ def _sprites_of(bright, base, excess, disks, y, x, contrast, split):  # type: ig
     return u(1) if shown > np.float32(1) else u(0)
 
 
-@kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, writes(u64, 1),
-    writes(f32, 2),
-)  # fmt: skip
-def _count(bright, base, excess, disks, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
+@kernel(LIGHT, f32, f32, writes(u64, 1), writes(f32, 2))
+def _count(light, contrast, budget, counts, limits):  # type: ignore[no-untyped-def]
     """Write the number of sprites of each block of a strip, and its limits (contrast, split).
 
     If the budget of a block is exceeded, cells have one sprite at most. If it still is, the
     contrast threshold is raised until it is not.
     """
+    bright, base, excess, disks = light
     for block in range(u(counts.size)):
         x0 = block * u(BLOCK_CELLS)
         x1 = min(x0 + u(BLOCK_CELLS), u(bright.shape[1]))
@@ -316,14 +258,13 @@ def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), u64, u64, f32, f32, reads(f32, 2), reads(f32, 2), reads(f32, 2),
-    reads(f32, 2), u64, reads(f32, 2), reads(f32, 1), writes(f32, 2), writes(f32, 2),
+    reads(f32, 1), reads(f32, 1), STRIP, LIGHT, reads(f32, 2), reads(f32, 1), writes(f32, 2),
+    writes(f32, 2),
 )  # fmt: skip
-def _take(  # type: ignore[no-untyped-def]
-    image, radius, height, width, begin, slope, bright, base, excess, disks, y0, limits,
-    areas, table, stays,
-):  # fmt: skip
-    """Move the excess light of a strip, from row `y0` of cells on, to a table of sprites."""
+def _extract_sprites(image, radius, strip, light, limits, areas, table, stays):  # type: ignore[no-untyped-def]
+    """Move the excess light of a strip to a table of sprites."""
+    height, width, y0, begin, slope = strip
+    bright, base, excess, disks = light
     n, one = u(0), np.float32(1)
     for y in range(u(bright.shape[0])):
         for x in range(u(bright.shape[1])):
@@ -344,7 +285,7 @@ def _take(  # type: ignore[no-untyped-def]
                 if table[s, 3] == one and disk < np.float32(LATTICE_PX):
                     place = disk * np.float32(TABLE_STEPS)
                     spread = mix(areas[u(place)], areas[u(place) + u(1)], place - np.floor(place))
-                light = table[s, 2] * (one - stays[y, x]) * covered / spread
+                value = table[s, 2] * (one - stays[y, x]) * covered / spread
                 table[s, 2] = disk
-                table[s, 4], table[s, 5], table[s, 6] = light * red, light * green, light * blue
+                table[s, 4], table[s, 5], table[s, 6] = value * red, value * green, value * blue
             n += made

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import types
 
+from stages.bokeh.aperture import LENS
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.checks import RenderInput
 from stages.bokeh.compose import (
@@ -42,13 +42,26 @@ from stages.bokeh.fine import FineLayer, Scratch, fine_layers, gather_fine, scra
 from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.layers import CoarseLayers
 from stages.bokeh.spread import BOTH_HALVES
-from stages.kernels import f32, inline, kernel, reads, u8, writes
+from stages.bokeh.sprite_table import SPRITES
+from stages.kernels import f32, inline, kernel, reads, record, u8, u64, writes
 from stages.params import Array
 from stages.strips import run_strips
 
-u64 = types.uint64
 u = np.uint64
 TILE_WIDTH, SPAN_WIDTH = u(TILE_COLS), u(SPAN_COLS)
+
+
+class Span(NamedTuple):
+    """Pixels [y0, y1) x [x0, x1) of a picture of `width` px."""
+
+    y0: np.uint64
+    y1: np.uint64
+    x0: np.uint64
+    x1: np.uint64
+    width: np.uint64
+
+
+SPAN = record(Span, *5 * [u64])
 
 
 class Behind(NamedTuple):
@@ -101,11 +114,11 @@ def render_tiles(
         scratch = scratch_for([layer for fine, _ in stacks for layer in fine])
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
-            span = y0, y1, x0, min(x0 + SPAN_COLS, width)
-            if _begin(*flat[:3], width, *span, stack, front, flat_out):
+            span = Span(*map(u, (y0, y1, x0, min(x0 + SPAN_COLS, width), width)))
+            if _copy_in_focus(*flat[:3], span, stack, front, flat_out):
                 continue
-            _stack(stacks, stack, span, width, scratch, front)
-            _end(front, *flat, width, *span, stack, flat_out)
+            _stack(stacks, stack, span, scratch, front)
+            _end(front, *flat, span, stack, flat_out)
 
     run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
@@ -113,33 +126,30 @@ def render_tiles(
 def _stack(
     stacks: list[tuple[list[FineLayer], CoarseLayers]],
     stack: int,
-    span: tuple[int, int, int, int],
-    width: int,
+    span: Span,
     scratch: Scratch,
     front: Array,
 ) -> None:
     """Composite all layers of a span into `front`, front to back."""
-    y0, y1, x0, x1 = span
+    y0, y1, x0, x1 = map(int, span[:4])
     order, lens = int(stack == IN_FRONT), stacks[0][0][0].lens
     layers = range(max(len(fine) + len(coarse.shapes) for fine, coarse in stacks))
     for layer in reversed(layers) if stack == IN_FRONT else layers:
         for fine, coarse in stacks:
             level = layer - len(fine)
             if 0 <= level < len(coarse.shapes):
-                _lay_level(
-                    coarse.planes[level], coarse.halves[level], coarse.shapes, level, *span, width,
-                    order, *coarse.sprites, *lens, front,
+                _composite_level(
+                    coarse.planes[level], coarse.halves[level], coarse.shapes, level, span, order,
+                    coarse.sprites, lens, front,
                 )  # fmt: skip
-            elif level < 0 and gather_fine(fine[layer], span, scratch):
-                _lay_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
+            elif level < 0 and gather_fine(fine[layer], (y0, y1, x0, x1), scratch):
+                _composite_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
 
 
-@kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, u64, u64, writes(f32, 1),
-    writes(f32, 1),
-)  # fmt: skip
-def _begin(image, radius, far_share, width, y0, y1, x0, x1, stack, front, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 1), reads(f32, 1), reads(f32, 1), SPAN, u64, writes(f32, 1), writes(f32, 1))
+def _copy_in_focus(image, radius, far_share, span, stack, front, out):  # type: ignore[no-untyped-def]
     """Copy a span that is entirely in focus and return True; else clear `front`."""
+    y0, y1, x0, x1, width = span
     blurred, shared = np.int32(0), far_share.size > 0
     for y in range(y0, y1):
         for x in range(y * width + x0, y * width + x1):
@@ -155,7 +165,7 @@ def _begin(image, radius, far_share, width, y0, y1, x0, x1, stack, front, out): 
 
 
 @kernel(reads(f32, 1), reads(u8, 2), u64, u64, u64, writes(f32, 1))
-def _lay_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-untyped-def]
+def _composite_halves(planes, halves, rows, cols, order, front):  # type: ignore[no-untyped-def]
     """Composite the halves of a layer at full resolution under `front`."""
     plane = u(TILE_ROWS) * cols
     for y in range(rows):
@@ -182,15 +192,12 @@ def _double_up(blocks, first, step, line):  # type: ignore[no-untyped-def]
     return here
 
 
-@kernel(
-    reads(f32, 1), reads(u8, 2), reads(u64, 2), u64, u64, u64, u64, u64, u64, u64, reads(f32, 2),
-    reads(u64, 1), reads(u64, 1), reads(f32, 2), reads(f32, 1), reads(f32, 1), writes(f32, 1),
-)  # fmt: skip
-def _lay_level(  # type: ignore[no-untyped-def]
-    planes, halves, shapes, level, y0, y1, x0, x1, width, order, sprites, starts, members, sides,
-    facts, areas, front,
-):  # fmt: skip
+@kernel(reads(f32, 1), reads(u8, 2), reads(u64, 2), u64, SPAN, u64, SPRITES, LENS, writes(f32, 1))
+def _composite_level(planes, halves, shapes, level, span, order, sprites, lens, front):  # type: ignore[no-untyped-def]
     """Upsample both halves of a coarse layer, draw their sprites, and composite under `front`."""
+    y0, y1, x0, x1, width = span
+    table, starts, members = sprites
+    sides, facts, areas = lens
     step, rows, cols = u(2) << level, shapes[level, 0], shapes[level, 1]
     first, room, layer = u(MARGIN), u(2 * COVERED * BLOCK_SIZE), u(COVERED * ROW)
     high, wide = u(TILE_ROWS) // step, TILE_WIDTH // step
@@ -216,7 +223,7 @@ def _lay_level(  # type: ignore[no-untyped-def]
                     half * layer, u(ROW),
                 )  # fmt: skip
                 draw_row(
-                    sprites, members, starts[k + half if known == u(0) else k],
+                    table, members, starts[k + half if known == u(0) else k],
                     starts[k + half + u(1)], sides, facts, areas, y0 + y, left, length,
                     half * layer + first, line, sums,
                 )  # fmt: skip
@@ -232,11 +239,12 @@ def _lay_level(  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    writes(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), u64, u64, u64, u64,
-    u64, u64, writes(f32, 1),
+    writes(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), SPAN, u64,
+    writes(f32, 1),
 )  # fmt: skip
-def _end(front, image, radius, far_share, far, width, y0, y1, x0, x1, stack, out):  # type: ignore[no-untyped-def]
+def _end(front, image, radius, far_share, far, span, stack, out):  # type: ignore[no-untyped-def]
     """Write a composited span to the picture."""
+    y0, y1, x0, x1, width = span
     for y in range(y0, y1):
         pixel, row = y * width + x0, (y - y0) * SPAN_WIDTH
         if stack == u(IN_FRONT):

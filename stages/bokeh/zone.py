@@ -13,8 +13,8 @@ import numpy as np
 from stages.grid import BlurBounds, BlurMap, DenseBlur
 from stages.params import Params, param
 
-ENOUGH_SAMPLES = 4_000_000  # samples of a map that are enough for a percentile
-SURE = 0.5  # confidence above which detail proves focus
+MAX_SAMPLES = 4_000_000  # samples of a map that are enough for a percentile
+PROOF_CONFIDENCE = 0.5  # confidence above which detail proves focus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def focus_sigma(blur: BlurMap, params: DeadZoneParams) -> float:
     float
         Sigma in full-resolution px; 0 if the map has no data.
     """
-    every = -(-blur.sigma.size // ENOUGH_SAMPLES)
+    every = -(-blur.sigma.size // MAX_SAMPLES)
     sigma, weight = blur.sigma.reshape(-1)[::every], blur.confidence.reshape(-1)[::every]
     known = weight > 0
     if not known.any():
@@ -113,7 +113,7 @@ def proven_dead_zone(
     float
         Sigma in full-resolution px. If no sample is proven, a low percentile of the map is used.
     """
-    rows, cols = np.nonzero(evidence.confidence > SURE)
+    rows, cols = np.nonzero(evidence.confidence > PROOF_CONFIDENCE)
     step = evidence.grid.step
     floor = params.floor_px * step
     if point is not None:

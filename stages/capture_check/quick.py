@@ -18,7 +18,7 @@ from stages.grid import Grid
 from stages.kinds import Encoded
 from stages.params import Array
 
-LEAST_SIGMA = np.float32(1e-3)  # px: an edge that is no softer than its view still counts
+MIN_SIGMA_PX = np.float32(1e-3)  # px: an edge that is no softer than its view still counts
 STRIPS = 4  # that the view is cut into, to be shared among workers
 
 
@@ -44,7 +44,7 @@ def quick_blur_statistics(view: Encoded, grid: Grid, params: CheckParams) -> Blu
     strips = EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))
     found = survey(view, strips)
     edges = link_edges(edge_blur(view, found, strips), grid)
-    sigma = np.maximum(edges.sigma * np.float32(pixel.scale), LEAST_SIGMA) * (edges.confidence > 0)
+    sigma = np.maximum(edges.sigma * np.float32(pixel.scale), MIN_SIGMA_PX) * (edges.confidence > 0)
     plane, noise = luma(view), noise_sigma(found)
     return by_areas(sigma, plane, noise, pixel)._replace(
         shake_contrast=_shake_contrast(plane, noise, params.shake_contrast)

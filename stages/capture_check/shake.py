@@ -23,8 +23,8 @@ from scipy import fft
 from stages.params import Array
 
 BLOCK = 64  # px: the coarse band holds a few of its frequencies
-ENOUGH_BLOCKS = 96  # a smaller view is cut into blocks that overlap by half
-LEAST_BLOCKS = 6
+OVERLAP_BELOW_BLOCKS = 96  # a smaller view is cut into blocks that overlap by half
+MIN_BLOCKS = 6
 DETAILED_SHARE = 0.1  # of the blocks: those with most detail in a direction
 # Both fine bands have the same weight. The lower one has the better signal-to-noise ratio. The
 # upper one shows short tracks (a track of 6 px has its first zero there). Above is only noise.
@@ -59,7 +59,7 @@ def shake_contrast(plane: Array, noise: float, *, overlap: bool = True) -> float
     if min(plane.shape) < BLOCK:
         return 0.0
     powers = _directional_power(plane, overlap=overlap)
-    if len(powers) < LEAST_BLOCKS:
+    if len(powers) < MIN_BLOCKS:
         return 0.0
     *fine, coarse = (_second_harmonic(powers[:, band], noise**2) for band in range(len(BANDS)))
     return abs(sum(fine) / len(fine) - CARRIED * coarse)
@@ -70,7 +70,7 @@ def _directional_power(plane: Array, *, overlap: bool) -> Array:
 
     White noise of variance v has power v.
     """
-    few = overlap and plane.size < ENOUGH_BLOCKS * BLOCK**2
+    few = overlap and plane.size < OVERLAP_BELOW_BLOCKS * BLOCK**2
     stride = BLOCK // 2 if few else BLOCK
     blocks = np.lib.stride_tricks.sliding_window_view(plane, (BLOCK, BLOCK))[::stride, ::stride]
     blocks = blocks.reshape(-1, BLOCK, BLOCK)

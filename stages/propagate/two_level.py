@@ -6,7 +6,7 @@ The first term (Jacobi) settles what is local: within a window L is nearly its d
 models of cells to pixels (`transfer.py`), and C is one multigrid cycle (`cycle.py`) on the system
 that L + lambda D becomes for maps of the form P theta (`coarse.py`). The matting Laplacian is
 nearly blind to just these maps, locally affine in colour and slowly varying, so they carry nearly
-all of the error that Jacobi leaves, however far the data is and however large the picture. The
+all of the error that Jacobi leaves, at any distance of the data and any size of the picture. The
 number of steps therefore does not grow with the picture (plain conjugate gradients: with its
 width), and one step costs little more than one product with L.
 """

@@ -61,7 +61,7 @@ def reweighted(
     """
     if sigma is None:
         return constraints
-    weight = _believed(constraints, sigma, params)
+    weight = _robust_confidence(constraints, sigma, params)
     active = np.where(sigma > bounds.sigma, bounds.confidence, np.float32(0))
     active *= np.float32(params.bound_weight)
     total = weight + active
@@ -70,7 +70,7 @@ def reweighted(
     return BlurMap(mean, total, constraints.grid)
 
 
-def _believed(data: BlurMap, sigma: Array, params: PropagateParams) -> Array:
+def _robust_confidence(data: BlurMap, sigma: Array, params: PropagateParams) -> Array:
     """Confidence of the data, reduced where they contradict the map that all of them made.
 
     The weights are those of Cauchy's penalty. Its scale grows with the blur: where the map is far

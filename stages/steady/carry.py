@@ -45,7 +45,7 @@ def carried_map(motion: Motion, to: Grid) -> DenseBlur:
     ValueError
         If there is no state to warp.
     """
-    memory, flow = _known(motion)
+    memory, flow = _earlier_map(motion)
     dense, (rows, cols) = lift(memory.dense, to), to.shape
     sigma = dense.sigma
     if flow.any():
@@ -77,7 +77,7 @@ def carried_evidence(evidence: BlurBounds, motion: Motion) -> BlurBounds:
     BlurMap
         The same bounds with less confidence, on the view.
     """
-    memory, flow = _known(motion)
+    memory, flow = _earlier_map(motion)
     (rows, cols), before = motion.cells.shape, memory.evidence.confidence
     size = (cols, rows)
     bounded = cv2.resize((before > PRESENT).astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -90,16 +90,16 @@ def carried_evidence(evidence: BlurBounds, motion: Motion) -> BlurBounds:
 
 def keep_measured(motion: Motion) -> Memory:
     """State after a frame without estimates: the measured maps, and the flow to where they are."""
-    memory, flow = _known(motion)
+    memory, flow = _earlier_map(motion)
     return replace(memory, look=motion.look, flow=flow, trust=motion.trust)
 
 
 def carried_dead_zone(motion: Motion) -> float:
     """Dead zone of the measured frame, full-resolution px; errors as in `carried_map`."""
-    return _known(motion)[0].dead_zone
+    return _earlier_map(motion)[0].dead_zone
 
 
-def _known(motion: Motion) -> tuple[Memory, Array]:
+def _earlier_map(motion: Motion) -> tuple[Memory, Array]:
     if motion.memory is None or motion.flow is None:
         raise ValueError("carry: there is no earlier map of this scene; estimate one")
     return motion.memory, motion.flow

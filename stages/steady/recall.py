@@ -73,7 +73,7 @@ def recall(
     """
     memory, flow = motion.memory, motion.flow
     if memory is None or flow is None:
-        return _nothing(sparse.grid, evidence.grid)
+        return _empty_history(sparse.grid, evidence.grid)
     dense = lift(memory.dense, sparse.grid).sigma
     edges = memory.edges
     if flow.any():
@@ -84,14 +84,14 @@ def recall(
     age = np.asarray(age * motion.trust / (1 + speed / np.float32(HALVING_SPEED)), np.float32)
     valid = _valid_share(sparse, edges, age, motion.coarsest_step, params)
     if valid is None:
-        return _nothing(sparse.grid, evidence.grid)
+        return _empty_history(sparse.grid, evidence.grid)
     return History(
         edges, _carried_evidence(memory.evidence, flow), (age * valid).astype(np.float32), dense,
         memory.dead_zone,
     )  # fmt: skip
 
 
-def _nothing(cells: Grid, view: Grid) -> History:
+def _empty_history(cells: Grid, view: Grid) -> History:
     nothing = np.zeros(cells.shape, np.float32)
     none = np.zeros(view.shape, np.float32)
     return History(

@@ -81,7 +81,7 @@ def local_models(small: Array, values: Array, radius: int, epsilon: float) -> Ar
     small : Array
         Colours, hxwx3 float32, finite.
     values : Array
-        What is to be told from colour, hxw float32.
+        Values to predict from colour, hxw float32.
     radius : int
         Of a window, samples.
     epsilon : float
