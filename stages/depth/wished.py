@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.bokeh.radius import RadiusParams, disk_radius
-from stages.bokeh.zone import SURE, DeadZoneParams, proven_dead_zone
+from stages.bokeh.zone import PROOF_CONFIDENCE, DeadZoneParams, proven_dead_zone
 from stages.depth.guide import Calibration
 from stages.depth.maps import (
     DepthMap,
@@ -97,7 +97,7 @@ def depth_in_focus(
         return depth.focus
     if calibration.sigma.size and calibration.sigma.max() > CLEAR_BLUR * evidence.grid.step:
         return float(calibration.depth[np.argmin(calibration.sigma)])
-    rows, cols = np.nonzero(evidence.confidence > SURE)
+    rows, cols = np.nonzero(evidence.confidence > PROOF_CONFIDENCE)
     if not rows.size:
         return float(np.median(cells.sigma))
     return float(np.median(sampled(cells, evidence.grid, (rows, cols))))
