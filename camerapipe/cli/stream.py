@@ -229,10 +229,13 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     from camerapipe.runtime import versions
     from camerapipe.stream.opening import sink_for
     from camerapipe.stream.replay import Recording
+    from camerapipe.stream.video_sink import is_video, video_findings
 
     recording = Recording.open(folder)
     rate = options["fps"] or recording.about["fps"]
     sink = sink_for(options["output"], options["view"], fps=rate, overwrite=options["overwrite"])
+    if options["output"] and is_video(output := Path(options["output"])) and not options["quiet"]:
+        tell_findings(video_findings(output, None, retimed=False))
     prepare(quiet=options["quiet"], long_running=True)
     found = recording.replay(sink, versions=versions(), only=options["only"] or None)
     if options["as_json"]:

@@ -25,12 +25,22 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """Sound of a video that can be copied: its file, its codec, and the file's time of frame 0."""
+class Footage:
+    """The file of a video, from which sound and metadata can be copied.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    start_s : float
+        Time of the first frame in the file.
+    sound : str or None
+        Codec of its sound; None: there is none, or it is left out.
+    """
 
     path: Path
-    codec: str
     start_s: float
+    sound: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,8 @@ class FrameSource:
         the first frame otherwise.
     max_pixels : int
         Larger frames are refused.
-    sound : Sound or None
-        Sound of its file, at the times in the file.
+    footage : Footage or None
+        Where sound and metadata are.
     findings : tuple of Finding
         What a person should know of the source as a whole.
     """
@@ -70,7 +80,7 @@ class FrameSource:
     length: int | None = None
     stems: tuple[str, ...] = ()
     max_pixels: int = DEFAULT_MAX_PIXELS
-    sound: Sound | None = None
+    footage: Footage | None = None
     findings: tuple[Finding, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""Video files by PyAV: H.264 that browsers play, frames at their times, and the sound of a source.
+"""Video files by PyAV: H.264 that browsers play, frames at their times, with sound and metadata.
 
 Colours are BT.709, tagged. Sound is copied without encoding it again. The index of an MP4 or MOV
 is at its start, so that the file plays while it is loaded.
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from camerapipe.errors import OutputError
 from camerapipe.ingest.files import one_line
 from camerapipe.ingest.video import exact_scaling, library, swscale
-from camerapipe.stream.exposures import Sound
+from camerapipe.stream.exposures import Footage
 
 TICK_S = Fraction(1, 90_000)  # time base
 MOST_PARTS = 1001  # denominator of a rate: 30000 / 1001 of NTSC
@@ -27,6 +27,9 @@ NARROW = 1  # AVColorRange
 # Options of libx264. Without B-frames, the duration in the file is right for any times of frames.
 QUALITY = {"crf": "17", "preset": "fast", "rc-lookahead": "20", "bf": "0"}
 SOUND_TAIL_S = 1.0  # sound that may follow the last frame
+# Metadata that belong to the file itself, or to the program that wrote it.
+OF_THE_FILE = {"compatible_brands", "duration", "encoder", "major_brand", "minor_version"}
+APPLE_PLACE = "com.apple.quicktime.location.ISO6709"
 INDEX_FIRST = {"movflags": "+faststart"}
 # Sound that can be copied, by suffix of the output: what players of the format know.
 SOUNDS = {
@@ -38,7 +41,7 @@ SOUNDS = {
 
 @contextmanager
 def h264_writer(
-    path: Path, name: str, size: tuple[int, int], fps: float, sound: Sound | None
+    path: Path, name: str, size: tuple[int, int], fps: float, footage: Footage | None
 ) -> Iterator[H264Writer]:
     """Open a video file; it is complete when the context ends without an error.
 
@@ -52,8 +55,8 @@ def h264_writer(
         Even numbers, px.
     fps : float
         Usual rate; frames have their own times.
-    sound : Sound, optional
-        To be copied, up to the end of the last frame.
+    footage : Footage, optional
+        Its metadata are copied, and its sound up to the end of the last frame.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def h264_writer(
     """
     options = {} if path.suffix.lower() == ".mkv" else INDEX_FIRST
     with _errors(name), library().open(f"file:{path}", "w", options=options) as container:
-        writer = H264Writer(container, name, size, fps, sound)
+        writer = H264Writer(container, name, size, fps, footage)
         yield writer
         writer.finish()
 
@@ -71,7 +74,12 @@ class H264Writer:
     """Encodes frames, and copies sound beside them; made by `h264_writer`."""
 
     def __init__(
-        self, container: Any, name: str, size: tuple[int, int], fps: float, sound: Sound | None
+        self,
+        container: Any,
+        name: str,
+        size: tuple[int, int],
+        fps: float,
+        footage: Footage | None,
     ) -> None:
         self._container, self._name, self._av = container, name, library()
         rate = max(Fraction(fps).limit_denominator(MOST_PARTS), Fraction(1, MOST_PARTS))
@@ -82,7 +90,10 @@ class H264Writer:
         context.time_base = TICK_S
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = NARROW
-        self._sound = None if sound is None else _SoundCopy(container, sound)
+        self._sound = None
+        if footage is not None:
+            container.metadata.update(_metadata_of(footage))
+            self._sound = _SoundCopy(container, footage) if footage.sound else None
         self._scaler = swscale().VideoReformatter()
         self._last_tick, self._interval_s = -1, float(1 / rate)  # the last frame lasts so long
         self._failed = False
@@ -136,9 +147,9 @@ class H264Writer:
 class _SoundCopy:
     """Copies the packets of a sound, interleaved with the frames of a video."""
 
-    def __init__(self, container: Any, sound: Sound) -> None:
-        self._container, self._start_s = container, sound.start_s
-        self._source = library().open(f"file:{sound.path}")
+    def __init__(self, container: Any, footage: Footage) -> None:
+        self._container, self._start_s = container, footage.start_s
+        self._source = library().open(f"file:{footage.path}")
         stream = self._source.streams.audio[0]
         self._copy = container.add_stream_from_template(stream)
         self._packets = (p for p in self._source.demux(stream) if p.pts is not None)
@@ -174,6 +185,15 @@ class _SoundCopy:
 
     def _time_s(self, packet: Any) -> float:
         return float(packet.pts * packet.time_base) - self._start_s
+
+
+def _metadata_of(footage: Footage) -> dict[str, str]:
+    """What a person or a camera wrote: date, place, title and so on."""
+    with library().open(f"file:{footage.path}", metadata_errors="replace") as source:
+        found = dict(source.metadata)
+    if APPLE_PLACE in found:
+        found.setdefault("location", found[APPLE_PLACE])
+    return {name: value for name, value in found.items() if name not in OF_THE_FILE}
 
 
 @contextmanager

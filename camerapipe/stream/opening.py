@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -258,8 +259,10 @@ def sink_for(
         raise OutputError(f"{path}: is the source itself; choose another output")
     if is_video(path):
         rate = fps or (source.fps if source else None) or VIDEO_FPS
-        sound = source.sound if source and fps is None else None
-        return Video(path, view, rate, overwrite=overwrite, sound=sound)
+        footage = source.footage if source else None
+        if footage is not None and fps is not None:  # sound would not fit the frames
+            footage = replace(footage, sound=None)
+        return Video(path, view, rate, overwrite=overwrite, footage=footage)
     if _looks_like_file(path) and not path.is_dir():
         raise OutputError(
             f"{path}: expected a folder, or a video ({', '.join(VIDEOS)}); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from camerapipe.errors import RequestError
 from camerapipe.ingest import check_output
 from camerapipe.ingest.atomic import whole_path
 from camerapipe.ingest.video import INSTALL, has_video
-from camerapipe.stream.exposures import FrameSource, Sound
+from camerapipe.stream.exposures import Footage, FrameSource
 from camerapipe.stream.h264 import SOUNDS, h264_writer
 from camerapipe.stream.opencv_writer import opencv_writer
 from camerapipe.stream.shown import Shown
@@ -48,8 +49,8 @@ class Video(ExitStack):
         Frames per second, of frames without a time.
     overwrite : bool
         Replace a video that exists.
-    sound : Sound, optional
-        Sound of the source, to be copied if the kind of video takes it.
+    footage : Footage, optional
+        The file of the source, whose metadata are copied, and its sound if the video can have it.
 
     Raises
     ------
@@ -60,13 +61,21 @@ class Video(ExitStack):
     encodes = True
 
     def __init__(
-        self, path: Path, view: View, fps: float, *, overwrite: bool, sound: Sound | None = None
+        self,
+        path: Path,
+        view: View,
+        fps: float,
+        *,
+        overwrite: bool,
+        footage: Footage | None = None,
     ) -> None:
         super().__init__()
         check_view(view)
         check_output(path, overwrite=overwrite, suffixes=VIDEOS)
         self._path, self._view, self._fps, self._overwrite = path, view, fps, overwrite
-        self._sound = sound if sound is not None and keeps_sound(path, sound) else None
+        if footage is not None and not keeps_sound(path, footage):
+            footage = replace(footage, sound=None)
+        self._footage = footage
         self._writer: Writer | None = None  # opened for the size of the first frame
         self._size = (0, 0)
         self._first_s: float | None = None  # the first time that is known
@@ -103,7 +112,7 @@ class Video(ExitStack):
     def _writer_of(self, path: Path, size: tuple[int, int]) -> AbstractContextManager[Writer]:
         name = str(self._path)
         if writes_h264(path):
-            return h264_writer(path, name, size, self._fps, self._sound)
+            return h264_writer(path, name, size, self._fps, self._footage)
         return opencv_writer(path, name, size, self._fps)
 
 
@@ -117,20 +126,20 @@ def writes_h264(path: Path) -> bool:
     return has_video() and path.suffix.lower() in SOUNDS
 
 
-def keeps_sound(path: Path, sound: Sound) -> bool:
+def keeps_sound(path: Path, footage: Footage) -> bool:
     """Whether the sound of a source can be copied to a video."""
-    return writes_h264(path) and sound.codec in SOUNDS[path.suffix.lower()]
+    return writes_h264(path) and footage.sound in SOUNDS[path.suffix.lower()]
 
 
-def video_findings(path: Path, source: FrameSource, *, retimed: bool) -> tuple[Finding, ...]:
+def video_findings(path: Path, source: FrameSource | None, *, retimed: bool) -> tuple[Finding, ...]:
     """What a person should know of a video before it is written.
 
     Parameters
     ----------
     path : Path
         The video.
-    source : FrameSource
-        Where its frames come from.
+    source : FrameSource or None
+        Where its frames come from; None: a recording.
     retimed : bool
         Whether the frames are at other times than in the source.
     """
@@ -141,12 +150,13 @@ def video_findings(path: Path, source: FrameSource, *, retimed: bool) -> tuple[F
             f"browsers may not play it. For H.264, {advice}"
         )
         return (_warning("video_basic", message),)
-    if source.sound is None:
+    footage = None if source is None else source.footage
+    if source is None or footage is None or footage.sound is None:
         return ()
     if retimed:
         why = "the frames are at other times (--fps)"
-    elif not keeps_sound(path, source.sound):
-        why = f"a {path.suffix} video cannot have {source.sound.codec}; choose .mkv or .mov"
+    elif not keeps_sound(path, footage):
+        why = f"a {path.suffix} video cannot have {footage.sound}; choose .mkv or .mov"
     else:
         return ()
     return (_warning("sound_dropped", f"The sound of {source.name} is left out: {why}"),)

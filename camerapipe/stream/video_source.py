@@ -14,12 +14,14 @@ from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels, one_line, opened, refusing
 from camerapipe.ingest.video import capture_from_frame, frame_coding, library
-from camerapipe.stream.exposures import Exposure, FrameSource, Sound, arrival, numbered
+from camerapipe.stream.exposures import Exposure, Footage, FrameSource, arrival, numbered
 from camerapipe.stream.frames import Arrival
 from stages.strips import workers
 
 ONLY_FILES = {"protocol_whitelist": "file"}  # a playlist must not open anything on the network
 DEFAULT_RATE = 30.0  # frames per second where none is stated
+MOST_FPS = 10_000.0  # more is the clock of a file and no rate
+CODED = 2  # pixels that a decoder may use for one that is shown, as it pads frames
 ASPECTS = (1 / 8, 8.0)  # of pixels; others are damage
 DAMAGED_AT_MOST = 30  # frames before the first good one
 MISSING, MISSING_S = 0.1, 0.25  # share of the stated duration and seconds: it is cut off
@@ -64,7 +66,7 @@ def open_video(name: str, path: Path, fps: float | None, max_pixels: int) -> Fra
         If its frames are larger than `max_pixels`.
     """
     with opened(path):  # refuses what is no file
-        clip = _Clip(name, path)
+        clip = _Clip(name, path, max_pixels)
     try:
         with refusing(name):
             check_pixels(*clip.size, max_pixels)
@@ -81,7 +83,7 @@ def open_video(name: str, path: Path, fps: float | None, max_pixels: int) -> Fra
         clip.close,
         length=clip.length,
         stems=(numbered(stem, 0),),
-        sound=None if clip.sound is None else Sound(path, clip.sound, start_s),
+        footage=Footage(path, start_s, clip.sound),
         findings=frame_coding(first.frame).findings,
     )
 
@@ -130,7 +132,7 @@ class _Clip:
         Codec of the first sound.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, max_pixels: int) -> None:
         self.name, self._av = name, library()
         self._lock = threading.Lock()  # nothing of a closed file may be touched
         try:
@@ -144,7 +146,8 @@ class _Clip:
             raise no_video(name, "it has no pictures")
         stream = self._stream = pictures[0]
         stream.thread_type, stream.codec_context.thread_count = "AUTO", workers()
-        self.rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+        stream.codec_context.options = {"max_pixels": str(CODED * max_pixels)}
+        self.rate = _rate_of(stream)
         self.length: int | None = stream.frames or None
         sounds = self._container.streams.audio
         self.sound: str | None = sounds[0].codec_context.name if sounds else None
@@ -183,6 +186,12 @@ class _Clip:
             container, self._container = self._container, None
             if container is not None:
                 container.close()
+
+
+def _rate_of(stream: Any) -> float:
+    """Frames per second: the average, or what FFmpeg guesses if that is none."""
+    average = float(stream.average_rate or 0)
+    return average if 0 < average <= MOST_FPS else float(stream.guessed_rate or DEFAULT_RATE)
 
 
 def _developed(shot: Shot, size: tuple[int, int], label: str) -> Capture:

@@ -50,7 +50,7 @@ def run(*args):
 def test_frames_are_read_and_what_is_not_read_is_said(tmp_path):
     path = motion_jpeg(tmp_path / "a.avi")
     source = open_source(str(path), paced=False)
-    assert source.length == 4 and source.fps == 25 and source.sound is None
+    assert source.length == 4 and source.fps == 25 and source.footage is None
     assert [f.code for f in source.findings] == ["video_tags_unread"]
     assert "camerapipe[video]" in source.findings[0].message
     times_s = [at_s for at_s, _ in frames_of(path)]

@@ -1,5 +1,6 @@
 """Videos by PyAV: times, rotation, shape of pixels, colour and sound, of the source and written."""
 
+import struct
 from fractions import Fraction
 
 import numpy as np
@@ -237,6 +238,18 @@ def test_what_is_no_video_is_refused(tmp_path):
         open_source(str(tmp_path / "b.wav"))
 
 
+def test_a_file_that_lies_about_its_size_is_refused(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", [flat((9, 9, 9), (640, 480))])
+    data = path.read_bytes()  # the size stands in the header of the track and in that of samples
+    for layout, unit in ((">HH", 1), (">II", 1 << 16)):
+        large, small = (struct.pack(layout, w * unit, h * unit) for w, h in ((640, 480), (64, 48)))
+        assert large in data
+        data = data.replace(large, small)
+    path.write_bytes(data)
+    with pytest.raises(CaptureError):
+        open_source(str(path), max_pixels=64 * 48)
+
+
 def test_large_frames_are_refused_before_they_are_decoded(tmp_path):
     path = write_clip(tmp_path / "a.mp4", [flat((9, 9, 9))], aspect=Fraction(2, 1))
     assert open_source(str(path), max_pixels=2 * 96 * 64).length == 1
@@ -333,6 +346,23 @@ def test_sound_that_cannot_be_kept_is_said(tmp_path, suffix, sound, options, why
     assert found.code == "sound_dropped" and why in found.message
     with av.open(str(out)) as container:
         assert not container.streams.audio
+
+
+@pytest.mark.parametrize("place", ["location", "com.apple.quicktime.location.ISO6709"])
+def test_date_place_and_title_are_kept(tmp_path, place):
+    written = {"creation_time": "2024-05-06T07:08:09.000000Z", "title": "Ducks", place: "+48-011/"}
+    path, out = tmp_path / "a.mov", tmp_path / "out.mp4"
+    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata.update(written)
+        stream = container.add_stream("h264", 25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 96, 3), np.uint8))))
+        container.mux(stream.encode(None))
+    streamed(path, out)
+    with av.open(str(out)) as container:
+        found = container.metadata
+    assert found["title"] == "Ducks" and found["creation_time"] == written["creation_time"]
+    assert found["location"] == "+48.0000-011.0000/"
 
 
 def test_a_folder_of_pictures_of_a_clip_needs_no_sound(tmp_path):
