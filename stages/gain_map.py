@@ -60,11 +60,15 @@ class GainMap:
         Of red, green and blue.
     headroom_stops : float
         Peak of the display over SDR white from which on the gain is applied in full.
+    space : Array or None
+        3x3 matrix from the primaries of the picture to those in which the gain is applied; None if
+        they are the same.
     """
 
     values: Array
     curves: tuple[GainCurve, GainCurve, GainCurve]
     headroom_stops: float
+    space: Array | None = None
 
 
 def hdr_light(linear: LinearLight, gain_map: GainMap) -> LinearLight:
@@ -96,9 +100,16 @@ def hdr_light(linear: LinearLight, gain_map: GainMap) -> LinearLight:
     stops = low[curve] + (high - low)[curve] * values ** (1 / gamma[curve])
     gain = np.atleast_3d(cv2.resize(stops, (width, height), interpolation=cv2.INTER_LINEAR))
     out = np.empty_like(linear)
+    space = gain_map.space
+    forth = back = None
+    if space is not None:
+        forth, back = np.float32(space).T, np.float32(np.linalg.inv(space)).T
 
     def strip(start: int, stop: int) -> None:
-        lit = (linear[start:stop] + before) * np.exp2(gain[start:stop]) - after
+        sdr = linear[start:stop] if forth is None else linear[start:stop] @ forth
+        lit = (sdr + before) * np.exp2(gain[start:stop]) - after
+        if back is not None:
+            lit = np.maximum(lit, 0) @ back
         np.maximum(lit, 0, out=out[start:stop])
 
     run_strips(strip, height, ROWS)

@@ -103,6 +103,7 @@ GOALS = (
     Goal("files.metadata_lost", "files", "0", "tags of exiftool and exiv2 that are gone, untold"),
     Goal("files.colour_error_max", "files", "<= 2", "codes: patches, all codings and formats"),
     Goal("files.dng_error", "files", "<= 2.45e-4", "linear light, patches of lossless DNG files"),
+    Goal("files.depth_sigma_px", "files", "<= 0.01", "px, sigma from depth of 16 bits"),
     Goal("propagate.vs_cg_0.43mp", "propagate", ">= 15", "time of CG / ours to MSE 1e-3"),
     Goal("propagate.vs_cg_2mp", "propagate", ">= 60", "the same at 2 MP"),
     Goal("propagate.vs_cg_12mp", "propagate", ">= 200", "the same at 12 MP, steps of CG fitted"),

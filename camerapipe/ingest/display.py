@@ -138,7 +138,7 @@ def _gain_map(file: BinaryIO, image: Image.Image, tags: FileTags) -> Read:
     if image.format not in ("JPEG", "MPO"):
         return Read()
     file.seek(0)
-    return read_gain_map(file.read(), image.size, tags.exif)
+    return read_gain_map(file.read(), image.size, tags.exif, tags.colour.icc)
 
 
 def image_orientation(image: Image.Image, tags: FileTags) -> int:

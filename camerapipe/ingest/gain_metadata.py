@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from camerapipe.ingest.colorimetry import BT709, Primaries, same, to_xyz
 from camerapipe.ingest.exif import EXIF, BrokenExifError, ExifBlock
 from camerapipe.ingest.tiff_exif import MAKER_NOTE
 from camerapipe.ingest.xmp import BrokenXmpError, values_of
@@ -38,8 +40,14 @@ class BrokenGainMapError(ValueError):
     """A gain map that cannot be used; the message says why."""
 
 
-def gain_map_of_iso(content: bytes, values: Array) -> GainMap:
-    """Gain map from its values and the binary metadata of ISO 21496-1."""
+def gain_map_of_iso(
+    content: bytes, values: Array, base: Primaries = BT709, alternate: Primaries = BT709
+) -> GainMap:
+    """Gain map from its values and the binary metadata of ISO 21496-1.
+
+    `base` are the primaries of the picture, and `alternate` those of the HDR picture, in which the
+    gain is applied if the metadata say so.
+    """
     try:
         least, _, flags = struct.unpack_from(">HHB", content)
         if least > 0:
@@ -53,7 +61,11 @@ def gain_map_of_iso(content: bytes, values: Array) -> GainMap:
         ]
     except (struct.error, ZeroDivisionError) as error:
         raise BrokenGainMapError("its metadata are damaged") from error
-    return _checked(curves, headrooms, values)
+    found = _checked(curves, headrooms, values)
+    if flags & BASE_SPACE or same(base, alternate):
+        return found
+    matrix = np.linalg.solve(to_xyz(alternate), to_xyz(base))
+    return replace(found, space=matrix.astype(np.float32))
 
 
 def gain_map_of_xmp(packet: bytes, values: Array) -> GainMap:

@@ -16,6 +16,7 @@ import numpy as np
 
 from camerapipe.ingest.announced import CONTAINER, ITEM
 from camerapipe.ingest.attachments import MAX_XMP_BYTES
+from camerapipe.ingest.colorimetry import Primaries
 from camerapipe.ingest.gain_metadata import (
     APPLE,
     HDRGM,
@@ -27,6 +28,7 @@ from camerapipe.ingest.gain_metadata import (
     hdrgm_properties,
     iso_metadata,
 )
+from camerapipe.ingest.icc import primaries_of
 from camerapipe.ingest.jpeg import jpeg_bytes
 from camerapipe.ingest.jpeg_pixels import sound_pixels
 from camerapipe.ingest.jpeg_segments import (
@@ -34,6 +36,7 @@ from camerapipe.ingest.jpeg_segments import (
     APP2,
     FRAMES,
     XMP_HEAD,
+    Segment,
     end_of_applications,
     segment,
     segments_of,
@@ -45,6 +48,7 @@ from stages.gain_map import GainMap
 from stages.params import Array
 from stages.tone import to_codes
 
+ICC_HEAD = b"ICC_PROFILE\0"
 ISO_HEAD = b"urn:iso:std:iso:ts:21496:-1\0"
 IGNORED = "gain_map_ignored"  # code of a finding
 QUALITY = 95  # of a written gain map
@@ -58,7 +62,9 @@ class Read(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
 
-def read_gain_map(data: bytes, size: tuple[int, int], exif: bytes | None) -> Read:
+def read_gain_map(
+    data: bytes, size: tuple[int, int], exif: bytes | None, profile: bytes | None = None
+) -> Read:
     """Read the gain map of a JPEG file.
 
     Parameters
@@ -67,8 +73,8 @@ def read_gain_map(data: bytes, size: tuple[int, int], exif: bytes | None) -> Rea
         The whole file.
     size : (width, height)
         Of the picture as stored, px.
-    exif : bytes or None
-        Of the picture.
+    exif, profile : bytes or None
+        EXIF and ICC profile of the picture.
     """
     outside = False
     for start, end in other_pictures(data):
@@ -76,7 +82,7 @@ def read_gain_map(data: bytes, size: tuple[int, int], exif: bytes | None) -> Rea
             outside = True
             continue
         try:
-            found = _gain_map_in(data[start:end], size, exif)
+            found = _gain_map_in(data[start:end], size, exif, primaries_of(profile))
         except BrokenGainMapError as error:
             return Read(findings=(ignored(error),))
         if found is not None:
@@ -136,7 +142,9 @@ def jpeg_with_gain_map(
     return with_picture(first, second, end_of_applications(first))
 
 
-def _gain_map_in(data: bytes, size: tuple[int, int], exif: bytes | None) -> GainMap | None:
+def _gain_map_in(
+    data: bytes, size: tuple[int, int], exif: bytes | None, base: Primaries
+) -> GainMap | None:
     """Gain map of a JPEG; None if it is another picture, such as a preview or a depth map."""
     segments = list(segments_of(data))
     iso = _content(data, APP2, ISO_HEAD)
@@ -144,7 +152,8 @@ def _gain_map_in(data: bytes, size: tuple[int, int], exif: bytes | None) -> Gain
     make: Callable[[Array], GainMap]
     if iso is not None and len(iso) > len(VERSIONS):
         binary = iso
-        make = lambda values: gain_map_of_iso(binary, values)  # noqa: E731
+        alternate = primaries_of(_profile(segments))
+        make = lambda values: gain_map_of_iso(binary, values, base, alternate)  # noqa: E731
     elif _has(xmp, HDRGM):
         packet = xmp or b""
         make = lambda values: gain_map_of_xmp(packet, values)  # noqa: E731
@@ -161,6 +170,16 @@ def _gain_map_in(data: bytes, size: tuple[int, int], exif: bytes | None) -> Gain
     if codes is None or codes.shape[:2] != (height, width):
         raise BrokenGainMapError("it is damaged")
     return make(codes.astype(np.float32) / np.float32(255))
+
+
+def _profile(segments: list[Segment]) -> bytes | None:
+    """ICC profile of a JPEG, joined from its segments, whose numbers follow the head."""
+    parts = [
+        each.content.removeprefix(ICC_HEAD)
+        for each in segments
+        if each.marker == APP2 and each.content.startswith(ICC_HEAD)
+    ]
+    return b"".join(part[2:] for part in sorted(parts)) or None
 
 
 def _is_announced(data: bytes) -> bool:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from camerapipe import render
 from camerapipe.ingest import encode_picture, left_out, open_capture
-from camerapipe.ingest.colorimetry import DISPLAY_P3, to_srgb_primaries
+from camerapipe.ingest.colorimetry import BT709, BT2020, DISPLAY_P3, to_xyz
 from camerapipe.ingest.exif import ExifBlock
 from camerapipe.ingest.gain_metadata import gain_map_of_iso, hdrgm_properties, iso_metadata
 from camerapipe.ingest.mpf import other_pictures
@@ -208,15 +208,23 @@ def test_an_independent_reader_gets_the_same_hdr_light(tmp_path, hdr_capture):
     np.testing.assert_allclose(theirs, ours, rtol=0.01, atol=0.01)
 
 
-def test_files_of_an_independent_writer(tmp_path):
+@pytest.mark.parametrize("gamut", [BT709, DISPLAY_P3, BT2020], ids=["709", "p3", "2020"])
+def test_files_of_an_independent_writer(tmp_path, gamut):
+    """Its pictures are P3; its decoder gives the primaries of the HDR light that it was given."""
     imagecodecs = pytest.importorskip("imagecodecs")
     if not imagecodecs.ULTRAHDR.available:
         pytest.skip("imagecodecs without libultrahdr")
     light = np.dstack([4 * (smooth(*SHAPE, 3) / 255) ** 2, np.ones(SHAPE)]).astype(np.float16)
-    data = imagecodecs.ultrahdr_encode(light, 100)
+    number = (BT709, DISPLAY_P3, BT2020).index(gamut)
+    data = imagecodecs.ultrahdr_encode(light, 100, gamut=number)
     theirs = imagecodecs.ultrahdr_decode(data).astype(np.float32)[..., :3]
-    ours = light_of(opened(tmp_path, data)) @ to_srgb_primaries(DISPLAY_P3).T  # it writes P3
-    np.testing.assert_allclose(np.maximum(ours, 0), theirs, rtol=0.02, atol=0.02)
+    capture = opened(tmp_path, data)
+    assert (capture.gain_map.space is not None) == (gamut is BT2020)
+    inside = np.linalg.solve(to_xyz(DISPLAY_P3), to_xyz(gamut)) @ theirs[..., None]
+    shown = (inside[..., 0] > 0.01).all(axis=2)  # other colours are clipped to P3
+    ours = light_of(capture) @ np.linalg.solve(to_xyz(gamut), to_xyz(DISPLAY_P3)).T
+    assert shown.sum() > 500
+    np.testing.assert_allclose(np.maximum(ours, 0)[shown], theirs[shown], rtol=0.02, atol=0.03)
 
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
@@ -251,6 +259,14 @@ def test_a_rendered_picture_keeps_its_hdr_light(tmp_path):
     error = np.abs(light_of(back) - shot.hdr)
     assert error.mean() < 0.004 and np.percentile(error, 99) < 0.03
     assert light_of(back).sum() == pytest.approx(shot.hdr.sum(), rel=0.01)
+
+
+def test_a_picture_from_depth_keeps_its_hdr_light(hdr_capture):
+    depth = np.full(SHAPE, 1.0)
+    depth[:, 40:] = 3.0
+    shot = render(hdr_capture, from_depth=depth, strength=4, force=True)
+    assert shot.report.graph == "from-depth" and shot.hdr.shape == (*SHAPE, 3)
+    assert shot.hdr.mean() == pytest.approx(light_of(hdr_capture).mean(), rel=0.05)
 
 
 def test_formats_without_gain_maps_are_told(hdr_capture):

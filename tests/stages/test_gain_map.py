@@ -65,3 +65,12 @@ def test_a_smaller_measured_map_keeps_the_mean_light(shape):
     found = measured_gain(sdr, 3 * sdr + np.float32(2 / 64), 2.0, step=2)  # a gain of 3
     assert found.values.shape[:2] == (-(-shape[0] // 2), -(-shape[1] // 2))
     np.testing.assert_allclose(hdr_light(sdr, found), 3 * sdr + 2 / 64, rtol=2e-3)
+
+
+def test_the_gain_is_applied_in_its_own_primaries():
+    sdr, values = light_of(70, 9, 3), light_of(70, 9, 3)
+    space = np.float32([[0.8, 0.2, 0], [0.1, 0.9, 0], [0, 0.1, 0.9]])
+    got = hdr_light(sdr, GainMap(values=values, curves=CURVES, headroom_stops=3, space=space))
+    plain = GainMap(values=values, curves=CURVES, headroom_stops=3)
+    wanted = hdr_light(sdr @ space.T, plain) @ np.linalg.inv(space).T
+    np.testing.assert_allclose(got, np.maximum(wanted, 0), rtol=1e-3, atol=1e-4)

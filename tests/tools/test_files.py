@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 KINDS = (
-    "SDR codings", "written formats", "HDR signals", "gain maps", "which picture", "DNG", "damaged",
-    "metadata",
+    "SDR codings", "written formats", "HDR signals", "gain maps", "which picture", "DNG", "depth",
+    "damaged", "metadata",
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def test_every_case_is_right(files, tmp_path, kind):
         pytest.skip(f"missing: {', '.join(found.missing)}")
     assert [outcome for outcome in found.outcomes if outcome.wrong] == []
     assert (found.colour_error or 0) <= 2 and (found.dng_error or 0) <= 1 / 4095
-    assert found.lost == 0
+    assert found.lost == 0 and (found.depth_sigma_px or 0) <= 0.01
 
 
 def test_wrong_colours_are_seen(tool, tmp_path, monkeypatch):

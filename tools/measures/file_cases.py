@@ -37,14 +37,15 @@ class Outcome(NamedTuple):
 class Found(NamedTuple):
     """Outcomes of a kind, and what was measured.
 
-    `colour_error` is the largest of a patch in codes, `lost` counts metadata, and `dng_error` is
-    the largest of a patch in linear light.
+    `colour_error` is the largest of a patch in codes, `lost` counts metadata, `dng_error` is the
+    largest of a patch in linear light, and `depth_sigma_px` the largest of a sigma from depth.
     """
 
     outcomes: list[Outcome]
     colour_error: float | None = None
     lost: int = 0
     dng_error: float | None = None
+    depth_sigma_px: float | None = None
     missing: tuple[str, ...] = ()
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import rawpy
 
+import camerapipe
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import open_capture
-from datasets import case_files
+from datasets import case_files, depth_files
 from datasets.gain_map_files import plain_jpeg
 from measures.file_cases import (
     MAX_CODES,
@@ -31,6 +32,8 @@ MAX_DNG_ERROR = 1 / 4095  # of linear light, of lossless files
 MAX_LOSSY_ERROR = 2 / 255 / 0.5  # two codes of eight linear bits, times the gain of red
 MAX_LIBRAW_ERROR = 0.01
 DNG_PATCH_PX = 16
+WISHED_F_NUMBER = 0.05  # so small a picture needs a lens so wide
+MAX_SIGMA_PX, MAX_SIGMA_8_BITS_PX = 0.01, 0.1
 
 
 def pictures(folder: Path) -> Found:
@@ -107,6 +110,33 @@ def _by_libraw(data: bytes) -> Floats:
             adjust_maximum_thr=0,
         )  # fmt: skip
     return np.asarray(codes / 65535)
+
+
+def depths(folder: Path) -> Found:
+    """Signed sigma of a wished lens, from depth in every container, against the scene's own."""
+    scene = depth_files.depth_scene((120, 160))
+    right = scene.sigma_px(WISHED_F_NUMBER)
+    files = {  # with each, the largest error that is right, px
+        "GDepth.jpg": (depth_files.gdepth_jpeg(scene), MAX_SIGMA_PX),
+        "GDepth in one packet.jpg": (
+            depth_files.gdepth_jpeg(scene, extended=False), MAX_SIGMA_PX,
+        ),
+        "GDepth in mm.jpg": (depth_files.gdepth_jpeg(scene, units="mm"), MAX_SIGMA_PX),
+        "GDepth, linear.jpg": (depth_files.gdepth_jpeg(scene, inverse=False), MAX_SIGMA_PX),
+        "Dynamic Depth.jpg": (depth_files.dynamic_depth_jpeg(scene), MAX_SIGMA_PX),
+        "Apple, 8 bits.jpg": (depth_files.apple_jpeg(scene), MAX_SIGMA_8_BITS_PX),
+    }  # fmt: skip
+    outcomes, worst = [], 0.0
+    for name, (data, limit) in files.items():
+        cells = camerapipe.render(
+            opened(folder, name, data), from_depth="embedded", aperture=WISHED_F_NUMBER,
+            focus=depth_files.FOCUS_M, force=True, keep=("wished_cells",),
+        ).kept["wished_cells"]  # fmt: skip
+        step = right.shape[0] // cells.sigma.shape[0]
+        error = float(np.abs(cells.sigma - right[::step, ::step]).max())
+        worst = max(worst, error) if limit == MAX_SIGMA_PX else worst
+        outcomes.append(Outcome("depth", name, off_by(np.array([error]), limit, "px")))
+    return Found(outcomes, depth_sigma_px=worst)
 
 
 def damaged(folder: Path) -> Found:

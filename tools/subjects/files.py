@@ -14,7 +14,7 @@ from typing import Any
 from measures.file_cases import Found
 from measures.file_colours import codings, formats, gain_maps, hdr_signals
 from measures.file_metadata import metadata
-from measures.file_pictures import damaged, dngs, pictures
+from measures.file_pictures import damaged, depths, dngs, pictures
 
 KINDS: dict[str, Callable[[Path], Found]] = {
     "SDR codings": codings,
@@ -23,6 +23,7 @@ KINDS: dict[str, Callable[[Path], Found]] = {
     "gain maps": gain_maps,
     "which picture": pictures,
     "DNG": dngs,
+    "depth": depths,
     "damaged": damaged,
     "metadata": metadata,
 }
@@ -52,7 +53,11 @@ def measure(context: Any) -> dict[str, float]:
     results = {"files.wrong": float(len(wrong))}
     if any(found[kind].outcomes for kind in found if kind.startswith("metadata")):
         results["files.metadata_lost"] = float(sum(each.lost for each in found.values()))
-    errors = {"files.colour_error_max": "colour_error", "files.dng_error": "dng_error"}
+    errors = {
+        "files.colour_error_max": "colour_error",
+        "files.dng_error": "dng_error",
+        "files.depth_sigma_px": "depth_sigma_px",
+    }
     for key, field in errors.items():
         values = [value for each in found.values() if (value := getattr(each, field)) is not None]
         results |= {key: max(values)} if values else {}
