@@ -71,7 +71,8 @@ def render(
         A point that is to count as in focus, in pixels of the upright picture; a distance in metres
         with a depth map that is in metres.
     from_map : BlurMap or array, optional
-        Render with this map (sigma in full-resolution pixels) instead of an estimate.
+        Render with this map (sigma in full-resolution pixels; NaN in an array: no data) instead of
+        an estimate. A sparse map is spread over the picture.
     scribbles : iterable of Scribble
         Corrections of the blur map, in the order in which they were drawn.
     from_depth : path, array or DepthMap, optional

@@ -92,8 +92,8 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
     Parameters
     ----------
     values : SavedMap, BlurMap or array
-        A map, or an array of sigma, HxW, in full-resolution px. A sparse map is spread over the
-        picture (`spreading.solve`).
+        A map, or an array of sigma, HxW, in full-resolution px; NaN: no data. A sparse map is
+        spread over the picture (`spreading.solve`).
     capture : Capture
         The capture that it belongs to.
 
@@ -111,7 +111,9 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
     blur = saved.blur if saved else values
     if not isinstance(blur, BlurMap):
         sigma = np.asarray(blur, np.float32)
-        blur = BlurMap(sigma, np.ones_like(sigma), Grid(sigma.shape[:2]))
+        unknown = np.isnan(sigma)
+        confidence = (~unknown).astype(np.float32)
+        blur = BlurMap(np.where(unknown, 0, sigma), confidence, Grid(sigma.shape[:2]))
     full = Grid(shape_of(capture))
     wanted = Grid.cells(full.shape, blur.grid.step).shape
     if not blur.sigma.shape == blur.confidence.shape == wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,25 +104,25 @@ def common_fields(
 
 
 def run_jobs(
-    jobs: Sequence[Job], options: Mapping[str, Any], tell: Callable[[JobResult, bool], None]
+    jobs: Sequence[Job], options: Mapping[str, Any], tell: Callable[[JobResult, str, bool], None]
 ) -> None:
     """Run every job, tell how it ended, and exit with the code that sums them up.
 
-    `tell(result, verbose)` prints the result of a job that was not stopped by an error. It is not
-    called with `--quiet`, unless the picture was left untouched.
+    `tell(result, label, verbose)` prints the result of a job that was not stopped by an error. It
+    is not called with `--quiet`, unless the picture was left untouched.
     """
     from camerapipe.job import run_job
 
     quiet, verbose = options["quiet"], options["verbose"]
     results: list[JobResult] = []
     with progress("captures", quiet=quiet or len(jobs) == 1) as advance:
-        for done, job in enumerate(jobs):
-            advance(done, len(jobs), Path(job.name).name)
+        for done, (job, label) in enumerate(zip(jobs, _labels(jobs), strict=True)):
+            advance(done, len(jobs), label)
             result = run_job(job)
             stopped = result.error is not None and not result.findings
             blocked = any(each.severity is Severity.BLOCKING for each in result.findings)
             if not stopped and (blocked or not quiet):
-                tell(result, verbose)
+                tell(result, label, verbose)
             if result.error is not None:
                 _show_error(result, verbose=verbose)
             if result.picture is not None:
@@ -134,9 +135,15 @@ def run_jobs(
     click.get_current_context().exit(_code_of(results))
 
 
-def tell_outcome(result: JobResult, verbose: bool) -> None:
+def _labels(jobs: Sequence[Job]) -> list[str]:
+    """What lines of output call the inputs: their file names, or paths where names are equal."""
+    names = [Path(job.name).name for job in jobs]
+    counts = Counter(names)
+    return [name if counts[name] == 1 else job.name for name, job in zip(names, jobs, strict=True)]
+
+
+def tell_outcome(result: JobResult, name: str, verbose: bool) -> None:
     """One line for a picture or map; further ones for what was changed in what was asked."""
-    name = Path(result.name).name
     say(f"{name}: {result.verdict}")
     for note in result.notes:
         say(f"{name}: {click.style('note', fg='yellow')}: {note}")
@@ -148,9 +155,9 @@ def tell_outcome(result: JobResult, verbose: bool) -> None:
             show_report(result.report, parameters=True)
 
 
-def tell_check(result: JobResult, verbose: bool) -> None:
+def tell_check(result: JobResult, name: str, verbose: bool) -> None:
     """The verdict of a check, then its other findings, in lines of at most `WIDTH` columns."""
-    click.echo(_wrapped(f"{Path(result.name).name}: {result.verdict}", ""), err=True)
+    click.echo(_wrapped(f"{name}: {result.verdict}", ""), err=True)
     for finding in result.findings[1:]:
         label = f"{finding.severity.value}:"
         text = _wrapped(f"{label} {finding.message} [{finding.code}]", INDENT)

@@ -99,7 +99,8 @@ def test_a_map_of_ones_own(scene):
     "wrong, message",
     [
         (np.zeros((5, 5), np.float32), r"from_map: expected shape \(240, 320\); got \(5, 5\)"),
-        (np.full((240, 320), np.nan), "must be finite"),
+        (np.full((240, 320), np.nan), "the map has no data"),
+        (np.full((240, 320), np.inf), "must be finite"),
         (np.full((240, 320), -1.0), "not negative"),
         (
             BlurMap(
@@ -229,5 +230,8 @@ def test_a_sparse_map_is_spread_over_the_picture(scene):
     shot = camerapipe.render(picture, from_map=sparse, strength=2.0)
     inside = cv2.erode(subject.astype(np.uint8), np.ones((15, 15))) > 0
     outside = cv2.dilate(subject.astype(np.uint8), np.ones((15, 15))) == 0
+    marked = np.where(known > 0, sparse.sigma, np.nan)
+    again = camerapipe.render(picture, from_map=marked, strength=2.0)
+    np.testing.assert_array_equal(again.image, shot.image)
     assert np.median(shot.blur_map.sigma[inside]) < 0.5
     assert np.median(shot.blur_map.sigma[outside]) == pytest.approx(4, abs=0.3)

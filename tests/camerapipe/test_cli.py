@@ -312,6 +312,17 @@ def test_check_begins_with_a_verdict_and_fits(photograph, tmp_path, run):
     assert any(line.startswith("photo.jpg: yes: ") for line in lines)
 
 
+def test_lines_tell_inputs_of_one_name_apart(photograph, tmp_path, run):
+    paths = [tmp_path / folder / photograph.name for folder in "ab"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(photograph.read_bytes())
+    _, _, err = run("check", *paths)
+    assert all(str(path) in err.replace("\n    ", "") for path in paths)
+    _, _, err = run("check", paths[0])
+    assert err.startswith(f"{photograph.name}: ")
+
+
 def test_folders(photograph, tmp_path, run):
     folder = tmp_path / "in"
     folder.mkdir()
