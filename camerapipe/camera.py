@@ -229,7 +229,9 @@ def _saved(values: dict[str, Any], capture: Capture, request: Request) -> SavedM
     step = working_grid(capture.linear, params).step
     point = None if request.from_depth else request.focus_point  # its depth is in focus, not blur
     focus = Focus.of(values["dead_zone"], point, step)
-    return SavedMap(blur=values["blur"], low=values.get("blur_low"), focus=focus)
+    given = request.from_depth or request.guide_depth
+    depth = given.depth if given else None
+    return SavedMap(blur=values["blur"], low=values.get("blur_low"), focus=focus, depth=depth)
 
 
 def _report(

@@ -35,13 +35,16 @@ from camerapipe.capture import Capture
 from camerapipe.errors import ExitCode, RequestError, exit_code_of, explain
 from camerapipe.ingest import (
     DEFAULT_QUALITY,
+    MAP_FORMATS,
     MAPS,
     PICTURE_FORMATS,
     PICTURES,
     bits_for,
     check_library,
     check_output,
+    embed_map,
     encode_picture,
+    format_of,
     left_out,
     read_saved_map,
     untouched_bytes,
@@ -87,6 +90,10 @@ def check_job(job: Job) -> None:
     if job.task is Task.RENDER:
         bits_for(job.picture_format, job.writing.bits, 8)
         check_library(job.picture_format)
+        if job.writing.embed_map and job.picture_format != "jpeg":
+            raise RequestError("embed_map: only a JPEG carries a blur map; write it with --map")
+    if job.outputs.map is not None:
+        check_library(format_of(job.outputs.map, MAP_FORMATS), MAP_FORMATS)
 
 
 def run_job(job: Job) -> JobResult:
@@ -118,7 +125,7 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
         if job.outputs.map is not None and shot.saved_map is None:
             notes += (f"no blur map was estimated, so that {job.outputs.map} is not written",)
         elif job.outputs.map is not None and shot.saved_map is not None:
-            write_map(job.outputs.map, shot.saved_map, overwrite=job.overwrite)
+            write_map(job.outputs.map, shot.saved_map, overwrite=job.overwrite, capture=capture)
             written["map"] = job.outputs.map
         if job.outputs.recipe is not None:
             _write_recipe(job, request, capture)
@@ -139,7 +146,7 @@ def _map(job: Job, written: dict[str, Path]) -> JobResult:
     request, notes = _completed(job, capture)
     saved, report = estimate_map(capture, request, before=before)
     if job.outputs.map is not None:
-        write_map(job.outputs.map, saved, overwrite=job.overwrite)
+        write_map(job.outputs.map, saved, overwrite=job.overwrite, capture=capture)
         written["map"] = job.outputs.map
     sigma = saved.blur.sigma
     smallest, largest = float(sigma.min()), float(sigma.max())
@@ -210,6 +217,8 @@ def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str, tuple[
         format=name, bits=writing.bits, quality=quality or DEFAULT_QUALITY,
         metadata=writing.metadata, light=shot.light,
     )  # fmt: skip
+    if job.writing.embed_map and shot.saved_map is not None:
+        data = embed_map(data, shot.saved_map)
     done = f"left untouched (encoded as {name.upper()})" if blocked else _rendered(request)
     return data, done, left_out(name, shot.capture, writing.metadata)
 

@@ -42,12 +42,15 @@ class Writing:
         Of a JPEG, 1..100; None: `DEFAULT_QUALITY`.
     metadata : Metadata
         Which metadata are kept.
+    embed_map : bool
+        Put the blur map of the capture into the metadata of a JPEG.
     """
 
     format: str | None = None
     bits: int | None = None
     quality: int | None = None
     metadata: Metadata = Metadata.ALL
+    embed_map: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

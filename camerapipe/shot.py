@@ -94,7 +94,7 @@ class Shot:
         )  # fmt: skip
 
     def save_map(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the blur map as `.npz`, `.tiff` or a coloured `.png`, according to the suffix.
+        """Write the blur map in the format of the suffix (`ingest.MAP_FORMATS`).
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Shot:
         """
         if self.saved_map is None:
             raise OutputError(f"{path}: the picture was left untouched, so there is no blur map")
-        write_map(path, self.saved_map, overwrite=overwrite)
+        write_map(path, self.saved_map, overwrite=overwrite, capture=self.capture)
 
     def __repr__(self) -> str:
         """One line without pixels: capture, size, graph, time and findings."""

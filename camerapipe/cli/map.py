@@ -27,10 +27,13 @@ from camerapipe.cli.jobs import common_fields, inputs_in, recipe_in, run_jobs, t
 @inputs_argument
 @click.option(
     "-o", "--output", required=True, metavar="MAP|DIR",
-    help="16-bit .tiff (unit and scale in its description), .npz, or a coloured .png; a folder for "
-    "several inputs",
+    help="16-bit .tiff (unit and scale in its description), .npz, .exr, a .jpg of the input that "
+    "carries the map, or a coloured .png; a folder for several inputs",
 )  # fmt: skip
-@click.option("--format", "format_name", metavar="tiff|npz|png", help="format of maps in a folder")
+@click.option(
+    "--format", "format_name", metavar="NAME",
+    help="format of maps in a folder: tiff (default), npz, exr, jpeg or png",
+)  # fmt: skip
 @click.option("--budget", "budgets", multiple=True, metavar="2s|STAGE=300ms", help="time allowed")
 @recipe_option
 @distance_option

@@ -49,7 +49,12 @@ TARGETS = {  # kind of output: option, its name in the code
 @click.option(
     "--aperture", type=float, metavar="F", help="f-number of the wished lens, for --from-depth"
 )
-@click.option("--map", "map_to", metavar="FILE|DIR", help="write the blur map: .tiff, .npz or .png")
+@click.option(
+    "--map",
+    "map_to",
+    metavar="FILE|DIR",
+    help="write the blur map: .tiff, .npz, .exr, .jpg or .png",
+)
 @click.option("--report", "report_to", metavar="FILE|DIR", help="write the report as JSON")
 @click.option(
     "--save-recipe", "recipe_to", metavar="FILE|DIR",
@@ -91,6 +96,10 @@ TARGETS = {  # kind of output: option, its name in the code
 @click.option(
     "--quality", type=click.IntRange(1, 100), help="of JPEG, AVIF, HEIC, JXL (default 95)"
 )
+@click.option(
+    "--embed-map", is_flag=True,
+    help="put the blur map of the input into the JPEG, which --from-map then reads",
+)  # fmt: skip
 @click.option("--strip-gps", is_flag=True, help="leave out where the photograph was taken")
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")
@@ -123,6 +132,7 @@ def render_command(**options: Any) -> None:
         bits=int(options["bits"]) if options["bits"] else None,
         quality=options["quality"],
         metadata=Metadata.WITHOUT_GPS if options["strip_gps"] else Metadata.ALL,
+        embed_map=options["embed_map"],
     )
     jobs = [
         Job(

@@ -23,7 +23,7 @@ from camerapipe.ingest.formats import (
     format_named,
     format_of,
 )
-from camerapipe.ingest.map_encoding import colour_map, encode_map, write_map
+from camerapipe.ingest.map_encoding import colour_map, embed_map, encode_map, write_map
 from camerapipe.ingest.maps import read_map, read_mask, read_saved_map
 from camerapipe.ingest.reading import count_pixels, open_capture, optional_formats
 from camerapipe.ingest.saved_map import Focus, SavedMap
@@ -45,6 +45,7 @@ __all__ = [
     "check_library",
     "check_output",
     "colour_map",
+    "embed_map",
     "count_pixels",
     "encode_map",
     "encode_picture",

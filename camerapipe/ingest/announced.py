@@ -13,6 +13,7 @@ from stages.findings import Finding, Severity
 
 GOOGLE = "http://ns.google.com/photos/"
 CAMERA = f"{GOOGLE}1.0/camera/"
+BLUR = "http://ns.camerapipe.org/blur-map/1.0/"  # our own namespace (`map_jpeg`)
 CONTAINER, ITEM = f"{GOOGLE}1.0/container/", f"{GOOGLE}1.0/container/item/"
 GAIN_MAP, EMBEDDED = "gain map", "embedded files"
 SPACES = {  # beginnings of namespaces, and what they announce
@@ -26,6 +27,7 @@ SPACES = {  # beginnings of namespaces, and what they announce
     f"{GOOGLE}1.0/image/": "embedded original",
     f"{GOOGLE}1.0/audio/": "sound",
     CONTAINER: EMBEDDED,
+    BLUR: "blur map",
 }
 CAMERA_NAMES = {"MotionPhoto": "motion photo", "MicroVideo": "motion photo"}
 NAMES = {

@@ -42,6 +42,8 @@ MAP_FORMATS: Mapping[str, Format] = {
     "tiff": Format((".tif", ".tiff"), (16,)),
     "npz": Format((".npz",), (32,)),
     "png": Format((".png",), (8,)),
+    "exr": Format((".exr",), (32,), _extra("OpenEXR", "exr")),
+    "jpeg": Format((".jpg", ".jpeg"), (16,)),
 }
 PICTURES = tuple(suffix for kind in PICTURE_FORMATS.values() for suffix in kind.suffixes)
 MAPS = tuple(suffix for kind in MAP_FORMATS.values() for suffix in kind.suffixes)
@@ -100,7 +102,7 @@ def bits_for(name: str, bits: int | None, source_bits: int) -> int:
     raise RequestError(f"bits: expected {', '.join(map(str, every))}; got {bits}")
 
 
-def check_library(name: str) -> None:
+def check_library(name: str, formats: Mapping[str, Format] = PICTURE_FORMATS) -> None:
     """Check that the library that writes a format is installed.
 
     Raises
@@ -108,7 +110,7 @@ def check_library(name: str) -> None:
     RequestError
         If it is not; the message says how to install it.
     """
-    needs = PICTURE_FORMATS[name].needs
+    needs = formats[name].needs
     if needs is None:
         return
     library, install = needs

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 START, END = b"\xff\xd8", b"\xff\xd9"
-APP1, APP2, APP13 = 0xE1, 0xE2, 0xED
+APP0, APP1, APP2, APP13 = 0xE0, 0xE1, 0xE2, 0xED
 APPLICATION = range(0xE0, 0xF0)  # markers of the segments that applications write
 FRAME, SCAN, COMMENT = 0xC0, 0xDA, 0xFE
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # segments with the size, of all processes

@@ -6,6 +6,7 @@ well. Properties that it does not state are assumed, and the assumptions are ret
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -18,8 +19,11 @@ import numpy as np
 import tifffile
 
 from camerapipe.errors import CaptureError
+from camerapipe.ingest.exr_reading import EXR_MAGIC, depth_plane
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, check_pixels, opened, refusing
 from camerapipe.ingest.map_encoding import TOP, UNIT
+from camerapipe.ingest.map_exr import read_map_exr
+from camerapipe.ingest.map_jpeg import map_in
 from camerapipe.ingest.pixels import Samples, split, upright
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.reading import DECODERS
@@ -31,7 +35,7 @@ from camerapipe.ingest.saved_map import (
     digest_of,
     fitted_map,
 )
-from camerapipe.ingest.sniff import Kind, sniff
+from camerapipe.ingest.sniff import JPEG_MAGIC, Kind, sniff
 from stages.grid import BlurMap, Grid, lift
 from stages.params import Array
 
@@ -90,10 +94,7 @@ def read_saved_map(
     """
     path = Path(path)
     with opened(path) as file, quiet(), refusing(path), muted():
-        if file.read(4) == ZIP_MAGIC:
-            saved = _from_npz(file, full_shape)
-        else:
-            saved = _from_picture(file, full_shape, foreign_max_px)
+        saved = _read(file, full_shape, foreign_max_px)
         zone = saved.focus.zone if saved.focus else None
         for blur in (saved.blur, saved.low, zone):
             if blur is not None:
@@ -107,6 +108,23 @@ def read_mask(path: str | os.PathLike[str], full_shape: tuple[int, int]) -> Arra
     """Read a grey picture as a mask in [0, 1], resized to a picture of `full_shape`."""
     full = Grid(full_shape)
     return lift(read_map(path, full_shape, foreign_max_px=1.0), full).sigma
+
+
+def _read(file: BinaryIO, full_shape: tuple[int, int], foreign_max_px: float) -> SavedMap:
+    head = file.read(4)
+    if head == ZIP_MAGIC:
+        return _from_npz(file, full_shape)
+    if head == EXR_MAGIC:
+        held = read_map_exr(file, _limit(full_shape))
+        if held is None:
+            return _foreign(depth_plane(file, _limit(full_shape)), foreign_max_px)
+        return _from_held(held)
+    if head.startswith(JPEG_MAGIC):
+        file.seek(0)
+        inside = map_in(file.read())
+        if inside is not None:
+            file = io.BytesIO(inside)
+    return _from_picture(file, full_shape, foreign_max_px)
 
 
 def _check_values(blur: BlurMap) -> None:
@@ -130,6 +148,11 @@ def _from_npz(file: BinaryIO, full_shape: tuple[int, int]) -> SavedMap:
         held = {name: data[name] for name in data.files}
     if "sigma" not in held:
         raise CaptureError("has no array named sigma")
+    return _from_held(held)
+
+
+def _from_held(held: dict[str, Any]) -> SavedMap:
+    """Map from its arrays and numbers by name."""
     blur = _map_of(held, "")
     notes = (
         ()

@@ -43,6 +43,23 @@ def _listed(index: Segment) -> list[tuple[int, int]]:
     return [(origin + offset, origin + offset + size) for size, offset in places if offset]
 
 
+def with_first_size(data: bytes) -> bytes:
+    """A file whose index states the size of the first picture as it is now; other bytes stay.
+
+    The first picture ends where the second begins.
+    """
+    others = other_pictures(data)
+    index = next((s for s in segments_of(data)
+                  if s.marker == APP2 and s.content.startswith(SIGNATURE)), None)  # fmt: skip
+    if index is None or not others:
+        return data
+    block = ExifBlock(index.content[len(SIGNATURE) :])
+    entry = block.entries(FIRST)[ENTRIES]
+    place = index.at + len(SIGNATURE) + entry.value_at + 4  # after its attributes
+    size = struct.pack(f"{block.order}I", min(start for start, _ in others))
+    return data[:place] + size + data[place + 4 :]
+
+
 def with_picture(first: bytes, second: bytes, place: int) -> bytes:
     """A JPEG file with a second picture, and the index of both.
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import CaptureError
+from stages.depth import DepthMap
 from stages.grid import BlurMap, Grid, interpolate, lift
 from stages.params import Array
 
@@ -79,6 +80,8 @@ class SavedMap:
         Map before upsampling; None if there was no upsampling, or if it is unknown.
     focus : Focus or None
         None if the focus has to be found from the map.
+    depth : DepthMap or None
+        The depth that the map came from, if any. Only JPEG files store it.
     assumptions : tuple of str
         Sentences about properties that a file does not state.
     """
@@ -86,6 +89,7 @@ class SavedMap:
     blur: BlurMap
     low: BlurMap | None = None
     focus: Focus | None = None
+    depth: DepthMap | None = None
     assumptions: tuple[str, ...] = ()
 
 

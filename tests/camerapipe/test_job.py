@@ -299,6 +299,48 @@ def test_map_then_render_is_render(photograph, tmp_path, preset, focus):
             assert np.mean(np.abs(first - second).max(axis=2) > 8) <= 1e-3
 
 
+@pytest.mark.parametrize("suffix", [".exr", ".jpg"])
+def test_a_map_in_exr_or_jpeg_renders_like_the_photograph(photograph, tmp_path, suffix):
+    """Bit-identical through EXR; through a JPEG as through TIFF, with 12 bits."""
+    if suffix == ".exr":
+        pytest.importorskip("OpenEXR")
+    request, png = Request(settings=resolve(strength=3)), Writing(format="png")
+    path = tmp_path / f"map{suffix}"
+    job = Job(source=photograph, request=request, writing=png, outputs=Outputs(map=path))
+    whole = run_job(job)
+    assert whole.written == {"map": path}
+    again = run_job(Job(source=photograph, request=request, from_map=path, writing=png))
+    assert again.notes == ()
+    if suffix == ".exr":
+        assert again.picture == whole.picture
+    first, second = (
+        cv2.imdecode(np.frombuffer(each.picture, np.uint8), cv2.IMREAD_COLOR).astype(int)
+        for each in (whole, again)
+    )
+    assert np.mean(np.abs(first - second).max(axis=2) > 8) <= 1e-3
+
+
+def test_a_rendered_jpeg_carries_the_map_of_its_photograph(photograph, tmp_path):
+    out = tmp_path / "out.jpg"
+    request = Request(settings=resolve(strength=3))
+    job = Job(
+        source=photograph, request=request, outputs=Outputs(picture=out),
+        writing=Writing(embed_map=True),
+    )  # fmt: skip
+    assert run_job(job).exit_code is ExitCode.OK
+    plain = replace(job, writing=Writing(), outputs=Outputs(picture=tmp_path / "plain.jpg"))
+    again = replace(plain, from_map=out, outputs=Outputs(picture=tmp_path / "again.jpg"))
+    assert run_job(plain).exit_code is run_job(again).exit_code is ExitCode.OK
+    names = ("out.jpg", "plain.jpg", "again.jpg")
+    first, second, third = (cv2.imread(str(tmp_path / name)).astype(int) for name in names)
+    assert (first == second).all()
+    assert np.mean(np.abs(second - third).max(axis=2) > 8) <= 1e-3
+    refused = run_job(
+        replace(job, outputs=Outputs(), writing=Writing(format="png", embed_map=True))
+    )
+    assert refused.exit_code is ExitCode.USAGE and "only a JPEG carries" in refused.verdict
+
+
 def test_a_saved_recipe_renders_the_same_bytes(photograph, tmp_path):
     cv2.imwrite(str(tmp_path / "mask.png"), np.eye(24, 36, dtype=np.uint8) * 255)
     request = Request(
