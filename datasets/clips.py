@@ -18,7 +18,6 @@ import numpy.typing as npt
 TICK_S = Fraction(1, 90_000)
 LUMA = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 RATE_HZ = 48_000
-CLOCKWISE = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]  # display matrix: a quarter turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ def write_clip(
     tags: Tags = Tags(),
     codec: str = "h264",
     aspect: Fraction | None = None,
-    turned: bool = False,
+    turn: tuple[int, int, int, int] | None = None,
     sound: str | None = None,
 ) -> Path:
     """Write a video without loss (H.264) or with little.
@@ -78,8 +77,8 @@ def write_clip(
         Of the pictures.
     aspect : Fraction, optional
         Width / height of a pixel.
-    turned : bool
-        State that it is to be turned a quarter clockwise.
+    turn : (int, int, int, int), optional
+        a, b, c, d of the stated display matrix: x' = a x + c y, y' = b x + d y.
     sound : str, optional
         Codec of a tone beside the pictures.
     """
@@ -99,8 +98,9 @@ def write_clip(
             context.color_primaries, context.color_trc = tags.primaries, tags.transfer
         if aspect is not None:
             context.sample_aspect_ratio = aspect
-        if turned:
-            stream.set_display_matrix(CLOCKWISE)
+        if turn is not None:
+            a, b, c, d = (n * 65536 for n in turn)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         tone = None if sound is None else container.add_stream(sound, RATE_HZ, layout="mono")
         for rgb, at_s in zip(pictures, times_s, strict=True):
             frame = _frame(rgb, tags, stream.pix_fmt)

@@ -35,8 +35,14 @@ FULL = 2  # AVColorRange: full range
 FULL_RANGE_FORMATS = ("yuvj", "gray", "ya", "rgb", "bgr", "gbr", "pal")  # where none is stated
 UNITY_16 = 255 << 8  # code of 1.0 in libswscale's RGB of 16 bits
 INSTALL = 'pip install "camerapipe[video]"'
-TURNS = {0: 1, 90: 8, 180: 3, 270: 6}  # degrees, anticlockwise: EXIF orientation
-EXACT = ("BICUBIC", "ACCURATE_RND", "FULL_CHR_H_INT", "FULL_CHR_H_INP")  # flags of libswscale
+# EXIF orientation by the signs of a display matrix: x' = a x + c y, y' = b x + d y.
+ORIENTATIONS = {  # (a, b, c, d)
+    (1, 0, 0, 1): 1, (-1, 0, 0, 1): 2, (-1, 0, 0, -1): 3, (1, 0, 0, -1): 4,
+    (0, 1, 1, 0): 5, (0, 1, -1, 0): 6, (0, -1, -1, 0): 7, (0, -1, 1, 0): 8,
+}  # fmt: skip
+# Flags of libswscale. Without the last three, colours are up to 3 codes too low; with BILINEAR,
+# RGB of 16 bits is wrong altogether.
+EXACT = ("BICUBIC", "ACCURATE_RND", "FULL_CHR_H_INT", "FULL_CHR_H_INP")
 
 
 def has_video() -> bool:
@@ -105,12 +111,20 @@ def capture_from_frame(frame: Any, size: tuple[int, int], name: str) -> Capture:
     Capture
         Without findings: those of `frame_coding` are about the whole video.
     """
-    codes = upright(_rgb(frame, size), TURNS[round(frame.rotation / 90) % 4 * 90])
-    codes = np.ascontiguousarray(codes)
+    codes = np.ascontiguousarray(upright(_rgb(frame, size), _orientation(frame)))
     linear = _light(codes, frame_coding(frame))
     return Capture(
         name=name, linear=linear, kind="array", bit_depth=8 if codes.dtype == np.uint8 else 16
     )
+
+
+def _orientation(frame: Any) -> int:
+    """EXIF orientation of a frame; upright if it is turned by an odd angle."""
+    stated = frame.side_data.get("DISPLAYMATRIX")
+    if stated is None:
+        return 1
+    a, b, _, c, d = np.sign(np.frombuffer(stated, "<i4")[:5]).tolist()
+    return ORIENTATIONS.get((a, b, c, d), 1)
 
 
 def _light(codes: npt.NDArray[Any], coding: Coding) -> Array:

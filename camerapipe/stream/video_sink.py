@@ -156,7 +156,9 @@ def video_findings(path: Path, source: FrameSource | None, *, retimed: bool) -> 
     if retimed:
         why = "the frames are at other times (--fps)"
     elif not keeps_sound(path, footage):
-        why = f"a {path.suffix} video cannot have {footage.sound}; choose .mkv or .mov"
+        others = [suffix for suffix, sounds in SOUNDS.items() if footage.sound in sounds]
+        advice = f"; choose {' or '.join(others)}" if others else ""
+        why = f"a {path.suffix} video cannot have {footage.sound}{advice}"
     else:
         return ()
     return (_warning("sound_dropped", f"The sound of {source.name} is left out: {why}"),)

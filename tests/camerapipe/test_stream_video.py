@@ -109,13 +109,30 @@ def corners():
     return picture
 
 
-def test_a_turned_clip_is_upright(tmp_path):
-    path = write_clip(tmp_path / "a.mp4", [corners()], turned=True)
+TURNS = {
+    "a quarter clockwise": ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),
+    "half": ((-1, 0, 0, -1), lambda picture: np.rot90(picture, 2)),
+    "a quarter anticlockwise": ((0, -1, 1, 0), np.rot90),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "mirrored upside down": ((1, 0, 0, -1), np.flipud),
+}
+
+
+@pytest.mark.parametrize(("turn", "upright"), TURNS.values(), ids=TURNS)
+def test_a_turned_clip_is_upright(tmp_path, turn, upright):
+    path = write_clip(tmp_path / "a.mp4", [corners()], turn=turn)
     (capture,), _, _ = captures(path)
-    expected = np.rot90(corners() * 255, -1)
-    assert capture.linear.shape == (96, 64, 3)
-    for row, column in ((8, 8), (80, 8), (80, 56)):
-        assert np.abs(codes_of(capture)[row, column] - expected[row, column]).max() <= 1
+    expected = upright(corners() * 255)
+    assert capture.linear.shape == expected.shape
+    codes = codes_of(capture)
+    for row in (8, -8):
+        for column in (8, -8):
+            assert np.abs(codes[row, column] - expected[row, column]).max() <= 1
+
+
+def test_a_turned_clip_with_wide_pixels(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", [corners()], turn=(0, 1, -1, 0), aspect=Fraction(2))
+    assert captures(path)[0][0].linear.shape == (192, 64, 3)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +352,7 @@ def test_sound_ends_with_the_frames(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "sound", "options", "why"),
     [
-        (".avi", "pcm_s16le", {}, "a .mp4 video cannot have pcm_s16le; choose .mkv or .mov"),
+        (".avi", "pcm_s16le", {}, "a .mp4 video cannot have pcm_s16le; choose .mov or .mkv"),
         (".mp4", "aac", {"fps": 5.0}, "the frames are at other times"),
     ],
 )
