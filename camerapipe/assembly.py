@@ -60,6 +60,7 @@ class Request:
     from_depth: GivenDepth | None = None  # from which the blur of a wished lens follows
     guide_depth: GivenDepth | None = None  # order and sign for the measured blur
     force: bool = False  # continue after a blocking finding
+    hdr: bool = True  # also render the HDR light of a capture with a gain map
     keep: tuple[str, ...] = ()  # names of intermediate values to return
 
 
@@ -198,7 +199,7 @@ def is_blocked(findings: Iterable[Finding], *, force: bool) -> bool:
 def picture_graph(capture: Capture, request: Request, *, blocked: bool) -> Graph:
     """Graph from a checked capture to its picture, and to its HDR light if it has a gain map."""
     graph = PASS_THROUGH if blocked else _effect_graph(request)
-    return graph if capture.gain_map is None else with_hdr(graph)
+    return with_hdr(graph) if request.hdr and capture.gain_map is not None else graph
 
 
 def _effect_graph(request: Request) -> Graph:

@@ -194,8 +194,10 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
         request = replace(request, blur_map=saved)
         if request.scribbles:
             notes += ("scribbles correct an estimate: they are not used with a map that is given",)
-    if job.task is Task.RENDER and job.picture_format == "exr":
-        request = replace(request, keep=(*request.keep, LIGHT))
+    if job.task is Task.RENDER:
+        keep = (LIGHT,) if job.picture_format == "exr" else ()
+        hdr = PICTURE_FORMATS[job.picture_format].hdr
+        request = replace(request, keep=(*request.keep, *keep), hdr=hdr)
     check_request(capture, request)
     return request, notes
 

@@ -81,7 +81,7 @@ def gain_map_jpeg(
     """
     second = [*_kind_segments(kind, gain)]
     gain_file = with_segments(plain_jpeg(gains, quality), second)
-    first = [(0xE1, b"Exif\0\0" + _exif(orientation, apple=kind == "apple"))]
+    first = [(0xE1, b"Exif\0\0" + exif_of(orientation, apple=kind == "apple"))]
     if kind.startswith("iso"):
         first.append((0xE2, ISO_HEAD + bytes(4)))
     if kind == "hdrgm":
@@ -179,8 +179,8 @@ def _packet(inner: bytes) -> bytes:
     )
 
 
-def _exif(orientation: int, *, apple: bool) -> bytes:
-    """EXIF with an orientation, and with Apple's maker note if wanted."""
+def exif_of(orientation: int, *, apple: bool) -> bytes:
+    """An EXIF block with an orientation, and with Apple's maker note if wanted."""
     turn = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
     if not apple:
         return b"MM\0*" + struct.pack(">IH", 8, 1) + turn + bytes(4)

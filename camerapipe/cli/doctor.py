@@ -16,7 +16,7 @@ from camerapipe.cli.common import json_option, prepare
 def doctor_command(warm_up: bool, as_json: bool) -> None:
     """Show versions, threads, limits and caches."""
     from camerapipe import runtime
-    from camerapipe.ingest import DEFAULT_MAX_PIXELS, optional_formats
+    from camerapipe.ingest import DEFAULT_MAX_PIXELS, PICTURE_FORMATS, can_write, optional_formats
 
     runtime.configure()
     if warm_up:
@@ -34,6 +34,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
         },
         "limits": {"max_pixels": DEFAULT_MAX_PIXELS},
         "formats": optional_formats(),
+        "written formats": {name: can_write(name) for name in PICTURE_FORMATS},
         "kernels": {"cache": runtime.kernel_cache()},
     }
     if as_json:

@@ -169,14 +169,14 @@ def _hdr(tags: ColourTags) -> Coding | None:
     for cicp in stated:
         if cicp is not None and cicp.transfer in (PQ, HLG):
             message = (
-                f"The picture is HDR ({NAMES[cicp.transfer]}): it is tone-mapped to the range of "
-                "a normal display, and written as sRGB."
+                f"The picture is HDR ({NAMES[cicp.transfer]}): its SDR picture is made by tone "
+                "mapping, and is sRGB."
             )
             return Coding(
                 hdr=cicp.transfer,
                 primaries=H273_PRIMARIES.get(cicp.primaries, BT2020),
                 full_range=cicp.full_range,
-                findings=(Finding("hdr_tone_mapped", Severity.WARNING, message),),
+                findings=(Finding("hdr_tone_mapped", Severity.INFO, message),),
             )
     return None
 

@@ -28,7 +28,7 @@ from camerapipe.ingest.attachments import (
 from camerapipe.ingest.colorimetry import BT709, same, to_srgb_primaries
 from camerapipe.ingest.exif import SIGNATURE, ExifBlock
 from camerapipe.ingest.exr import exr_bytes
-from camerapipe.ingest.formats import bits_for, check_library, format_named
+from camerapipe.ingest.formats import PICTURE_FORMATS, bits_for, check_library, format_named
 from camerapipe.ingest.icc import primaries_of
 from camerapipe.ingest.irb import iptc_records
 from camerapipe.ingest.jpeg import jpeg_bytes
@@ -129,7 +129,7 @@ def left_out(
     """Findings about what a written picture lacks because its format cannot hold it."""
     name = format_named(format)
     found = []
-    if capture.gain_map is not None and name not in ("jpeg", "exr"):
+    if capture.gain_map is not None and not PICTURE_FORMATS[name].hdr:
         message = (
             f"The picture is HDR, and the {name.upper()} is written as SDR; a JPEG or an EXR "
             "keeps HDR."

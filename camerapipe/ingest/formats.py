@@ -15,13 +15,14 @@ class Format(NamedTuple):
     """A file format.
 
     The first suffix is the usual one. `bits` are those per sample. `needs` names a library that may
-    be absent and how to install it. `lossy` says that it has a quality.
+    be absent and how to install it. `lossy` says that it has a quality, `hdr` that it holds HDR.
     """
 
     suffixes: tuple[str, ...]
     bits: tuple[int, ...]
     needs: tuple[str, str] | None = None
     lossy: bool = False
+    hdr: bool = False
 
 
 def _extra(library: str, extra: str) -> tuple[str, str]:
@@ -30,13 +31,13 @@ def _extra(library: str, extra: str) -> tuple[str, str]:
 
 
 PICTURE_FORMATS: Mapping[str, Format] = {
-    "jpeg": Format((".jpg", ".jpeg"), (8,), lossy=True),
+    "jpeg": Format((".jpg", ".jpeg"), (8,), lossy=True, hdr=True),
     "png": Format((".png",), (8, 16)),
     "tiff": Format((".tif", ".tiff"), (8, 16)),
     "avif": Format((".avif",), (8,), ("PIL._avif", "pillow"), lossy=True),
     "heic": Format((".heic", ".heif", ".hif"), (8, 10), _extra("pillow_heif", "heif"), lossy=True),
     "jxl": Format((".jxl",), (8, 16), _extra("imagecodecs", "jxl"), lossy=True),
-    "exr": Format((".exr",), (16, 32), _extra("OpenEXR", "exr")),
+    "exr": Format((".exr",), (16, 32), _extra("OpenEXR", "exr"), hdr=True),
 }
 MAP_FORMATS: Mapping[str, Format] = {
     "tiff": Format((".tif", ".tiff"), (16,)),
@@ -102,6 +103,15 @@ def bits_for(name: str, bits: int | None, source_bits: int) -> int:
     raise RequestError(f"bits: expected {', '.join(map(str, every))}; got {bits}")
 
 
+def can_write(name: str, formats: Mapping[str, Format] = PICTURE_FORMATS) -> bool:
+    """Whether the library that writes a format is installed."""
+    needs = formats[name].needs
+    try:
+        return needs is None or importlib.util.find_spec(needs[0]) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def check_library(name: str, formats: Mapping[str, Format] = PICTURE_FORMATS) -> None:
     """Check that the library that writes a format is installed.
 
@@ -111,14 +121,7 @@ def check_library(name: str, formats: Mapping[str, Format] = PICTURE_FORMATS) ->
         If it is not; the message says how to install it.
     """
     needs = formats[name].needs
-    if needs is None:
-        return
-    library, install = needs
-    try:
-        found = importlib.util.find_spec(library) is not None
-    except ModuleNotFoundError:
-        found = False
-    if not found:
+    if needs is not None and not can_write(name, formats):
         raise RequestError(
-            f"format: to write {name.upper()}, a library is missing: pip install {install}"
+            f"format: to write {name.upper()}, a library is missing: pip install {needs[1]}"
         )

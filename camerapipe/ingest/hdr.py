@@ -1,13 +1,15 @@
-"""Conversion of HDR signals (PQ, HLG) to SDR light.
+"""Conversion of HDR signals (PQ, HLG) to SDR light and a gain map.
 
 Both transfer functions are those of ITU-R BT.2100. Light is relative to the reference white of
 ITU-R BT.2408 (203 cd/m2, which is 75 % of an HLG signal). Up to half of it, light does not change.
 Above, a shoulder compresses it to display white. The largest of R, G and B is compressed, and the
-others are scaled by the same factor, so that hue does not change.
+others are scaled by the same factor, so that hue does not change. The inverse of this factor is the
+gain of the HDR light.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.ingest.colorimetry import Primaries, to_srgb_primaries
+from stages.gain_map import GainCurve, GainMap
 from stages.params import Array
 from stages.strips import run_strips
 from stages.tone import ToneCurve, curve_from, linearise
@@ -50,20 +53,31 @@ def sdr_light(codes: Array, transfer: int, primaries: Primaries) -> Array:
     Array
         Linear light with the primaries of sRGB in [0, 1], float32, of the same shape.
     """
+    return tone_mapped(codes, transfer, primaries)[0]
+
+
+def tone_mapped(codes: Array, transfer: int, primaries: Primaries) -> tuple[Array, GainMap]:
+    """SDR light of an HDR signal, as `sdr_light`, and the gain map that leads back to HDR light."""
     curve = _curve(transfer)
     matrix = to_srgb_primaries(primaries).astype(np.float32)
-    out = np.empty(codes.shape, np.float32)
+    out, stops = np.empty(codes.shape, np.float32), np.empty(codes.shape[:2], np.float32)
 
     def strip(start: int, stop: int) -> None:
         light = linearise(np.ascontiguousarray(codes[start:stop]), curve)
-        out[start:stop] = _displayed(light, transfer, matrix)
+        out[start:stop], stops[start:stop] = _displayed(light, transfer, matrix)
 
     run_strips(strip, codes.shape[0], ROWS)
-    return out
+    peak = math.log2(LARGEST[transfer])
+    gain = GainCurve(0.0, peak, 1.0, 0.0, 0.0)
+    gain_map = GainMap(values=stops / peak, curves=(gain,) * 3, headroom_stops=peak)
+    return out, gain_map
 
 
-def _displayed(light: Array, transfer: int, matrix: Array) -> Array:
-    """Light relative to reference white, compressed to SDR; PQ or HLG scene light comes in."""
+def _displayed(light: Array, transfer: int, matrix: Array) -> tuple[Array, Array]:
+    """Light relative to reference white, compressed to SDR, and the stops of the compression.
+
+    PQ or HLG scene light comes in.
+    """
     grey = light.ndim == 2
     if transfer == HLG:
         luma = light if grey else (light @ LUMA)[..., None]
@@ -75,8 +89,10 @@ def _displayed(light: Array, transfer: int, matrix: Array) -> Array:
         light = np.maximum(light @ matrix.T, 0)
     light = np.asarray(light, np.float32)
     brightest = light if grey else light.max(axis=2, keepdims=True)
-    gain = _shoulder(brightest, LARGEST[transfer]) / np.maximum(brightest, np.float32(1e-6))
-    return np.asarray(np.minimum(light * gain, 1), np.float32)
+    brightest = np.maximum(brightest, np.float32(1e-6))
+    gain = _shoulder(brightest, LARGEST[transfer]) / brightest
+    stops = -np.log2(np.maximum(gain, np.float32(1 / LARGEST[transfer])))
+    return np.asarray(np.minimum(light * gain, 1), np.float32), stops.reshape(light.shape[:2])
 
 
 def _shoulder(light: Array, largest: float) -> Array:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.coding import Coding, coding_of
-from camerapipe.ingest.hdr import sdr_light
+from camerapipe.ingest.hdr import tone_mapped
 from camerapipe.ingest.hidden import fill_hidden
 from camerapipe.ingest.icc import to_srgb
 from camerapipe.ingest.tags import FileTags
@@ -116,12 +116,13 @@ def develop(decoded: Decoded) -> Developed:
         floats = colour.dtype.kind == "f"
         colour, profile, finding = to_srgb(colour, coding.profile)
         coding = Coding(curve=LINEAR if floats else SRGB, profile=profile, findings=(finding,))
-    linear = three(_linear(colour, coding))
+    gain_map = _turned(decoded.gain_map, decoded.orientation)
+    if coding.hdr is not None and colour.dtype.kind != "f":
+        light, gain_map = tone_mapped(as_unit(_full(colour, coding)), coding.hdr, coding.primaries)
+        linear = three(light)
+    else:
+        linear = three(_linear(colour, coding))
     opacity = None if alpha is None else np.ascontiguousarray(as_unit(alpha))
-    gain_map = decoded.gain_map
-    if gain_map is not None:
-        turned = np.ascontiguousarray(upright(gain_map.values, decoded.orientation))
-        gain_map = replace(gain_map, values=turned)
     return Developed(
         linear=linear if opacity is None else fill_hidden(linear, opacity),
         alpha=opacity,
@@ -138,11 +139,18 @@ def _linear(colour: Samples, coding: Coding) -> Array:
         check_finite(colour)
         _check_scale(colour)
         return _float_light(np.maximum(colour, 0).astype(np.float32), coding.curve)
-    if not coding.full_range:
-        colour = _expanded(colour)
-    if coding.hdr is not None:
-        return sdr_light(as_unit(colour), coding.hdr, coding.primaries)
-    return linearise(np.ascontiguousarray(colour), coding.curve)
+    return linearise(np.ascontiguousarray(_full(colour, coding)), coding.curve)
+
+
+def _full(codes: Samples, coding: Coding) -> Samples:
+    """Codes of full range."""
+    return codes if coding.full_range else _expanded(codes)
+
+
+def _turned(gain_map: GainMap | None, orientation: int) -> GainMap | None:
+    if gain_map is None:
+        return None
+    return replace(gain_map, values=np.ascontiguousarray(upright(gain_map.values, orientation)))
 
 
 def _float_light(values: Array, curve: ToneCurve) -> Array:

@@ -20,7 +20,7 @@ from camerapipe.ingest.colorimetry import (
     to_srgb_primaries,
 )
 from camerapipe.ingest.exif import ExifBlock
-from camerapipe.ingest.hdr import HLG, PQ, sdr_light
+from camerapipe.ingest.hdr import HLG, PQ, sdr_light, tone_mapped
 from camerapipe.ingest.icc import curve_of, srgb_profile
 from camerapipe.ingest.profiles import Gamma, grey_profile, rgb_profile
 from camerapipe.ingest.tiff import tiff_bytes
@@ -36,6 +36,7 @@ from datasets.coded_files import (
     scene,
     srgb_curve,
 )
+from stages.gain_map import hdr_light
 from stages.tone import LINEAR, SRGB, encode, linearise
 
 P3_PROFILE = rgb_profile("P3", DISPLAY_P3, Gamma())
@@ -240,6 +241,7 @@ def test_hdr_pngs_show_their_patches(tmp_path, name):
     assert [f.code for f in capture.findings] == ["hdr_tone_mapped"]
     assert np.abs(found[2:] - PATCHES[2:]).max() <= 2
     assert np.abs(found - PATCHES).max() <= 14  # the shoulder begins at half of white
+    np.testing.assert_allclose(hdr_light(capture.linear, capture.gain_map), scene(), rtol=5e-3)
     light = capture.linear[8, 8]
     assert light[1] / light[0] == pytest.approx(scene()[8, 8, 1] / scene()[8, 8, 0], abs=0.01)
 
@@ -260,6 +262,20 @@ def test_hdr_avif(tmp_path, transfer):
     capture = open_capture(tmp_path / "a.avif")
     assert [f.code for f in capture.findings] == ["hdr_tone_mapped"]
     assert np.abs(hdr_patches(capture)[2:] - PATCHES[2:]).max() <= 6  # 8 bits of a steep curve
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG])
+def test_the_gain_of_the_tone_map_leads_back_to_hdr_light(transfer):
+    """Up to the largest light, from which on SDR is white."""
+    codes = np.random.default_rng(4).random((40, 30, 3)).astype(np.float32)
+    sdr, gain_map = tone_mapped(codes, transfer, BT709)
+    found = hdr_light(sdr, gain_map)
+    peak = 2**gain_map.headroom_stops
+    again = sdr_light(np.float32(pq_curve(found) if transfer == PQ else codes), transfer, BT709)
+    inside = found.max(axis=2) < 0.98 * peak
+    np.testing.assert_allclose(again[inside], sdr[inside], rtol=2e-3, atol=1e-4)
+    assert found.max() <= peak * 1.001 and found[inside].max() > 2
+    assert np.ptp(sdr_light(codes, transfer, BT709) - sdr) == 0
 
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])

@@ -15,19 +15,25 @@ import pytest
 from PIL import Image
 
 from camerapipe import render
+from camerapipe.assembly import Request
 from camerapipe.ingest import encode_picture, left_out, open_capture
 from camerapipe.ingest.colorimetry import BT709, BT2020, DISPLAY_P3, to_xyz
 from camerapipe.ingest.exif import ExifBlock
 from camerapipe.ingest.gain_metadata import gain_map_of_iso, hdrgm_properties, iso_metadata
 from camerapipe.ingest.mpf import other_pictures
+from camerapipe.job import Job, run_job
+from camerapipe.naming import Outputs
+from camerapipe.settings import resolve
 from datasets.gain_map_files import (
     KINDS,
     Gain,
     apple_hdr_of,
+    exif_of,
     gain_map_jpeg,
     hdr_of,
     plain_jpeg,
 )
+from datasets.heif_files import heic_with_auxiliary
 from stages.gain_map import GainMap, hdr_light
 from stages.tone import encode, linearise
 
@@ -97,6 +103,33 @@ def test_a_gain_map_is_turned_with_its_picture(tmp_path, orientation):
         stored_as = [each.transpose(way) for each in stored_as]
     data = gain_map_jpeg(*map(np.asarray, stored_as), orientation=orientation)
     np.testing.assert_allclose(light_of(opened(tmp_path, data)), upright, rtol=0.03, atol=0.02)
+
+
+def heic(tmp_path, gains, *, apple=True):
+    pytest.importorskip("pillow_heif")
+    path = tmp_path / "in.heic"
+    path.write_bytes(heic_with_auxiliary(BASE, gains, exif=exif_of(1, apple=apple)))
+    return open_capture(path)
+
+
+def test_the_gain_map_of_a_heic(tmp_path):
+    flat = np.full((24, 32), 140, np.uint8)  # codes that HEVC keeps
+    capture = heic(tmp_path, flat)
+    assert capture.findings == () and capture.gain_map.values.shape == (24, 32)
+    wanted = apple_hdr_of(capture.linear, np.full(SHAPE, 140))
+    np.testing.assert_allclose(light_of(capture), wanted, rtol=0.02, atol=1e-4)
+    path = tmp_path / "out.jpg"
+    render(capture, from_map=np.zeros(SHAPE, np.float32), force=True).save(path)
+    np.testing.assert_allclose(light_of(open_capture(path)), wanted, rtol=0.1, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("shape", "apple", "reason"), [((48, 16), True, "does not fit"), ((24, 32), False, "its scale")]
+)
+def test_a_bad_gain_map_of_a_heic_is_told(tmp_path, shape, apple, reason):
+    capture = heic(tmp_path, np.full(shape, 99, np.uint8), apple=apple)
+    assert [each.code for each in capture.findings] == ["gain_map_ignored"]
+    assert reason in capture.findings[0].message and capture.linear.shape == (*SHAPE, 3)
 
 
 BAD = {
@@ -267,6 +300,23 @@ def test_a_picture_from_depth_keeps_its_hdr_light(hdr_capture):
     shot = render(hdr_capture, from_depth=depth, strength=4, force=True)
     assert shot.report.graph == "from-depth" and shot.hdr.shape == (*SHAPE, 3)
     assert shot.hdr.mean() == pytest.approx(light_of(hdr_capture).mean(), rel=0.05)
+
+
+def test_hdr_light_is_only_rendered_where_it_can_be_written(tmp_path):
+    path = tmp_path / "in.jpg"
+    path.write_bytes(gain_map_jpeg(BASE, GAINS))
+    stages = {}
+    for name in ("jpg", "png", "exr"):
+        if name == "exr":
+            pytest.importorskip("OpenEXR")
+        outputs = Outputs(picture=tmp_path / f"out.{name}")
+        request = Request(settings=resolve(), force=True)
+        done = run_job(Job(source=path, request=request, outputs=outputs))
+        stages[name] = [stage.name for stage in done.report.stages]
+        assert any(each.code == "hdr_left_out" for each in done.findings) == (name == "png")
+        assert any("written as SDR" in note for note in done.notes) == (name == "png")
+    assert "hdr_bokeh" in stages["jpg"] and "hdr_bokeh" in stages["exr"]
+    assert "hdr_bokeh" not in stages["png"]
 
 
 def test_formats_without_gain_maps_are_told(hdr_capture):

@@ -16,8 +16,7 @@ from PIL import Image
 
 import camerapipe
 from camerapipe.capture import Capture
-from camerapipe.errors import RequestError
-from camerapipe.ingest import PICTURE_FORMATS, check_library, open_capture
+from camerapipe.ingest import PICTURE_FORMATS, can_write, open_capture
 
 MAX_CODES = 2.0  # error of a patch
 SHAPE = (48, 72)
@@ -51,14 +50,7 @@ class Found(NamedTuple):
 
 def writable_formats() -> list[str]:
     """Formats whose library is installed."""
-    found = []
-    for name in PICTURE_FORMATS:
-        try:
-            check_library(name)
-        except RequestError:
-            continue
-        found.append(name)
-    return found
+    return [name for name in PICTURE_FORMATS if can_write(name)]
 
 
 def rendered(path: Path, to: Path, **how: Any) -> Capture:

@@ -12,7 +12,15 @@ from PIL import Image, ImageCms
 from camerapipe.capture import Capture
 from camerapipe.ingest import PICTURE_FORMATS, open_capture
 from datasets import case_files
-from datasets.coded_files import PATCHES, coded, gamma_curve, patches_of, png_file, srgb_curve
+from datasets.coded_files import (
+    PATCHES,
+    coded,
+    gamma_curve,
+    patches_of,
+    png_file,
+    scene,
+    srgb_curve,
+)
 from datasets.gain_map_files import Gain, apple_hdr_of, hdr_of, plain_jpeg
 from measures.file_cases import (
     MAX_CODES,
@@ -110,6 +118,9 @@ def hdr_signals(folder: Path) -> Found:
         wrong = wrong or off_by(np.abs(_hues(found) - _hues(PATCHES)), MAX_HUE_DEG, "degrees")
         told = [each.code for each in capture.findings] == ["hdr_tone_mapped"]
         outcomes.append(Outcome("HDR signals", name, wrong or ("" if told else "not told")))
+        rendered(folder / name, folder / "out.jpg", quality=100)
+        wrong = _hdr_error(open_capture(folder / "out.jpg"), scene())
+        outcomes.append(Outcome("HDR signals", f"{name}, HDR in a JPEG", wrong))
     return Found(outcomes)
 
 
