@@ -8,7 +8,7 @@ import pytest
 
 KINDS = (
     "SDR codings", "written formats", "HDR signals", "gain maps", "which picture", "DNG", "depth",
-    "damaged", "metadata",
+    "damaged", "metadata", "video", "optics",
 )  # fmt: skip
 
 

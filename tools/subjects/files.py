@@ -15,6 +15,7 @@ from measures.file_cases import Found
 from measures.file_colours import codings, formats, gain_maps, hdr_signals
 from measures.file_metadata import metadata
 from measures.file_pictures import damaged, depths, dngs, pictures
+from measures.file_videos import optics, videos
 
 KINDS: dict[str, Callable[[Path], Found]] = {
     "SDR codings": codings,
@@ -26,6 +27,8 @@ KINDS: dict[str, Callable[[Path], Found]] = {
     "depth": depths,
     "damaged": damaged,
     "metadata": metadata,
+    "video": videos,
+    "optics": optics,
 }
 PHOTOGRAPHS = ("photos/canon_eos450d_red_car.jpg", "photos/panasonic_lc70_rose.jpg")
 
