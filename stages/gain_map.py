@@ -138,16 +138,27 @@ def measured_gain(
     size = tuple(-(-side // step) for side in sdr.shape[:2])
     if size != sdr.shape[:2]:
         sdr, hdr = reduce_to(sdr, size), reduce_to(hdr, size)
-    lift = np.float32(OFFSET)
-    stops = np.log2(np.maximum(hdr, 0) + lift) - np.log2(np.maximum(sdr, 0) + lift)
-    if float(np.ptp(stops, axis=2).max()) <= SAME_STOPS:
+    stops = np.empty(sdr.shape, np.float32)
+
+    def strip(start: int, stop: int) -> float:
+        part = _log_light(hdr[start:stop]) - _log_light(sdr[start:stop])
+        stops[start:stop] = part
+        return float(np.ptp(part, axis=2).max())
+
+    if max(run_strips(strip, len(stops), ROWS)) <= SAME_STOPS:
         stops = stops.mean(axis=2, keepdims=True)
     low, high = stops.min(axis=(0, 1)), stops.max(axis=(0, 1))
     high = np.maximum(high, low + np.float32(MIN_RANGE_STOPS))
-    values = (stops - low) / (high - low)
+    stops -= low
+    stops /= high - low
     curves = [GainCurve(float(a), float(b)) for a, b in zip(low, high, strict=True)]
     return GainMap(
-        values=np.asarray(values[..., 0] if len(curves) == 1 else values, np.float32),
+        values=stops[..., 0] if len(curves) == 1 else stops,
         curves=(curves[0], curves[len(curves) // 2], curves[-1]),
         headroom_stops=headroom_stops,
     )
+
+
+def _log_light(light: Array) -> Array:
+    """Logarithm of light plus `OFFSET`, stops."""
+    return np.asarray(np.log2(np.maximum(light, 0) + np.float32(OFFSET)), np.float32)
