@@ -55,7 +55,7 @@ def render(
     Parameters
     ----------
     source : path, array or Capture
-        A file, or an array of sRGB (`encoding="srgb"`) or linear (`"linear"`) values.
+        A file, or an array HxW or HxWx3 of sRGB (`encoding="srgb"`) or linear (`"linear"`) values.
     strength : float, optional
         Magnification of the defocus, 1 (none) to 8; short for `params={"radius": {"strength": m}}`.
     budget : float, str, sequence of str or Budget, optional
@@ -71,8 +71,8 @@ def render(
         A point that is to count as in focus, in pixels of the upright picture; a distance in metres
         with a depth map that is in metres.
     from_map : BlurMap or array, optional
-        Render with this map (sigma in full-resolution pixels; NaN in an array: no data) instead of
-        an estimate. A sparse map is spread over the picture.
+        Render with this map (HxW, sigma in full-resolution pixels; NaN in an array: no data)
+        instead of an estimate. A sparse map is spread over the picture.
     scribbles : iterable of Scribble
         Corrections of the blur map, in the order in which they were drawn.
     from_depth : path, array or DepthMap, optional

@@ -102,7 +102,7 @@ def linearise(encoded: npt.NDArray[np.generic], curve: ToneCurve = SRGB) -> Line
     Parameters
     ----------
     encoded : array of uint8, uint16 or float32
-        Integer codes of full range, or floats in [0, 1] (clipped).
+        Integer codes of full range, or floats in [0, 1] (clipped); any shape.
     curve : ToneCurve
         The encoding of the values.
 

@@ -45,22 +45,13 @@ def render_bokeh_preview(linear: LinearLight, radius: Radius, params: BokehParam
 
     Parameters
     ----------
-    linear : Array
-        Linear light, HxWx3 float32; may exceed 1.
-    radius : Array
-        Disk radius in px, HxW float32, in [-400, 400]; negative in front of the focus.
-    params : BokehParams
-        Boundaries of the layers, and the aperture.
+    linear, radius, params
+        As for `render_bokeh`.
 
     Returns
     -------
     Array
         Linear light, HxWx3 float32.
-
-    Raises
-    ------
-    ValueError
-        If an input has the wrong shape, type or range.
     """
     picture = check_render("bokeh", linear, radius, signed=True)
     if picture.radius.min() < -FOCUS_PX:
@@ -93,12 +84,8 @@ def render_bokeh_steps(
 
     Parameters
     ----------
-    linear : Array
-        Linear light, HxWx3 float32; may exceed 1.
-    radius : Array
-        Disk radius in px, HxW float32, in [-400, 400]; negative in front of the focus.
-    params : BokehParams
-        Boundaries of the layers, and the aperture.
+    linear, radius, params
+        As for `render_bokeh`.
 
     Yields
     ------
@@ -123,22 +110,13 @@ def render_surfaces_preview(
 
     Parameters
     ----------
-    linear : Array
-        Linear light, HxWx3 float32; may exceed 1.
-    surfaces : Surfaces
-        Radii in px, and the far surface along outlines.
-    params : BokehParams
-        Boundaries of the layers, and the aperture.
+    linear, surfaces, params
+        As for `render_surfaces`.
 
     Returns
     -------
     Array
         Linear light, HxWx3 float32.
-
-    Raises
-    ------
-    ValueError
-        If an input has the wrong shape, type or range.
     """
     return render_bokeh_preview(linear, seen_radius(surfaces), params)
 
@@ -150,12 +128,8 @@ def render_surfaces_steps(
 
     Parameters
     ----------
-    linear : Array
-        Linear light, HxWx3 float32; may exceed 1.
-    surfaces : Surfaces
-        Radii in px, and the far surface along outlines.
-    params : BokehParams
-        Boundaries of the layers, and the aperture.
+    linear, surfaces, params
+        As for `render_surfaces`.
 
     Yields
     ------

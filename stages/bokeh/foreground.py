@@ -58,7 +58,20 @@ def mark_foreground(radius: Radius, foreground: Mask | None) -> Radius:
 
 
 def bring_forward(surfaces: Surfaces, foreground: Mask | None) -> Surfaces:
-    """Mark surfaces in front of the focus (`mark_foreground`); they have no second one there."""
+    """Mark surfaces in front of the focus; pixels there have no far surface.
+
+    Parameters
+    ----------
+    surfaces : Surfaces
+        Radii in px, and the far surface along outlines.
+    foreground : Array or None
+        As for `mark_foreground`.
+
+    Returns
+    -------
+    Surfaces
+        With signed radii.
+    """
     if foreground is None:
         return surfaces
     near = mark_foreground(surfaces.near, foreground)

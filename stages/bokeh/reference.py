@@ -111,22 +111,13 @@ def render_gather(linear: Array, radius: Array, every: int = 1) -> Array:
 
     Parameters
     ----------
-    linear : Array
-        Linear light, HxWx3 float32; may exceed 1.
-    radius : Array
-        Disk radius in px, HxW float32, in [0, 400].
-    every : int
-        Render only every n-th band of BAND_ROWS rows; all other rows are NaN.
+    linear, radius, every
+        As for `render_scatter`.
 
     Returns
     -------
     Array
         Linear light, HxWx3 float32.
-
-    Raises
-    ------
-    ValueError
-        If an input has the wrong shape, type or range.
     """
     image, disks, *_ = check_render("bokeh.reference", linear, radius)
     out = np.full_like(image, np.nan)

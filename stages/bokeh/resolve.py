@@ -84,8 +84,19 @@ def resolve_transitions(radius: Radius, params: ResolveParams) -> Radius:
 def resolve_upsampled(radius: Radius, cells: Grid, params: ResolveParams) -> Radius:
     """Resolve a radius whose map was upsampled: each px of a coarser step softens outlines by one.
 
-    What is behind would shine through each speck. Parameters, return value and errors are those of
-    `resolve_transitions`, and `cells` is the grid of the map before upsampling.
+    What is behind would shine through each speck.
+
+    Parameters
+    ----------
+    radius, params
+        As for `resolve_transitions`.
+    cells : Grid
+        Grid of the map before upsampling.
+
+    Returns
+    -------
+    Array
+        Resolved radius, HxW float32.
     """
     reach = params.window_radius_px + max(cells.step - HALF, 0)
     return _resolve(radius, reach, params, cells.step)
@@ -94,8 +105,19 @@ def resolve_upsampled(radius: Radius, cells: Grid, params: ResolveParams) -> Rad
 def resolve_shown(radius: Radius, view: Grid, params: ResolveParams) -> Radius:
     """Resolve a radius on the grid of a preview, whose detail is that of 2 x 2 pixels of a view.
 
-    Specks that are sharp to it are taken off. Parameters, return value and errors are those of
-    `resolve_transitions`.
+    Specks that are sharp to it are taken off.
+
+    Parameters
+    ----------
+    radius, params
+        As for `resolve_transitions`.
+    view : Grid
+        Grid of the view.
+
+    Returns
+    -------
+    Array
+        Resolved radius, HxW float32.
     """
     return _resolve(radius, params.window_radius_px, params, 2 * view.step)
 

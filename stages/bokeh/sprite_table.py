@@ -67,7 +67,7 @@ def sort_by_tile(
     table : Array
         Sprites, n x FIELDS float32.
     half : array of int64
-        Half of the coarse layers to which each sprite belongs, n, in [0, halves).
+        Half of the coarse layers to which each sprite belongs, of shape (n,), in [0, halves).
     shape : (int, int)
         Height and width of the picture in px.
     params : BokehParams

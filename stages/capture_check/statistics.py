@@ -192,7 +192,7 @@ def quantile(values: Values, part: float) -> float:
     Parameters
     ----------
     values : array of float64
-        Sigma of the areas, px; may be empty.
+        Sigma of the areas, flat, px; may be empty.
     part : float
         In [0, 1].
 
@@ -210,7 +210,7 @@ def share(values: Values, limit: float) -> float:
     Parameters
     ----------
     values : array of float64
-        Sigma of the areas, px; may be empty.
+        Sigma of the areas, flat, px; may be empty.
     limit : float
         Sigma in px.
 

@@ -77,7 +77,20 @@ class DepthMap:
 
 
 def depth_grid(depth: DepthMap, linear: LinearLight) -> Grid:
-    """Cells of a whole number of pixels over a picture (HxWx3), about as fine as its depth map."""
+    """Cells of a whole number of pixels over a picture, about as fine as its depth map.
+
+    Parameters
+    ----------
+    depth : DepthMap
+        Depth of the picture.
+    linear : Array
+        The picture, HxWx3 float32. Only its shape is used.
+
+    Returns
+    -------
+    Grid
+        The cells.
+    """
     sizes = zip(shape_of(linear), depth.inverse.shape, strict=True)
     return Grid.cells(shape_of(linear), max(min(pixels // samples for pixels, samples in sizes), 1))
 
@@ -125,7 +138,22 @@ def depth_at(cells: InverseDepth, point: tuple[float, float]) -> float:
 
 
 def sampled(cells: BlurMap, grid: Grid, index: Index) -> Array:
-    """Values of the cells nearest to the samples (rows, columns) of another grid."""
+    """Values of the cells nearest to samples of another grid.
+
+    Parameters
+    ----------
+    cells : BlurMap
+        Map of the values.
+    grid : Grid
+        The other grid.
+    index : pair of arrays of int
+        Rows and columns of the samples on it, each of shape (n,).
+
+    Returns
+    -------
+    Array
+        n float32.
+    """
     places = []
     for axis in (0, 1):
         nearest = (grid.positions(axis)[index[axis]] - cells.grid.phase) / cells.grid.step
@@ -134,5 +162,11 @@ def sampled(cells: BlurMap, grid: Grid, index: Index) -> Array:
 
 
 def shape_of(linear: Array) -> tuple[int, int]:
-    """Rows and columns of a picture, px."""
+    """Rows and columns of a picture, px.
+
+    Parameters
+    ----------
+    linear : Array
+        HxWx3 or HxW.
+    """
     return linear.shape[0], linear.shape[1]

@@ -66,7 +66,13 @@ def blur_behind(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
 
 
 def blur_in_front(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
-    """Magnitude of the blur in front of the focus, as `blur_behind`; 0 if nothing is there."""
+    """Magnitude of the blur in front of the focus, as `blur_behind`; 0 if nothing is there.
+
+    Parameters
+    ----------
+    sided, linear
+        As for `blur_behind`.
+    """
     return _one_side(sided, sided.sigma < 0, linear)
 
 
@@ -87,7 +93,13 @@ def _one_side(sided: BlurMap, own: npt.NDArray[np.bool_], linear: Array) -> Blur
 
 
 def in_front(sided: SignedBlur, linear: LinearLight) -> Mask:
-    """Mask of negative blur at full resolution, HxW in [0, 1]."""
+    """Mask of negative blur at full resolution, HxW in [0, 1].
+
+    Parameters
+    ----------
+    sided, linear
+        As for `blur_behind`.
+    """
     return interpolate((sided.sigma < 0).astype(np.float32), sided.grid, Grid(shape_of(linear)))
 
 

@@ -138,7 +138,20 @@ def wished_blur(cells: InverseDepth, in_focus: float, wished: WishedLens) -> Sig
 
 
 def upsample_exact(low: SignedBlur, linear: LinearLight) -> SignedBlur:
-    """Signed blur at full resolution, bilinearly; its outlines are taken as they are."""
+    """Upsample signed blur to full resolution, bilinearly; its outlines stay as they are.
+
+    Parameters
+    ----------
+    low : BlurMap
+        Signed blur on any grid.
+    linear : Array
+        The picture, HxWx3 float32. Only its shape is used.
+
+    Returns
+    -------
+    BlurMap
+        Signed blur, HxW.
+    """
     return lift(low, Grid(shape_of(linear)))
 
 

@@ -28,7 +28,7 @@ def box_sum(plane: Floats, radius: int, out: Floats | None = None) -> Floats:
     radius : int
         The window has 2 radius + 1 rows and columns.
     out : array, optional
-        Where the result is written.
+        Where the result is written, of the shape and dtype of `plane`.
 
     Returns
     -------

@@ -120,7 +120,18 @@ def check_problem(
     start: Array | None,
     params: PropagateParams,
 ) -> None:
-    """Refuse arguments of `propagate` that do not fit together (ValueError)."""
+    """Refuse arguments that do not fit together.
+
+    Parameters
+    ----------
+    laplacian, constraints, start, params
+        As for `propagate`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or values are not finite, or the precision is not the solver's.
+    """
     _check("constraints.sigma", constraints.sigma, laplacian.shape)
     _check("constraints.confidence", constraints.confidence, laplacian.shape)
     if start is not None:

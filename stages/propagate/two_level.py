@@ -68,7 +68,15 @@ def two_level_steps(
 def subtract_product(
     laplacian: MattingLaplacian, weight: Array, sigma: Array, residual: Array
 ) -> None:
-    """Subtract (L + weight) sigma from a residual, in place; all arrays are HxW float32."""
+    """Subtract (L + weight) sigma from a residual, in place.
+
+    Parameters
+    ----------
+    laplacian : MattingLaplacian
+        Float32.
+    weight, sigma, residual : Array
+        HxW float32; `residual` is changed.
+    """
     product = np.empty_like(sigma)
     apply_system(laplacian, weight, sigma, product)
     residual -= product
