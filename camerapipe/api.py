@@ -80,7 +80,8 @@ def render(
         file of the capture, or an array of distances in metres (hxw, NaN: unknown). What the
         picture is blurred already counts as part of it.
     guide_depth : path, array or DepthMap, optional
-        Magnify the measured blur as usual; its order and what is in front come from this depth.
+        Magnify the measured blur as usual; its order and what is in front come from this depth (an
+        array is HxW, as for `from_depth`).
     aperture : float, optional
         F-number of the wished lens, for `from_depth` in metres; short for
         `params={"depth": {"aperture": f}}`. Without it: that of the capture / strength. If the

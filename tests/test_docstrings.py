@@ -17,7 +17,7 @@ SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-+$|\Z)", re.MULTILIN
 ENTRY = re.compile(r"^(\*{0,2}\w[\w, *]*?)(?: : [^\n]+)?\n((?:(?:    [^\n]*)?\n)+)", re.MULTILINE)
 # A shape (HxW, n x 7, (n, 3)), words for one, or a reference to another function.
 SHAPE = re.compile(
-    r"\b(\d|[HhWwnNkm]|[Rr]ows) ?x ?\w+|\([HhWwnNkm\d], ?|\bany shape\b|\bflat\b"
+    r"\b(\d|[HhWwnNkm]|[Rr]ows) ?x ?\w+|\([HhWwnNkm\d], ?|\bany shape\b|\bflat\b|\b2-D\b"
     r"|\bshapes? (of|as|that|and)\b|\b(As (for|in|of)|Of) `"
 )
 
