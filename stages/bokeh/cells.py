@@ -16,7 +16,7 @@ import numpy as np
 
 from stages.bokeh.aperture import Outline
 from stages.bokeh.bands import Fade
-from stages.bokeh.checks import RenderInput
+from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
 from stages.bokeh.disk import area_table, look_up_areas
 from stages.bokeh.gather import BLOCK_COLS, COVERED, PLANES
 from stages.bokeh.parting import SIDE, largest_in_squares, part_cells, parting_limits
@@ -133,7 +133,7 @@ def make_cells(
     place = Place(*map(u, (cells.plane, cells.stride, cells.first, cells.cols)))
     fades = Band(*map(np.float32, (*band[0], *band[1])))
     areas = area_table(AREA_TABLE_PX, EDGE_SLOPE, outline)
-    _make_cells(*picture.flat, stays, part, fades, areas, cells.flat, place)
+    _make_cells(picture.pixels, stays, part, fades, areas, cells.flat, place)
 
 
 def part(cells: Cells) -> None:
@@ -186,26 +186,47 @@ def _any_member(radius, pixel, length, start, beyond):  # type: ignore[no-untype
     return found > 0
 
 
-@apart
-def add_pixels(  # type: ignore[no-untyped-def]
-    image, radius, far_share, far, pixel, length, start, rising, end, falling, keep, weights, sums
-):
-    """Add a part of a row to the sums of SPAN columns.
+@inline
+def any_above(tops, y, x, length, least):  # type: ignore[no-untyped-def]
+    """Whether the squares of a part of row `y` have a radius above `least`; False if no squares."""
+    found = False
+    if tops.size > 0:
+        for square in range(x // u(SQUARE_PX), (x + length - u(1)) // u(SQUARE_PX) + u(1)):
+            found |= tops[y // u(SQUARE_PX), square] > least
+    return found
 
-    The sums are membership times interleaved R, G, B, membership, and membership times radius.
-    Colours are also multiplied by `keep`. `weights` is scratch.
-    """
-    number, size, shared = u(3 * SPAN), u(4 * SPAN), far_share.size > 0
-    for x in range(length):
-        r = radius[pixel + x]
-        member = membership(r, start, rising, end, falling)
-        if shared:
-            hidden = member * far_share[pixel + x]
+
+@apart
+def subtract_far(pixels, y, x0, length, width, band, keep, sums):  # type: ignore[no-untyped-def]
+    """Subtract the far surfaces of a part of a row from the sums of `add_pixels`."""
+    radius, far_share, far, side = pixels.radius, pixels.far_share, pixels.far, u(SQUARE_PX)
+    number, size, pixel = u(3 * SPAN), u(4 * SPAN), y * width + x0
+    start, rising, end, falling = band
+    for begin in range(u(0), length, side):
+        if not any_above(pixels.far_tops, y, x0 + begin, u(1), np.float32(0)):
+            continue
+        for x in range(begin, min(begin + side, length)):
+            r = radius[pixel + x]
+            hidden = membership(r, start, rising, end, falling) * far_share[pixel + x]
             for p in range(u(3)):
                 light = keep[x] * far[u(3) * (pixel + x) + p]
                 sums[u(3) * x + p] -= hidden * light
             sums[number + x] -= hidden
             sums[size + x] -= hidden * r
+
+
+@apart
+def add_pixels(image, radius, pixel, length, band, keep, weights, sums):  # type: ignore[no-untyped-def]
+    """Add a part of a row to the sums of SPAN columns.
+
+    The sums are membership times interleaved R, G, B, membership, and membership times radius.
+    Colours are also multiplied by `keep`. `weights` is scratch.
+    """
+    number, size = u(3 * SPAN), u(4 * SPAN)
+    start, rising, end, falling = band
+    for x in range(length):
+        r = radius[pixel + x]
+        member = membership(r, start, rising, end, falling)
         sums[number + x] += member
         sums[size + x] += member * r
         member *= keep[x]
@@ -257,16 +278,13 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
             cells[p * plane + target + x] = share * totals[begin + p * u(SPAN) + x]
 
 
-@kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 2), PART, BAND,
-    reads(f32, 1), writes(f32, 1), PLACE,
-)  # fmt: skip
-def _make_cells(image, radius, far_share, far, stays, strip, band, areas, cells, place):  # type: ignore[no-untyped-def]
+@kernel(PIXELS, reads(f32, 2), PART, BAND, reads(f32, 1), writes(f32, 1), PLACE)
+def _make_cells(pixels, stays, strip, band, areas, cells, place):  # type: ignore[no-untyped-def]
     """Sum the pixels of each cell, first along columns, then along rows; skip empty cells."""
     y0, height, width, step = strip
-    start, rising, end, falling = band
+    image, radius, start = pixels.image, pixels.radius, band.start
     plane, stride, first, cols = place
-    zero, beyond = np.float32(0), end + np.float32(1) / falling
+    zero, beyond = np.float32(0), band.end + np.float32(1) / band.falling
     sums, totals = (
         np.empty(u(PLANES * SPAN), np.float32),
         np.empty(u(2 * PLANES * SPAN), np.float32),
@@ -276,6 +294,9 @@ def _make_cells(image, radius, far_share, far, stays, strip, band, areas, cells,
     for y in range(top // step, (bottom + step - u(1)) // step):
         for x0 in range(u(0), width, u(SPAN)):
             length, found = min(u(SPAN), width - x0), False
+            if not any_above(pixels.tops, y * step, x0, length, start):
+                continue
+            shared = any_above(pixels.far_tops, y * step, x0, length, zero)
             for row in range(y * step, min((y + u(1)) * step, bottom)):
                 pixel = row * width + x0
                 if not _any_member(radius, pixel, length, start, beyond):
@@ -285,10 +306,9 @@ def _make_cells(image, radius, far_share, far, stays, strip, band, areas, cells,
                 for i in range((length + u(1)) >> u(1)):
                     part = stays[(row >> u(1)) - y0, (x0 >> u(1)) + i]
                     keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
-                add_pixels(
-                    image, radius, far_share, far, pixel, length, start, rising, end, falling,
-                    keep, weights, sums,
-                )  # fmt: skip
+                if shared:
+                    subtract_far(pixels, row, x0, length, width, band, keep, sums)
+                add_pixels(image, radius, pixel, length, band, keep, weights, sums)
             if found:
                 count = min(u(SPAN) // step, cols - x0 // step)
                 _finish(

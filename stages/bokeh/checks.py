@@ -7,32 +7,94 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.arrays import check_image
+from stages.grid import Grid
+from stages.kernels import f32, i64, kernel, largest_of, reads, record, writes
 from stages.params import Array
 from stages.strips import run_strips
 
 LARGEST_RADIUS_PX = 400.0  # limit of the tables and of the coarsest layer
+SQUARE_PX = 32  # side of a square whose largest radius is tabulated; that of the largest cell
+
+
+class Pixels(NamedTuple):
+    """What kernels read of a picture: arrays that cannot be written, those of pixels flat.
+
+    Attributes
+    ----------
+    image, radius : Array
+        Linear light and radius of the near surfaces.
+    tops : Array
+        Largest radius of each square of SQUARE_PX x SQUARE_PX pixels, 2-D.
+    far_share, far : Array
+        Share and light of the far surfaces; empty if there are none.
+    far_tops : Array
+        Largest radius of the far surfaces of each square; 0 where there are none.
+    """
+
+    image: Array
+    radius: Array
+    tops: Array
+    far_share: Array
+    far: Array
+    far_tops: Array
+
+
+_FLAT, _TABLE = reads(f32, 1), reads(f32, 2)
+PIXELS = record(Pixels, _FLAT, _FLAT, _TABLE, _FLAT, _FLAT, _TABLE)
 
 
 class RenderInput(NamedTuple):
-    """A checked picture and its radius, C-contiguous, and the largest radius in px.
+    """A checked picture and its radius, C-contiguous, and the largest radius of each square.
 
     Where a second surface has a part in a pixel, `far_share` is that part (HxW, in [0, 1]) and
-    `far` its linear light (HxWx3): they are taken off the pixel. Without any, both are empty.
+    `far` its linear light (HxWx3): they are taken off the pixel. `far_tops` is the largest radius
+    of these surfaces in each square. Without any, all three are empty.
     """
 
     linear: Array
     radius: Array
-    largest_px: float
+    tops: Array
     far_share: Array = np.empty((0, 0), np.float32)
     far: Array = np.empty((0, 0, 0), np.float32)
+    far_tops: Array = np.empty((0, 0), np.float32)
+
+    @classmethod
+    def of(cls, linear: Array, radius: Array) -> RenderInput:
+        """A picture without second surfaces."""
+        linear, radius = np.ascontiguousarray(linear), np.ascontiguousarray(radius)
+        tops = np.empty(Grid.cells((radius.shape[0], radius.shape[1]), SQUARE_PX).shape, np.float32)
+        run_strips(lambda start, stop: _largest(radius, start, stop, tops), len(tops), 1)
+        return cls(linear, radius, tops)
 
     @property
-    def flat(self) -> tuple[Array, Array, Array, Array]:
-        """Light, radius, share and light of the second surface, as kernels read them."""
-        return (
-            self.linear.reshape(-1), self.radius.reshape(-1), self.far_share.reshape(-1),
-            self.far.reshape(-1),
-        )  # fmt: skip
+    def largest_px(self) -> float:
+        """Largest radius in px."""
+        return float(self.tops.max())
+
+    @property
+    def pixels(self) -> Pixels:
+        """The arrays as kernels read them."""
+        planes = (self.linear, self.radius, self.far_share, self.far)
+        image, radius, far_share, far = (plane.reshape(-1) for plane in planes)
+        found = (image, radius, self.tops.view(), far_share, far, self.far_tops.view())
+        for plane in found:
+            plane.setflags(write=False)
+        return Pixels(*found)
+
+
+@kernel(reads(f32, 2), i64, i64, writes(f32, 2))
+def _largest(radius, start, stop, tops):  # type: ignore[no-untyped-def]
+    """Write the largest radius of the squares in rows [start, stop) of squares."""
+    height, width = radius.shape
+    line = np.empty(width, np.float32)
+    for j in range(start, stop):
+        line[:] = np.float32(-LARGEST_RADIUS_PX)
+        for y in range(j * SQUARE_PX, min((j + 1) * SQUARE_PX, height)):
+            row = radius[y]
+            for x in range(width):
+                line[x] = max(line[x], row[x])
+        for i in range(tops.shape[1]):
+            tops[j, i] = largest_of(line[i * SQUARE_PX : (i + 1) * SQUARE_PX])
 
 
 def check_render(stage: str, linear: Array, radius: Array, *, signed: bool = False) -> RenderInput:
@@ -62,12 +124,12 @@ def check_render(stage: str, linear: Array, radius: Array, *, signed: bool = Fal
         is `signed`.
     """
     check_image(stage, "linear", linear)
-    largest = check_radius(stage, radius, signed=signed)
+    check_radius(stage, radius, signed=signed)
     if radius.shape != linear.shape[:2]:
         raise ValueError(
             f"{stage}: radius must have the size of linear, {linear.shape[:2]}; got {radius.shape}"
         )
-    return RenderInput(np.ascontiguousarray(linear), np.ascontiguousarray(radius), largest)
+    return RenderInput.of(linear, radius)
 
 
 def check_radius(stage: str, radius: Array, *, signed: bool = False) -> float:

@@ -163,7 +163,7 @@ def _halve(picture: RenderInput) -> RenderInput:
     run_strips(
         lambda y0, y1: _average(image, disks, *picture.radius.shape, y0, y1, *halves), shape[0]
     )
-    return RenderInput(linear, radius, float(radius.max()))
+    return RenderInput.of(linear, radius)
 
 
 @inline

@@ -50,39 +50,52 @@ def give_sprites(layer, near, far, length):  # type: ignore[no-untyped-def]
 
 
 @inline
-def finish(  # type: ignore[no-untyped-def]
-    front, row, image, radius, far_share, far, pixel, length, stack, out
-):
+def _share_in_focus(radius, covered, stack):  # type: ignore[no-untyped-def]
+    """Share of the near surface of a pixel that is composited over the layers, in focus."""
+    one = np.float32(1)
+    fade = (abs(radius) - np.float32(FOCUS_PX)) / FOCUS_FADE_PX
+    fade = min(max(fade, np.float32(0)), one)
+    sharp = one - fade * fade * (np.float32(3) - np.float32(2) * fade)
+    sharp = sharp if stack == u(WITH_FOCUS) else np.float32(0)
+    return sharp if covered > NOTHING else one
+
+
+@inline
+def finish(front, row, image, radius, pixel, length, stack, out):  # type: ignore[no-untyped-def]
     """Divide by the coverage, and composite the pixels in focus over the result."""
     green, blue = u(TILE_ROWS * SPAN_COLS) + row, u(2 * TILE_ROWS * SPAN_COLS) + row
     coverage = u(3 * TILE_ROWS * SPAN_COLS) + row
-    zero, one = np.float32(0), np.float32(1)
+    one = np.float32(1)
     for x in range(length):
         covered = front[coverage + x]
-        beyond = abs(radius[pixel + x]) - np.float32(FOCUS_PX)
-        fade = min(max(beyond / FOCUS_FADE_PX, zero), one)
-        sharp = one - fade * fade * (np.float32(3) - np.float32(2) * fade)
-        sharp = sharp if stack == u(WITH_FOCUS) else zero
-        sharp = sharp if covered > NOTHING else one
+        sharp = _share_in_focus(radius[pixel + x], covered, stack)
         # Pixels hidden by a blurred foreground may have no light: `foreground.py` fills them.
         unseen = (covered <= NOTHING) & (radius[pixel + x] < -np.float32(FOCUS_PX))
         sharp = UNSEEN if unseen else sharp
         part = (one - sharp) / max(covered, NOTHING)
         k = u(3) * (pixel + x)
-        if far_share.size > 0:
-            hidden = far_share[pixel + x]
-            if hidden > zero:
-                # The pixel in focus has only a share of 1 - hidden; the far surface is behind it.
-                part = (one - sharp * (one - hidden)) / max(covered, NOTHING)
-                whole = covered > NOTHING
-                for p in range(u(3)):
-                    near = image[k + p] - hidden * far[k + p] if whole else image[k + p]
-                    at = p * u(TILE_ROWS * SPAN_COLS) + row + x
-                    out[k + p] = sharp * near + part * front[at] * np.float32(whole)
-                continue
         out[k] = sharp * image[k] + part * front[row + x]
         out[k + u(1)] = sharp * image[k + u(1)] + part * front[green + x]
         out[k + u(2)] = sharp * image[k + u(2)] + part * front[blue + x]
+
+
+@inline
+def finish_outline(front, row, pixels, pixel, length, stack, out):  # type: ignore[no-untyped-def]
+    """Write the pixels in which a far surface has a share, as `finish` writes the others.
+
+    A near surface in focus has only the rest of such a pixel; the layers are behind it.
+    """
+    image, radius, far_share, far = pixels.image, pixels.radius, pixels.far_share, pixels.far
+    coverage, one = u(3 * TILE_ROWS * SPAN_COLS) + row, np.float32(1)
+    for x in range(length):
+        hidden, covered = far_share[pixel + x], front[coverage + x]
+        if hidden > np.float32(0) and covered > NOTHING:
+            sharp = _share_in_focus(radius[pixel + x], covered, stack)
+            part = (one - sharp * (one - hidden)) / covered
+            for p in range(u(3)):
+                k = u(3) * (pixel + x) + p
+                near, at = image[k] - hidden * far[k], p * u(TILE_ROWS * SPAN_COLS) + row + x
+                out[k] = sharp * near + part * front[at]
 
 
 @inline

@@ -14,7 +14,7 @@ import numpy as np
 from stages.bokeh.aperture import TILE_PIECE, Lens, lens_on, stretch
 from stages.bokeh.bands import BokehParams
 from stages.bokeh.cells import membership
-from stages.bokeh.checks import RenderInput
+from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
 from stages.bokeh.disk import FOCUS_PX, Offsets, area_table, look_up_areas
 from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
@@ -124,7 +124,7 @@ def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scra
     rows, stride = TILE_ROWS + 2 * halo, SPAN_COLS + 2 * halo
     cells = scratch.cells[: PLANES * rows * stride]
     window = Window(*map(u, (*layer.picture.radius.shape, *span, halo, stride)))
-    _fill(*layer.picture.flat, window, layer.band, layer.areas, layer.limits, cells)
+    _fill(layer.picture.pixels, window, layer.band, layer.areas, layer.limits, cells)
     place = np.array([0, 0, y0, x0, 0], np.float32)
     lens = layer.lens._replace(facts=layer.lens.facts - place)
     source = Source(
@@ -169,12 +169,10 @@ def _subtract_far(far_share, far, source, n, cells, target, plane):  # type: ign
                 cells[u(4) * plane + target + x] = zero
 
 
-@kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), WINDOW, reads(f32, 1),
-    reads(f32, 1), reads(f32, 2), writes(f32, 1),
-)  # fmt: skip
-def _fill(image, radius, far_share, far, window, band, areas, limits, cells):  # type: ignore[no-untyped-def]
+@kernel(PIXELS, WINDOW, reads(f32, 1), reads(f32, 1), reads(f32, 2), writes(f32, 1))
+def _fill(pixels, window, band, areas, limits, cells):  # type: ignore[no-untyped-def]
     """Write the cells of one layer for a window."""
+    image, radius = pixels.image, pixels.radius
     height, width, y0, y1, x0, x1, halo, stride = window
     start, rising, end, falling = band[0], band[1], band[2], band[3]
     zero, half, one, three, side = np.float32(0), np.float32(0.5), np.float32(1), u(3), u(SIDE)
@@ -205,8 +203,16 @@ def _fill(image, radius, far_share, far, window, band, areas, limits, cells):  #
                 cells[blue + at] = share * image[three * (source + x) + u(2)]
                 cells[covered + at] = share
                 cells[reach + at] = r + half if share > zero else zero
-            if far_share.size > 0:
-                _subtract_far(far_share, far, source, n, cells, target, green)
+            first = u(0) if pixels.far_tops.size > 0 else n
+            while first < n:
+                square = (begin + first) // u(SQUARE_PX)
+                last = min((square + u(1)) * u(SQUARE_PX) - begin, n)
+                if pixels.far_tops[y // u(SQUARE_PX), square] > zero:
+                    _subtract_far(
+                        pixels.far_share, pixels.far, source + first, last - first, cells,
+                        target + first, green,
+                    )  # fmt: skip
+                first = last
             for x in range(n):
                 limit = limits[y // side, (begin + x) // side]
                 cells[reach + target + x] = signed(cells[reach + target + x], limit)

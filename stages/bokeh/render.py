@@ -139,7 +139,7 @@ def detail_steps(
     nearest = -float(picture.radius.min())
     if nearest > FOCUS_PX:
         fill_unseen(out, picture.linear)
-        front = RenderInput(picture.linear, -picture.radius, nearest)
+        front = RenderInput.of(picture.linear, -picture.radius)
         render_tiles(front, spread_coarse_layers(front, params), params, IN_FRONT, out)
     yield Estimate(out, 0.0, done=True)
 
@@ -150,6 +150,8 @@ def _pictures(linear: LinearLight, surfaces: Surfaces) -> tuple[RenderInput, Ren
     if not surfaces.has_outlines:
         return picture, None
     check_surfaces("bokeh", surfaces, picture.radius.shape)
-    share, light = (np.ascontiguousarray(a) for a in (surfaces.far_share, surfaces.far_light))
-    behind = RenderInput(light, np.ascontiguousarray(surfaces.far), float(surfaces.far.max()))
-    return picture._replace(far_share=share, far=light), behind
+    share, behind = (
+        np.ascontiguousarray(surfaces.far_share),
+        RenderInput.of(surfaces.far_light, surfaces.far),
+    )
+    return picture._replace(far_share=share, far=behind.linear, far_tops=behind.tops), behind

@@ -17,8 +17,18 @@ import cv2
 import numpy as np
 
 from stages.bokeh.bands import NO_END, BokehParams
-from stages.bokeh.cells import LEAST, SPAN, add_pixels, block_of_pixels, rise, sum_columns
-from stages.bokeh.checks import RenderInput
+from stages.bokeh.cells import (
+    LEAST,
+    SPAN,
+    Band,
+    add_pixels,
+    any_above,
+    block_of_pixels,
+    rise,
+    subtract_far,
+    sum_columns,
+)
+from stages.bokeh.checks import PIXELS, RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
 from stages.bokeh.gather import PLANES
 from stages.bokeh.sprite_table import FIELDS
@@ -94,7 +104,7 @@ def take_sprites(
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
     height, width, first = (u(n) for n in (*shape_px, read.start))
     strip = Strip(height, width, first, np.float32(begin.start_px), np.float32(begin.slope))
-    _survey(*picture.flat, strip, bright, covered, disks)
+    _survey(picture.pixels, strip, bright, covered, disks)
     base, excess = _opening(bright), np.empty(shape, np.float32)
     _sum_around(bright, base, covered, inner.start, inner.stop, excess)
     light = Light(bright[inner], base[inner], excess[inner], disks[inner])
@@ -106,7 +116,7 @@ def take_sprites(
     stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
         strip, areas = strip._replace(first=u(y0)), area_table(LATTICE_PX)
-        _extract_sprites(*picture.flat[:2], strip, light, limits, areas, table, stays)
+        _extract_sprites(*picture.pixels[:2], strip, light, limits, areas, table, stays)
     return table, stays
 
 
@@ -135,27 +145,31 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
     return share * red, share * green, share * blue, covered, share * disk
 
 
-@kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), STRIP, writes(f32, 2),
-    writes(f32, 2), writes(f32, 2),
-)  # fmt: skip
-def _survey(image, radius, far_share, far, strip, bright, weights, disks):  # type: ignore[no-untyped-def]
+@kernel(PIXELS, STRIP, writes(f32, 2), writes(f32, 2), writes(f32, 2))
+def _survey(pixels, strip, bright, weights, disks):  # type: ignore[no-untyped-def]
     """Write brightest channel (NO_LIGHT if empty), membership and radius of each cell."""
     height, width, y0, start, slope = strip
     sums = np.empty(u(PLANES * SPAN), np.float32)
     totals = np.empty(u(2 * PLANES * SPAN), np.float32)
     keep, scratch = np.ones(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
-    end, falling, one = np.float32(NO_END.start_px), np.float32(NO_END.slope), np.float32(1)
+    zero, one = np.float32(0), np.float32(1)
+    band = Band(start, slope, np.float32(NO_END.start_px), np.float32(NO_END.slope))
     for y in range(u(bright.shape[0])):
         for x0 in range(u(0), width, u(SPAN)):
-            length, above = min(u(SPAN), width - x0), u(2) * (y0 + y)
-            sums[:] = np.float32(0)
+            length, above, first = min(u(SPAN), width - x0), u(2) * (y0 + y), x0 >> u(1)
+            if not any_above(pixels.tops, above, x0, length, start):
+                for x in range(first, first + ((length + u(1)) >> u(1))):
+                    bright[y, x], weights[y, x], disks[y, x] = NO_LIGHT, zero, zero
+                continue
+            sums[:] = zero
+            shared = any_above(pixels.far_tops, above, x0, length, zero)
             for row in range(above, min(above + u(2), height)):
+                if shared:
+                    subtract_far(pixels, row, x0, length, width, band, keep, sums)
                 add_pixels(
-                    image, radius, far_share, far, row * width + x0, length, start, slope, end,
-                    falling, keep, scratch, sums,
-                )  # fmt: skip
-            k, first = sum_columns(sums, u(2), totals), x0 >> u(1)
+                    pixels.image, pixels.radius, row * width + x0, length, band, keep, scratch, sums
+                )
+            k = sum_columns(sums, u(2), totals)
             for x in range((length + u(1)) >> u(1)):
                 red, green = totals[k + x], totals[k + u(SPAN) + x]
                 light = max(max(red, green), totals[k + u(2 * SPAN) + x])

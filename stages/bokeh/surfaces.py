@@ -24,7 +24,8 @@ SEEN = 0.5  # share of a pixel above which the far surface is the visible one
 class Surfaces(NamedTuple):
     """The near surface of each pixel, and the far surface in a band along outlines.
 
-    The last three arrays are 0 outside the band. They are empty if there are no outlines.
+    The last three arrays are 0 outside the band, which is where `far` is positive. They are empty
+    if there are no outlines.
 
     Attributes
     ----------

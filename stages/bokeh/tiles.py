@@ -16,13 +16,15 @@ import numpy as np
 
 from stages.bokeh.aperture import LENS
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.checks import RenderInput
+from stages.bokeh.cells import any_above
+from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
 from stages.bokeh.compose import (
     IN_FRONT,
     WITH_FOCUS,
     copy,
     draw_row,
     finish,
+    finish_outline,
     give_sprites,
     lay_over,
     lay_under,
@@ -107,7 +109,7 @@ def render_tiles(
         stacks.append((fine_layers(behind.picture, params), behind.coarse))
     height, width = picture.radius.shape
     rows = range(height) if rows is None else rows
-    flat, flat_out = picture.flat, out.reshape(-1)
+    pixels, flat_out = picture.pixels, out.reshape(-1)
 
     def strip(start: int, stop: int) -> None:
         y0, y1 = rows.start + start, rows.start + stop
@@ -115,10 +117,10 @@ def render_tiles(
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
             span = Span(*map(u, (y0, y1, x0, min(x0 + SPAN_COLS, width), width)))
-            if _copy_in_focus(*flat[:3], span, stack, front, flat_out):
+            if _copy_in_focus(pixels, span, stack, front, flat_out):
                 continue
             _stack(stacks, stack, span, scratch, front)
-            _end(front, *flat, span, stack, flat_out)
+            _end(front, pixels, span, stack, flat_out)
 
     run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
@@ -146,17 +148,15 @@ def _stack(
                 _composite_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
 
 
-@kernel(reads(f32, 1), reads(f32, 1), reads(f32, 1), SPAN, u64, writes(f32, 1), writes(f32, 1))
-def _copy_in_focus(image, radius, far_share, span, stack, front, out):  # type: ignore[no-untyped-def]
+@kernel(PIXELS, SPAN, u64, writes(f32, 1), writes(f32, 1))
+def _copy_in_focus(pixels, span, stack, front, out):  # type: ignore[no-untyped-def]
     """Copy a span that is entirely in focus and return True; else clear `front`."""
     y0, y1, x0, x1, width = span
-    blurred, shared = np.int32(0), far_share.size > 0
+    image, radius = pixels.image, pixels.radius
+    blurred = np.int32(any_above(pixels.far_tops, y0, x0, x1 - x0, np.float32(0)))
     for y in range(y0, y1):
         for x in range(y * width + x0, y * width + x1):
             blurred += np.int32(abs(radius[x]) > np.float32(FOCUS_PX))
-        if shared:
-            for x in range(y * width + x0, y * width + x1):
-                blurred += np.int32(far_share[x] > np.float32(0))
     if stack == u(WITH_FOCUS) and blurred == 0:
         copy(image, y0, y1, width, x0, x1 - x0, out)
         return True
@@ -238,16 +238,18 @@ def _composite_level(planes, halves, shapes, level, span, order, sprites, lens, 
                     )  # fmt: skip
 
 
-@kernel(
-    writes(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), reads(f32, 1), SPAN, u64,
-    writes(f32, 1),
-)  # fmt: skip
-def _end(front, image, radius, far_share, far, span, stack, out):  # type: ignore[no-untyped-def]
+@kernel(writes(f32, 1), PIXELS, SPAN, u64, writes(f32, 1))
+def _end(front, pixels, span, stack, out):  # type: ignore[no-untyped-def]
     """Write a composited span to the picture."""
     y0, y1, x0, x1, width = span
+    side = u(SQUARE_PX)
     for y in range(y0, y1):
         pixel, row = y * width + x0, (y - y0) * SPAN_WIDTH
         if stack == u(IN_FRONT):
             lay_over(front, row, pixel, x1 - x0, out)
-        else:
-            finish(front, row, image, radius, far_share, far, pixel, x1 - x0, stack, out)
+            continue
+        finish(front, row, pixels.image, pixels.radius, pixel, x1 - x0, stack, out)
+        for x in range(u(0), x1 - x0, side):
+            if any_above(pixels.far_tops, y, x0 + x, u(1), np.float32(0)):
+                length = min(side, x1 - x0 - x)
+                finish_outline(front, row + x, pixels, pixel + x, length, stack, out)

@@ -258,3 +258,15 @@ def test_bad_input_is_refused():
     surfaces = part_outlines(radius, image, cells_of(radius), OUTLINE)
     with pytest.raises(ValueError, match="bokeh: surfaces must have the size of the picture"):
         render_surfaces(image, surfaces._replace(far=surfaces.far[1:]), BOKEH)
+
+
+def test_squares_without_an_outline_are_skipped_without_a_change():
+    shape = (70, 330)  # several squares, the last ones cropped
+    image, radius = texture(7, (0.5, 0.6, 0.7), shape), np.full(shape, 14, np.float32)
+    radius[:, :150] = 0
+    far, share = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    far[20:50, 140:170], share[20:50, 140:170] = 14, 0.5
+    surfaces = Surfaces(radius, far, share, image * (far > 0)[..., None])
+    plain = render_surfaces(image, surfaces, BOKEH)
+    far[:, :1] = far[:, -1:] = 0.25  # a radius in focus in other squares, which changes no light
+    np.testing.assert_array_equal(render_surfaces(image, surfaces, BOKEH), plain)
