@@ -1,4 +1,4 @@
-"""What the preset `lens` adds: consensus of edges, a dead zone by place, outlines of two surfaces.
+"""What the preset `lens` adds: bokeh balls, consensus of edges, local dead zone, outlines.
 
 Segments as in `pipelines`, from which it takes all others.
 """
@@ -7,42 +7,79 @@ from __future__ import annotations
 
 from camerapipe.graph import Node, renamed
 from camerapipe.pipelines import EDGES, FINISH, HIGHLIGHTS, RADIUS, STILL_DENSE, VIEW
-from stages.blur import ConsensusParams, edge_consensus
+from stages.blur import (
+    BallParams,
+    ConsensusParams,
+    accepted_balls,
+    add_ball_edges,
+    edge_consensus,
+    find_balls,
+    without_ball_rims,
+)
 from stages.bokeh import (
     BokehParams,
     FocusParams,
     OutlineParams,
     bring_forward,
+    find_lamps,
     local_dead_zone,
     part_outlines,
     relit,
+    render_lit,
+    render_lit_preview,
+    render_lit_steps,
     render_surfaces,
     render_surfaces_preview,
     render_surfaces_steps,
     seen_radius,
 )
+from stages.highlights import HighlightsParams
 
 # fmt: off
-CONSENSUS = (Node("consensus", edge_consensus, ("single_edges",), "edge_data", ConsensusParams),)
+DISKS = (*VIEW, Node("disks", find_balls, ("view", "grid"), "round_disks"))
+RIMS = (
+    Node("balls", accepted_balls, ("round_disks", "measured_edges", "measured_bounds"), "balls",
+         BallParams),
+    Node("edge_rims", without_ball_rims, ("measured_edges", "balls", "grid"), "single_edges"),
+    Node("sharp_rims", without_ball_rims, ("measured_bounds", "balls", "grid"),
+         "sharpness_bounds"),
+)
+CONSENSUS = (
+    Node("consensus", edge_consensus, ("single_edges",), "agreed_edges", ConsensusParams),
+    Node("ball_edges", add_ball_edges, ("agreed_edges", "sharpness_bounds", "balls"), "edge_data"),
+)
 LENS_FOCUS = (Node("focus", local_dead_zone, ("sharpness_bounds", "edge_data", "blur",
                                               "focus_point"), "dead_zone", FocusParams),)
 OUTLINE = (Node("outline", part_outlines, ("radius", "linear", "half_grid"), "outlines",
                 OutlineParams),)
-SURFACES_RENDER = (
+RELIGHT = (
     Node("seen", seen_radius, ("surfaces",), "signed_radius"),
     *HIGHLIGHTS,
     Node("relight", relit, ("surfaces", "linear", "bright"), "lit_surfaces"),
+)
+SURFACES_RENDER = (
+    *RELIGHT,
     Node("bokeh", render_surfaces, ("bright", "lit_surfaces"), "bokeh", BokehParams,
          fallback=render_surfaces_preview, steps=render_surfaces_steps),
     *FINISH,
 )
 LENS_RENDER = (
     Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces"),
-    *SURFACES_RENDER,
+    *RELIGHT,
+    Node("lamps", find_lamps, ("round_disks", "signed_radius", "blur", "linear", "headroom"),
+         "lamps", HighlightsParams),
+    Node("bokeh", render_lit, ("bright", "lit_surfaces", "lamps"), "bokeh", BokehParams,
+         fallback=render_lit_preview, steps=render_lit_steps),
+    *FINISH,
 )
 # fmt: on
 
-LENS_EDGES = (*VIEW, *renamed(EDGES, edge_data="single_edges"), *CONSENSUS)
+LENS_EDGES = (
+    *DISKS,
+    *renamed(EDGES, edge_data="measured_edges", sharpness_bounds="measured_bounds"),
+    *RIMS,
+    *CONSENSUS,
+)
 LENS_MAP = (*LENS_EDGES, *STILL_DENSE)
 LENS_FOREIGN_FOCUS = (*LENS_EDGES, *LENS_FOCUS)
-LENS_PICTURE = (*RADIUS, *OUTLINE, *LENS_RENDER)
+LENS_PICTURE = (*DISKS, *RADIUS, *OUTLINE, *LENS_RENDER)

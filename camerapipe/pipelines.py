@@ -308,8 +308,11 @@ PICTURE_LOW = (*RADIUS, *RESOLVE_LOW, *FOREGROUND, *RENDER)
 
 
 def graph(name: str, nodes: Iterable[Node], outputs: tuple[str, ...]) -> Graph:
-    """Put a graph together; its sources are the values that no node of it makes."""
-    nodes = tuple(nodes)
+    """Put a graph together; its sources are the values that no node of it makes.
+
+    A node that several segments contain is one node of the graph.
+    """
+    nodes = tuple(dict.fromkeys(nodes))
     made = {node.output for node in nodes}
     read = [value for node in nodes for value in node.inputs]
     sources = tuple(dict.fromkeys(value for value in (*read, *outputs) if value not in made))

@@ -21,6 +21,13 @@ statistics of the whole picture, `edge_blur` is local (its halo is `BlurParams.h
 """
 
 from stages.blur.alone import EdgeCandidates, edge_blur
+from stages.blur.ball_edges import (
+    BallParams,
+    accepted_balls,
+    add_ball_edges,
+    without_ball_rims,
+)
+from stages.blur.balls import Balls, find_balls
 from stages.blur.consensus import ConsensusParams, edge_consensus
 from stages.blur.detail import keep_detail
 from stages.blur.edges import linked_edges, thin_edges
@@ -41,6 +48,8 @@ from stages.blur.sparse import clean_sparse, link_edges
 from stages.blur.survey import EdgeSurvey, noise_sigma, survey
 
 __all__ = [
+    "BallParams",
+    "Balls",
     "BlurParams",
     "CoarseParams",
     "ConsensusParams",
@@ -48,12 +57,15 @@ __all__ = [
     "EdgeSurvey",
     "EvidenceParams",
     "ShadingParams",
+    "accepted_balls",
+    "add_ball_edges",
     "clean_sparse",
     "coarse_edges",
     "crossings",
     "doubt_shading",
     "edge_blur",
     "edge_consensus",
+    "find_balls",
     "gradient",
     "keep_detail",
     "link_edges",
@@ -66,4 +78,5 @@ __all__ = [
     "unclaimed",
     "sharp_edges_bound",
     "within_bounds",
+    "without_ball_rims",
 ]

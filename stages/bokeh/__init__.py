@@ -30,6 +30,8 @@ from stages.bokeh.coarse_first import (
 from stages.bokeh.focus import FocusParams, local_dead_zone
 from stages.bokeh.foreground import bring_forward, mark_foreground
 from stages.bokeh.jumps import OutlineParams
+from stages.bokeh.lamplight import render_lit, render_lit_preview, render_lit_steps
+from stages.bokeh.lamps import Lamps, find_lamps
 from stages.bokeh.outline import part_outlines
 from stages.bokeh.radius import RadiusParams, disk_radius
 from stages.bokeh.render import render_bokeh, render_surfaces
@@ -46,6 +48,7 @@ __all__ = [
     "BokehParams",
     "DeadZoneParams",
     "FocusParams",
+    "Lamps",
     "OutlineParams",
     "RadiusParams",
     "ResolveParams",
@@ -53,6 +56,7 @@ __all__ = [
     "bring_forward",
     "dead_zone",
     "disk_radius",
+    "find_lamps",
     "focus_sigma",
     "proven_dead_zone",
     "local_dead_zone",
@@ -62,6 +66,9 @@ __all__ = [
     "render_bokeh",
     "render_bokeh_preview",
     "render_bokeh_steps",
+    "render_lit",
+    "render_lit_preview",
+    "render_lit_steps",
     "render_surfaces",
     "render_surfaces_preview",
     "render_surfaces_steps",
