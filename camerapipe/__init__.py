@@ -28,6 +28,7 @@ if _typing.TYPE_CHECKING:
     from camerapipe.stream.opening import open_stream
     from camerapipe.stream.shown import Shown
     from camerapipe.stream.stream import Stream
+    from stages.depth import DepthMap
     from stages.findings import Finding
     from stages.grid import BlurMap
     from stages.scribble import Scribble
@@ -39,6 +40,7 @@ _HOMES = {
     "Budget": "camerapipe.budget",
     "Capture": "camerapipe.capture",
     "CaptureError": "camerapipe.errors",
+    "DepthMap": "stages.depth",
     "Finding": "stages.findings",
     "LimitError": "camerapipe.errors",
     "OutputError": "camerapipe.errors",
@@ -63,6 +65,7 @@ __all__ = [
     "Budget",
     "Capture",
     "CaptureError",
+    "DepthMap",
     "Finding",
     "LimitError",
     "OutputError",

@@ -13,6 +13,7 @@ from camerapipe.ingest.files import check_pixels
 from stages.params import Array
 
 EXR_MAGIC = b"\x76\x2f\x31\x01"
+MAX_CHANNELS = 8  # times the limit of pixels, of all parts together: all channels are decoded
 DEPTH_NAMES = ("z", "depth", "y")  # of a channel, in this order; in lower case, without its layer
 
 
@@ -33,11 +34,13 @@ def exr_library() -> Any:
 
 def exr_parts(file: BinaryIO, max_pixels: int) -> list[Any]:
     """Parts of a file, their channels separate, after a check of the sizes in the header."""
-    library, name = exr_library(), str(file.name)
+    library, name, samples = exr_library(), str(file.name), 0
     for part in library.File(name, header_only=True).parts:
         first, last = part.header["dataWindow"]
         width, height = (int(b) - int(a) + 1 for a, b in zip(first, last, strict=True))
         check_pixels(width, height, max_pixels)
+        samples += width * height * len(part.header["channels"])
+    check_pixels(1, max(samples, 1), MAX_CHANNELS * max_pixels)
     return list(library.File(name, separate_channels=True).parts)
 
 

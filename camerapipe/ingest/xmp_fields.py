@@ -7,6 +7,7 @@ from xml.parsers import expat
 from camerapipe.ingest.xmp import MAX_BYTES, BrokenXmpError, Name
 
 Fields = dict[Name, str]
+MAX_STRUCTURES = 100_000  # of a packet; real ones have some hundred
 
 
 def structures(packet: bytes) -> list[Fields]:
@@ -26,7 +27,8 @@ def structures(packet: bytes) -> list[Fields]:
     Raises
     ------
     BrokenXmpError
-        If the packet is not well-formed, has a document type, or is larger than `xmp.MAX_BYTES`.
+        If the packet is not well-formed, has a document type, or is larger than `xmp.MAX_BYTES` or
+        `MAX_STRUCTURES`.
     """
     found: list[Fields] = []
     fields: list[Fields] = [{}]
@@ -40,6 +42,8 @@ def structures(packet: bytes) -> list[Fields]:
         own, text = fields.pop(), "".join(texts.pop()).strip()
         if own:
             found.append(own)
+            if len(found) > MAX_STRUCTURES:
+                raise BrokenXmpError(f"more than {MAX_STRUCTURES} structures are too many")
         elif text:
             fields[-1][_name(full)] = text
 
@@ -67,7 +71,8 @@ def all_fields(packets: tuple[bytes, ...]) -> Fields:
     merged: Fields = {}
     for packet in packets:
         for fields in structures(packet):
-            merged = fields | merged
+            for name, value in fields.items():
+                merged.setdefault(name, value)
     return merged
 
 

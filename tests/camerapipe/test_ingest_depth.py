@@ -11,6 +11,7 @@ from PIL import Image
 from camerapipe.errors import CaptureError, LimitError
 from camerapipe.ingest import open_capture
 from camerapipe.ingest.depth import read_depth
+from camerapipe.ingest.exr_reading import exr_parts
 from camerapipe.ingest.extended_xmp import extension_segments, xmp_packets
 from camerapipe.ingest.xmp import BrokenXmpError, Name
 from camerapipe.ingest.xmp_fields import structures
@@ -242,6 +243,20 @@ def test_extended_packets_come_back_from_their_parts():
     whole = plain[:place] + extension_segments(packet) + plain[place:]
     assert xmp_packets(whole) == (note.encode(), packet)
     assert xmp_packets(plain) == (note.encode(),)
+
+
+def test_a_packet_of_countless_structures_is_refused():
+    with pytest.raises(BrokenXmpError, match="too many"):
+        structures(described({}, {"a": "urn:a"}, '<a:b a:c="1"/>' * 150_000).encode())
+
+
+def test_an_exr_of_countless_channels_is_refused_by_its_header(tmp_path):
+    exr = pytest.importorskip("OpenEXR")
+    plane = np.zeros((1000, 1000), np.float32)
+    header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}
+    exr.File(header, {f"c{k}": plane for k in range(9)}).write(str(tmp_path / "a.exr"))
+    with (tmp_path / "a.exr").open("rb") as file, pytest.raises(LimitError, match="the limit"):
+        exr_parts(file, 1_000_000)
 
 
 def test_fields_stand_with_those_of_their_structure():
