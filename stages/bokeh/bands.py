@@ -18,6 +18,7 @@ from stages.bokeh.aperture import Outline
 from stages.bokeh.disk import FOCUS_PX
 from stages.params import Array, Params, param
 
+LARGEST_CATS_EYE = 0.8
 DEEPEST_LEVEL = 5  # coarse levels, down to 1/32: a cell of 32 px is as high as a tile
 
 
@@ -56,7 +57,10 @@ class BokehParams(Params):
         0.0, 0.0, 1.0, help="Curvature of the blades: 0 is a polygon, 1 a disk."
     )
     cats_eye: float = param(
-        0.0, 0.0, 0.8, help="Strength of optical vignetting (cat's eye) in the corners."
+        0.0,
+        0.0,
+        LARGEST_CATS_EYE,
+        help="Strength of optical vignetting (cat's eye) in the corners.",
     )
 
     @property

@@ -12,10 +12,15 @@ The levels are then upsampled, and each fills the unknown cells of the next fine
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stages.bokeh.checks import check_radius
+from stages.bokeh.disk import FOCUS_PX
+from stages.bokeh.enlarge import TILE_ROWS
 from stages.bokeh.surfaces import Surfaces
 from stages.grid import Grid
 from stages.kernels import f32, i64, kernel, reads, writes
@@ -82,6 +87,61 @@ def bring_forward(surfaces: Surfaces, foreground: Mask | None) -> Surfaces:
         near, surfaces.far * behind, surfaces.far_share * behind,
         surfaces.far_light * behind[..., None],
     )  # fmt: skip
+
+
+class Continued(NamedTuple):
+    """A foreground beyond the borders of its picture.
+
+    Attributes
+    ----------
+    linear : Array
+        Linear light, (H + 2 margin) x (W + 2 margin) x 3 float32.
+    radius : Array
+        Radius of the same size, >= 0 in front of the focus.
+    margin : int
+        Pixels on each side; a multiple of the height of a tile, and 0 if it is not needed.
+    """
+
+    linear: Array
+    radius: Array
+    margin: int
+
+    def inside(self, plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The part of a continued plane that is the picture."""
+        m = self.margin
+        return plane[m:-m, m:-m] if m else plane
+
+
+def continued(linear: Array, radius: Array) -> Continued:
+    """Continue a foreground that touches the borders of a picture beyond them.
+
+    Without it, the light that enters the picture from outside is missing, and the foreground fades
+    into the background along the borders.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32.
+    radius : Array
+        Radius, HxW float32, negative in front of the focus.
+
+    Returns
+    -------
+    Continued
+        The outermost pixels are repeated, as far as the largest disk at the borders reaches. The
+        sign of the radius is that of what is in front.
+    """
+    front = -radius
+    borders = (front[0], front[-1], front[:, 0], front[:, -1])
+    reach = max(float(line.max()) for line in borders)
+    if reach <= FOCUS_PX:
+        return Continued(linear, front, 0)
+    margin = -(-int(np.ceil(reach) + 1) // TILE_ROWS) * TILE_ROWS
+    light, disks = (
+        np.asarray(cv2.copyMakeBorder(plane, *4 * (margin,), cv2.BORDER_REPLICATE), np.float32)
+        for plane in (linear, front)
+    )
+    return Continued(light, disks, margin)
 
 
 def fill_unseen(out: Array, linear: Array) -> None:

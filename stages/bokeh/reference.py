@@ -24,7 +24,7 @@ import numpy.typing as npt
 from stages.bokeh.aperture import Doubles
 from stages.bokeh.checks import RenderInput, check_render
 from stages.bokeh.disk import FOCUS_PX, disk_area
-from stages.bokeh.foreground import fill_unseen
+from stages.bokeh.foreground import continued, fill_unseen
 from stages.kernels import f32, f64, i64, inline, kernel, reads, writes
 from stages.params import Array
 from stages.strips import run_strips
@@ -73,7 +73,12 @@ def render_exact(linear: Array, radius: Array, every: int = 1) -> Array:
         out[unseen & ~behind] = np.nan
         if every == 1:
             fill_unseen(out, picture.linear)
-        over, coverage = _spread(picture, RADIUS_BINS - bins, ~behind, RADIUS_BINS + 1, every)
+        front = continued(picture.linear, picture.radius)
+        order = RADIUS_BINS - np.searchsorted(edges, np.abs(front.radius), "left")
+        whole = RenderInput(front.linear, front.radius, picture.largest_px)
+        every = 1 if front.margin else every  # bands of the picture are not those of the whole
+        nearer = front.radius > FOCUS_PX
+        over, coverage = map(front.inside, _spread(whole, order, nearer, RADIUS_BINS + 1, every))
         out = (over + (1 - coverage[..., None]) * out).astype(np.float32)
     return out
 

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 
-from stages.bokeh.bands import BokehParams
+from stages.bokeh.bands import LARGEST_CATS_EYE, BokehParams
 from stages.bokeh.checks import RenderInput, check_render
 from stages.bokeh.compose import IN_FRONT, WITH_FOCUS
 from stages.bokeh.disk import FOCUS_PX
-from stages.bokeh.foreground import fill_unseen
+from stages.bokeh.foreground import Continued, continued, fill_unseen
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.surfaces import Surfaces, check_surfaces
 from stages.bokeh.tiles import Behind, render_tiles
 from stages.kinds import LinearLight, Radius
-from stages.params import Estimate
+from stages.params import Array, Estimate
 
 
 def render_bokeh(linear: LinearLight, radius: Radius, params: BokehParams) -> LinearLight:
@@ -53,7 +54,7 @@ def render_bokeh(linear: LinearLight, radius: Radius, params: BokehParams) -> Li
     Notes
     -----
     Besides the result, up to 16 bytes per pixel and 2 MB per worker are in use, and about 4 bytes
-    per pixel more if there is a foreground.
+    per pixel more if there is a foreground, or 32 if it touches the borders of the picture.
     """
     return render_surfaces(linear, Surfaces.single(radius), params)
 
@@ -139,9 +140,20 @@ def detail_steps(
     nearest = -float(picture.radius.min())
     if nearest > FOCUS_PX:
         fill_unseen(out, picture.linear)
-        front = RenderInput.of(picture.linear, -picture.radius)
-        render_tiles(front, spread_coarse_layers(front, params), params, IN_FRONT, out)
+        out = _with_front(out, continued(picture.linear, picture.radius), params)
     yield Estimate(out, 0.0, done=True)
+
+
+def _with_front(out: Array, front: Continued, params: BokehParams) -> Array:
+    """A picture with what is in front of the focus laid over it."""
+    sizes = (float(np.hypot(*plane.shape[:2])) for plane in (front.linear, out))
+    cats_eye = min(params.cats_eye * next(sizes) / next(sizes), LARGEST_CATS_EYE)
+    params = params.replace(cats_eye=cats_eye)  # it grows towards the corners of the picture
+    m = front.margin
+    whole = cv2.copyMakeBorder(out, *4 * (m,), cv2.BORDER_REPLICATE) if m else out
+    picture = RenderInput.of(front.linear, front.radius)
+    render_tiles(picture, spread_coarse_layers(picture, params), params, IN_FRONT, whole)
+    return np.ascontiguousarray(front.inside(whole))
 
 
 def _pictures(linear: LinearLight, surfaces: Surfaces) -> tuple[RenderInput, RenderInput | None]:

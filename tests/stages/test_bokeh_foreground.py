@@ -109,3 +109,17 @@ def test_masks_are_marked_or_refused():
     assert mark_foreground(radius, None) is radius
     with pytest.raises(ValueError, match=r"foreground: mask must be \(1, 3\) float32; got"):
         mark_foreground(radius, np.ones((1, 3), bool))
+
+
+@pytest.mark.parametrize("radius_px", [3.0, 12.0, 40.0])
+def test_a_foreground_goes_on_beyond_the_borders(radius_px):
+    """A rail along the bottom is as opaque there as it is anywhere else."""
+    image = np.full((120, 160, 3), 0.2, np.float32)
+    image[70:] = 0.8
+    radius = np.zeros((120, 160), np.float32)
+    radius[70:] = -radius_px
+    out = render_bokeh(image, radius, PARAMS)
+    np.testing.assert_allclose(out[-1], 0.8, atol=0.01)  # 0.5 and less without
+    np.testing.assert_allclose(out, np.broadcast_to(out[:, 80:81], out.shape), atol=0.01)
+    exact = render_exact(image, radius)
+    assert np.abs(out - exact).max() < 0.05
