@@ -75,6 +75,16 @@ def depth_scene(shape: tuple[int, int] = (240, 320)) -> DepthScene:
     return DepthScene(picture, depth, (width // 2, height // 2))
 
 
+def photographs(scene: DepthScene) -> dict[str, bytes]:
+    """The scene as a photograph with depth in metres, by container; 8-bit ones are left out."""
+    return {
+        "gdepth": gdepth_jpeg(scene),
+        "gdepth-mm": gdepth_jpeg(scene, units="mm"),
+        "gdepth-linear": gdepth_jpeg(scene, inverse=False),
+        "dynamic-depth": dynamic_depth_jpeg(scene),
+    }
+
+
 def jpeg(picture: npt.NDArray[np.uint8], *, orientation: int = 1, **more: object) -> bytes:
     """A JPEG with the EXIF of the lens of the scene."""
     exif = Image.Exif()

@@ -12,6 +12,7 @@ from stages.depth.maps import DepthParams, InverseDepth, SignedBlur, shape_of
 from stages.grid import BlurMap, DenseBlur, Grid, interpolate, lift
 from stages.kinds import LinearLight, Mask, Radius
 from stages.params import Array
+from stages.strips import run_strips
 from stages.upsample import UpsampleParams, upsample_to_light
 
 MEDIAN_SAMPLES = 5  # side of the window of the median
@@ -120,17 +121,20 @@ def lay_in_front(surfaces: Surfaces, radius: Radius, mask: Mask) -> Surfaces:
     Surfaces
         Pixels in front have one surface, with a negative radius.
     """
-    front = mask > NEARER
-    if not front.any():
+    if not mask.max() > NEARER:
         return surfaces
-    near = np.where(front, -radius, surfaces.near)
-    if not surfaces.has_outlines:
-        return Surfaces.single(near)
-    behind = ~front
-    return Surfaces(
-        near, surfaces.far * behind, surfaces.far_share * behind,
-        surfaces.far_light * behind[..., None],
-    )  # fmt: skip
+    planes = surfaces if surfaces.has_outlines else surfaces[:1]
+    near, *far = (np.empty_like(plane) for plane in planes)
+
+    def strip(a: int, b: int) -> None:
+        front = mask[a:b] > NEARER
+        near[a:b] = np.where(front, -radius[a:b], surfaces.near[a:b])
+        for plane, out in zip(planes[1:], far, strict=True):
+            behind = ~front if plane.ndim == 2 else ~front[..., None]
+            np.multiply(plane[a:b], behind, out=out[a:b])
+
+    run_strips(strip, len(near))
+    return Surfaces(near, *far) if far else Surfaces.single(near)
 
 
 def nearer_than(

@@ -30,6 +30,7 @@ from stages.depth.maps import (
 from stages.grid import BlurBounds, BlurMap, DenseBlur, Grid, lift
 from stages.kinds import LinearLight, Radius
 from stages.optics import Lens
+from stages.strips import run_strips
 
 SIGMAS_PER_DIAMETER = 0.25  # standard deviation along an axis of a disk of diameter 1
 SIGMAS_PER_RADIUS = 0.5
@@ -182,8 +183,16 @@ def missing_radius(
         Radius in px, HxW float32, with the sign of the wished blur. The disk has the variance
         max(wished^2 - max(blur^2 - dead_zone^2, 0), 0).
     """
-    measured = np.maximum(blur.sigma**2 - np.float32(dead_zone**2), 0)
-    missing = np.sqrt(np.maximum(wished.sigma**2 - measured, 0))
+    missing, own = np.empty_like(wished.sigma), np.float32(dead_zone**2)
+
+    def strip(a: int, b: int) -> None:
+        measured = np.maximum(blur.sigma[a:b] ** 2 - own, 0)
+        missing[a:b] = np.sqrt(np.maximum(wished.sigma[a:b] ** 2 - measured, 0))
+
+    run_strips(strip, len(missing))
     as_it_is = params.replace(strength=math.sqrt(2), largest_percent=0.0)  # sqrt(m^2 - 1) = 1
     radius = disk_radius(BlurMap(missing, wished.confidence, wished.grid), 0.0, as_it_is)
-    return np.copysign(radius, wished.sigma)
+    run_strips(
+        lambda a, b: np.copysign(radius[a:b], wished.sigma[a:b], out=radius[a:b]), len(radius)
+    )
+    return radius
