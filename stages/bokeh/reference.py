@@ -75,7 +75,7 @@ def render_exact(linear: Array, radius: Array, every: int = 1) -> Array:
             fill_unseen(out, picture.linear)
         front = continued(picture.linear, picture.radius)
         order = RADIUS_BINS - np.searchsorted(edges, np.abs(front.radius), "left")
-        whole = RenderInput(front.linear, front.radius, picture.largest_px)
+        whole = RenderInput.of(front.linear, front.radius)
         every = 1 if front.margin else every  # bands of the picture are not those of the whole
         nearer = front.radius > FOCUS_PX
         over, coverage = map(front.inside, _spread(whole, order, nearer, RADIUS_BINS + 1, every))
