@@ -1,4 +1,4 @@
-"""What comes into the camera: a capture and its metadata. Plain data."""
+"""A capture and its metadata: plain data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sourced(Generic[T]):
-    """A value and where it came from; `None` from `unknown` where nobody said."""
+    """A value and its source; None from `unknown` if there is none."""
 
     value: T | None = None
     source: str = "unknown"

@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions; each message is one line: what, where, what to do."""
+"""Exceptions. Each message is one line: what is wrong, where, what to do."""
 
 from enum import IntEnum
 

@@ -23,7 +23,7 @@ WIDTH = 100  # columns of text for people
 
 
 class Failure(click.ClickException):
-    """One clear line, and an exit code that says what kind of failure it is."""
+    """A message of one line, and the exit code for this kind of failure."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

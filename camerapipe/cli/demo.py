@@ -1,4 +1,4 @@
-"""`camerapipe demo`: see it work on real photographs."""
+"""`camerapipe demo`: renders of the photographs of scikit-image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`camerapipe doctor`: what the program stands on."""
+"""`camerapipe doctor`: versions, threads, limits and caches."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ def _show_error(result: JobResult, *, verbose: bool) -> None:
 
 
 def _code_of(results: Sequence[JobResult]) -> int:
-    """That of a single job; of several, the most severe strict one, if all of them were done."""
+    """Exit code of a job; of several, the highest, or SOME_FAILED if an error stopped any."""
     if len(results) == 1:
         return int(results[0].exit_code)
     if any(result.error is not None and not result.findings for result in results):

@@ -1,4 +1,4 @@
-"""`camerapipe optics`: what a lens does to the background."""
+"""`camerapipe optics`: depth of field and blur of the background."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ RATE_FRAMES = 30  # over which the rate is measured
 
 
 class Teller:
-    """Tells what a person should know while a stream runs.
+    """Prints messages while a stream runs.
 
     New advice and failed frames are printed as lines. On a terminal, a line of progress shows
     frames, rate, rung and late frames.

@@ -71,7 +71,7 @@ class CheckReport(NamedTuple):
 
 
 class StreamState(NamedTuple):
-    """What a frame leaves for the next."""
+    """State that is passed from a frame to the next."""
 
     memory: Memory | None = None  # of the temporal filter
     advice: AdviceState = AdviceState()

@@ -6,7 +6,7 @@ the blur of a lens decreases up to the focus, and increases beyond it. The measu
 therefore fitted by a function of depth with one valley: isotonic on either side, with the focus
 where the error is least. It is used in two places:
 
-- As weak data everywhere, it tells the blur of places without edges, and of edges that do not fit.
+- As weak data everywhere, it gives the blur of places without edges, and of edges that do not fit.
 - Whatever is nearer than the valley is in front of the focus.
 """
 

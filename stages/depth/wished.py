@@ -36,7 +36,7 @@ SIGMAS_PER_DIAMETER = 0.25  # standard deviation along an axis of a disk of diam
 SIGMAS_PER_RADIUS = 0.5
 EXTREME_PERCENTILE = 2.0  # % at each end of a depth that are taken as outliers
 M_PER_MM = 1e-3
-CLEAR_BLUR = 1.5  # measured blur in px of the view from which its valley tells the focus
+CLEAR_BLUR = 1.5  # measured blur in px of the view from which its valley is the focus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ from stages.strips import run_strips
 # Orthonormal opponent colours: eps |a|^2, and so L, is the same in every orthonormal basis, but a
 # grey picture then has one channel that varies instead of three that agree, which float32 needs.
 OPPONENT = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3.0], [2.0], [6.0]])
-MID_GREY = 0.5  # taken off the colours before moments: smaller numbers cancel less
+MID_GREY = 0.5  # subtracted from colours before moments, to reduce cancellation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

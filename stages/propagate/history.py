@@ -182,7 +182,7 @@ def _repeated(
     history: SolveHistory,
     shown: BlurMap | None,
 ) -> Generator[Estimate[BlurMap], None, tuple[Solved, Estimate[BlurMap]]]:
-    """Solve as without a history; the maps handed out are `shown` where that is given."""
+    """Solve as without a history; if `shown` is given, the estimates have it as their value."""
     sigma = np.zeros(laplacian.shape, np.float32)
     for estimate in solve_into(sigma, laplacian, system, start, params):
         if shown is not None:
@@ -205,7 +205,7 @@ def _corrected(
 ) -> Generator[Estimate[BlurMap], None, tuple[Solved, Estimate[BlurMap]]]:
     """Correct a solve for new data.
 
-    `lead` is a first guess of the correction; `offset` is added to the maps that are handed out.
+    `lead` is a first guess of the correction; `offset` is added to the maps of the estimates.
     """
     weight = data_weight(system, params, np.float32)
     residual = _residual(weight, system, old, params)

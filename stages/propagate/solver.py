@@ -44,7 +44,7 @@ class PropagateParams(Params):
     data_weight: float = param(
         0.5, 1e-6, 1e6, help="Weight (lambda) of the estimates at edges against smoothness."
     )
-    iterations: int = param(40, 1, 100_000, help="Most steps of the solver.")
+    iterations: int = param(40, 1, 100_000, help="Maximum number of steps of the solver.")
     tolerance_px: float = param(
         0.02,
         0.0,
@@ -56,16 +56,14 @@ class PropagateParams(Params):
     start: str = param(
         "fill",
         choices=("fill", "zero"),
-        help="First map: a smooth fill of the data, or zero; two_level hands the fill out, and "
-        "then goes from zero all the same.",
+        help="First estimate: a smooth fill of the data, or zero; two_level starts from zero in "
+        "both cases.",
     )
-    steps_per_estimate: int = param(1, 1, 1000, help="Steps between two maps that are handed out.")
+    steps_per_estimate: int = param(1, 1, 1000, help="Steps between two estimates.")
     bound_weight: float = param(
         1.4, 0.0, 1e6, help="Weight of upper bounds where the map exceeds them, against data."
     )
-    bound_updates: int = param(
-        2, 0, 100, help="How often it is asked anew where the map exceeds its upper bounds."
-    )
+    bound_updates: int = param(2, 0, 100, help="Number of updates of the active upper bounds.")
     contradiction_px: float = param(
         1.5,
         0.0,
