@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +36,7 @@ from camerapipe.cli.telling import (
     costs_table,
     interrupts,
     tell,
+    tell_ending,
     tell_findings,
 )
 from camerapipe.errors import CaptureError, OutputError
@@ -42,6 +44,7 @@ from camerapipe.errors import CaptureError, OutputError
 if TYPE_CHECKING:
     from camerapipe.stream.stream import Stream
 
+OPENCV_QUIET = ("OPENCV_FFMPEG_LOGLEVEL", "-8")  # threads of its decoders print at any time
 REPLAY = "replay:"
 SPEEDS = ("fast", "typical", "slow")
 REPLAYABLE = {  # options of a replay; everything else was decided when it was recorded
@@ -160,6 +163,7 @@ def _stream(text: str, options: dict[str, Any]) -> int:
     if options["costs"]:
         _refuse_with_costs(options)
     configure(long_running=True)  # before the source starts threads
+    os.environ.setdefault(*OPENCV_QUIET)
     teller = Teller(quiet=options["quiet"])
     with closing(_opened(text, options, teller)) as stream:
         prepare(quiet=options["quiet"], long_running=True)
@@ -177,6 +181,7 @@ def _stream(text: str, options: dict[str, Any]) -> int:
         click.echo(json.dumps(report.to_dict()))
     if not options["quiet"]:
         tell(report)
+    tell_ending(report)
     return code_of(report, interrupted, strict=options["strict_budget"])
 
 

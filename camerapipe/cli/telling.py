@@ -147,8 +147,16 @@ def tell(report: StreamReport) -> None:
     for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
         if counts:
             say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
-    if report.ended not in ("complete", "stopped"):
+
+
+def tell_ending(report: StreamReport) -> None:
+    """Say that a stream ended early, if it did."""
+    if _ended_early(report):
         say(f"ended early: {report.ended}")
+
+
+def _ended_early(report: StreamReport) -> bool:
+    return report.ended not in ("complete", "stopped")
 
 
 def costs_table(costs: LadderCosts) -> str:
@@ -180,7 +188,7 @@ def code_of(report: StreamReport, interrupted: list[int], *, strict: bool) -> in
     """Exit code of a stream. If `strict`, a missed budget is a failure."""
     if interrupted:
         return SIGNALLED + interrupted[0]
-    if report.ended not in ("complete", "stopped"):
+    if _ended_early(report):
         return SOME_FAILED if report.done else UNREADABLE
     if report.failed:
         return SOME_FAILED

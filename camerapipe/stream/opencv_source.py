@@ -20,14 +20,15 @@ from camerapipe.ingest import capture_from_array
 from camerapipe.ingest.files import check_pixels, opened, refusing
 from camerapipe.ingest.quiet import muted
 from camerapipe.ingest.video import INSTALL
+from camerapipe.ingest.video_extent import missing_bytes
 from camerapipe.stream.exposures import Exposure, FrameSource, arrival, numbered
 from camerapipe.stream.frames import Arrival
 from camerapipe.stream.video_source import (
     DEFAULT_RATE,
-    check_whole,
     no_frames,
     no_video,
     square_size,
+    whole,
 )
 from stages.findings import Finding, Severity
 
@@ -72,7 +73,9 @@ def open_camera(index: int, fps: float | None, max_pixels: int) -> FrameSource:
 
 def open_video_by_opencv(name: str, path: Path, fps: float | None, max_pixels: int) -> FrameSource:
     """Open a video file, as `video_source.open_video` does, without colour tags and sound."""
-    with opened(path), muted():
+    with opened(path) as file:
+        missing = missing_bytes(file)
+    with muted():
         video = cv2.VideoCapture(str(path))
     if not video.isOpened():
         raise no_video(name, "OpenCV cannot open it")
@@ -91,14 +94,12 @@ def open_video_by_opencv(name: str, path: Path, fps: float | None, max_pixels: i
             at_s = elapsed_s if timed else max(at_s, k / rate)
             label = numbered(stem, k)
             yield arrival(_exposure(picture.bgr, (width, height), label), at_s, width * height)
-        if fps is None:
-            check_whole(name, at_s + 1 / rate, video.get(cv2.CAP_PROP_FRAME_COUNT) / rate)
 
     return FrameSource(
         name,
         "video",
         rate,
-        frames(),
+        whole(name, frames(), missing),
         video.release,
         length=int(video.get(cv2.CAP_PROP_FRAME_COUNT)) or None,
         stems=(numbered(stem, 0),),

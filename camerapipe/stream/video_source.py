@@ -14,6 +14,7 @@ from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels, one_line, opened, refusing
 from camerapipe.ingest.video import capture_from_frame, frame_coding, library
+from camerapipe.ingest.video_extent import missing_bytes
 from camerapipe.stream.exposures import Exposure, Footage, FrameSource, arrival, numbered
 from camerapipe.stream.frames import Arrival
 from stages.strips import workers
@@ -24,24 +25,19 @@ MOST_FPS = 10_000.0  # more is the clock of a file and no rate
 CODED = 2  # pixels that a decoder may use for one that is shown, as it pads frames
 ASPECTS = (1 / 8, 8.0)  # of pixels; others are damage
 DAMAGED_AT_MOST = 30  # frames before the first good one
-MISSING, MISSING_S = 0.1, 0.25  # share of the stated duration and seconds: it is cut off
 COPY_AGAIN = "copy it again from the camera"
 
 
 class Shot(NamedTuple):
-    """A frame as it was decoded, or None if it is damaged; its time in the file, and its end."""
+    """A frame as it was decoded, or None if it is damaged, and its time in the file."""
 
     frame: Any
     time_s: float | None
-    end_s: float = 0.0
 
     @classmethod
     def of(cls, frame: Any, timed: Any) -> Shot:
         """A frame at the time of a packet or of itself."""
-        if timed.pts is None:
-            return cls(frame, None)
-        time_s = float(timed.pts * timed.time_base)
-        return cls(frame, time_s, time_s + float((timed.duration or 0) * timed.time_base))
+        return cls(frame, None if timed.pts is None else float(timed.pts * timed.time_base))
 
 
 def open_video(name: str, path: Path, fps: float | None, max_pixels: int) -> FrameSource:
@@ -65,8 +61,9 @@ def open_video(name: str, path: Path, fps: float | None, max_pixels: int) -> Fra
     LimitError
         If its frames are larger than `max_pixels`.
     """
-    with opened(path):  # refuses what is no file
-        clip = _Clip(name, path, max_pixels)
+    with opened(path) as file:
+        missing = missing_bytes(file)
+    clip = _Clip(name, path, max_pixels)
     try:
         with refusing(name):
             check_pixels(*clip.size, max_pixels)
@@ -79,7 +76,7 @@ def open_video(name: str, path: Path, fps: float | None, max_pixels: int) -> Fra
         name,
         "video",
         fps or clip.rate,
-        _arrivals(clip, shots, start_s, fps),
+        whole(name, _arrivals(clip, shots, start_s, fps), missing),
         clip.close,
         length=clip.length,
         stems=(numbered(stem, 0),),
@@ -101,7 +98,7 @@ def _peek(name: str, shots: Iterator[Shot]) -> tuple[Shot, Iterator[Shot]]:
 def _arrivals(
     clip: _Clip, shots: Iterator[Shot], start_s: float, fps: float | None
 ) -> Iterator[Arrival]:
-    at_s, end_s, stem = 0.0, math.inf, Path(clip.name).stem
+    at_s, stem = 0.0, Path(clip.name).stem
     for k, shot in enumerate(shots):
         if fps is not None or shot.time_s is None:
             at_s = max(at_s, k / (fps or clip.rate))
@@ -109,10 +106,7 @@ def _arrivals(
             at_s = max(at_s, shot.time_s - start_s)
         label = numbered(stem, k)
         exposure = Exposure(label, partial(_developed, shot, clip.size, label))
-        end_s = max(shot.end_s, start_s + at_s + 1 / clip.rate)
         yield arrival(exposure, at_s, math.prod(clip.size))
-    if fps is None:
-        check_whole(clip.name, end_s, clip.duration_s)
 
 
 class _Clip:
@@ -124,8 +118,6 @@ class _Clip:
         Frames per second on average.
     length : int or None
         Number of frames, if the file states it.
-    duration_s : float
-        Stated duration; 0 if there is none.
     size : (int, int)
         Width and height in square pixels, before a frame is turned.
     sound : str or None
@@ -151,11 +143,6 @@ class _Clip:
         self.length: int | None = stream.frames or None
         sounds = self._container.streams.audio
         self.sound: str | None = sounds[0].codec_context.name if sounds else None
-        self.duration_s = 0.0
-        if stream.duration is not None:
-            self.duration_s = float(stream.duration * stream.time_base)
-        elif not sounds:  # which may be longer than the pictures
-            self.duration_s = float((self._container.duration or 0) / self._av.time_base)
         self.size = square_size(stream.width, stream.height, float(stream.sample_aspect_ratio or 1))
 
     def shots(self) -> Iterator[Shot]:
@@ -214,11 +201,12 @@ def no_frames(name: str) -> CaptureError:
     return CaptureError(f"{name}: is cut off or damaged: no frame can be decoded; {COPY_AGAIN}")
 
 
-def check_whole(name: str, end_s: float, stated_s: float) -> None:
-    """Check that a video lasts as long as it states; `CaptureError` if much is missing."""
-    if stated_s - end_s > max(MISSING_S, MISSING * stated_s):
+def whole(name: str, frames: Iterator[Arrival], missing: int) -> Iterator[Arrival]:
+    """Frames of a video, followed by a `CaptureError` if bytes of the file are missing."""
+    yield from frames
+    if missing:
         raise CaptureError(
-            f"{name}: is cut off: it states {stated_s:.1f} s, and ends after {end_s:.1f} s; "
+            f"{name}: is cut off: {missing} bytes are missing, and its last frames with them; "
             + COPY_AGAIN
         )
 

@@ -115,7 +115,7 @@ def test_a_clip_cut_off(tmp_path, capfd):
     assert done.exit_code == 3 and done.stderr.count("\n") == 1, done.stderr
     assert "nothing.avi: is" in done.stderr
     part.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(CaptureError, match="is cut off: it states 2.0 s, and ends after"):
+    with pytest.raises(CaptureError, match=r"part.avi: is cut off: \d+ bytes are missing"):
         frames_of(part)
     assert capfd.readouterr() == ("", "")
 

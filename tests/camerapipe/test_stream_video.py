@@ -83,19 +83,6 @@ def test_frames_have_the_times_of_the_file(tmp_path):
     assert [a.filmed_s for a in rated.frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
-def test_a_long_last_frame_is_not_missing(tmp_path):
-    path = write_clip(tmp_path / "a.mp4", [flat((90, 90, 90))] * 3, times_s=(0, 0.1, 9.0))
-    with av.open(str(path)) as container:
-        packets = list(container.demux(video=0))
-        with av.open(str(tmp_path / "b.mp4"), "w") as new:  # only the first two, for 9 s
-            copy = new.add_stream_from_template(container.streams.video[0])
-            for packet, lasts_s in zip(packets[:2], (0.1, 9.0), strict=True):
-                packet.stream, packet.duration = copy, round(lasts_s / packet.time_base)
-                new.mux(packet)
-    _, arrivals, _ = captures(tmp_path / "b.mp4")
-    assert [a.filmed_s for a in arrivals] == pytest.approx([0, 0.1], abs=1e-3)
-
-
 def test_a_clip_that_begins_late_has_its_first_frame_at_zero(tmp_path):
     path = write_clip(tmp_path / "a.mkv", [flat((90, 90, 90))] * 2, times_s=(2.0, 2.5))
     assert [a.filmed_s for a in captures(path)[1]] == pytest.approx([0, 0.5], abs=1e-3)
@@ -235,10 +222,10 @@ def test_a_clip_cut_off_later_keeps_its_frames_and_says_so(tmp_path, long_clip):
     path, out = tmp_path / "cut.mp4", tmp_path / "out.mp4"
     whole = long_clip.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    args = ["stream", str(path), "-o", str(out), "--rung", "draft", "--force"]
+    args = ["stream", str(path), "-o", str(out), "--rung", "draft", "--force", "-q"]
     done = CliRunner().invoke(cli, args)
     assert done.exit_code == 1, done.stderr
-    assert "is cut off: it states 1.0 s" in done.stderr
+    assert f"is cut off: {len(whole) - len(whole) // 2} bytes are missing" in done.stderr
     assert 8 <= len(decoded(out)[0]) <= 14
 
 
