@@ -261,6 +261,11 @@ def check_request(capture: Capture, request: Request) -> None:
     several = [name for name, value in given.items() if value is not None]
     if len(several) > 1:
         raise RequestError(f"{several[0]} and {several[1]} exclude each other; give one of them")
+    if request.from_depth is None:
+        asked = request.settings.layers.get(Layer.PERSON, {}).get("depth", {})
+        for key in ("aperture", "focus_m"):
+            if asked.get(key):
+                raise RequestError(f"depth.{key}: needs the depth of the picture; give from_depth")
     depth_sources(capture, request)  # refuses a lens that is not known
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():

@@ -110,6 +110,13 @@ def wished_lens(capture: Capture, depth: DepthMap, settings: Settings) -> Wished
     if wish.aperture and isinstance(lens, UnknownOptics):
         missing = " and ".join(lens.missing)
         raise RequestError(f"aperture: the file does not say {missing}; give a strength instead")
+    if wish.focus_m and not isinstance(lens, UnknownOptics):
+        least_m = lens.focal_length_mm / 1000
+        if wish.focus_m <= least_m:
+            raise RequestError(
+                f"focus: expected metres beyond the focal length of {least_m:g} m; "
+                f"got {wish.focus_m:g}"
+            )
     if radius.largest_percent and not wish.aperture:
         return WishedLens(shape=shape, largest_percent=radius.largest_percent)
     if depth.is_metric and not isinstance(lens, UnknownOptics):

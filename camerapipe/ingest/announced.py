@@ -15,15 +15,15 @@ GOOGLE = "http://ns.google.com/photos/"
 CAMERA = f"{GOOGLE}1.0/camera/"
 BLUR = "http://ns.camerapipe.org/blur-map/1.0/"  # our own namespace (`map_jpeg`)
 CONTAINER, ITEM = f"{GOOGLE}1.0/container/", f"{GOOGLE}1.0/container/item/"
-GAIN_MAP, EMBEDDED = "gain map", "embedded files"
+GAIN_MAP, EMBEDDED, DEPTH = "gain map", "embedded files", "depth map"
 SPACES = {  # beginnings of namespaces, and what they announce
     "http://ns.adobe.com/hdr-gain-map/": GAIN_MAP,
     "http://ns.apple.com/HDRGainMap/": GAIN_MAP,
-    "http://ns.apple.com/pixeldatainfo/": "depth map",
-    "http://ns.apple.com/depthData/": "depth map",
-    f"{GOOGLE}1.0/depthmap/": "depth map",
-    f"{GOOGLE}1.0/focus/": "depth map",
-    f"{GOOGLE}dd/1.0/": "depth map",
+    "http://ns.apple.com/pixeldatainfo/": DEPTH,
+    "http://ns.apple.com/depthData/": DEPTH,
+    f"{GOOGLE}1.0/depthmap/": DEPTH,
+    f"{GOOGLE}1.0/focus/": DEPTH,
+    f"{GOOGLE}dd/1.0/": DEPTH,
     f"{GOOGLE}1.0/image/": "embedded original",
     f"{GOOGLE}1.0/audio/": "sound",
     CONTAINER: EMBEDDED,
@@ -56,6 +56,8 @@ def announcements(packet: bytes | None, known: Container[str] = ()) -> tuple[Fin
     if not things:
         return ()
     message = f"The file also holds: {', '.join(things)}. A rendered picture leaves it out."
+    if DEPTH in things:
+        message += " Depth can be rendered from: --from-depth embedded."
     return (Finding("extras_left_out", Severity.INFO, message),)
 
 

@@ -22,6 +22,7 @@ from stages.params import Array
 from stages.tone import encode
 
 MAX_COLOUR = 8 / 255  # difference of channels that JPEG compression of a grey picture explains
+MAX_INVERSE = 1e12  # of any unit; beyond it a depth is no distance, and arithmetic would overflow
 LEAST_KNOWN = 1e-3  # share of the samples; with less there is no depth
 FILL_SAMPLES = 1e6  # about as many are solved for; larger maps are solved on cells
 FILL_WEIGHT = 20.0  # of known samples against smoothness
@@ -135,7 +136,7 @@ def _inverse(plane: Samples, picture: DepthPicture) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         if not picture.is_inverse:
             values = np.where(values > 0, 1 / values, np.nan)
-    values[~np.isfinite(values)] = np.nan
+    values[~(np.abs(values) <= MAX_INVERSE)] = np.nan
     return values.astype(np.float32)
 
 

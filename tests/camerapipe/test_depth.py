@@ -117,6 +117,11 @@ def test_without_a_unit_a_strength_is_asked_for(relative):
     assert wished_lens(capture, depth, resolve(strength=1)).largest_percent == 0
 
 
+def test_a_focus_within_the_lens_is_refused(photograph):
+    with pytest.raises(RequestError, match="focus: expected metres beyond the focal length"):
+        camerapipe.render(photograph, from_depth="embedded", focus=0.005)
+
+
 def test_a_lens_that_the_file_does_not_state_is_named():
     capture = Capture(name="array", linear=np.zeros((*SHAPE, 3), np.float32), kind="array")
     depth = given_depth(SCENE.depth_m, capture, resolve()).depth
@@ -145,6 +150,12 @@ def test_depth_that_does_not_fit_an_array_is_refused(source, said):
 def test_two_sources_of_blur_exclude_each_other(photograph):
     with pytest.raises(RequestError, match="from_depth and guide_depth exclude each other"):
         camerapipe.render(photograph, from_depth="embedded", guide_depth="embedded")
+
+
+@pytest.mark.parametrize("asked", [{"aperture": 1.0}, {"focus": 1.5}])
+def test_a_wished_lens_without_depth_is_refused(photograph, asked):
+    with pytest.raises(RequestError, match="needs the depth of the picture; give from_depth"):
+        camerapipe.render(photograph, **asked)
 
 
 def test_a_picture_without_defocus_is_rendered_from_depth(photograph):

@@ -215,6 +215,7 @@ def test_depth_that_cannot_be_used_ends_in_one_line(tmp_path, data, said):
         (np.full((12, 16), 7, np.uint8), "the same everywhere"),
         (np.full((12, 16), np.nan, np.float32), "unknown everywhere"),
         (np.full((12, 16), -1, np.float32), "unknown everywhere"),
+        (np.full((12, 16), 1e-30, np.float32), "unknown everywhere"),
         (np.arange(24, dtype=np.uint8).reshape(2, 12), "another shape than the picture"),
         (np.dstack([np.eye(16, dtype=np.uint8)[:12] * 255] * 2 + [np.zeros((12, 16), np.uint8)]),
          "is a colour picture"),
