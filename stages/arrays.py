@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from typing import Annotated
 
 import cv2
@@ -49,6 +51,30 @@ def check_image(
     sums = run_strips(lambda start, stop: image[start:stop].sum(), len(image))
     if not np.isfinite(sums).all():
         raise ValueError(f"{stage}: {name} has values that are not finite (NaN or infinite)")
+
+
+def lazy_zeros(shape: tuple[int, ...]) -> Array:
+    """Array of zeros whose pages take memory only once they are written.
+
+    It is for large arrays of which a small part is written. `np.zeros` clears all of an array if
+    the process keeps freed memory (`camerapipe.runtime.configure`).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape, with at least one value.
+
+    Returns
+    -------
+    Array
+        Zeros, float32, C-contiguous, of that shape.
+    """
+    size = 4 * math.prod(shape)
+    if hasattr(mmap, "MAP_ANONYMOUS"):  # otherwise, as on Windows, a mapping is lazy as it is
+        pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    else:
+        pages = mmap.mmap(-1, size)
+    return np.frombuffer(pages, np.float32).reshape(shape)
 
 
 def luma(encoded: Array) -> Array:

@@ -14,26 +14,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.arrays import check_image, reduce_by
+from stages.arrays import check_image, lazy_zeros
 from stages.bokeh.checks import check_radius
 from stages.bokeh.coverage import fit_coverage, reach_of_models
 from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.jumps import Jumps, OutlineParams, find_jumps
 from stages.bokeh.surfaces import Surfaces
 from stages.grid import TAPS, Grid, linear_taps, mix
-from stages.kernels import f32, i64, inline, kernel, largest_of, reads, writes
+from stages.kernels import f32, inline, kernel, largest_of, reads, record, u64, writes
 from stages.kinds import LinearLight, Radius
 from stages.params import Array
 from stages.strips import run_strips
 from stages.upsample.samples import root_of
 
+u = np.uint64
 TILE_CELLS = 64  # cells along the side of a tile; one model is fitted per tile
 BAND = 0.01  # minimum taper of a pixel of an outline
 STEPNESS = 2.0  # slope of the coverage over the radius, per jump, where colour is not used
 LEAST_STEP = 2  # px; minimum size of a cell
 SEEN_SHARE = 0.8  # coverage above which the estimate of the hidden colour is blended in
 WHOLE = 0.01  # coverage within this distance of 0 or 1 is rounded to 0 or 1
-PLANES = 18  # planes of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
+PLANES = 18  # values of a cell: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
 
 
 def part_outlines(
@@ -76,8 +77,9 @@ def part_outlines(
     tiles = _tiles(jumps, grid)
     if not tiles:
         return Surfaces.single(radius)
-    far, share = (np.zeros(radius.shape, np.float32) for _ in range(2))
-    out = Surfaces(picture.radius.copy(), far, share, np.zeros(linear.shape, np.float32))
+    shapes = (radius.shape, radius.shape, linear.shape)
+    out = Surfaces(np.empty_like(picture.radius), *(lazy_zeros(shape) for shape in shapes))
+    run_strips(lambda a, b: np.copyto(out.near[a:b], picture.radius[a:b]), len(radius))
     run_strips(lambda k, _: _part_tile(picture, jumps, grid, tiles[k], params, out), len(tiles), 1)
     return out
 
@@ -94,6 +96,25 @@ class _Tile(NamedTuple):
     bottom: int
     left: int
     right: int
+
+
+class _Place(NamedTuple):
+    """Pixels of a tile, rows [top, bottom) and columns [left, right), and its first cell.
+
+    The first cell is that of the arrays, which have a halo. Cells have `step` px along a side.
+    """
+
+    top: np.uint64
+    bottom: np.uint64
+    left: np.uint64
+    right: np.uint64
+    first_row: np.uint64
+    first_col: np.uint64
+    step: np.uint64
+
+
+PLACE = record(_Place, *7 * [u64])
+SURFACES = record(Surfaces, writes(f32, 2), writes(f32, 2), writes(f32, 2), writes(f32, 3))
 
 
 def _tiles(jumps: Jumps, grid: Grid) -> list[_Tile]:
@@ -133,57 +154,70 @@ def _part_tile(
         slice(max(first - halo, 0), min(stop + halo, size))
         for first, stop, size in zip(tile[::2], tile[1::2], grid.shape, strict=True)
     )
-    pixels = tuple(
-        slice(cells.start * step, min(cells.stop * step, length))
-        for cells, length in zip((rows, cols), shape, strict=True)
-    )
-    near, far, strength, taper = (np.ascontiguousarray(plane[rows, cols]) for plane in jumps)
-    side = np.empty(near.shape, np.float32)
-    _side_of_cells(np.ascontiguousarray(picture.radius[pixels]), step, near, far, side)
-    light = reduce_by(np.ascontiguousarray(picture.linear[pixels]), step)
-    model = fit_coverage(light, side, strength, taper, params)
-    planes = np.empty((PLANES, *near.shape), np.float32)
-    planes[:4] = taper, strength, near, far
-    planes[4], planes[5:9] = model.trust, model.coverage
-    planes[9:] = np.moveaxis(np.dstack(model[2:]), 2, 0)
-    taps = [linear_taps(grid, Grid(shape), axis) for axis in (0, 1)]
-    place = np.array(
-        [
-            tile.top * step, min(tile.bottom * step, shape[0]),
-            tile.left * step, min(tile.right * step, shape[1]), rows.start, cols.start,
-        ],
-        np.int64,
+    place = _Place(
+        u(tile.top * step), u(min(tile.bottom * step, shape[0])),
+        u(tile.left * step), u(min(tile.right * step, shape[1])),
+        u(rows.start), u(cols.start), u(step),
     )  # fmt: skip
-    _part(picture.radius, picture.linear, planes, *taps[0], *taps[1], place, *out)
+    near, far, strength, taper = (np.ascontiguousarray(plane[rows, cols]) for plane in jumps)
+    side, light = np.empty(near.shape, np.float32), np.empty((*near.shape, 3), np.float32)
+    _reduce_cells(picture.radius, picture.linear.reshape(-1), place, near, far, side, light)
+    model = fit_coverage(light, side, strength, taper, params)
+    values = (taper, strength, near, far, model.trust, *model.coverage, *model[2:])
+    cells = np.dstack(values)
+    taps = [linear_taps(grid, Grid(shape), axis) for axis in (0, 1)]
+    _part(picture.radius, picture.linear, cells, *taps, place, out)
 
 
-@kernel(reads(f32, 2), i64, reads(f32, 2), reads(f32, 2), writes(f32, 2))
-def _side_of_cells(radius, step, near, far, side):  # type: ignore[no-untyped-def]
-    """Write the share of the pixels of each cell whose radius is closer to the near level."""
-    height, width = radius.shape
-    for j in range(side.shape[0]):
-        for i in range(side.shape[1]):
-            middle = np.float32(0.5) * (near[j, i] + far[j, i])
-            bottom, right = min((j + 1) * step, height), min((i + 1) * step, width)
-            count = 0
-            for y in range(j * step, bottom):
-                for x in range(i * step, right):
-                    count += radius[y, x] < middle
-            side[j, i] = np.float32(count) / np.float32((bottom - j * step) * (right - i * step))
+@kernel(
+    reads(f32, 2), reads(f32, 1), PLACE, reads(f32, 2), reads(f32, 2), writes(f32, 2),
+    writes(f32, 3),
+)  # fmt: skip
+def _reduce_cells(radius, linear, place, near, far, side, light):  # type: ignore[no-untyped-def]
+    """Write the mean light of each cell, and the share of its pixels closer to the near level.
+
+    If the border of the picture cuts a cell, the last row or column is repeated in its mean.
+    """
+    (height, width), (rows, cols) = radius.shape, side.shape
+    step, x0, three = u(place.step), place.first_col * place.step, u(3)
+    total, wide = np.empty(three * u(cols) * step, np.float32), min(u(cols) * step, u(width) - x0)
+    for j in range(u(rows)):
+        top = (place.first_row + j) * step
+        bottom = min(top + step, u(height))
+        total[:] = np.float32(0)
+        for y in range(top, top + step):
+            first = three * (min(y, u(height - 1)) * u(width) + x0)
+            for k in range(three * wide):
+                total[k] += linear[first + k]
+        for k in range(three * wide, u(total.size)):
+            total[k] = total[k - three]
+        for i in range(u(cols)):
+            middle, count = np.float32(0.5) * (near[j, i] + far[j, i]), np.int32(0)
+            right = min((i + u(1)) * step, wide)
+            for y in range(top, bottom):
+                for x in range(x0 + i * step, x0 + right):
+                    count += np.int32(radius[y, x] < middle)
+            pixels = (bottom - top) * (right - i * step)
+            side[j, i] = np.float32(count) / np.float32(pixels)
+            for c in range(three):
+                mean = np.float32(0)
+                for x in range(i * step, (i + u(1)) * step):
+                    mean += total[three * x + c]
+                light[j, i, c] = mean / np.float32(step * step)
 
 
 @inline
-def _coverage_of(planes, x, red, green, blue, r, middle, gap):  # type: ignore[no-untyped-def]
-    """Coverage of the near surface at a column of interpolated planes, in [0, 1].
+def _coverage_of(model, red, green, blue, r, middle, gap):  # type: ignore[no-untyped-def]
+    """Coverage of the near surface in a pixel by the interpolated values of its tile, in [0, 1].
 
     Where the colour model has no confidence, coverage is a linear function of the radius.
     """
     zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
     side = one if r < middle else zero
     step = min(max(half + np.float32(STEPNESS) * (middle - r) / gap, zero), one)
-    fitted = planes[5, x] * red + planes[6, x] * green + planes[7, x] * blue + planes[8, x]
+    fitted = model[5] * red + model[6] * green + model[7] * blue + model[8]
     fitted = min(max(fitted, zero), one)
-    covered = side + planes[0, x] * (mix(step, fitted, planes[4, x]) - side)
+    covered = side + model[0] * (mix(step, fitted, model[4]) - side)
     covered = zero if covered < np.float32(WHOLE) else covered
     return one if covered > one - np.float32(WHOLE) else covered
 
@@ -202,67 +236,53 @@ def _light_behind(light, near, far, covered):  # type: ignore[no-untyped-def]
     return min(max(found, zero), most) if covered < one else max(found, zero)
 
 
-@kernel(
-    reads(f32, 2), reads(f32, 3), reads(f32, 3), *TAPS, *TAPS, reads(i64, 1), writes(f32, 2),
-    writes(f32, 2), writes(f32, 2), writes(f32, 3),
-)  # fmt: skip
-def _part(  # type: ignore[no-untyped-def]
-    radius,
-    linear,
-    planes,
-    above,
-    below,
-    down,
-    left,
-    right,
-    across,
-    place,
-    out_near,
-    out_far,
-    out_share,
-    out_light,
-):
-    """Separate the pixels of a tile.
+@inline
+def _part_pixel(radius, linear, model, y, x, out):  # type: ignore[no-untyped-def]
+    """Separate a pixel by the interpolated values of its tile."""
+    zero, one, half, r = np.float32(0), np.float32(1), np.float32(0.5), radius[y, x]
+    taper, strength, near, far = model[0], model[1], model[2], model[3]
+    middle, gap = half * (near + far), max(far - near, np.float32(BAND))
+    in_front = r < middle
+    behind = r + (strength if in_front else taper) * max(far - r, zero)
+    if behind <= np.float32(FOCUS_PX):
+        return
+    covered = _coverage_of(
+        model, root_of(linear[y, x, 0]), root_of(linear[y, x, 1]), root_of(linear[y, x, 2]), r,
+        middle, gap,
+    )  # fmt: skip
+    front = r + (taper * min(near - r, zero) if in_front else strength * (near - r))
+    out.near[y, x] = min(front, behind) if covered > zero else zero
+    out.far[y, x], out.far_share[y, x] = behind, one - covered
+    hidden = max(covered - np.float32(SEEN_SHARE), zero) / np.float32(1 - SEEN_SHARE)
+    for c in range(u(3)):
+        light, behind_it = linear[y, x, c], mix(model[u(12) + c], model[u(15) + c], hidden)
+        found = _light_behind(light, model[u(9) + c], behind_it, covered)
+        out.far_light[y, x, c] = light if covered == zero else found
 
-    `place` holds the first row and the end of the rows, the first column and the end of the
-    columns, and the row and column of the first cell of `planes`.
-    """
-    top, bottom, begin, end, first_row, first_col = place
-    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    count, cells = planes.shape[0], planes.shape[2]
-    line, wide = np.empty((count, cells), np.float32), np.empty((count, end - begin), np.float32)
-    for y in range(top, bottom):
-        a, b, part = above[y] - first_row, below[y] - first_row, down[y]
-        for p in range(count):
-            upper, lower, row, along = planes[p, a], planes[p, b], line[p], wide[p]
-            for i in range(cells):
-                row[i] = mix(upper[i], lower[i], part)
-            if p == 0 and largest_of(row) < np.float32(BAND):
-                break
-            for x in range(end - begin):
-                i, j = left[begin + x] - first_col, right[begin + x] - first_col
-                along[x] = mix(row[i], row[j], across[begin + x])
-        if largest_of(line[0]) < np.float32(BAND):
+
+@kernel(reads(f32, 2), reads(f32, 3), reads(f32, 3), TAPS, TAPS, PLACE, SURFACES)
+def _part(radius, linear, cells, vertical, horizontal, place, out):  # type: ignore[no-untyped-def]
+    """Separate the pixels of a tile; `cells` has PLANES values of each cell, side by side."""
+    (above, below, down), (left, right, across) = vertical, horizontal
+    count = u(cells.shape[1])
+    tapers, mixed = np.empty(count, np.float32), np.empty(count, np.bool_)
+    row, model = np.empty((count, PLANES), np.float32), np.empty(PLANES, np.float32)
+    for y in range(place.top, place.bottom):
+        a, b, part = u(above[y]) - place.first_row, u(below[y]) - place.first_row, down[y]
+        for i in range(count):
+            tapers[i] = mix(cells[a, i, 0], cells[b, i, 0], part)
+        if largest_of(tapers) < np.float32(BAND):
             continue
-        for x in range(end - begin):
-            taper, strength, near, far = wide[0, x], wide[1, x], wide[2, x], wide[3, x]
-            if taper < np.float32(BAND):
+        mixed[:] = False
+        for x in range(place.left, place.right):
+            i, j = u(left[x]) - place.first_col, u(right[x]) - place.first_col
+            if mix(tapers[i], tapers[j], across[x]) < np.float32(BAND):
                 continue
-            k, r = begin + x, radius[y, begin + x]
-            middle, gap = half * (near + far), max(far - near, np.float32(BAND))
-            in_front = r < middle
-            behind = r + (strength if in_front else taper) * max(far - r, zero)
-            if behind <= np.float32(FOCUS_PX):
-                continue
-            light = linear[y, k]
-            covered = _coverage_of(
-                wide, x, root_of(light[0]), root_of(light[1]), root_of(light[2]), r, middle, gap
-            )
-            front = r + (taper * min(near - r, zero) if in_front else strength * (near - r))
-            out_near[y, k] = min(front, behind) if covered > zero else zero
-            out_far[y, k], out_share[y, k] = behind, one - covered
-            hidden = max(covered - np.float32(SEEN_SHARE), zero) / np.float32(1 - SEEN_SHARE)
-            for c in range(3):
-                behind_it = mix(wide[12 + c, x], wide[15 + c, x], hidden)
-                found = _light_behind(light[c], wide[9 + c, x], behind_it, covered)
-                out_light[y, k, c] = light[c] if covered == zero else found
+            for k in (i, j):
+                if not mixed[k]:
+                    for p in range(u(PLANES)):
+                        row[k, p] = mix(cells[a, k, p], cells[b, k, p], part)
+                    mixed[k] = True
+            for p in range(u(PLANES)):
+                model[p] = mix(row[i, p], row[j, p], across[x])
+            _part_pixel(radius, linear, model, y, x, out)

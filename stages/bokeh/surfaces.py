@@ -82,7 +82,16 @@ def seen_radius(surfaces: Surfaces) -> Radius:
     """
     if not surfaces.has_outlines:
         return surfaces.near
-    return np.where(surfaces.far_share > SEEN, surfaces.far, surfaces.near)
+    near, far, share = surfaces.near, surfaces.far, surfaces.far_share
+    out = np.empty_like(near)
+
+    def strip(start: int, stop: int) -> None:
+        rows = slice(start, stop)
+        out[rows] = near[rows]
+        np.copyto(out[rows], far[rows], where=share[rows] > SEEN)
+
+    run_strips(strip, len(out))
+    return out
 
 
 def relit(surfaces: Surfaces, linear: LinearLight, light: LinearLight) -> Surfaces:
