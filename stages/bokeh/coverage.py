@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from stages.bokeh.jumps import OutlineParams
+from stages.kernels import b1, f32, inline, kernel, reads, writes
 from stages.params import Array
 from stages.upsample.fast import local_models
 
@@ -26,7 +27,7 @@ SEPARATION_RAMP = 0.3  # width of the ramp from confidence 0 to 1, in explained 
 LEAST_VARIANCE = 1e-4  # lower limit of the variance of the partition
 MIXED = 0.2  # coverage up to which a cell has weight 0 in the colour of a surface
 KNOWN = 0.25  # strength of a jump from which a cell has its full weight
-LEAST_SHARE = np.float32(0.01)  # lower limit of the coverage as a divisor
+MIN_SHARE = np.float32(0.01)  # lower limit of the coverage as a divisor
 MIN_WEIGHT = 1e-9  # weight of every cell in both colours, so that both are always defined
 
 
@@ -40,9 +41,9 @@ class Model(NamedTuple):
     trust : Array
         Confidence of the coverage, hxw in [0, 1].
     near_colour, far_colour : Array
-        Linear light of the surfaces, hxwx3.
+        Linear light of the surfaces, 3xhxw.
     hidden_colour : Array
-        Linear light of the far surface where the near one hides it, hxwx3. The light of the near
+        Linear light of the far surface where the near one hides it, 3xhxw. The light of the near
         surface is subtracted from each cell first, because it would cause a halo.
     """
 
@@ -89,13 +90,9 @@ def fit_coverage(
     explained = 1 - residual / np.maximum(square - mean * mean, LEAST_VARIANCE)
     trust = np.clip((explained - params.separation) / SEPARATION_RAMP, 0, 1)
     covered = side + taper * trust * (fitted - side)
-    known = np.minimum(strength / KNOWN, 1)
-    near, far = (
-        _colour(light, np.ones_like(share), known * np.maximum(share - MIXED, 0) ** 2)
-        for share in (covered, 1 - covered)
-    )
-    behind = np.maximum(light - covered[..., None] * near, 0)
-    hidden = _colour(behind, 1 - covered, known * np.maximum(1 - covered - MIXED, 0) ** 2)
+    near, far = (_colour(light, share, strength) for share in (covered, 1 - covered))
+    behind = np.maximum(light - covered[..., None] * np.moveaxis(near, 0, 2), 0)
+    hidden = _colour(np.ascontiguousarray(behind), 1 - covered, strength, mixed=True)
     return Model(model, np.asarray(trust, np.float32), near, far, hidden)
 
 
@@ -103,9 +100,75 @@ def _box(plane: Array, radius: int) -> Array:
     return np.asarray(cv2.blur(plane, (2 * radius + 1,) * 2), np.float32)
 
 
-def _colour(light: Array, share: Array, weight: Array) -> Array:
-    """Weighted mean of light / share; the smallest window that has data dominates."""
-    weight = np.asarray(weight + np.float32(MIN_WEIGHT), np.float32)
-    planes = np.dstack([light * weight[..., None], weight * np.maximum(share, LEAST_SHARE)])
-    total = np.sum([np.float32(wide) * _box(planes, radius) for radius, wide in WIDTHS], axis=0)
-    return np.asarray(total[..., :3] / total[..., 3:], np.float32)
+def _colour(light: Array, coverage: Array, strength: Array, *, mixed: bool = False) -> Array:
+    """Colour of a surface around each cell, 3xhxw; `mixed` light is multiplied by its coverage."""
+    out = np.empty((3, *coverage.shape), np.float32)
+    _mean_colours(light, coverage, strength, mixed, out)
+    return out
+
+
+@inline
+def _mirrored(place, length):  # type: ignore[no-untyped-def]
+    """Index of a place beyond the ends of an axis, which is mirrored at its outermost cells."""
+    period = max(2 * length - 2, 1)
+    place = abs(place) % period
+    return place if place < length else period - place
+
+
+@kernel(reads(f32, 3), reads(f32, 2), reads(f32, 2), b1, writes(f32, 3))
+def _mean_colours(light, coverage, strength, mixed, out):  # type: ignore[no-untyped-def]
+    """Write weighted means of light / coverage; the smallest window that has data dominates.
+
+    The sums over windows are running sums, along the columns and then along each row.
+    """
+    rows, cols = coverage.shape
+    zero, one, size = np.float32(0), np.float32(1), np.uint64(4 * cols)
+    values, total = np.empty((rows, 4 * cols), np.float32), np.zeros((rows, 4 * cols))
+    for y in range(rows):
+        for x in range(cols):
+            beyond = max(coverage[y, x] - np.float32(MIXED), zero)
+            weight = min(strength[y, x] / np.float32(KNOWN), one) * (beyond * beyond)
+            weight += np.float32(MIN_WEIGHT)
+            for c in range(3):
+                values[y, 4 * x + c] = light[y, x, c] * weight
+            values[y, 4 * x + 3] = weight * (max(coverage[y, x], MIN_SHARE) if mixed else one)
+    for radius, wide in WIDTHS:
+        scale = wide / (2 * radius + 1) ** 2
+        column, line = np.zeros(4 * cols), np.empty(4 * (cols + 2 * radius + 1))
+        for y in range(-radius, rows + radius):
+            row = values[_mirrored(y, rows)]
+            for k in range(size):
+                column[k] += row[k]
+            middle = y - radius
+            if middle < 0:
+                continue
+            for x in range(-radius, cols + radius + 1):
+                place = 4 * _mirrored(x, cols)
+                for c in range(4):
+                    line[4 * (x + radius) + c] = column[place + c]
+            _add_along(line, radius, scale, total[middle])
+            row = values[_mirrored(middle - radius, rows)]
+            for k in range(size):
+                column[k] -= row[k]
+    for y in range(rows):
+        for x in range(cols):
+            for c in range(3):
+                out[c, y, x] = total[y, 4 * x + c] / total[y, 4 * x + 3]
+
+
+@inline
+def _add_along(line, radius, scale, total):  # type: ignore[no-untyped-def]
+    """Add scaled sums over windows of a row of four interleaved values."""
+    a = b = c = d = 0.0
+    for k in range(0, 8 * radius + 4, 4):
+        a, b, c, d = a + line[k], b + line[k + 1], c + line[k + 2], d + line[k + 3]
+    ahead = 8 * radius + 4
+    for k in range(0, total.size, 4):
+        total[k] += scale * a
+        total[k + 1] += scale * b
+        total[k + 2] += scale * c
+        total[k + 3] += scale * d
+        a += line[k + ahead] - line[k]
+        b += line[k + ahead + 1] - line[k + 1]
+        c += line[k + ahead + 2] - line[k + 2]
+        d += line[k + ahead + 3] - line[k + 3]

@@ -34,7 +34,7 @@ STEPNESS = 2.0  # slope of the coverage over the radius, per jump, where colour 
 LEAST_STEP = 2  # px; minimum size of a cell
 SEEN_SHARE = 0.8  # coverage above which the estimate of the hidden colour is blended in
 WHOLE = 0.01  # coverage within this distance of 0 or 1 is rounded to 0 or 1
-PLANES = 18  # values of a cell: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
+PLANES = 18  # planes of a tile: taper, strength, near, far, trust, model (4), colours (3 + 3 + 3)
 
 
 def part_outlines(
@@ -163,10 +163,10 @@ def _part_tile(
     side, light = np.empty(near.shape, np.float32), np.empty((*near.shape, 3), np.float32)
     _reduce_cells(picture.radius, picture.linear.reshape(-1), place, near, far, side, light)
     model = fit_coverage(light, side, strength, taper, params)
-    values = (taper, strength, near, far, model.trust, *model.coverage, *model[2:])
-    cells = np.dstack(values)
+    colours = (*model.near_colour, *model.far_colour, *model.hidden_colour)
+    planes = np.stack((taper, strength, near, far, model.trust, *model.coverage, *colours))
     taps = [linear_taps(grid, Grid(shape), axis) for axis in (0, 1)]
-    _part(picture.radius, picture.linear, cells, *taps, place, out)
+    _part(picture.radius, picture.linear, planes, *taps, place, out)
 
 
 @kernel(
@@ -186,7 +186,7 @@ def _reduce_cells(radius, linear, place, near, far, side, light):  # type: ignor
         bottom = min(top + step, u(height))
         total[:] = np.float32(0)
         for y in range(top, top + step):
-            first = three * (min(y, u(height - 1)) * u(width) + x0)
+            first = three * ((y if y < bottom else bottom - u(1)) * u(width) + x0)
             for k in range(three * wide):
                 total[k] += linear[first + k]
         for k in range(three * wide, u(total.size)):
@@ -261,16 +261,16 @@ def _part_pixel(radius, linear, model, y, x, out):  # type: ignore[no-untyped-de
 
 
 @kernel(reads(f32, 2), reads(f32, 3), reads(f32, 3), TAPS, TAPS, PLACE, SURFACES)
-def _part(radius, linear, cells, vertical, horizontal, place, out):  # type: ignore[no-untyped-def]
-    """Separate the pixels of a tile; `cells` has PLANES values of each cell, side by side."""
+def _part(radius, linear, planes, vertical, horizontal, place, out):  # type: ignore[no-untyped-def]
+    """Separate the pixels of a tile."""
     (above, below, down), (left, right, across) = vertical, horizontal
-    count = u(cells.shape[1])
+    count = u(planes.shape[2])
     tapers, mixed = np.empty(count, np.float32), np.empty(count, np.bool_)
     row, model = np.empty((count, PLANES), np.float32), np.empty(PLANES, np.float32)
     for y in range(place.top, place.bottom):
         a, b, part = u(above[y]) - place.first_row, u(below[y]) - place.first_row, down[y]
         for i in range(count):
-            tapers[i] = mix(cells[a, i, 0], cells[b, i, 0], part)
+            tapers[i] = mix(planes[0, a, i], planes[0, b, i], part)
         if largest_of(tapers) < np.float32(BAND):
             continue
         mixed[:] = False
@@ -281,7 +281,7 @@ def _part(radius, linear, cells, vertical, horizontal, place, out):  # type: ign
             for k in (i, j):
                 if not mixed[k]:
                     for p in range(u(PLANES)):
-                        row[k, p] = mix(cells[a, k, p], cells[b, k, p], part)
+                        row[k, p] = mix(planes[p, a, k], planes[p, b, k], part)
                     mixed[k] = True
             for p in range(u(PLANES)):
                 model[p] = mix(row[i, p], row[j, p], across[x])

@@ -28,10 +28,10 @@ from stages.bokeh.cells import (
     subtract_far,
     sum_columns,
 )
-from stages.bokeh.checks import PIXELS, RenderInput
+from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
 from stages.bokeh.disk import TABLE_STEPS, area_table
 from stages.bokeh.gather import PLANES
-from stages.bokeh.sprite_table import FIELDS
+from stages.bokeh.sprite_table import FIELDS, no_sprites
 from stages.grid import Grid, mix
 from stages.kernels import f32, inline, kernel, reads, record, u64, writes
 from stages.params import Array
@@ -53,11 +53,15 @@ u = np.uint64
 
 
 class Strip(NamedTuple):
-    """A strip of a picture of height x width px: its first row of cells, and the fade-in."""
+    """A part of a picture of height x width px: its first row and column of cells, and the fade-in.
+
+    The column is a multiple of SPAN / 2.
+    """
 
     height: np.uint64
     width: np.uint64
     first: np.uint64
+    left: np.uint64
     start_px: np.float32
     slope: np.float32
 
@@ -71,7 +75,7 @@ class Light(NamedTuple):
     disks: Array
 
 
-STRIP = record(Strip, u64, u64, u64, f32, f32)
+STRIP = record(Strip, u64, u64, u64, u64, f32, f32)
 LIGHT = record(Light, *4 * [writes(f32, 2)])
 
 
@@ -100,24 +104,43 @@ def take_sprites(
     rows, cols = Grid.cells(shape_px, 2).shape
     begin = params.fade(params.coarse_boundary(0))
     read, inner = with_halo(y0, y1, OPENING, rows)
-    shape = read.stop - read.start, cols
+    stays = np.ones((y1 - y0, cols), np.float32)
+    left, right = _columns_with_members(picture, begin.start_px, read, cols)
+    if left >= right:
+        return no_sprites(), stays
+    shape = read.stop - read.start, right - left
     bright, covered, disks = (np.empty(shape, np.float32) for _ in range(3))
-    height, width, first = (u(n) for n in (*shape_px, read.start))
-    strip = Strip(height, width, first, np.float32(begin.start_px), np.float32(begin.slope))
+    height, width, first, column = (u(n) for n in (*shape_px, read.start, left))
+    strip = Strip(height, width, first, column, np.float32(begin.start_px), np.float32(begin.slope))
     _survey(picture.pixels, strip, bright, covered, disks)
     base, excess = _opening(bright), np.empty(shape, np.float32)
     _sum_around(bright, base, covered, inner.start, inner.stop, excess)
     light = Light(bright[inner], base[inner], excess[inner], disks[inner])
-    blocks = -(-cols // BLOCK_CELLS)
+    blocks = -(-(right - left) // BLOCK_CELLS)
     counts, limits = np.zeros(blocks, u), np.empty((blocks, 2), np.float32)
     budget = COST_PER_PX * 4 * BLOCK_CELLS**2
     _count(light, params.highlight_contrast, budget, counts, limits)
     table = np.empty((int(counts.sum()), FIELDS), np.float32)
-    stays = np.ones((y1 - y0, cols), np.float32)
     if len(table):
-        strip, areas = strip._replace(first=u(y0)), area_table(LATTICE_PX)
-        _extract_sprites(*picture.pixels[:2], strip, light, limits, areas, table, stays)
+        part, areas = np.ones_like(light.bright), area_table(LATTICE_PX)
+        strip = strip._replace(first=u(y0))
+        _extract_sprites(*picture.pixels[:2], strip, light, limits, areas, table, part)
+        stays[:, left:right] = part
     return table, stays
+
+
+def _columns_with_members(
+    picture: RenderInput, start_px: float, rows: slice, cols: int
+) -> tuple[int, int]:
+    """First column and end of the cells of a strip that a coarse layer or an opening may have.
+
+    They are whole spans, with one more on each side for the opening.
+    """
+    squares = slice(2 * rows.start // SQUARE_PX, -(-2 * rows.stop // SQUARE_PX))
+    found = np.flatnonzero((picture.tops[squares] > start_px).any(axis=0)) * SQUARE_PX // SPAN
+    if not found.size:
+        return 0, 0
+    return max(int(found[0]) - 1, 0) * (SPAN // 2), min((int(found[-1]) + 2) * (SPAN // 2), cols)
 
 
 def _opening(bright: Array) -> Array:
@@ -148,15 +171,16 @@ def _mean_of_members(image, radius, height, width, y, x, start, slope):  # type:
 @kernel(PIXELS, STRIP, writes(f32, 2), writes(f32, 2), writes(f32, 2))
 def _survey(pixels, strip, bright, weights, disks):  # type: ignore[no-untyped-def]
     """Write brightest channel (NO_LIGHT if empty), membership and radius of each cell."""
-    height, width, y0, start, slope = strip
+    height, width, y0, left, start, slope = strip
     sums = np.empty(u(PLANES * SPAN), np.float32)
     totals = np.empty(u(2 * PLANES * SPAN), np.float32)
     keep, scratch = np.ones(u(SPAN), np.float32), np.empty(u(3 * SPAN), np.float32)
     zero, one = np.float32(0), np.float32(1)
     band = Band(start, slope, np.float32(NO_END.start_px), np.float32(NO_END.slope))
     for y in range(u(bright.shape[0])):
-        for x0 in range(u(0), width, u(SPAN)):
-            length, above, first = min(u(SPAN), width - x0), u(2) * (y0 + y), x0 >> u(1)
+        for first in range(u(0), u(bright.shape[1]), u(SPAN // 2)):
+            x0, above = u(2) * (left + first), u(2) * (y0 + y)
+            length = min(u(SPAN), width - x0)
             if not any_above(pixels.tops, above, x0, length, start):
                 for x in range(first, first + ((length + u(1)) >> u(1))):
                     bright[y, x], weights[y, x], disks[y, x] = NO_LIGHT, zero, zero
@@ -277,7 +301,7 @@ def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  
 )  # fmt: skip
 def _extract_sprites(image, radius, strip, light, limits, areas, table, stays):  # type: ignore[no-untyped-def]
     """Move the excess light of a strip to a table of sprites."""
-    height, width, y0, begin, slope = strip
+    height, width, y0, left, begin, slope = strip
     bright, base, excess, disks = light
     n, one = u(0), np.float32(1)
     for y in range(u(bright.shape[0])):
@@ -289,10 +313,10 @@ def _extract_sprites(image, radius, strip, light, limits, areas, table, stays): 
                 continue
             stays[y, x] = base[y, x] / bright[y, x]
             red, green, blue, covered, disk = _mean_of_members(
-                image, radius, height, width, y0 + y, x, begin, slope
+                image, radius, height, width, y0 + y, left + x, begin, slope
             )
             cell = table[n : n + made]
-            _locate(image, radius, height, width, y0 + y, x, base[y, x], begin, made, cell)
+            _locate(image, radius, height, width, y0 + y, left + x, base[y, x], begin, made, cell)
             for s in range(n, n + made):
                 edge = EDGE_AREA / (table[s, 3] * table[s, 3])
                 spread = np.float32(np.pi) * (disk * disk + edge)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.arrays import check_image, reduce_by
+from stages.arrays import check_image, lazy_zeros, reduce_by
 
 
 @pytest.mark.parametrize("shape", [(300, 40, 3), (301, 43, 3), (7, 201), (1, 1, 3)])
@@ -29,3 +29,11 @@ def test_a_value_that_is_not_finite_is_found_anywhere(bad, row):
     image[row, 7, 1] = bad
     with pytest.raises(ValueError, match="stage: image has values that are not finite"):
         check_image("stage", "image", image)
+
+
+def test_lazy_zeros_are_zeros_that_can_be_written():
+    zeros = lazy_zeros((5, 7, 3))
+    assert zeros.shape == (5, 7, 3) and zeros.dtype == np.float32 and zeros.flags.c_contiguous
+    assert not zeros.any()
+    zeros[2, 3] = 1
+    assert zeros.sum() == 3 and not lazy_zeros((5, 7, 3)).any()

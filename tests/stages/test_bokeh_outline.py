@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from stages import strips, tone
+from stages.arrays import reduce_by
 from stages.bokeh import (
     BokehParams,
     OutlineParams,
@@ -15,7 +16,16 @@ from stages.bokeh import (
     render_surfaces_preview,
     seen_radius,
 )
+from stages.bokeh.coverage import (
+    KNOWN,
+    MIN_SHARE,
+    MIN_WEIGHT,
+    MIXED,
+    WIDTHS,
+    _mean_colours,
+)
 from stages.bokeh.disk import disk_area, effective_radius
+from stages.bokeh.outline import _Place, _reduce_cells
 from stages.grid import Grid
 from stages.scene import Layer, compose
 
@@ -270,3 +280,40 @@ def test_squares_without_an_outline_are_skipped_without_a_change():
     plain = render_surfaces(image, surfaces, BOKEH)
     far[:, :1] = far[:, -1:] = 0.25  # a radius in focus in other squares, which changes no light
     np.testing.assert_array_equal(render_surfaces(image, surfaces, BOKEH), plain)
+
+
+def test_colours_of_surfaces_are_weighted_means_over_windows():
+    rng = np.random.default_rng(9)
+    shape = (7, 30)  # narrower than the largest window, which is mirrored at the ends
+    light, coverage = rng.random((*shape, 3), np.float32), rng.random(shape, np.float32)
+    strength = rng.random(shape, np.float32) / 2
+    weight = np.minimum(strength / KNOWN, 1) * np.maximum(coverage - MIXED, 0) ** 2 + MIN_WEIGHT
+    for mixed in (False, True):
+        share = np.maximum(coverage, MIN_SHARE) if mixed else np.ones(shape)
+        planes = np.dstack([light * weight[..., None], weight * share]).astype(np.float64)
+        total = np.zeros_like(planes)
+        for radius, wide in WIDTHS:
+            padded = np.pad(planes, [(radius, radius), (radius, radius), (0, 0)], "reflect")
+            windows = np.lib.stride_tricks.sliding_window_view(
+                padded, (2 * radius + 1,) * 2, (0, 1)
+            )
+            total += wide * windows.mean(axis=(-2, -1))
+        found = np.empty((3, *shape), np.float32)
+        _mean_colours(light, coverage, strength, mixed, found)
+        np.testing.assert_allclose(np.moveaxis(found, 0, 2), total[..., :3] / total[..., 3:], 1e-4)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_cells_are_means_of_their_pixels_with_the_border_repeated(step):
+    rng = np.random.default_rng(10)
+    linear = rng.random((21, 30, 3), np.float32)
+    radius = rng.random((21, 30), np.float32)
+    grid = Grid.cells(radius.shape, step)
+    near, far = np.zeros(grid.shape, np.float32), rng.random(grid.shape, np.float32)
+    side, light = np.empty(grid.shape, np.float32), np.empty((*grid.shape, 3), np.float32)
+    place = _Place(*map(np.uint64, (0, 21, 0, 30, 0, 0, step)))
+    _reduce_cells(radius, linear.reshape(-1), place, near, far, side, light)
+    np.testing.assert_allclose(light, reduce_by(linear, step), rtol=1e-5)
+    for j, i in np.ndindex(grid.shape):
+        cell = radius[j * step : (j + 1) * step, i * step : (i + 1) * step]
+        assert side[j, i] == pytest.approx((cell < far[j, i] / 2).mean())
