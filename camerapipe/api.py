@@ -33,6 +33,7 @@ def render(
     strength: float | None = None,
     budget: BudgetLike = None,
     preset: str | None = None,
+    look: str | None = None,
     config: str | os.PathLike[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     focus: tuple[float, float] | float | None = None,
@@ -63,6 +64,9 @@ def render(
         `"2s"`, or `["2s", "propagate=300ms"]`.
     preset : str, optional
         `default`, `paper` or `direct`.
+    look : str, optional
+        Of the preset `default`: `lens`, faithful to a wider lens, or `portrait`, which holds the
+        subject sharp.
     config : path, optional
         A TOML settings file.
     params : mapping, optional
@@ -124,7 +128,7 @@ def render(
     depth = {"aperture": aperture, "focus_m": distance}
     given = {name: value for name, value in depth.items() if value is not None}
     values = {**(params or {}), "depth": {**(params or {}).get("depth", {}), **given}}
-    settings = resolve_with(recipe, preset, config, values=values, strength=strength)
+    settings = resolve_with(recipe, preset, config, values=values, strength=strength, look=look)
     request = Request(
         settings=settings,
         budget=Budget.of(budget),

@@ -6,24 +6,19 @@ Segments as in `pipelines`, from which it takes all others.
 from __future__ import annotations
 
 from camerapipe.graph import Node, renamed
-from camerapipe.lens import OUTLINE, SURFACES_RENDER
 from camerapipe.pipelines import (
     CONSTRAIN,
     DETAIL,
-    EDGES,
-    FOCUS,
-    FOREGROUND,
     FREE,
     RADIUS,
     RENDER,
-    RESOLVE_LOW,
     SOLVE,
     STILL_CELLS,
     STILL_GRID,
     UPSAMPLE,
-    VIEW,
     graph,
 )
+from camerapipe.still import FRONT, OUTLINE, STILL_EDGES, STILL_FOCUS, SURFACES_RENDER
 from stages.bokeh import DeadZoneParams, RadiusParams
 from stages.depth import (
     DepthParams,
@@ -59,7 +54,7 @@ ORDER = (
 SIGN = (
     Node("sign", nearer_than, ("inverse_depth", "linear", "in_focus", "foreground"), "nearer",
          UpsampleParams),
-    *renamed(FOREGROUND, foreground="nearer"),
+    *renamed(FRONT, foreground="nearer"),
 )
 # Blur of a wished lens from depth, of which the measured blur is already there.
 WISHED = (
@@ -84,18 +79,18 @@ IN_FRONT = (
     Node("lay", lay_in_front, ("outlines", "front_radius", "front_mask"), "surfaces"),
 )
 GUIDED_MAP = (
-    *VIEW, *EDGES, *STILL_GRID, *FREE, *STILL_CELLS,
+    *STILL_EDGES, *STILL_GRID, *FREE, *STILL_CELLS,
     *renamed(CONSTRAIN, constraints="measured"), *ORDER, *SOLVE, *UPSAMPLE, *DETAIL,
 )  # fmt: skip
 # fmt: on
 
 MAP_OUTPUTS = ("blur", "blur_low", "dead_zone")
-WITH_DEPTH_MAP = graph("with-depth-map", (*GUIDED_MAP, *FOCUS), MAP_OUTPUTS)
+WITH_DEPTH_MAP = graph("with-depth-map", (*GUIDED_MAP, *STILL_FOCUS), MAP_OUTPUTS)
 WITH_DEPTH = graph(
     "with-depth",
     (
-        *GUIDED_MAP, *FOCUS, *RADIUS, *RESOLVE_LOW,
-        Node("refocus", focus_of, ("calibration",), "in_focus"), *SIGN, *RENDER,
+        *GUIDED_MAP, *STILL_FOCUS, *RADIUS, *OUTLINE,
+        Node("refocus", focus_of, ("calibration",), "in_focus"), *SIGN, *SURFACES_RENDER,
     ),
     ("picture", *MAP_OUTPUTS),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from camerapipe.graph import Graph
-from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_FULL
+from camerapipe.live import LIVE, LIVE_CARRY, LIVE_FULL
 
 FRAME_SIDE_PX = 1600  # on the best rungs, blur of frames up to this side is estimated at full size
 STRIP_ROWS = 180  # divides a 720p view at steps 1 and 2 into equal shares for two workers
@@ -67,8 +67,10 @@ def _rung(
         {
             "view": {"working_side_px": FRAME_SIDE_PX // view, "solve_step": solve},
             "show": {"coarser": coarser},
-            "propagate": {"iterations": steps, "bound_updates": 1},
+            "propagate": {"iterations": steps, "bound_updates": 1, "data_weight": 0.5},
             "coarse": {"octaves": octaves},
+            "shading": {"doubt": 0.7},
+            "upsample": {"window_radius_px": 10, "epsilon": 1e-2},
             **FOCUS_OF_VIEW[view],
             "blur": {"strip_rows": STRIP_ROWS},
             "evidence": {"strip_rows": STRIP_ROWS},

@@ -2,18 +2,14 @@
 
 Every line of a segment is a stage: name, function, what it reads, what it makes. A stage is
 declared once; still, live and foreign-map graphs share its segment, between values of other names
-where they need to (`renamed`). `presets` names the still graphs with their parameters, `levels` the
-live ones; `costs` says what stages take.
-
-A live graph is a still graph with a temporal filter behind its measurements. What a frame leaves
-for the next (`next_memory`) is an output like any other and comes back as the source `memory` (None
-at the first frame), so that any frame can be computed again by itself.
+where they need to (`renamed`). `still` adds what the default preset needs, and `live` what streams
+need. `presets` names the graphs of stills with their parameters, `levels` those of streams; `costs`
+says what stages take.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from camerapipe.graph import Graph, Node, renamed
@@ -47,11 +43,9 @@ from stages.bokeh import (
     dead_zone,
     disk_radius,
     mark_foreground,
-    proven_dead_zone,
     render_bokeh,
     render_bokeh_preview,
     render_bokeh_steps,
-    resolve_shown,
     resolve_transitions,
     resolve_upsampled,
 )
@@ -61,7 +55,6 @@ from stages.capture_check import (
     UnknownOptics,
     blur_statistics,
     judge,
-    quick_blur_statistics,
 )
 from stages.depth import DepthMap, WishedLens
 from stages.finish import FinishParams, finish
@@ -71,40 +64,20 @@ from stages.highlights import HighlightsParams, recover_highlights
 from stages.kinds import Encoded, LinearLight, Mask
 from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
 from stages.params import Array
-from stages.preview import dead_zone_on_view, render_preview, to_picture, upsample_to_view
 from stages.propagate import PropagateParams, SolveHistory, propagate, propagate_bounded
 from stages.scribble import Scribble, ScribbleParams, scribbled
 from stages.steady import (
     Memory,
     Motion,
-    SteadyParams,
-    carried_dead_zone,
-    carried_evidence,
-    carried_map,
-    first_map,
-    keep_measured,
-    recall,
-    remember,
-    steady_dead_zone,
-    steady_edges,
-    steady_evidence,
-    track,
 )
 from stages.tone import ToneCurve, encode
 from stages.upsample import UpsampleParams, bilinear_upsample, guided_upsample, upsample_to_light
 from stages.view import (
-    ShowParams,
     ViewParams,
     even_grid,
-    gather_cells,
-    guide_at,
     guide_from,
-    light_at,
-    show_grid,
     solve_grid,
-    solve_grid_of_view,
     view_at,
-    view_of,
     working_grid,
 )
 
@@ -165,12 +138,6 @@ STILL_CELLS = (
     Node("bounds", lift, ("free_bounds", "half_grid"), "cell_bounds"),
     Node("samples", crossings, ("edge_data", "half_grid"), "cell_data"),
 )
-LIVE_GRID = (Node("solve_grid", solve_grid_of_view, ("linear", "grid"), "half_grid", ViewParams),)
-LIVE_CELLS = (
-    Node("guide", guide_at, ("view", "grid", "half_grid"), "guide"),
-    Node("bounds", gather_cells, ("free_bounds", "half_grid"), "cell_bounds"),
-    Node("samples", gather_cells, ("edge_data", "half_grid"), "cell_data"),
-)
 FREE = (Node("unclaimed", unclaimed, ("sharpness_bounds", "scribbles"), "free_bounds"),)
 SCRIBBLE = (Node("scribbles", scribbled, ("cell_data", "scribbles"), "constraints",
                  ScribbleParams),)
@@ -190,9 +157,7 @@ UPSAMPLE = (
          fallback=bilinear_upsample),
 )
 DETAIL = (Node("detail", keep_detail, ("guided", "free_bounds"), "blur"),)
-FOCUS = (Node("focus", proven_dead_zone, ("sharpness_bounds", "blur", "focus_point"), "dead_zone",
-              DeadZoneParams),)
-FOREIGN_FOCUS = (Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone",
+MAP_FOCUS = (Node("focus", dead_zone, ("blur", "blur", "focus_point"), "dead_zone",
                       DeadZoneParams),)
 EDGE_FOCUS = (Node("focus", dead_zone, ("edge_data", "blur", "focus_point"), "dead_zone",
                    DeadZoneParams),)
@@ -235,74 +200,17 @@ PAPER_HALF = (
     Node("upsample", guided_upsample, ("blur_low", "view"), "blur", UpsampleParams,
          fallback=bilinear_upsample),
 )
-# What a stream adds: the frame before, and forms for a preview.
-SEE = (
-    VIEW[0],
-    Node("show_grid", show_grid, ("linear", "grid"), "shown", ShowParams),
-    Node("light", light_at, ("linear", "shown"), "light"),
-    Node("view", view_of, ("linear", "light", "shown", "grid"), "view"),
-    Node("track", track, ("view", "grid", "memory"), "motion", SteadyParams),
-)
-FILTER = (
-    Node("recall", recall, ("new_data", "new_bounds", "motion"), "history", SteadyParams),
-    Node("steady_edges", steady_edges, ("new_data", "history"), "edge_data"),
-    Node("steady_evidence", steady_evidence, ("new_bounds", "history"), "sharpness_bounds"),
-)
-START = (Node("start", first_map, ("constraints", "history"), "previous"),)
-REMEMBER = (
-    Node("steady_focus", steady_dead_zone, ("new_dead_zone", "history"), "dead_zone",
-         SteadyParams),
-    Node("remember", remember,
-         ("motion", "history", "edge_data", "sharpness_bounds", "blur_low", "dead_zone"),
-         "next_memory", SteadyParams),
-)
-CARRY = (
-    *LIVE_GRID,
-    Node("carry", carried_map, ("motion", "half_grid"), "blur_low"),
-    *SURVEY,
-    *renamed(BOUND, sharpness_bounds="new_bounds"),
-    Node("protect", carried_evidence, ("new_bounds", "motion"), "free_bounds"),
-    Node("focus", carried_dead_zone, ("motion",), "dead_zone"),
-    Node("keep", keep_measured, ("motion",), "next_memory"),
-)
-FOCUS_ON_VIEW = (Node("focus", dead_zone_on_view, ("sharpness_bounds", "blur", "focus_point"),
-                      "new_dead_zone", DeadZoneParams),)
-SHOW = (
-    Node("shown_view", guide_at, ("view", "grid", "shown"), "shown_view"),
-    Node("upsample", upsample_to_view, ("blur_low", "shown_view", "shown"), "guided",
-         UpsampleParams),
-    *DETAIL,
-    *RADIUS,
-    Node("resolve", resolve_shown, ("radius", "grid"), "disk_radius", ResolveParams),
-    Node("preview", render_preview, ("linear", "light", "disk_radius", "shown", "curve"),
-         "picture", BokehParams),
-)
-LIVE_RENDER = (
-    Node("upsample", upsample_to_light, ("blur_low", "linear"), "guided", UpsampleParams),
-    *renamed(FOCUS, dead_zone="new_dead_zone"),
-    *DETAIL,
-    *RADIUS,
-    *RESOLVE_LOW,
-    *(replace(node, fallback=None, steps=None)  # a rung that fits was chosen before the frame
-      for node in renamed(RENDER, signed_radius="disk_radius", picture="finished")),
-    Node("codes", to_picture, ("finished",), "picture"),
-)
 # fmt: on
 
 
 # What the segments make together.
 STILL_DENSE = (*STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL)
-STILL_MAP = (*VIEW, *EDGES, *STILL_DENSE)
 PAPER_MAP = (*PAPER_EDGES, *PAPER_HALF)
 DIRECT_MAP = (
     *PAPER_EDGES,
     *renamed(SCRIBBLE, cell_data="clean_data"),
     *renamed(PAPER_SOLVE, guide="view", blur_low="blur"),
 )
-LIVE_MAP = (
-    *renamed(EDGES, edge_data="new_data", sharpness_bounds="new_bounds"),
-    *FILTER, *LIVE_GRID, *FREE, *LIVE_CELLS, *CONSTRAIN, *START, *SOLVE,
-)  # fmt: skip
 PICTURE = (*RADIUS, *RESOLVE, *FOREGROUND, *RENDER)
 PICTURE_LOW = (*RADIUS, *RESOLVE_LOW, *FOREGROUND, *RENDER)
 
@@ -323,21 +231,3 @@ CHECK = graph("check", (*VIEW, *SURVEY, *LOOK, *JUDGE), ("findings",))
 PASS_THROUGH = graph(
     "pass-through", (Node("encode", encode, ("linear", "curve"), "picture"),), ("picture",)
 )
-SHOWN = ("shown", "light")  # read by previews only
-LIVE_OUTPUTS = ("picture", "blur", "next_memory")
-LIVE_SEE = graph("live-see", SEE, ("grid", "view", "motion", *SHOWN))
-LIVE_CHECK = graph(
-    "live-check",
-    (
-        Node("check_grid", working_grid, ("linear",), "check_grid", ViewParams),
-        Node("check_view", guide_at, ("view", "grid", "check_grid"), "check_view"),
-        Node(
-            "look", quick_blur_statistics, ("check_view", "check_grid"), "statistics", CheckParams
-        ),
-        *JUDGE,
-    ),
-    ("findings",),
-)
-LIVE_FULL = graph("live-full", (*LIVE_MAP, *REMEMBER, *LIVE_RENDER), LIVE_OUTPUTS)
-LIVE = graph("live", (*LIVE_MAP, *FOCUS_ON_VIEW, *REMEMBER, *SHOW), LIVE_OUTPUTS)
-LIVE_CARRY = graph("live-carry", (*CARRY, *SHOW), LIVE_OUTPUTS)

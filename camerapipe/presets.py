@@ -9,31 +9,25 @@ from typing import Any
 from camerapipe.depth_graphs import FROM_DEPTH, FROM_EXACT_DEPTH, WITH_DEPTH, WITH_DEPTH_MAP
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph, Node
-from camerapipe.lens import LENS_FOCUS, LENS_FOREIGN_FOCUS, LENS_MAP, LENS_PICTURE
+from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
 from camerapipe.pipelines import (
     BOUND,
     CELLS,
     CHECK,
     DIRECT_MAP,
     EDGE_FOCUS,
-    FOCUS,
-    FOREIGN_FOCUS,
-    LIVE,
-    LIVE_CARRY,
-    LIVE_CHECK,
-    LIVE_FULL,
-    LIVE_SEE,
+    MAP_FOCUS,
     PAPER_CELLS,
     PAPER_MAP,
     PASS_THROUGH,
     PICTURE,
     PICTURE_LOW,
     STILL_DENSE,
-    STILL_MAP,
     SURVEY,
     VIEW,
     graph,
 )
+from camerapipe.still import GIVEN_FOCUS, STILL_FOCUS, STILL_MAP, STILL_PICTURE
 from stages.advice import AdviceParams
 from stages.params import Params
 
@@ -44,7 +38,8 @@ DEFAULT = "default"
 class Preset:
     """A named way from capture to picture: graphs, and parameters that differ from the defaults.
 
-    `live` tells whether there are graphs of it for streams.
+    `looks` tells whether it has the looks of `LOOKS`, and `live` whether there are graphs of it for
+    streams.
     """
 
     name: str
@@ -54,6 +49,7 @@ class Preset:
     from_map_graph: Graph  # from a map without a focus
     from_focused_map_graph: Graph  # from a map whose dead zone is known
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    looks: bool = False
     live: bool = False
 
     @property
@@ -72,8 +68,9 @@ def _preset(
     params: Mapping[str, Mapping[str, Any]],
     *,
     picture: Sequence[Node] = PICTURE_LOW,
-    foreign_focus: Sequence[Node] = FOREIGN_FOCUS,
+    foreign_focus: Sequence[Node] = MAP_FOCUS,
     cells: Sequence[Node] = (),
+    looks: bool = False,
     live: bool = False,
 ) -> Preset:
     """Preset from the stages that make the map, find the dead zone (`focus`), and render.
@@ -91,6 +88,7 @@ def _preset(
         graph(f"{name}-from-map", (*foreign_focus, *cells, *picture), shown),
         graph(f"{name}-from-focused-map", (*cells, *picture), shown),
         params,
+        looks,
         live,
     )
 
@@ -101,16 +99,20 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
     },
     "view": {"working_side_px": 0},
     "laplacian": {"window_radius": 3, "epsilon": 1e-3},
+    "radius": {"focus_ramp": 1.8},
     "propagate": {
         "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
     },
 }  # fmt: skip
-LENS_PARAMS: dict[str, dict[str, Any]] = {
-    "shading": {"doubt": 0.95},
-    "propagate": {"data_weight": 2.0},
-    "upsample": {"window_radius_px": 4, "epsilon": 0.1},
-    "radius": {"focus_ramp": 1.2},
+# The looks: "lens" is that of the parameters' defaults.
+LOOKS: dict[str, dict[str, dict[str, Any]]] = {
+    "lens": {},
+    "portrait": {
+        "focus": {"sure_margin": 2.4, "unsure_margin": 3.0, "ceiling_px": 2.0},
+        "radius": {"focus_ramp": 1.6},
+    },
 }
+LENS = "lens"
 PAPER_UPSAMPLE = {"upsample": {"method": "masked", "window_radius_px": 10, "epsilon": 1e-2}}
 
 PRESETS = {
@@ -118,22 +120,15 @@ PRESETS = {
     for preset in (
         _preset(
             DEFAULT,
-            "ours: pooled edge energies, upper bounds from detail, a working scale",
+            "ours: blur agreed on by edges, detail as upper bound, outlines of two surfaces",
             STILL_MAP,
-            FOCUS,
+            STILL_FOCUS,
             {},
+            foreign_focus=GIVEN_FOCUS,
             cells=CELLS,
+            picture=STILL_PICTURE,
+            looks=True,
             live=True,
-        ),
-        _preset(
-            "lens",
-            "outlines as two surfaces, natural falloff: slower, closer to a wider lens",
-            LENS_MAP,
-            LENS_FOCUS,
-            LENS_PARAMS,
-            picture=LENS_PICTURE,
-            foreign_focus=LENS_FOREIGN_FOCUS,
-            cells=CELLS,
         ),
         _preset(
             "paper",
@@ -193,7 +188,17 @@ def add_estimator(
         raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
     estimated = Node("estimate", estimate, tuple(reads), "edge_data")
     nodes = (*VIEW, *SURVEY, *BOUND, estimated, *STILL_DENSE)
-    PRESETS[name] = _preset(name, summary or "a custom estimator", nodes, FOCUS, {}, cells=CELLS)
+    PRESETS[name] = _preset(
+        name,
+        summary or "a custom estimator",
+        nodes,
+        STILL_FOCUS,
+        {},
+        foreign_focus=GIVEN_FOCUS,
+        cells=CELLS,
+        picture=STILL_PICTURE,
+        looks=True,
+    )
     return PRESETS[name]
 
 

@@ -2,6 +2,7 @@
 
     format_version = 1
     preset = "default"
+    look = "portrait"
     size_px = [4000, 3000]
     focus_point = [812.0, 604.0]
     foreground = "mask.png"
@@ -22,7 +23,6 @@ are scaled; parameters are not. Paths are relative to the recipe.
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Sequence
@@ -71,6 +71,8 @@ class Recipe:
     ----------
     preset : str or None
         Name of a preset; None leaves the choice to the settings file or the default.
+    look : str or None
+        Name of a look of the preset; None as for `preset`.
     params : mapping
         Changed parameters by section.
     size_px : (int, int) or None
@@ -95,6 +97,7 @@ class Recipe:
     """
 
     preset: str | None = None
+    look: str | None = None
     params: Changes = field(default_factory=dict)
     size_px: tuple[int, int] | None = None
     focus_point: Point | None = None
@@ -105,7 +108,7 @@ class Recipe:
     name: str = field(default="recipe", compare=False)
 
     def __post_init__(self) -> None:
-        checked = resolve(self.preset, recipe=(self.name, self.params)).params
+        checked = resolve(self.preset, recipe=(self.name, self.params), look=self.look).params
         values = {
             section: {key: getattr(checked[SECTIONS[section]], key) for key in changes}
             for section, changes in self.params.items()
@@ -161,6 +164,7 @@ class Recipe:
         check_keys(name, table)
         return cls(
             preset=typed(name, "preset", table.get("preset"), str, "a name"),
+            look=typed(name, "look", table.get("look"), str, "a name"),
             params=typed(name, "params", table.get("params", {}), dict, "tables [params.SECTION]"),
             size_px=size_of(name, table.get("size_px")),
             focus_point=point_of(name, table.get("focus_point")),
@@ -175,6 +179,8 @@ class Recipe:
         table: dict[str, Any] = {"format_version": FORMAT_VERSION}
         if self.preset is not None:
             table["preset"] = self.preset
+        if self.look is not None:
+            table["look"] = self.look
         if self.size_px is not None:
             table["size_px"] = list(self.size_px)
         if self.focus_point is not None:
@@ -237,16 +243,19 @@ def resolve_with(
     values: Changes | None = None,
     *,
     strength: float | None = None,
+    look: str | None = None,
 ) -> Settings:
-    """Settings as `settings.resolve` gives them, with the preset and parameters of a recipe.
+    """Settings as `settings.resolve` gives them, with what a recipe says.
 
-    A preset given by name overrides that of the recipe, which overrides that of a settings file.
+    A preset or look given by name overrides that of the recipe, which overrides that of a settings
+    file.
     """
     if recipe is None:
-        return resolve(preset, config, overrides, values, strength=strength)
-    changes = (recipe.name, recipe.params)
-    chosen = preset or recipe.preset
-    return resolve(chosen, config, overrides, values, recipe=changes, strength=strength)
+        return resolve(preset, config, overrides, values, strength=strength, look=look)
+    return resolve(
+        preset or recipe.preset, config, overrides, values, recipe=(recipe.name, recipe.params),
+        strength=strength, look=look or recipe.look,
+    )  # fmt: skip
 
 
 def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
@@ -290,6 +299,7 @@ def recipe_of(request: Request, capture: Capture, foreground: Path | None = None
     settings = request.settings
     return Recipe(
         preset=settings.preset.name,
+        look=settings.look if settings.preset.looks else None,
         params=settings.changed(Layer.FILE, Layer.RECIPE, Layer.PERSON),
         size_px=(width, height),
         focus_point=request.focus_point,
@@ -329,17 +339,6 @@ def read_foreground(path: Path, shape: tuple[int, int]) -> Array:
             "than the focus white, and all else black"
         )
     return mask
-
-
-def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
-    """Read scribbles from a JSON list; `RecipeError` names the stroke that cannot be used."""
-    path = Path(path)
-    text = read_text(path)
-    try:
-        strokes = json.loads(text)
-    except ValueError as error:
-        raise RecipeError(f"{path}: is not JSON: {error}") from error
-    return strokes_of(str(path), strokes)
 
 
 def _source(given: GivenDepth | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from stages.scribble import Scribble
 
 FORMAT_VERSION = 1
 KEYS = (
-    "format_version", "preset", "size_px", "focus_point", "foreground", "from_depth",
+    "format_version", "preset", "look", "size_px", "focus_point", "foreground", "from_depth",
     "guide_depth", "params", "scribbles",
 )  # fmt: skip
 
@@ -125,3 +126,14 @@ def relative_path(path: Path, folder: str | os.PathLike[str]) -> str:
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
+    """Read scribbles from a JSON list; `RecipeError` names the stroke that cannot be used."""
+    path = Path(path)
+    text = read_text(path)
+    try:
+        strokes = json.loads(text)
+    except ValueError as error:
+        raise RecipeError(f"{path}: is not JSON: {error}") from error
+    return strokes_of(str(path), strokes)

@@ -16,7 +16,7 @@ import math
 import os
 import threading
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -41,8 +41,8 @@ from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
 from stages.areas import reduce_to
-from stages.bokeh import DeadZoneParams, RadiusParams
-from stages.params import Array
+from stages.bokeh import DeadZoneParams, FocusParams, OutlineParams, RadiusParams
+from stages.params import Array, Params
 from stages.propagate import SolvedMap, SolveHistory
 from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
@@ -127,11 +127,14 @@ class Session:
         params: Mapping[str, Mapping[str, Any]] | None = None,
         *,
         strength: float | None = None,
+        look: str | None = None,
         **fields: Any,
     ) -> Self:
-        """Change parameters (`params`, `strength`), or fields of `Request` by name."""
+        """Change parameters (`params`, `strength`), the look, or fields of `Request` by name."""
         changed = replace(self.request, **fields)
         settings = changed.settings.changed_by_person(params or {}, strength=strength)
+        if look is not None:
+            settings = settings.with_look(look)
         return self.apply(replace(changed, settings=settings))
 
     def scribble(self, *strokes: Scribble) -> Self:
@@ -196,21 +199,19 @@ class Session:
 
         They are those in px of the picture, and those that are relative to the step of its view.
         """
-        radius, zone, view = (
-            settings.params[kind] for kind in (RadiusParams, DeadZoneParams, ViewParams)
-        )
-        assert isinstance(radius, RadiusParams) and isinstance(zone, DeadZoneParams)
+        params = settings.params
+        view = params[ViewParams]
         assert isinstance(view, ViewParams)
         size = shape_of(self.proxy)[1] / shape_of(self.capture)[1]
         steps = [working_grid(each.linear, view).step for each in (self.capture, self.proxy)]
         per_step = size * steps[0] / steps[1]
         return {
-            "radius": {"max_radius_px": max(radius.max_radius_px * size, 1.0)},
-            "dead_zone": {
-                "floor_px": zone.floor_px * per_step,
-                "ceiling_px": zone.ceiling_px * per_step,
-            },
-        }
+            kind.stage(): _scaled_px(params[kind], factor)
+            for kind, factor in (
+                (RadiusParams, size), (OutlineParams, size),
+                (FocusParams, per_step), (DeadZoneParams, per_step),
+            )
+        }  # fmt: skip
 
     def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:
         """Shot of the capture or its proxy, with the memo of the session."""
@@ -250,3 +251,12 @@ def _digest(mask: Array | None) -> str | None:
     if mask is None:
         return None
     return hashlib.blake2b(np.ascontiguousarray(mask).data, digest_size=16).hexdigest()
+
+
+def _scaled_px(params: Params, factor: float) -> dict[str, float]:
+    """Parameters in px, scaled within their ranges."""
+    return {
+        spec.name: max(getattr(params, spec.name) * factor, spec.metadata["low"])
+        for spec in fields(params)
+        if spec.metadata["unit"] == "px"
+    }

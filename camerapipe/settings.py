@@ -13,17 +13,17 @@ import functools
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from camerapipe.errors import RequestError
-from camerapipe.presets import DEFAULT, PRESETS, SECTIONS, Preset, graphs
+from camerapipe.presets import DEFAULT, LENS, LOOKS, PRESETS, SECTIONS, Preset, graphs
 from stages.params import Params, expectation
 
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-PRESET = "preset"  # key of a settings file
+PRESET, LOOK = "preset", "look"  # keys of a settings file
 TEXT_ENCODING = "utf-8-sig"  # editors may put a byte order mark first
 
 Changes = Mapping[str, Mapping[str, Any]]  # parameters by section
@@ -55,9 +55,10 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """A preset, and the changes of each layer; immutable."""
+    """A preset, its look, and the changes of each layer; immutable."""
 
     preset: Preset
+    look: str = LENS
     layers: Mapping[Layer, Changes] = field(default_factory=dict)
     names: Mapping[Layer, str] = field(default_factory=dict)  # of layers that have one
 
@@ -70,7 +71,7 @@ class Settings:
             If a parameter does not exist or a value does not fit.
         """
         layers = {**self.layers, layer: _checked("", changes)}
-        found = Settings(self.preset, layers, {**self.names, layer: name})
+        found = replace(self, layers=layers, names={**self.names, layer: name})
         found.params  # noqa: B018 - checked when built
         return found
 
@@ -80,6 +81,13 @@ class Settings:
         for section, values in _checked("", _with_strength(changes, strength)).items():
             merged.setdefault(section, {}).update(values)
         return self.with_layer(Layer.PERSON, merged)
+
+    def with_look(self, look: str) -> Settings:
+        """Settings with another look of the preset; `SettingsError` if it does not exist."""
+        _check_look(self.preset, look)
+        name = self.preset.name if look == LENS else f"{self.preset.name}, look {look}"
+        changed = self.with_layer(Layer.PRESET, _overlaid(self.preset.params, LOOKS[look]), name)
+        return replace(changed, look=look)
 
     @functools.cached_property
     def params(self) -> Mapping[type[Params], Params]:
@@ -131,6 +139,7 @@ def resolve(
     *,
     recipe: tuple[str, Changes] | None = None,
     strength: float | None = None,
+    look: str | None = None,
 ) -> Settings:
     """Combine preset, settings file, recipe, and the values of a person.
 
@@ -139,7 +148,7 @@ def resolve(
     preset : str, optional
         Name of a preset; overrides the one that a settings file names.
     config : path, optional
-        A TOML settings file: `preset = "..."` and a table for each section.
+        A TOML settings file: `preset = "..."`, `look = "..."` and a table for each section.
     overrides : sequence of str
         Texts `section.param=value`.
     values : mapping, optional
@@ -148,6 +157,9 @@ def resolve(
         Name and parameters of a recipe.
     strength : float, optional
         Short for `values={"radius": {"strength": strength}}`.
+    look : str, optional
+        "lens" (faithful) or "portrait" (the subject is held sharp); overrides the one of a settings
+        file.
 
     Returns
     -------
@@ -160,7 +172,7 @@ def resolve(
         If a name does not exist or a value does not fit; the message suggests a similar name.
     """
     table = read_config(Path(config)) if config else {}
-    named = table.pop(PRESET, DEFAULT)
+    named, looked = table.pop(PRESET, DEFAULT), table.pop(LOOK, LENS)
     name = str(preset or named)
     if name not in PRESETS:
         raise SettingsError(f"preset {name!r} does not exist{hint(name, PRESETS)}")
@@ -175,11 +187,12 @@ def resolve(
     if recipe:
         layers[Layer.RECIPE] = _checked(f"{recipe[0]}: ", recipe[1])
     names = {Layer.PRESET: name, Layer.FILE: file, Layer.RECIPE: recipe[0] if recipe else ""}
-    return Settings(chosen, layers, names).with_layer(Layer.PERSON, person)
+    settings = Settings(chosen, LENS, layers, names).with_layer(Layer.PERSON, person)
+    return settings.with_look(str(look or looked))
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a settings file: `preset = "..."` and a table for each section."""
+    """Read a settings file: `preset`, `look`, and a table for each section."""
     try:
         return tomllib.loads(path.read_text(encoding=TEXT_ENCODING))
     except OSError as error:
@@ -193,6 +206,19 @@ def hint(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
+
+
+def _check_look(preset: Preset, look: str) -> None:
+    """Check that a preset has a look; `SettingsError` if not."""
+    if look not in LOOKS:
+        raise SettingsError(f"look {look!r} does not exist{hint(look, LOOKS)}")
+    if look != LENS and not preset.looks:
+        raise SettingsError(f"preset {preset.name!r} has no looks; leave out look {look!r}")
+
+
+def _overlaid(below: Changes, above: Changes) -> Changes:
+    """Changes of two layers in one; those of `above` override those of `below`."""
+    return {key: {**below.get(key, {}), **above.get(key, {})} for key in {**below, **above}}
 
 
 def _with_strength(changes: Changes, strength: float | None) -> Changes:

@@ -13,7 +13,7 @@ LEVELS = [
     {"errors", "version", "hints", "spreading"},
     {"capture", "report", "graph"},
     {"budget", "optics", "costs", "memo", "pipelines"},
-    {"lens", "hdr_graph"},
+    {"live", "still", "hdr_graph"},
     {"depth_graphs"},
     {"ingest", "presets", "levels", "runner", "synthetic"},
     {"settings", "shot", "runtime", "trace"},

@@ -75,10 +75,11 @@ def settings_options(command: F) -> F:
     """Add the options that choose settings."""
     options = [
         click.option("--preset", metavar="NAME", help="default, paper or direct"),
+        click.option("--look", metavar="NAME", help="lens (faithful) or portrait (subject sharp)"),
         click.option(
             "--config",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="TOML settings: preset, and a table for every section",
+            help="TOML settings: preset, look, and a table for every section",
         ),
         click.option(
             "--set",

@@ -60,7 +60,8 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
     """What the options of a command ask of every capture."""
     from camerapipe.assembly import Request, check_budget
     from camerapipe.budget import Budget
-    from camerapipe.recipe import read_scribbles, resolve_with
+    from camerapipe.recipe import resolve_with
+    from camerapipe.recipe_keys import read_scribbles
 
     focus, focus_m = focus_in(options.get("focus"))
     depth = {"aperture": options.get("aperture"), "focus_m": focus_m}
@@ -68,9 +69,10 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
         recipe,
         options["preset"],
         options["config"],
-        options["overrides"],
+        (*options["overrides"], *_falloff(options.get("falloff"))),
         {"depth": {name: value for name, value in depth.items() if value is not None}},
         strength=options.get("strength"),
+        look=options["look"],
     )
     budget = Budget.parse(options.get("budgets", ()))
     check_budget(budget, settings.preset)
@@ -83,6 +85,10 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
         scribbles=read_scribbles(scribbles) if scribbles else (),
         force=options.get("force", False),
     )
+
+
+def _falloff(falloff: float | None) -> tuple[str, ...]:
+    return () if falloff is None else (f"radius.focus_ramp={falloff}",)
 
 
 def common_fields(

@@ -50,6 +50,11 @@ TARGETS = {  # kind of output: option, its name in the code
     "--aperture", type=float, metavar="F", help="f-number of the wished lens, for --from-depth"
 )
 @click.option(
+    "--falloff",
+    type=float,
+    help="how gradually blur sets in, 1 (at once) to 8; the looks have 1.2 and 1.6",
+)
+@click.option(
     "--map",
     "map_to",
     metavar="FILE|DIR",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @request_errors
 def settings_command(
     preset: str | None,
+    look: str | None,
     config: Path | None,
     overrides: tuple[str, ...],
     recipe_from: Path | None,
@@ -44,7 +45,7 @@ def settings_command(
     from camerapipe.settings import Layer
 
     recipe = Recipe.read(recipe_from) if recipe_from else None
-    settings = resolve_with(recipe, preset, config, overrides)
+    settings = resolve_with(recipe, preset, config, overrides, look=look)
     if rung is not None:
         settings = _on_rung(settings, rung)
     shown = {

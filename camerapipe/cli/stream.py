@@ -192,7 +192,7 @@ def _refuse_with_costs(options: dict[str, Any]) -> None:
 
 
 def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
-    from camerapipe.recipe import read_scribbles
+    from camerapipe.recipe_keys import read_scribbles
     from camerapipe.stream.opening import open_stream
 
     return open_stream(

@@ -10,8 +10,8 @@ from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError
 from camerapipe.levels import LADDER
-from camerapipe.pipelines import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
-from camerapipe.presets import PRESETS
+from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
+from camerapipe.presets import LENS, PRESETS
 from camerapipe.recipe import Recipe
 from camerapipe.settings import Settings, hint
 from camerapipe.stream.line import DropPolicy, Rules
@@ -135,6 +135,10 @@ def _check_preset(settings: Settings) -> None:
         raise RequestError(
             f"preset {preset.name!r} is for photographs only: it has no graphs for streams; "
             f"choose {live} for a stream, or render single frames with it"
+        )
+    if settings.look != LENS:
+        raise RequestError(
+            f"look {settings.look!r} is for photographs only: leave it out for a stream"
         )
 
 

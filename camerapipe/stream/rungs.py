@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from camerapipe.graph import Graph
 from camerapipe.levels import CHECK_LADDER, LADDER
-from camerapipe.pipelines import LIVE_CHECK, LIVE_SEE
+from camerapipe.live import LIVE_CHECK, LIVE_SEE
 from camerapipe.settings import Changes, Layer, Settings
 from camerapipe.stream.device import Device
 from stages.params import Params

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from camerapipe.pipelines import LIVE_CHECK
+from camerapipe.live import LIVE_CHECK
 from camerapipe.report import Caveat
 from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome, Service

@@ -30,7 +30,7 @@ class ShadingParams(Params):
     """Parameters of the doubt about soft edges."""
 
     doubt: float = param(
-        0.7, 0.0, 1.0, help="share of its confidence that an edge loses which may be shading"
+        0.95, 0.0, 1.0, help="share of its confidence that an edge loses which may be shading"
     )
 
 

@@ -27,7 +27,7 @@ from stages.bokeh.coarse_first import (
     render_surfaces_preview,
     render_surfaces_steps,
 )
-from stages.bokeh.focus import FocusParams, local_dead_zone
+from stages.bokeh.focus import FocusParams, given_dead_zone, local_dead_zone
 from stages.bokeh.foreground import bring_forward, mark_foreground
 from stages.bokeh.jumps import OutlineParams
 from stages.bokeh.lamplight import render_lit, render_lit_preview, render_lit_steps
@@ -59,6 +59,7 @@ __all__ = [
     "find_lamps",
     "focus_sigma",
     "proven_dead_zone",
+    "given_dead_zone",
     "local_dead_zone",
     "mark_foreground",
     "part_outlines",

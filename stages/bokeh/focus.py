@@ -105,14 +105,12 @@ def local_dead_zone(
     """
     step = evidence.grid.step
     if point is not None:
-        named = float(blur.sigma[int(point[1]), int(point[0])])
-        return _constant(max(params.sure_margin * named, params.floor_px * step), blur.grid)
+        return _named(point, blur, step, params)
     crisp = _on_crisp_detail(evidence, blur, params.crisp_px * step)
     if crisp.size < MIN_CRISP_PIXELS:
-        lowest = focus_sigma(blur, DeadZoneParams())
-        return _constant(max(params.sure_margin * lowest, params.blind_px * step), blur.grid)
+        return _blind(blur, step, params)
     typical, largest = np.percentile(crisp, [50, params.percentile])
-    narrow = max(params.sure_margin * float(typical), params.floor_px * step)
+    narrow = _narrow(float(typical), step, params)
     softness = max(float(typical) / (REFERENCE_PX * step), 1.0)
     ceiling = softness * step * params.ceiling_px
     wide = max(min(params.unsure_margin * float(largest), ceiling), narrow)
@@ -124,6 +122,49 @@ def local_dead_zone(
     shape = sigma.shape
     phase = evidence.grid.phase + (CELLS - 1) / 2 * step
     return BlurMap(sigma, np.ones_like(sigma), Grid((shape[0], shape[1]), CELLS * step, phase))
+
+
+def given_dead_zone(
+    evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: FocusParams
+) -> DenseBlur:
+    """Dead zone of a map from elsewhere: it counts as reliable, so the zone is narrow everywhere.
+
+    Parameters
+    ----------
+    evidence, blur, point
+        As for `local_dead_zone`.
+    params : FocusParams
+        Margin and floor where the map is reliable.
+
+    Returns
+    -------
+    BlurMap
+        Dense, with a single cell; sigma in full-resolution px.
+    """
+    step = evidence.grid.step
+    if point is not None:
+        return _named(point, blur, step, params)
+    crisp = _on_crisp_detail(evidence, blur, params.crisp_px * step)
+    if crisp.size < MIN_CRISP_PIXELS:
+        return _blind(blur, step, params)
+    return _constant(_narrow(float(np.median(crisp)), step, params), blur.grid)
+
+
+def _named(point: tuple[float, float], blur: BlurMap, step: int, params: FocusParams) -> BlurMap:
+    """Dead zone from a point that a person chose as in focus."""
+    named = float(blur.sigma[int(point[1]), int(point[0])])
+    return _constant(_narrow(named, step, params), blur.grid)
+
+
+def _narrow(sharp: float, step: int, params: FocusParams) -> float:
+    """Dead zone in px where the map is reliable, from the blur in focus."""
+    return max(params.sure_margin * sharp, params.floor_px * step)
+
+
+def _blind(blur: BlurMap, step: int, params: FocusParams) -> BlurMap:
+    """Dead zone if too little detail is crisp."""
+    lowest = focus_sigma(blur, DeadZoneParams())
+    return _constant(max(params.sure_margin * lowest, params.blind_px * step), blur.grid)
 
 
 def _constant(sigma: float, grid: Grid) -> BlurMap:

@@ -42,7 +42,7 @@ class PropagateParams(Params):
         help="Preconditioned on two levels, the paper's conjugate gradients, or Levin et al. 2004.",
     )
     data_weight: float = param(
-        0.5, 1e-6, 1e6, help="Weight (lambda) of the estimates at edges against smoothness."
+        2.0, 1e-6, 1e6, help="Weight (lambda) of the estimates at edges against smoothness."
     )
     iterations: int = param(40, 1, 100_000, help="Maximum number of steps of the solver.")
     tolerance_px: float = param(

@@ -31,14 +31,14 @@ class UpsampleParams(Params):
         "upsampling (Kopf et al. 2007), or bilinear interpolation.",
     )
     window_radius_px: int = param(
-        10,
+        4,
         2,
         100,
         unit="px",
         help="Window radius when upsampling by 2; it is proportional to the upsampling factor.",
     )
     epsilon: float = param(
-        1e-2, 1e-6, 10.0, help="Regularisation of the affine model: larger values are smoother."
+        0.1, 1e-6, 10.0, help="Regularisation of the affine model: larger values are smoother."
     )
     range_sigma: float = param(
         0.1, 1e-3, 10.0, help="joint_bilateral: standard deviation of colour, in encoded values."

@@ -91,7 +91,7 @@ def test_a_map_of_ones_own(scene):
     shot = camerapipe.render(picture, from_map=sigma, strength=2.0)
     assert shot.report.graph == "default-from-map"
     np.testing.assert_array_equal(shot.blur_map.sigma, sigma)
-    inside = cv2.erode(subject.astype(np.uint8), np.ones((7, 7))) > 0
+    inside = cv2.erode(subject.astype(np.uint8), np.ones((31, 31))) > 0
     np.testing.assert_array_equal(np.rint(shot.image * 255)[inside], picture[inside])
 
 

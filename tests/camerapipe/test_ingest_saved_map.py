@@ -45,19 +45,16 @@ def direct(request):
 
 
 def saved_of(values):
-    focus = Focus(
-        dead_zone_px=values["dead_zone"],
-        point=values["focus_point"],
-        step=values["sharpness_bounds"].grid.step,
-    )
+    step = values["sharpness_bounds"].grid.step
+    focus = Focus.of(values["dead_zone"], values["focus_point"], step)
     return SavedMap(blur=values["blur"], low=values["blur_low"], focus=focus)
 
 
 def picture_from(saved, values):
     given = {
-        "blur": saved.blur, "dead_zone": saved.focus.dead_zone_px,
+        "blur": saved.blur, "dead_zone": saved.focus.dead_zone,
     }  # fmt: skip
-    sources = ("linear", "curve", "foreground", "headroom", "half_grid")
+    sources = ("linear", "curve", "foreground", "headroom", "half_grid", "round_disks")
     return walk(NODES[RADIUS:], {name: values[name] for name in sources} | given)["picture"]
 
 

@@ -270,7 +270,7 @@ def test_a_scribble_outside_is_refused_and_one_beside_a_map_noted(photograph, tm
     assert "from the given map" in result.verdict
 
 
-@pytest.mark.parametrize("preset", ["default", "lens", "paper", "direct"])
+@pytest.mark.parametrize("preset", ["default", "paper", "direct"])
 @pytest.mark.parametrize("focus", [None, (180.0, 120.0)])
 def test_map_then_render_is_render(photograph, tmp_path, preset, focus):
     """Bit-identical through .npz; through TIFF at most 0.1 % of pixels differ by over 8 codes."""
@@ -287,7 +287,7 @@ def test_map_then_render_is_render(photograph, tmp_path, preset, focus):
         plain = replace(request, focus_point=point)
         again = run_job(Job(source=photograph, request=plain, from_map=path, writing=png))
         if suffix == ".npz":
-            by_place = preset == "lens" and focus is None
+            by_place = preset == "default" and focus is None
             assert ("zone_sigma" in np.load(path)) == by_place
             assert again.picture == whole.picture
             assert again.notes == ()

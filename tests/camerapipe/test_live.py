@@ -4,7 +4,7 @@ import pytest
 
 from camerapipe.costs import Costs
 from camerapipe.levels import DEFAULT_RUNG, LADDER
-from camerapipe.pipelines import LIVE, LIVE_CHECK, LIVE_SEE
+from camerapipe.live import LIVE, LIVE_CHECK, LIVE_SEE
 from camerapipe.runner import Pace, run
 from camerapipe.settings import resolve
 from camerapipe.stream.rungs import ready_checks, ready_rungs

@@ -18,11 +18,11 @@ from camerapipe.presets import PRESETS, SECTIONS
 from camerapipe.recipe import (
     Recipe,
     RecipeError,
-    read_scribbles,
     recipe_of,
     resolve_with,
     with_recipe,
 )
+from camerapipe.recipe_keys import read_scribbles
 from camerapipe.settings import Layer, resolve
 from stages.bokeh import RadiusParams
 from stages.scribble import Scribble

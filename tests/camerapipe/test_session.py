@@ -50,7 +50,10 @@ def test_aperture_and_strength_render_only(session):
     session.change({"bokeh": {"blades": 6}})
     assert stages_of(session.render()) == ["bokeh", "finish"]
     session.change(strength=4.0)
-    rendering = ["radius", "resolve", "foreground", "highlights", "bokeh", "finish"]
+    rendering = [
+        "radius", "outline", "foreground", "seen", "highlights", "relight", "lamps", "bokeh",
+        "finish",
+    ]  # fmt: skip
     assert stages_of(session.render()) == rendering
 
 
@@ -157,7 +160,7 @@ def test_the_proxy_has_the_look_of_the_full_picture():
     session = Session(full, proxy_megapixels=0.14).change(strength=3.0)
     small, full = session.render().image, session.export().image
     expected = cv2.resize(full, small.shape[1::-1], interpolation=cv2.INTER_AREA)
-    assert -10 * np.log10(np.mean((small - expected) ** 2)) > 34  # 34.9 measured
+    assert -10 * np.log10(np.mean((small - expected) ** 2)) > 35  # 35.5 measured
 
 
 def test_coordinates_are_those_of_the_full_picture(session):

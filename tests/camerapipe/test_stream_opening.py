@@ -295,7 +295,8 @@ def test_the_source_is_closed_if_an_output_is_refused(monkeypatch):
         ({"params": {"octaves": {"x": 1}}}, "'octaves' is a stage"),
         ({"workers": 0}, "workers: expected at least 1; got 0"),
         ({"recipe": Recipe(foreground=Path("m.png"))}, "foreground: a mask belongs to one photogr"),
-        ({"recipe": Recipe(preset="lens")}, "preset 'lens' is for photographs only"),
+        ({"recipe": Recipe(preset="paper")}, "preset 'paper' is for photographs only"),
+        ({"recipe": Recipe(look="portrait")}, "look 'portrait' is for photographs only"),
         ({"recipe": "nowhere.toml"}, "nowhere.toml: cannot be read"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from camerapipe.costs import SETUP, STEP, Costs, live_guesses
 from camerapipe.graph import Graph, Node
 from camerapipe.levels import CHECK_LADDER, LADDER
-from camerapipe.pipelines import LIVE_CHECK, LIVE_SEE
+from camerapipe.live import LIVE_CHECK, LIVE_SEE
 from camerapipe.runner import Pace, run
 from camerapipe.stream.device import Device
 from camerapipe.stream.profile import (

@@ -43,7 +43,7 @@ def points(shape, values):
 
 def solve(guide, constraints, initial=None, dtype=np.float32, **changes):
     laplacian = matting_laplacian(guide, LaplacianParams(), dtype)
-    params = PropagateParams(**{"start": "zero"} | changes)
+    params = PropagateParams(**{"start": "zero", "data_weight": 0.5} | changes)
     return list(propagate(laplacian, constraints, initial, params))
 
 

@@ -1,4 +1,4 @@
-"""What the preset `lens` adds: bokeh balls, consensus of edges, local dead zone, outlines.
+"""A still photograph by the default preset: bokeh balls, agreement of edges, outlines.
 
 Segments as in `pipelines`, from which it takes all others.
 """
@@ -6,7 +6,16 @@ Segments as in `pipelines`, from which it takes all others.
 from __future__ import annotations
 
 from camerapipe.graph import Node, renamed
-from camerapipe.pipelines import EDGES, FINISH, HIGHLIGHTS, RADIUS, STILL_DENSE, VIEW
+from camerapipe.pipelines import (
+    BOUND,
+    EDGES,
+    FINISH,
+    HIGHLIGHTS,
+    RADIUS,
+    STILL_DENSE,
+    SURVEY,
+    VIEW,
+)
 from stages.blur import (
     BallParams,
     ConsensusParams,
@@ -22,6 +31,7 @@ from stages.bokeh import (
     OutlineParams,
     bring_forward,
     find_lamps,
+    given_dead_zone,
     local_dead_zone,
     part_outlines,
     relit,
@@ -48,10 +58,14 @@ CONSENSUS = (
     Node("consensus", edge_consensus, ("single_edges",), "agreed_edges", ConsensusParams),
     Node("ball_edges", add_ball_edges, ("agreed_edges", "sharpness_bounds", "balls"), "edge_data"),
 )
-LENS_FOCUS = (Node("focus", local_dead_zone, ("sharpness_bounds", "edge_data", "blur",
-                                              "focus_point"), "dead_zone", FocusParams),)
+STILL_FOCUS = (Node("focus", local_dead_zone, ("sharpness_bounds", "edge_data", "blur",
+                                               "focus_point"), "dead_zone", FocusParams),)
+GIVEN_FOCUS = (*VIEW, *SURVEY, *BOUND,
+               Node("focus", given_dead_zone, ("sharpness_bounds", "blur", "focus_point"),
+                    "dead_zone", FocusParams))
 OUTLINE = (Node("outline", part_outlines, ("radius", "linear", "half_grid"), "outlines",
                 OutlineParams),)
+FRONT = (Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces"),)
 RELIGHT = (
     Node("seen", seen_radius, ("surfaces",), "signed_radius"),
     *HIGHLIGHTS,
@@ -63,8 +77,8 @@ SURFACES_RENDER = (
          fallback=render_surfaces_preview, steps=render_surfaces_steps),
     *FINISH,
 )
-LENS_RENDER = (
-    Node("foreground", bring_forward, ("outlines", "foreground"), "surfaces"),
+STILL_RENDER = (
+    *FRONT,
     *RELIGHT,
     Node("lamps", find_lamps, ("round_disks", "signed_radius", "blur", "linear", "headroom"),
          "lamps", HighlightsParams),
@@ -74,12 +88,11 @@ LENS_RENDER = (
 )
 # fmt: on
 
-LENS_EDGES = (
+STILL_EDGES = (
     *DISKS,
     *renamed(EDGES, edge_data="measured_edges", sharpness_bounds="measured_bounds"),
     *RIMS,
     *CONSENSUS,
 )
-LENS_MAP = (*LENS_EDGES, *STILL_DENSE)
-LENS_FOREIGN_FOCUS = (*LENS_EDGES, *LENS_FOCUS)
-LENS_PICTURE = (*DISKS, *RADIUS, *OUTLINE, *LENS_RENDER)
+STILL_MAP = (*STILL_EDGES, *STILL_DENSE)
+STILL_PICTURE = (*DISKS, *RADIUS, *OUTLINE, *STILL_RENDER)
