@@ -33,9 +33,8 @@ ENOUGH = 0.02  # share of the surroundings with data at which their vote is full
 FITTING_VOTES, SHARP_VOTES = 2.0, -3.0  # if all data around fit, and if all are sharp
 RIM_PX = 4.0  # px of the view; reach of the rim in edge data and in evidence, plus ...
 RIM_SHARE = 0.1  # ... this share of the radius
-CONFIDENCE = 8.0  # of the data in a ball, per px of the step of the view
-CONFIDENCE_AROUND = 2.0  # and of those around it, where nothing else is known
-DATA_AROUND = 0.6  # of the radius; width of the surroundings that have data of the ball, plus ...
+CONFIDENCE = 8.0  # of the data of a ball, per px of the step of the view
+DATA_AROUND = 0.6  # of the radius; width of the surroundings that have data, too, plus ...
 DATA_AROUND_PX = 4.0  # ... these px of the view
 
 
@@ -131,11 +130,10 @@ def add_ball_edges(edges: SparseBlur, bounds: BlurBounds, balls: Balls) -> Spars
     for (y, x), radius in zip(balls.places, balls.radius, strict=True):
         reach = (1 + DATA_AROUND) * radius + DATA_AROUND_PX * step
         part, distance = _distances(edges.grid, y, x, reach)
-        weight = np.where(distance <= radius, CONFIDENCE, CONFIDENCE_AROUND) * step
         free = (confidence[part] == 0) & (distance <= reach) | (distance <= radius)
         free &= ~_has_bound(bounds, part)
         sigma[part][free] = radius / 2
-        confidence[part][free] = weight[free]
+        confidence[part][free] = CONFIDENCE * step
     return BlurMap(sigma, confidence, edges.grid)
 
 

@@ -46,6 +46,7 @@ RAY_STEPS = 2  # samples per px of the view along a ray
 SCATTER_PERCENTILE = 60  # of the rays whose rim deviates from a circle by less than half that width
 UNEVEN = 0.06  # largest standard deviation inside, display-encoded
 CORE = 0.75  # of the radius; part that must be even
+THIN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # px of the view; fills hairs in front
 MOST_CANDIDATES = 500  # components of a level that are examined, for a bounded time
 
 
@@ -97,7 +98,7 @@ def find_balls(view: Encoded, grid: Grid) -> Balls:
     -------
     Balls
         In the order in which they were found. Levels below clipping are searched only if a round
-        component is clipped.
+        component is clipped, and balls with hairs in front only if there are other balls.
     """
     view = np.ascontiguousarray(view)
     found: list[_Ball] = []
@@ -105,6 +106,10 @@ def find_balls(view: Encoded, grid: Grid) -> Balls:
     if any(seen):
         for level in LUMA_LEVELS:
             _add_level(view, level, True, found)
+    if found:
+        closed = np.asarray(cv2.morphologyEx(view, cv2.MORPH_CLOSE, THIN), np.float32)
+        for level in (CLIPPED, *LUMA_LEVELS):
+            _add_level(closed, level, True, found)
     table = np.array([ball[:3] for ball in found], np.float64).reshape(-1, 3)
     return Balls(
         np.asarray(grid.phase + grid.step * table[:, :2], np.float32),
@@ -198,10 +203,11 @@ def _measured(
     outer, middle, inner = np.median(ends, axis=1)
     hard = RIM_PX + RIM_SHARE * middle
     scatter = np.percentile(abs(ends[1] - middle), SCATTER_PERCENTILE)
-    if middle < LEAST_RADIUS_PX or outer - inner > hard or scatter > hard / 2:
-        return None
     clipped = bool(part.max(axis=2)[int(y) - top, int(x) - left] > CLIPPED)
-    return _Ball(y, x, float(inner if clipped else middle), clipped)
+    own = float(inner if clipped else middle)
+    if own < LEAST_RADIUS_PX or outer - inner > hard or scatter > hard / 2:
+        return None
+    return _Ball(y, x, own, clipped)
 
 
 def _ends_of(rays: Array, level: float) -> npt.NDArray[np.float64]:

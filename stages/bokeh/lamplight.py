@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from stages.bokeh.aperture import area_left, cut, gauge, lens_on
 from stages.bokeh.bands import BokehParams
@@ -29,7 +30,8 @@ from stages.kinds import LinearLight
 from stages.params import Array, Estimate
 from stages.strips import run_strips
 
-NEARER = (0.2, 0.5)  # radius over that of the surface of a lamp: in front of it .. as far away
+HIDING = np.float32(0.15)  # share of a pixel inside a disk from which on it hides the disk
+NEARER = (0.15, 0.4)  # radius over that of the surface of a lamp: in front of it .. as far away
 REACH = 2.0  # radii of a larger disk within which surfaces can hide it
 
 
@@ -61,8 +63,8 @@ def render_lit(
     """
     if not lamps:
         return render_surfaces(linear, surfaces, params)
-    dark = without_lamps(linear, surfaces, lamps)
-    return render_surfaces(*dark, params) + lamplight(linear, surfaces, lamps, params)
+    dark, parts = without_lamps(linear, surfaces, lamps)
+    return render_surfaces(dark, parts, params) + lamplight(linear, parts, lamps, params)
 
 
 def render_lit_preview(
@@ -71,8 +73,8 @@ def render_lit_preview(
     """Render as `render_lit`, the picture at half resolution; see `render_surfaces_preview`."""
     if not lamps:
         return render_surfaces_preview(linear, surfaces, params)
-    dark = without_lamps(linear, surfaces, lamps)
-    return render_surfaces_preview(*dark, params) + lamplight(linear, surfaces, lamps, params)
+    dark, parts = without_lamps(linear, surfaces, lamps)
+    return render_surfaces_preview(dark, parts, params) + lamplight(linear, parts, lamps, params)
 
 
 def render_lit_steps(
@@ -82,9 +84,10 @@ def render_lit_steps(
     if not lamps:
         yield from render_surfaces_steps(linear, surfaces, params)
         return
-    added = lamplight(linear, surfaces, lamps, params)
+    dark, parts = without_lamps(linear, surfaces, lamps)
+    added = lamplight(linear, parts, lamps, params)
     shown = lit = None
-    for estimate in render_surfaces_steps(*without_lamps(linear, surfaces, lamps), params):
+    for estimate in render_surfaces_steps(dark, parts, params):
         if lit is None or estimate.value is not shown:
             shown, lit = estimate.value, estimate.value + added
         yield estimate._replace(value=lit)
@@ -108,27 +111,64 @@ def without_lamps(
     -------
     Array, Surfaces
         Linear light and surfaces without the lamps. A pixel that the disk covers in part, at its
-        rim or behind a hair, keeps its own part.
+        rim or behind a hair, keeps its own part; hairs are surfaces in focus.
     """
-    out, far = linear.copy(), surfaces.far_light.copy()
+    out, parts = linear.copy(), _own_planes(surfaces)
     taken = near_disks(lamps.places, lamps.radius, linear.shape)
-    for (y, x), size in zip(lamps.places, lamps.radius, strict=True):
+    for k, ((y, x), size) in enumerate(zip(lamps.places, lamps.radius, strict=True)):
         around = surroundings(linear, taken, y, x, size)
         disk = core_light(linear, y, x, size) - around
-        for light in (out, far) if surfaces.has_outlines else (out,):
-            _take_out(light, y, x, size, around, disk)
-    return out, surfaces._replace(far_light=far)
+        area = window(linear.shape, y, x, size + 2 * rim_of(size))
+        inside = area.distance <= size - rim_of(size) / 2
+        share = _share(linear[area.part], around, disk)
+        for light in (out, parts.far_light):
+            _take_out(light[area.part], around, disk, area.distance, size)
+        _part(Surfaces(*(plane[area.part] for plane in parts)), inside, share, around,
+              lamps.surface[k])  # fmt: skip
+    return out, parts
 
 
-def _take_out(light: Array, y: float, x: float, size: float, around: Array, disk: Array) -> None:
-    """Take a disk off the light in place; `disk` is its light beyond that of the surroundings."""
-    rim = rim_of(size)
-    area = window(light.shape, y, x, size + 2 * rim)
-    part, k = light[area.part], int(disk.argmax())
-    share = np.clip((part[..., k] - around[k]) / max(float(disk[k]), 1e-6), 0, 1)
-    weight = np.clip((size + 2 * rim - area.distance) / rim, 0, 1)
-    left = np.where(share[..., None] == 1, around, part - share[..., None] * disk)
-    part += weight[..., None] * (np.maximum(left, 0) - part)
+def _own_planes(surfaces: Surfaces) -> Surfaces:
+    """Copy of surfaces that has a second one, if only with a share of 0."""
+    if surfaces.has_outlines:
+        return Surfaces(*(plane.copy() for plane in surfaces))
+    shape = surfaces.near.shape
+    far, share = (np.zeros(shape, np.float32) for _ in range(2))
+    return Surfaces(surfaces.near.copy(), far, share, np.zeros((*shape, 3), np.float32))
+
+
+def _share(light: Array, around: Array, disk: Array) -> Array:
+    """Share of a disk in pixels by its brightest channel; `disk` is its light beyond `around`."""
+    k = int(disk.argmax())
+    share = np.clip((light[..., k] - around[k]) / max(float(disk[k]), 1e-6), 0, 1)
+    return np.asarray(share, np.float32)
+
+
+def _take_out(light: Array, around: Array, disk: Array, distance: Array, size: float) -> None:
+    """Take a disk off the light around its centre, in place."""
+    rim, share = rim_of(size), _share(light, around, disk)[..., None]
+    weight = np.clip((size + 2 * rim - distance) / rim, 0, 1)[..., None]
+    left = np.where(share == 1, around, light - share * disk)
+    light += weight * (np.maximum(left, 0) - light)
+
+
+def _part(
+    parts: Surfaces,
+    inside: npt.NDArray[np.bool_],
+    share: Array,
+    around: Array,
+    surface: float,
+) -> None:
+    """Write the surfaces inside a disk, in place: that of the lamp, and what hides it.
+
+    The disk is even, so that what is darker is in front of it. It has fine detail, so that it is in
+    focus.
+    """
+    hair = inside & (share < 1 - HIDING)
+    parts.near[inside], parts.far[inside], parts.far_share[inside] = surface, 0, 0
+    parts.far_light[inside] = 0
+    parts.near[hair], parts.far[hair], parts.far_share[hair] = 0, surface, share[hair]
+    parts.far_light[hair] = around
 
 
 def lamplight(

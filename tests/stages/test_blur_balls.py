@@ -90,6 +90,13 @@ def test_a_ball_with_another_beside_it_is_found():
     assert np.hypot(*(found.places - (60, 80)).T).min() < 1
 
 
+def test_a_ball_behind_a_hair_is_found_beside_others():
+    view = night()
+    whole = len(find_balls(view, Grid(SHAPE)).radius)
+    view[:60, 79:81] = 0.2
+    assert len(find_balls(view, Grid(SHAPE)).radius) == whole
+
+
 def test_several_balls_in_the_dark_are_accepted_and_a_single_one_is_not():
     balls = find_balls(night(), Grid(SHAPE))
     data = no_data(2), no_data()

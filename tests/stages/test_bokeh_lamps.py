@@ -86,10 +86,15 @@ def test_the_lamp_is_taken_out_and_a_hair_before_it_stays():
     linear = photograph(SIGMA_PX, (4.0, 4.0, 4.0))
     hair = np.float32([0.3, 0.2, 0.1])
     linear[:, 58:60] = hair
-    dark, _ = without_lamps(linear, surfaces(), lamps_of(linear))
+    lamps = lamps_of(linear)
+    dark, parts = without_lamps(linear, surfaces(), lamps)
     np.testing.assert_allclose(np.delete(dark, (58, 59), axis=1), GROUND, atol=0.01)
     assert abs(dark[:40, 58:60] - hair).max() < 0.01
-    assert dark[PLACE[0], 58:60].max() < 0.3
+    np.testing.assert_array_equal(
+        parts.near[PLACE[0], 56:62], np.float32([SURFACE_PX] * 2 + [0] * 2 + [SURFACE_PX] * 2)
+    )
+    shown = render_lit(linear, surfaces(), lamps, BOKEH)[PLACE[0]]
+    assert abs(shown[58:60, 0] - shown[50, 0]).min() > 0.2
 
 
 def test_a_subject_in_focus_hides_the_disk_and_a_second_surface_shows_it():
