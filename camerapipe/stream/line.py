@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from camerapipe.errors import RequestError
+from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.stream.frames import Arrival, Event, Fate, InFlight, Outcome, Service, Tally
 from camerapipe.stream.scheduler import Call, CallTimeoutError, Process, Scheduler, When
 
@@ -299,4 +299,6 @@ class Line:
 
 
 def _message_of(error: Exception) -> str:
+    if isinstance(error, CaptureError | OutputError | RequestError):
+        return str(error)  # a sentence for people
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
