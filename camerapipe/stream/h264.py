@@ -6,6 +6,8 @@ is at its start, so that the file plays while it is loaded.
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -28,15 +30,12 @@ NARROW = 1  # AVColorRange
 QUALITY = {"crf": "17", "preset": "fast", "rc-lookahead": "20", "bf": "0"}
 SOUND_TAIL_S = 1.0  # sound that may follow the last frame
 # Metadata that belong to the file itself, or to the program that wrote it.
-OF_THE_FILE = {"compatible_brands", "duration", "encoder", "major_brand", "minor_version"}
+OF_THE_FILE = {
+    "compatible_brands", "duration", "encoder", "major_brand", "minor_version", "timecode",
+}  # fmt: skip
 APPLE_PLACE = "com.apple.quicktime.location.ISO6709"
 INDEX_FIRST = {"movflags": "+faststart"}
-# Sound that can be copied, by suffix of the output: what players of the format know.
-SOUNDS = {
-    ".mp4": {"aac", "ac3", "alac", "eac3", "flac", "mp3", "mp3float", "opus", "libopus"},
-    ".mov": {"aac", "ac3", "alac", "mp3", "mp3float", "pcm_s16be", "pcm_s16le", "pcm_s24le"},
-    ".mkv": {"aac", "ac3", "flac", "libopus", "mp3", "mp3float", "opus", "pcm_s16le", "vorbis"},
-}
+FORMATS = {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4"}  # FFmpeg's names, by suffix
 
 
 @contextmanager
@@ -48,7 +47,7 @@ def h264_writer(
     Parameters
     ----------
     path : Path
-        The file, whose suffix is one of `SOUNDS`.
+        The file, whose suffix is one of `FORMATS`.
     name : str
         Of the output, for messages.
     size : (width, height)
@@ -68,6 +67,13 @@ def h264_writer(
         writer = H264Writer(container, name, size, fps, footage)
         yield writer
         writer.finish()
+
+
+@functools.cache
+def can_copy(codec: str, suffix: str) -> bool:
+    """Whether a file with a suffix of `FORMATS` can have sound of a codec."""
+    with library().open(os.devnull, "w", format=FORMATS[suffix]) as container:
+        return codec in container.supported_codecs
 
 
 class H264Writer:

@@ -16,7 +16,7 @@ from camerapipe.ingest import check_output
 from camerapipe.ingest.atomic import whole_path
 from camerapipe.ingest.video import INSTALL, has_video
 from camerapipe.stream.exposures import Footage, FrameSource
-from camerapipe.stream.h264 import SOUNDS, h264_writer
+from camerapipe.stream.h264 import FORMATS, can_copy, h264_writer
 from camerapipe.stream.opencv_writer import opencv_writer
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.sinks import View, check_view, view_of
@@ -123,12 +123,14 @@ def is_video(path: Path) -> bool:
 
 def writes_h264(path: Path) -> bool:
     """Whether a video is written by PyAV; AVI has neither the times nor the tags."""
-    return has_video() and path.suffix.lower() in SOUNDS
+    return has_video() and path.suffix.lower() in FORMATS
 
 
 def keeps_sound(path: Path, footage: Footage) -> bool:
     """Whether the sound of a source can be copied to a video."""
-    return writes_h264(path) and footage.sound in SOUNDS[path.suffix.lower()]
+    if footage.sound is None or not writes_h264(path):
+        return False
+    return can_copy(footage.sound, path.suffix.lower())
 
 
 def video_findings(path: Path, source: FrameSource | None, *, retimed: bool) -> tuple[Finding, ...]:
@@ -156,7 +158,7 @@ def video_findings(path: Path, source: FrameSource | None, *, retimed: bool) -> 
     if retimed:
         why = "the frames are at other times (--fps)"
     elif not keeps_sound(path, footage):
-        others = [suffix for suffix, sounds in SOUNDS.items() if footage.sound in sounds]
+        others = [suffix for suffix in FORMATS if can_copy(footage.sound, suffix)]
         advice = f"; choose {' or '.join(others)}" if others else ""
         why = f"a {path.suffix} video cannot have {footage.sound}{advice}"
     else:

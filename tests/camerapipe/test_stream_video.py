@@ -318,7 +318,13 @@ def sounding(tmp_path, suffix=".mp4", sound="aac"):
 
 @pytest.mark.parametrize(
     ("suffix", "sound", "to"),
-    [(".mp4", "aac", ".mp4"), (".mp4", "aac", ".mkv"), (".mov", "pcm_s16le", ".mov")],
+    [
+        (".mp4", "aac", ".mp4"),
+        (".mp4", "aac", ".mkv"),
+        (".mov", "pcm_s16le", ".mov"),
+        (".avi", "pcm_s16le", ".mp4"),
+        (".mkv", "libopus", ".mp4"),
+    ],
 )
 def test_sound_is_copied(tmp_path, suffix, sound, to):
     path, out = sounding(tmp_path, suffix, sound), tmp_path / f"out{to}"
@@ -339,7 +345,7 @@ def test_sound_ends_with_the_frames(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "sound", "options", "why"),
     [
-        (".avi", "pcm_s16le", {}, "a .mp4 video cannot have pcm_s16le; choose .mov or .mkv"),
+        (".mov", "pcm_mulaw", {}, "a .mp4 video cannot have pcm_mulaw; choose .mov"),
         (".mp4", "aac", {"fps": 5.0}, "the frames are at other times"),
     ],
 )
