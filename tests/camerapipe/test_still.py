@@ -1,4 +1,4 @@
-"""Bokeh balls from the picture to the picture, by the preset `lens`."""
+"""Bokeh balls from the picture to the picture, by the default preset."""
 
 import numpy as np
 import pytest
@@ -40,11 +40,9 @@ def bright_area(picture: Array, place: tuple[int, int]) -> int:
 @pytest.mark.parametrize("saved", [False, True])
 def test_balls_grow_and_the_subject_stays(photographs, saved):
     picture, wider = photographs
-    shot = camerapipe.render(picture, preset="lens", strength=TIMES, force=True)
+    shot = camerapipe.render(picture, strength=TIMES, force=True)
     if saved:
-        shot = camerapipe.render(
-            picture, preset="lens", strength=TIMES, force=True, from_map=shot.blur_map
-        )
+        shot = camerapipe.render(picture, strength=TIMES, force=True, from_map=shot.blur_map)
     for place in PLACES:
         assert shot.blur_map.sigma[place] == pytest.approx(SIGMA_PX, rel=0.15)
         areas = [bright_area(image, place) for image in (shot.image, wider)]
