@@ -18,6 +18,7 @@ from stages.upsample import UpsampleParams, upsample_to_light
 MEDIAN_SAMPLES = 5  # side of the window of the median
 LEAST_JUMP_PX = 0.75  # change of sigma within a few samples that is no surface
 LEAST_CONTRAST = 0.2  # the same relative to the largest sigma there
+LEAST_FRONT_PX = 1.5  # sigma up to which nothing is in front: what is nearly in focus hides nothing
 
 
 def sided_blur(wished: SignedBlur, params: DepthParams) -> SignedBlur:
@@ -63,7 +64,7 @@ def blur_behind(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
     BlurMap
         Sigma >= 0 in px. Cells in front of the focus have the value of the closest other one.
     """
-    return _one_side(sided, sided.sigma >= 0, linear)
+    return _one_side(sided, ~_is_front(sided), linear)
 
 
 def blur_in_front(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
@@ -74,7 +75,12 @@ def blur_in_front(sided: SignedBlur, linear: LinearLight) -> DenseBlur:
     sided, linear
         As for `blur_behind`.
     """
-    return _one_side(sided, sided.sigma < 0, linear)
+    return _one_side(sided, _is_front(sided), linear)
+
+
+def _is_front(sided: BlurMap) -> npt.NDArray[np.bool_]:
+    """Cells clearly in front of the focus."""
+    return np.asarray(sided.sigma < -LEAST_FRONT_PX)
 
 
 def _one_side(sided: BlurMap, own: npt.NDArray[np.bool_], linear: Array) -> BlurMap:
@@ -94,14 +100,17 @@ def _one_side(sided: BlurMap, own: npt.NDArray[np.bool_], linear: Array) -> Blur
 
 
 def in_front(sided: SignedBlur, linear: LinearLight) -> Mask:
-    """Mask of negative blur at full resolution, HxW in [0, 1].
+    """Mask of what is clearly in front of the focus, HxW in [0, 1].
+
+    Surfaces just before the focus are nearly sharp. As part of a foreground, they would be missing
+    behind the blurred edges of what is nearer still.
 
     Parameters
     ----------
     sided, linear
         As for `blur_behind`.
     """
-    return interpolate((sided.sigma < 0).astype(np.float32), sided.grid, Grid(shape_of(linear)))
+    return interpolate(_is_front(sided).astype(np.float32), sided.grid, Grid(shape_of(linear)))
 
 
 def lay_in_front(surfaces: Surfaces, radius: Radius, mask: Mask) -> Surfaces:

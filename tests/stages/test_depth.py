@@ -148,6 +148,14 @@ def test_outlines_become_steps_and_specks_go():
     assert blur_in_front(plane([[1.0]]), picture((1, 1))).sigma.max() == 0
 
 
+def test_what_is_nearly_in_focus_is_not_in_front():
+    near = plane([[-1.0, -20.0, 3.0]])
+    full = picture((1, 3))
+    assert in_front(near, full).tolist() == [[0, 1, 0]]
+    assert blur_behind(near, full).sigma[0, [0, 2]].tolist() == [1, 3]
+    assert (blur_in_front(near, full).sigma == 20).all()
+
+
 def test_what_is_in_front_covers_the_surfaces_behind():
     near, far, share = (np.full((2, 3), value, np.float32) for value in (1, 9, 0.25))
     behind = Surfaces(near, far, share, np.ones((2, 3, 3), np.float32))
