@@ -10,6 +10,7 @@ added. A dense map is interpolated on a finer grid and averaged on a coarser one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -240,12 +241,34 @@ def interpolate(plane: Array, source: Grid, to: Grid) -> Array:
         Values on `to`, float32; constant beyond the outermost samples.
     """
     out = np.empty(to.shape, np.float32)
+    rows_of = interpolator(plane, source, to)
+    run_strips(lambda start, stop: rows_of(start, stop, out[start:stop]), to.shape[0])
+    return out
+
+
+def interpolator(plane: Array, source: Grid, to: Grid) -> Callable[[int, int, Array], None]:
+    """Function that interpolates rows of a dense plane bilinearly, as `interpolate` does.
+
+    Parameters
+    ----------
+    plane : Array
+        Values on `source`, HxW.
+    source, to : Grid
+        Grids over the same picture.
+
+    Returns
+    -------
+    callable
+        `rows_of(start, stop, out)` writes the rows [start, stop) on `to` to `out`, float32.
+    """
     plane = np.ascontiguousarray(plane, np.float32)
     rows, cols = (linear_taps(source, to, axis) for axis in (0, 1))
-    run_strips(
-        lambda start, stop: _interpolate_rows(plane, rows, cols, start, stop, out), to.shape[0]
-    )
-    return out
+
+    def rows_of(start: int, stop: int, out: Array) -> None:
+        own = Taps(rows.lower[start:stop], rows.upper[start:stop], rows.part[start:stop])
+        _interpolate_rows(plane, own, cols, 0, stop - start, out)
+
+    return rows_of
 
 
 @inline

@@ -24,7 +24,7 @@ from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array, Params, param
 from stages.strips import run_strips, with_halo
 
-BLOCK_ROWS, BLOCK_COLS = 64, 128  # cells of a block; blocks without a jump are skipped
+BLOCK_ROWS, BLOCK_COLS = 128, 256  # cells of a block; blocks without a jump are skipped
 SMOOTHING = 2  # cells; radius of the box filter that is applied twice to average the levels
 FULL_JUMP = 1.5  # multiple of the minimum jump at which the strength is 1; it is 0 at 1
 JUMP_RATIO = (0.55, 0.75)  # range over that of a window twice as large: surface, jump

@@ -13,6 +13,7 @@ radii are in full-resolution px.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,8 +23,8 @@ import numpy as np
 from stages.bokeh.checks import LARGEST_RADIUS_PX
 from stages.bokeh.disk import FOCUS_PX, effective_radius
 from stages.bokeh.zone import MAX_SAMPLES
-from stages.grid import BlurMap, DenseBlur, Grid, interpolate
-from stages.kernels import f32, i64, kernel, reads, writes
+from stages.grid import BlurMap, DenseBlur, Grid, interpolator
+from stages.kernels import f32, kernel, reads, writes
 from stages.kinds import Radius
 from stages.params import Array, Params, param
 from stages.strips import run_strips
@@ -33,7 +34,7 @@ TABLE_END_PX = 16.0  # px; larger lattice disks have the second moment of the id
 TABLE_STEPS = 64  # entries per px
 LARGEST_PERCENTILE = 95.0  # % of the blurred samples; higher values are outliers and are capped
 MIN_RAMP_PX2 = 1e-9  # px^2; lower limit of a divisor, for a dead zone of 0 or a ramp of 1
-CHUNK = 1 << 16  # samples per task of a worker
+CHUNK = 1 << 16  # samples per task of a worker, about
 LINE = 1 << 10  # samples whose table positions are computed before they are looked up
 
 
@@ -85,29 +86,37 @@ def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusPar
         If `dead_zone` is negative or not finite.
     """
     zones = _zones(dead_zone, blur.grid)
+    width = blur.sigma.shape[1]
     middle = _middle(dead_zone)
     factor, cap = _magnification(blur, middle, params)
     ramp, share = _ramp(middle, params), params.focus_ramp**2 - 1
     out = np.empty(blur.sigma.shape, np.float32)
-    sigma, flat = np.ascontiguousarray(blur.sigma).reshape(-1), out.reshape(-1)
-    table = _radius_table()
-    run_strips(
-        lambda a, b: _radii(sigma, zones, ramp, share, factor, table, cap, a, b, flat),
-        sigma.size,
-        CHUNK,
-    )
+    sigma, table = np.ascontiguousarray(blur.sigma), _radius_table()
+
+    def strip(start: int, stop: int) -> None:
+        values, radii = sigma[start:stop].reshape(-1), out[start:stop].reshape(-1)
+        _radii(values, zones(start, stop), ramp, share, factor, table, cap, radii)
+
+    run_strips(strip, len(sigma), max(CHUNK // width, 1))
     return out
 
 
-def _zones(dead_zone: float | BlurMap, grid: Grid) -> Array:
-    """Dead zone of each sample of a grid, or a single value for all samples; flat."""
+def _zones(dead_zone: float | BlurMap, grid: Grid) -> Callable[[int, int], Array]:
+    """Function that returns the dead zone of some rows of a grid, flat, or one value for all."""
     given = dead_zone.sigma if isinstance(dead_zone, BlurMap) else [dead_zone]
     sigma = np.asarray(given, np.float32)
     if not (np.isfinite(sigma).all() and sigma.min() >= 0):
         raise ValueError(f"radius: dead_zone must be finite and >= 0; got {sigma.min()}")
     if not isinstance(dead_zone, BlurMap) or sigma.size == 1:
-        return sigma.reshape(-1)
-    return interpolate(sigma, dead_zone.grid, grid).reshape(-1)
+        return lambda start, stop: sigma.reshape(-1)
+    rows_of = interpolator(sigma, dead_zone.grid, grid)
+
+    def rows(start: int, stop: int) -> Array:
+        zones = np.empty((stop - start, grid.shape[1]), np.float32)
+        rows_of(start, stop, zones)
+        return zones.reshape(-1)
+
+    return rows
 
 
 def _middle(dead_zone: float | BlurMap) -> float:
@@ -163,11 +172,9 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, i64, i64, writes(f32, 1))
-def _radii(  # type: ignore[no-untyped-def]
-    sigma, zones, ramp, share, factor, table, cap, start, stop, out
-):
-    """Write the radii of samples [start, stop): magnify sigma, and look up the lattice disk.
+@kernel(reads(f32, 1), reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, writes(f32, 1))
+def _radii(sigma, zones, ramp, share, factor, table, cap, out):  # type: ignore[no-untyped-def]
+    """Write the radii of samples: magnify sigma, and look up the lattice disk.
 
     `zones` has one value for all samples, with the ramp `ramp`, or one value per sample. Radii
     beyond the end of the table are offset as its last entry. The look-up is skipped for lines that
@@ -177,8 +184,8 @@ def _radii(  # type: ignore[no-untyped-def]
     zero, end, steps = np.float32(0), np.float32(last), np.float32(TABLE_STEPS)
     positions = np.empty(LINE, np.float32)
     zone, full = np.full(LINE, zones[0]), np.full(LINE, ramp)
-    for first in range(start, stop, LINE):
-        values, radii = sigma[first : min(first + LINE, stop)], out[first:]
+    for first in range(0, sigma.size, LINE):
+        values, radii = sigma[first : first + LINE], out[first:]
         inside = blurred = 0
         if zones.size > 1:
             for k in range(values.size):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.arrays import lazy_zeros
 from stages.bokeh.checks import check_radius
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.kinds import LinearLight, Radius
@@ -115,20 +116,23 @@ def relit(surfaces: Surfaces, linear: LinearLight, light: LinearLight) -> Surfac
     """
     if light is linear or not surfaces.has_outlines:
         return surfaces
-    far_light = np.zeros(surfaces.far_light.shape, np.float32)
-    sources = (np.ascontiguousarray(a) for a in (*surfaces[2:], linear, light))
+    far_light = lazy_zeros(surfaces.far_light.shape)
+    sources = (np.ascontiguousarray(a) for a in (*surfaces[1:], linear, light))
     planes = tuple(sources)
     run_strips(lambda start, stop: _relight(*planes, start, stop, far_light), len(far_light))
     return surfaces._replace(far_light=far_light)
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 3), reads(f32, 3), reads(f32, 3), i64, i64, writes(f32, 3)
+    reads(f32, 2), reads(f32, 2), reads(f32, 3), reads(f32, 3), reads(f32, 3), i64, i64,
+    writes(f32, 3),
 )  # fmt: skip
-def _relight(share, far_light, before, after, start, stop, out):  # type: ignore[no-untyped-def]
+def _relight(far, share, far_light, before, after, start, stop, out):  # type: ignore[no-untyped-def]
     """Add the gain of each pixel, divided by `share`, to the far light in rows [start, stop)."""
     for y in range(start, stop):
         for x in range(share.shape[1]):
+            if far[y, x] == np.float32(0):
+                continue
             if share[y, x] > np.float32(SEEN):
                 for c in range(3):
                     gained = after[y, x, c] - before[y, x, c]
