@@ -30,7 +30,8 @@ LEAST_AROUND_PX = 16.0  # px of the view; minimum of that radius
 FITTING = (0.4, 2.5)  # sigma of edges around, over that of the ball, that confirms it; below: sharp
 BLURRED_PX = 2.0  # px of the view; upper limit of that lower sigma, since blur is underestimated
 ENOUGH = 0.02  # share of the surroundings with data at which their vote is full
-FITTING_VOTES, SHARP_VOTES = 2.0, -3.0  # if all data around fit, and if all are sharp
+# Votes if all data around fit, are fine detail, or are sharp edges, such as rims of other balls
+FITTING_VOTES, DETAIL_VOTES, SHARP_VOTES = 2.0, -3.0, -1.5
 RIM_PX = 4.0  # px of the view; reach of the rim in edge data and in evidence, plus ...
 RIM_SHARE = 0.1  # ... this share of the radius
 CONFIDENCE = 8.0  # of the data of a ball, per px of the step of the view
@@ -43,7 +44,7 @@ class BallParams(Params):
     """Parameters of bokeh balls as evidence of blur."""
 
     quorum: float = param(
-        2.5, 0.5, 1000.0, help="votes for the balls of one radius; a large clipped ball has one"
+        2.1, 0.5, 1000.0, help="votes for the balls of one radius; a large clipped ball has one"
     )
 
 
@@ -175,10 +176,12 @@ def _votes(
     known = around & (edges.confidence[part] > 0)
     sigma, least = edges.sigma[part], min(FITTING[0] * radius / 2, BLURRED_PX * step)
     fitting = known & (sigma >= least) & (sigma <= FITTING[1] * radius / 2)
-    sharp = known & (sigma < least) | around & _has_bound(bounds, part)
-    shares = [float(np.count_nonzero(mask) / np.count_nonzero(around)) for mask in (fitting, sharp)]
-    data = max(sum(shares), ENOUGH)
-    return own + own * (FITTING_VOTES * shares[0] + SHARP_VOTES * shares[1]) / data
+    detail = around & _has_bound(bounds, part)
+    sharp = known & (sigma < least) & ~detail
+    kinds = ((fitting, FITTING_VOTES), (detail, DETAIL_VOTES), (sharp, SHARP_VOTES))
+    cells = np.array([np.count_nonzero(mask) for mask, _ in kinds]) / np.count_nonzero(around)
+    data = max(float(cells.sum()), ENOUGH)
+    return own + own * float(cells @ [votes for _, votes in kinds]) / data
 
 
 def _has_bound(bounds: BlurMap, part: tuple[slice, slice]) -> npt.NDArray[np.bool_]:

@@ -29,7 +29,7 @@ from stages.strips import STRIP_ROWS, run_strips
 from stages.tone import encode, linearise
 
 CLIPPED = 0.95  # display-encoded; the brightest channel of a clipped pixel, or its luma, exceeds it
-LUMA_LEVELS = (0.85, 0.75, 0.65)  # further levels, for balls that touch others or are not clipped
+LUMA_LEVELS = (0.98, 0.85, 0.75, 0.65)  # further levels, for balls that touch others or are dimmer
 LEAST_RADIUS_PX = 3.0  # px of the view
 LARGEST_SIDE = 0.5  # of the view's shorter side
 ASPECT = (0.75, 1.34)  # width over height; a cat's eye in the corners is narrower than a disk
