@@ -94,11 +94,12 @@ DEFAULT_RUNG = LADDER[3]
 QUICK_CHECK: dict[int, dict[str, float]] = {
     2: {
         "sharp_sigma_px": 2.25, "present_sigma_px": 3.2, "present_share": 0.3,
-        "weak_sigma_px": 1.43, "weak_share": 0.1, "shake_contrast": 1.0,
+        "weak_sigma_px": 1.43, "weak_share": 0.1,
     },
     4: {
         "sharp_sigma_px": 2.3, "present_sigma_px": 6.0, "present_share": 0.35,
-        "weak_sigma_px": 3.2, "weak_share": 0.27, "shake_contrast": 5.0, "least_signal": 10.0,
+        "weak_sigma_px": 3.2, "weak_share": 0.27, "shaken_loss_db": 60.0, "unsharp_loss_db": 60.0,
+        "least_signal": 10.0,
     },
 }  # fmt: skip
 CHECK_LADDER = tuple(  # best first; steps of the view for a 720p frame

@@ -14,6 +14,7 @@ from stages.findings import Finding, Severity
 from stages.optics import Lens, distance_text, limit_text
 
 VISIBLE_BLUR_PX = 1.0  # diameter in px of the view of the check; smaller blur is not visible
+MACRO_M = 0.2  # nearer subjects are rare
 DIAMETER_PER_SIGMA = 4.0  # a disk of diameter d has standard deviation d / 4
 
 
@@ -85,6 +86,20 @@ def nearest_m(optics: Optics, limits: CheckParams) -> float:
     """Largest focus distance at which the far background is blurred by `wanted_blur_px`, m."""
     pixel_mm, _ = _view_pixel(optics, limits)
     return optics.lens.distance_for_blur_mm(limits.wanted_blur_px * pixel_mm) / 1000
+
+
+def rules_out_defocus(optics: Optics | None, limits: CheckParams) -> bool:
+    """Whether the optics say that nothing behind the subject can be visibly defocused.
+
+    If the focus distance is unknown, this holds for a lens that would have to be focused nearer
+    than almost any subject, such as that of an action camera.
+    """
+    if optics is None:
+        return False
+    if optics.distance_mm is None:
+        return nearest_m(optics, limits) < MACRO_M
+    pixel_mm, _ = _view_pixel(optics, limits)
+    return optics.lens.background_blur_mm(optics.distance_mm) / pixel_mm < VISIBLE_BLUR_PX
 
 
 def _view_pixel(optics: Optics, limits: CheckParams) -> tuple[float, int]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stages.capture_check.detail import DIRECTIONS, DetailLoss
 from stages.params import Params, param
+
+CERTAINTY = (1.3, 1.7)  # times the contrast of shake: the second pass has detail, or has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +26,24 @@ class CheckParams(Params):
     sharp_sigma_px: float = param(
         1.9, 0.1, 8.0, unit="px", help="sigma of the sharpest areas; above: nothing is sharp"
     )
-    shake_contrast: float = param(
-        1.05, 0.0, 5.0,
-        help="contrast of detail over its direction; above: shaken. Sharp photographs have 0.3 "
-        "+- 0.2, ripples on water up to 1.0; straight tracks of 10 px have more",
+    unsharp_loss_db: float = param(
+        26.0, 0.0, 60.0, unit="dB",
+        help="loss of fine detail in all directions, where it is least; above: nothing is sharp. "
+        "Pictures with something sharp have 2 to 25, those blurred by 2 px 27 to 45",
+    )  # fmt: skip
+    shaken_loss_db: float = param(
+        25.5, 0.0, 60.0, unit="dB", help="loss of fine detail in one direction; above, and with "
+        "shaken_contrast_db: shaken",
+    )  # fmt: skip
+    shaken_contrast_db: float = param(
+        7.2, 0.0, 60.0, unit="dB", help="contrast of that loss over direction; above: shaken"
+    )
+    least_directions: int = param(
+        8, 1, DIRECTIONS, help="directions with structure, of 12, below which shake is not judged"
+    )
+    soft_share: float = param(
+        0.05, 0.0, 1.0,
+        help="share of blocks without fine detail; below: nothing is blurred, whatever edges show",
     )  # fmt: skip
     present_sigma_px: float = param(
         1.85, 0.1, 8.0, unit="px", help="sigma of the most blurred areas; above: defocus is present"
@@ -47,3 +64,26 @@ class CheckParams(Params):
     wanted_blur_px: float = param(
         4.0, 0.5, unit="px", help="diameter of background blur, in the view, that magnifies well"
     )
+
+    def lacks_detail(self, loss: DetailLoss) -> bool:
+        """Whether fine detail is lost in all directions."""
+        return loss.overall > self.unsharp_loss_db
+
+    def lacks_a_direction(self, loss: DetailLoss, certainty: float = 1.0) -> bool:
+        """Whether fine detail is lost in one direction more than in others."""
+        return (
+            loss.directions >= self.least_directions
+            and loss.most > self.shaken_loss_db
+            and loss.contrast > certainty * self.shaken_contrast_db
+        )
+
+    def shaken_loss(self, detail: DetailLoss, coarse: DetailLoss) -> DetailLoss | None:
+        """The loss that shows camera shake: of the view or of the second pass; None: no shake.
+
+        Where all fine detail is lost, directions of the view differ by noise only. The contrast of
+        the second pass must then be larger, since blur has some as well.
+        """
+        if self.lacks_detail(detail):
+            certainty = CERTAINTY[self.lacks_detail(coarse)]
+            return coarse if self.lacks_a_direction(coarse, certainty) else None
+        return next(filter(self.lacks_a_direction, (detail, coarse)), None)

@@ -1,19 +1,28 @@
 """The quick form of the blur statistics, for the frames of a live preview.
 
 It runs on a coarser view, where fewer edges are found and sharp edges look softer: the caller
-adapts the thresholds. There is no second pass. On a coarse view few blocks show the direction of
-detail, so what looks shaken is measured again in overlapping blocks.
+adapts the thresholds. The second pass looks for shake only. A coarse view has few blocks, so if
+detail seems lost, it is measured again in overlapping blocks.
 """
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stages.arrays import luma
 from stages.blur import edge_blur, link_edges, noise_sigma, survey
+from stages.capture_check.detail import DetailLoss, detail_loss
 from stages.capture_check.params import CheckParams
-from stages.capture_check.shake import shake_contrast
-from stages.capture_check.statistics import EDGES, BlurStatistics, Pixel, by_areas
+from stages.capture_check.rim import within_rim
+from stages.capture_check.statistics import (
+    EDGES,
+    BlurStatistics,
+    Pixel,
+    away_from_rim,
+    by_areas,
+)
 from stages.grid import Grid
 from stages.kinds import Encoded
 from stages.params import Array
@@ -32,13 +41,12 @@ def quick_blur_statistics(view: Encoded, grid: Grid, params: CheckParams) -> Blu
     grid : Grid
         Its grid.
     params : CheckParams
-        `view_side_px` is the unit, and `shake_contrast` the limit above which shake is measured
-        again.
+        `view_side_px` is the unit. If detail seems lost by its limits, the loss is measured again.
 
     Returns
     -------
     BlurStatistics
-        Sigma in px of the check; nothing of a second pass.
+        Sigma in px of the check; no blur of a second pass.
     """
     pixel = Pixel.of(grid, params)
     strips = EDGES.replace(strip_rows=-(-grid.shape[0] // STRIPS))
@@ -46,14 +54,30 @@ def quick_blur_statistics(view: Encoded, grid: Grid, params: CheckParams) -> Blu
     edges = link_edges(edge_blur(view, found, strips), grid)
     sigma = np.maximum(edges.sigma * np.float32(pixel.scale), MIN_SIGMA_PX) * (edges.confidence > 0)
     plane, noise = luma(view), noise_sigma(found)
-    return by_areas(sigma, plane, noise, pixel)._replace(
-        shake_contrast=_shake_contrast(plane, noise, params.shake_contrast)
+    inside = within_rim(plane)
+    return by_areas(away_from_rim(sigma, inside), plane, noise, pixel)._replace(
+        detail=_detail_loss(plane, noise, inside, params),
+        coarse_detail=_coarse_detail_loss(plane, noise, inside, params.coarse_side_px),
     )
 
 
-def _shake_contrast(plane: Array, noise: float, limit: float) -> float:
-    """Contrast of detail over its direction; above the limit, the lesser of two measurements."""
-    quick = shake_contrast(plane, noise, overlap=False)
-    if quick <= limit:
+def _detail_loss(
+    plane: Array, noise: float, inside: npt.NDArray[np.bool_] | None, params: CheckParams
+) -> DetailLoss:
+    """Loss of fine detail; the one in overlapping blocks if detail seems lost."""
+    quick = detail_loss(plane, noise, inside, overlap=False)
+    if not (params.lacks_detail(quick) or params.lacks_a_direction(quick)):
         return quick
-    return min(quick, shake_contrast(plane, noise))
+    return detail_loss(plane, noise, inside)
+
+
+def _coarse_detail_loss(
+    plane: Array, noise: float, inside: npt.NDArray[np.bool_] | None, side_px: int
+) -> DetailLoss:
+    """Loss of fine detail in the plane, reduced to a long side of `side_px`."""
+    scale = min(side_px / max(plane.shape), 1.0)
+    size = tuple(max(round(n * scale), 1) for n in plane.shape[::-1])
+    small = np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+    if inside is not None:
+        inside = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return detail_loss(small, noise * scale, inside)

@@ -1,10 +1,11 @@
-"""Blur statistics of a picture: the blur of its edges by areas, and the direction of its detail.
+"""Blur statistics of a picture: the blur of its edges by areas, and the loss of fine detail.
 
 Edges are found against the noise, not against the strongest edge. The picture is judged by areas:
 the blur of an area is the 60 % quantile of its edges. A second pass at 320 px finds blur that is
 too strong for the first. Everything is measured on the view and the survey of the blur estimation;
 the unit is one pixel of a picture whose long side is 1280 px (`CheckParams.view_side_px`), or of
-the picture itself if that is smaller.
+the picture itself if that is smaller. Limits of extremes are then smaller as well, since blur is
+judged by its share of the frame (`limit_at`). Edges at the rim of an image circle do not count.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy.typing as npt
 from stages.areas import reduce_to
 from stages.arrays import luma
 from stages.blur import BlurParams, EdgeSurvey, edge_blur, link_edges, noise_sigma, survey
+from stages.capture_check.detail import DetailLoss, detail_loss
 from stages.capture_check.params import CheckParams
-from stages.capture_check.shake import shake_contrast
+from stages.capture_check.rim import within_rim
 from stages.grid import Grid
 from stages.kinds import Encoded
 from stages.params import Array
@@ -31,6 +33,7 @@ MIN_AREA_EDGES = 25  # edge pixels that make an area count
 AREA_QUANTILE = 0.6  # above the median: an area is as blurred as most of its edges
 COARSE_AREAS, MIN_COARSE_AREA_EDGES = 12, 6  # the same for the second pass
 BLURRED_PX, VERY_BLURRED_PX = 1.8, 2.2  # sigma from which an area looks soft, and clearly blurred
+SHARP_PX = 1.0  # sigma that sharp areas have in a small file at most, px of the file
 SHARPEST, BLURRIEST = 0.05, 0.90  # quantiles over areas: extremes that one odd area cannot set
 PEAK_PERCENTILE = 99  # of luma: the brightest part, without its highlights
 EDGES = BlurParams(edge_scale_px=2.0, edge_threshold=0.0, least_gradient=0.010)
@@ -56,8 +59,8 @@ class BlurStatistics(NamedTuple):
         Share of the areas above `BLURRED_PX` and `VERY_BLURRED_PX`.
     coarse_share_very_blurred : float
         The latter in the second pass.
-    shake_contrast : float
-        Contrast of detail over its direction (`shake.py`).
+    detail, coarse_detail : DetailLoss
+        Loss of fine detail by direction, and the same in the second pass (`detail.py`).
     view_side_px : int
         Long side of the picture in the unit of sigma.
     """
@@ -70,7 +73,8 @@ class BlurStatistics(NamedTuple):
     share_blurred: float
     share_very_blurred: float
     coarse_share_very_blurred: float
-    shake_contrast: float
+    detail: DetailLoss
+    coarse_detail: DetailLoss
     view_side_px: int
 
 
@@ -96,16 +100,48 @@ def blur_statistics(
         Sigma in px of the check.
     """
     pixel = Pixel.of(grid, params)
-    sigma = link_edges(edge_blur(view, found, EDGES), Grid(view.shape[:2])).sigma
-    coarse = _reduced(view, params.coarse_side_px)
-    coarse_found = survey(coarse, EDGES)
-    coarse_sigma = link_edges(edge_blur(coarse, coarse_found, EDGES), Grid(coarse.shape[:2])).sigma
-    coarse_areas, _ = area_blur(coarse_sigma, COARSE_AREAS, MIN_COARSE_AREA_EDGES)
     plane, noise = luma(view), noise_sigma(found)
+    coarse = _reduced(view, params.coarse_side_px)
+    coarse_plane, coarse_found = luma(coarse), survey(coarse, EDGES)
+    inside, coarse_inside = within_rim(plane), within_rim(coarse_plane)
+    coarse_sigma = away_from_rim(_sigma_of_edges(coarse, coarse_found), coarse_inside)
+    coarse_areas, _ = area_blur(coarse_sigma, COARSE_AREAS, MIN_COARSE_AREA_EDGES)
+    sigma = away_from_rim(_sigma_of_edges(view, found), inside)
     return by_areas(sigma * np.float32(pixel.length), plane, noise, pixel)._replace(
         coarse_share_very_blurred=share(coarse_areas, VERY_BLURRED_PX),
-        shake_contrast=shake_contrast(plane, noise),
+        detail=detail_loss(plane, noise, inside),
+        coarse_detail=detail_loss(coarse_plane, noise_sigma(coarse_found), coarse_inside),
     )
+
+
+def _sigma_of_edges(view: Encoded, found: EdgeSurvey) -> Array:
+    """Sigma at the edges of a view, px of the view; 0 elsewhere."""
+    return link_edges(edge_blur(view, found, EDGES), Grid(view.shape[:2])).sigma
+
+
+def away_from_rim(sigma: Array, inside: npt.NDArray[np.bool_] | None) -> Array:
+    """Sigma at edges, 0 at the rim of an image circle (`within_rim`) and elsewhere."""
+    return sigma if inside is None else sigma * inside
+
+
+def limit_at(limit_px: float, side_px: int, unit_px: int) -> float:
+    """Limit of sigma in px of a picture, for blur that is the same share of the frame.
+
+    Parameters
+    ----------
+    limit_px : float
+        Limit in a picture with a long side of `unit_px`.
+    side_px, unit_px : int
+        Long side of the picture, and of the view of the check.
+
+    Returns
+    -------
+    float
+        Sigma in px. What exceeds the blur of sharp areas (`SHARP_PX`) is scaled, in variance.
+    """
+    scale = min(side_px / unit_px, 1.0)
+    excess = limit_px**2 - SHARP_PX**2
+    return limit_px if excess <= 0 else (SHARP_PX**2 + excess * scale**2) ** 0.5
 
 
 class Pixel(NamedTuple):
@@ -124,7 +160,7 @@ class Pixel(NamedTuple):
 
 
 def by_areas(sigma: Array, plane: Array, noise: float, pixel: Pixel) -> BlurStatistics:
-    """Statistics of the blur of edges, without the second pass and without shake.
+    """Statistics of the blur of edges, without the second pass and without the loss of detail.
 
     Parameters
     ----------
@@ -148,7 +184,8 @@ def by_areas(sigma: Array, plane: Array, noise: float, pixel: Pixel) -> BlurStat
         share_blurred=share(areas, BLURRED_PX),
         share_very_blurred=share(areas, VERY_BLURRED_PX),
         coarse_share_very_blurred=0.0,
-        shake_contrast=0.0,
+        detail=DetailLoss(),
+        coarse_detail=DetailLoss(),
         view_side_px=pixel.side_px,
     )
 

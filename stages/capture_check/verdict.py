@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from stages.capture_check.explain import Optics, UnknownOptics, explain, nearest_m
+from stages.capture_check.explain import (
+    Optics,
+    UnknownOptics,
+    explain,
+    nearest_m,
+    rules_out_defocus,
+)
 from stages.capture_check.params import CheckParams
-from stages.capture_check.statistics import BlurStatistics
+from stages.capture_check.statistics import BlurStatistics, limit_at
 from stages.findings import Finding, Severity
 from stages.optics import limit_text
 
 NEGATIVE_CODES = frozenset(
     {"too_dark_or_noisy", "too_few_edges", "no_sharp_subject", "everything_in_focus"}
 )
+
+DOUBT = 1.5  # times the limits of defocus that the optics rule out
 
 
 def judge(
@@ -71,46 +79,65 @@ def _unusable(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
 
 def _unsharp(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
     """Finding if the picture is shaken or nothing is in focus; blocking if nothing is sharp."""
-    nothing_sharp = blur.sharpest_sigma > limits.sharp_sigma_px
-    if blur.shake_contrast > limits.shake_contrast:
+    sharp_px = limit_at(limits.sharp_sigma_px, blur.view_side_px, limits.view_side_px)
+    soft, lost = blur.sharpest_sigma > sharp_px, limits.lacks_detail(blur.detail)
+    loss = limits.shaken_loss(blur.detail, blur.coarse_detail)
+    if loss is not None:
         return Finding(
-            "shaken", Severity.BLOCKING if nothing_sharp else Severity.WARNING,
-            "The picture is shaken: detail is lost along one direction, even where it is sharpest "
-            f"(contrast {blur.shake_contrast:.1f}, limit {limits.shake_contrast:.1f}). Hold still "
-            "or use a shorter exposure.",
-            blur.shake_contrast, limits.shake_contrast,
+            "shaken", Severity.BLOCKING if soft else Severity.WARNING,
+            "The picture is shaken: fine detail is lost along one direction, even where it is "
+            f"sharpest ({loss.most:.0f} dB against coarse structure, limit "
+            f"{limits.shaken_loss_db:.0f} dB). Hold still or use a shorter exposure.",
+            loss.most, limits.shaken_loss_db,
         )  # fmt: skip
-    if nothing_sharp:
+    if soft:
         return Finding(
             "no_sharp_subject", Severity.BLOCKING,
             "No sharp subject: the whole picture is out of focus "
             f"(sigma {blur.sharpest_sigma:.1f} px at {blur.view_side_px} px). Refocus and take it "
             "again.",
-            blur.sharpest_sigma, limits.sharp_sigma_px,
+            blur.sharpest_sigma, sharp_px,
+        )  # fmt: skip
+    if lost:
+        return Finding(
+            "no_sharp_subject", Severity.BLOCKING,
+            "No sharp subject: the whole picture is slightly out of focus (fine detail is "
+            f"{blur.detail.overall:.0f} dB below coarse structure even where it is sharpest, limit "
+            f"{limits.unsharp_loss_db:.0f} dB). Refocus and take it again.",
+            blur.detail.overall, limits.unsharp_loss_db,
         )  # fmt: skip
     return None
 
 
 def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -> Finding:
-    """Finding about the amount of blur that can be magnified."""
+    """Finding about the amount of blur that can be magnified.
+
+    If the optics rule out defocus, metadata or picture deceive: the limits are higher.
+    """
     blurred = blur.blurriest_sigma
-    if (
-        blurred > limits.present_sigma_px
-        or blur.share_blurred > limits.present_share
-        or blur.coarse_share_very_blurred >= limits.coarse_share
+    doubt = DOUBT if rules_out_defocus(optics, limits) else 1.0
+    present_px, weak_px = (
+        doubt * limit_at(limit, blur.view_side_px, limits.view_side_px)
+        for limit in (limits.present_sigma_px, limits.weak_sigma_px)
+    )
+    soft = not blur.detail.directions or blur.detail.soft_share >= doubt * limits.soft_share
+    if soft and (
+        blurred > present_px
+        or blur.share_blurred > doubt * limits.present_share
+        or blur.coarse_share_very_blurred >= doubt * limits.coarse_share
     ):
         return Finding(
             "defocus_present", Severity.INFO,
             f"Background blur found (sigma {blurred:.1f} px at {blur.view_side_px} px); it can be "
             "magnified.",
-            blurred, limits.present_sigma_px,
+            blurred, present_px,
         )  # fmt: skip
-    if blurred > limits.weak_sigma_px or blur.share_blurred > limits.weak_share:
+    if soft and (blurred > weak_px or blur.share_blurred > doubt * limits.weak_share):
         return Finding(
             "defocus_weak", Severity.WARNING,
             f"Only slight background blur (sigma {blurred:.1f} px at {blur.view_side_px} px): the "
             "effect will be subtle. Move closer to the subject, or the background farther away.",
-            blurred, limits.present_sigma_px,
+            blurred, present_px,
         )  # fmt: skip
     nearer = (
         f" (nearer than {limit_text(nearest_m(optics, limits))} with this lens)" if optics else ""
@@ -119,5 +146,5 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
         "everything_in_focus", Severity.WARNING,
         f"Everything is in focus, there is no blur to magnify. Move closer{nearer} or focus on "
         "something near.",
-        blurred, limits.weak_sigma_px,
+        blurred, weak_px,
     )  # fmt: skip

@@ -7,6 +7,9 @@ import pytest
 from stages import capture_check as check
 from stages.blur import BlurParams, survey
 from stages.capture_check import CheckParams, Optics, blur_statistics
+from stages.capture_check.detail import DetailLoss
+from stages.capture_check.rim import within_rim
+from stages.capture_check.statistics import limit_at
 from stages.findings import Severity
 from stages.optics import Lens
 from stages.tone import linearise
@@ -88,12 +91,15 @@ def test_optics_findings_carry_their_numbers():
     assert background.value == pytest.approx(blur_px * 1280 / 3264)
 
 
+SHARP = DetailLoss(least=8, median=12, most=15, directions=12, soft_share=0.3)
+
+
 def seen(**changes):
     """Statistics of a picture that is sharp everywhere, but for the changes."""
     sharp = check.BlurStatistics(
         signal_to_noise=200, edges_per_megapixel=50_000, cover=0.9, sharpest_sigma=0.3,
         blurriest_sigma=0.6, share_blurred=0, share_very_blurred=0, coarse_share_very_blurred=0,
-        shake_contrast=0.1, view_side_px=1280,
+        detail=SHARP, coarse_detail=SHARP, view_side_px=1280,
     )  # fmt: skip
     return sharp._replace(**changes)
 
@@ -124,6 +130,63 @@ def test_a_doubt_has_both_numbers_and_says_who_claimed_the_distance():
         assert doubt.message.startswith(f"{who} it was focused at 0.4 m")
         assert f"sigma {promised:.1f} px at 1280 px" in doubt.message
         assert "show 0.6 px" in doubt.message
+
+
+def test_optics_that_rule_out_defocus_raise_its_limits():
+    slight, action = (
+        seen(blurriest_sigma=2.2),
+        Lens(
+            focal_length_mm=3, f_number=2.8, sensor_diagonal_mm=7.66, circle_of_confusion_mm=0.0078
+        ),
+    )
+    assert action.hyperfocal_mm == pytest.approx(410, abs=10)
+    for optics, code in (
+        (None, "defocus_present"),
+        (Optics(LENS, 400.0, (2448, 3264)), "defocus_present"),  # a near subject
+        (Optics(LENS, None, (2448, 3264)), "defocus_present"),  # a lens that can be focused near
+        (Optics(LENS, 9000.0, (2448, 3264)), "defocus_weak"),
+        (Optics(action, None, (3000, 4000)), "defocus_weak"),
+    ):
+        assert check.judge(slight, optics, CheckParams())[0].code == code
+    clear = seen(blurriest_sigma=4.0)  # the picture has the last word
+    assert check.judge(clear, Optics(action, None, (3000, 4000)), CheckParams())[0].code == (
+        "defocus_present"
+    )
+
+
+def test_blur_of_edges_counts_only_if_blocks_have_lost_their_detail():
+    ramps = seen(blurriest_sigma=3.0, detail=SHARP._replace(soft_share=0.01))
+    assert codes(ramps, None)[0] == "everything_in_focus"
+
+
+def test_limits_follow_the_size_of_small_files():
+    assert limit_at(1.9, 1280, 1280) == limit_at(1.9, 4000, 1280) == 1.9
+    sizes = [limit_at(1.9, side, 1280) for side in (1280, 640, 320)]
+    assert np.all(np.diff(sizes) < 0) and sizes[-1] > 1.0
+    assert limit_at(0.8, 320, 1280) == 0.8
+
+
+def ringed(picture, softness_px):
+    """The picture within an image circle."""
+    y, x = np.indices(picture.shape[:2]) - np.reshape(picture.shape[:2], (2, 1, 1)) / 2
+    light = np.clip((290 - np.hypot(y, x)) / softness_px + 0.5, 0, 1)
+    return (picture * light[..., None]).astype(np.float32)
+
+
+@pytest.mark.parametrize("softness_px", [4, 25])
+def test_the_rim_of_an_image_circle_is_no_defocus(softness_px):
+    assert verdict(ringed(texture(), softness_px)).code == "everything_in_focus"
+    half = texture()
+    half[:, 450:] = blurred(half, 4.0)[:, 450:]
+    assert verdict(ringed(half, softness_px)).code == "defocus_present"
+
+
+def test_a_dark_scene_is_no_image_circle():
+    rng = np.random.default_rng(0)
+    lit = cv2.GaussianBlur(rng.standard_normal((300, 400)).astype(np.float32), (0, 0), 12) > 0
+    assert within_rim(0.5 * lit.astype(np.float32)) is None
+    assert within_rim(np.full((300, 400), 0.5, np.float32)) is None
+    assert within_rim(np.zeros((300, 400), np.float32)) is None
 
 
 def test_no_optics_gives_the_verdict_alone():
