@@ -21,6 +21,7 @@ if _typing.TYPE_CHECKING:
     from camerapipe.ingest.saved_map import SavedMap
     from camerapipe.presets import Preset, add_estimator
     from camerapipe.recipe import Recipe
+    from camerapipe.segmentation import SegmentationModel
     from camerapipe.session import Session
     from camerapipe.shot import Shot
     from camerapipe.spreading import solve
@@ -49,6 +50,7 @@ _HOMES = {
     "RequestError": "camerapipe.errors",
     "SavedMap": "camerapipe.ingest.saved_map",
     "Scribble": "stages.scribble",
+    "SegmentationModel": "camerapipe.segmentation",
     "Session": "camerapipe.session",
     "Shot": "camerapipe.shot",
     "Shown": "camerapipe.stream.shown",
@@ -74,6 +76,7 @@ __all__ = [
     "RequestError",
     "SavedMap",
     "Scribble",
+    "SegmentationModel",
     "Session",
     "Shot",
     "Shown",

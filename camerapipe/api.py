@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,11 +19,14 @@ from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
 from camerapipe.depth import DepthLike
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.saved_map import SavedMap
+from camerapipe.protecting import rectangle_of
 from camerapipe.recipe import Recipe, as_recipe, resolve_with, with_recipe
+from camerapipe.segmentation import SegmentationModel
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
 from stages.findings import Finding
 from stages.grid import BlurMap
+from stages.protection import Protection
 from stages.scribble import Scribble
 from stages.strips import limited_workers
 
@@ -43,6 +47,9 @@ def render(
     guide_depth: DepthLike | None = None,
     aperture: float | None = None,
     foreground: npt.NDArray[Any] | None = None,
+    protect: npt.NDArray[Any] | None = None,
+    subject: tuple[float, float, float, float] | None = None,
+    protect_model: SegmentationModel | str | os.PathLike[str] | None = None,
     recipe: Recipe | str | os.PathLike[str] | None = None,
     distance_m: float | None = None,
     force: bool = False,
@@ -92,6 +99,14 @@ def render(
         depth or the lens has no unit, `strength` is needed.
     foreground : array, optional
         Mask HxW of what is nearer than the focus (not 0): it is rendered in front.
+    protect : array, optional
+        Mask HxW of what is to stay sharp (not 0). Its outline is not used: that comes from the
+        picture. Scribbles override it.
+    subject : (x, y, width, height), optional
+        A rectangle around what is to stay sharp, in pixels of the upright picture. What the picture
+        shows blurred in it is taken for background.
+    protect_model : SegmentationModel or path, optional
+        An ONNX or TFLite model whose mask is to stay sharp, except where the picture is blurred.
     recipe : Recipe or path, optional
         Preset, parameters and corrections to start from; what is given beside it overrides it, and
         scribbles are drawn after those of the recipe.
@@ -118,11 +133,13 @@ def render(
     Raises
     ------
     CaptureError
-        The file cannot be read.
+        The file cannot be read, or the model cannot be used.
     ValueError
         A parameter is wrong; the message names it.
     """
     recipe = as_recipe(recipe)
+    if isinstance(protect_model, str | os.PathLike):
+        protect_model = SegmentationModel(path=Path(protect_model))
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     distance = None if focus is None or isinstance(focus, tuple | list) else float(focus)
     depth = {"aperture": aperture, "focus_m": distance}
@@ -137,6 +154,11 @@ def render(
         scribbles=tuple(scribbles),
         foreground=None if foreground is None else (np.asarray(foreground) > 0).astype(np.float32),
         blur_map=None if from_map is None else given_map(from_map, capture),
+        protection=Protection(
+            None if protect is None else (np.asarray(protect) > 0).astype(np.float32),
+            None if subject is None else rectangle_of("subject", subject),
+            None if protect_model is None else protect_model.mask_of(capture.linear),
+        ),
         force=force,
         keep=tuple(keep),
     )

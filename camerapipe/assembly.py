@@ -7,7 +7,7 @@ parameter that depends on the file, and each rule of the check is written once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ from camerapipe.pipelines import (
     SOURCES,
 )
 from camerapipe.presets import Preset, graphs
+from camerapipe.protecting import check_protection, protection_findings, scaled_protection
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import DeadZoneParams, focus_sigma
@@ -38,9 +39,11 @@ from stages.depth import DepthParams
 from stages.findings import Finding, Severity
 from stages.grid import Grid
 from stages.params import Array
+from stages.protection import Protection, ProtectionParams
 from stages.scribble import Scribble, coverage
 
 MEGA = 1e6
+PROTECTED = "protected"  # value of the graphs that findings are made of
 FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
 SHARED = frozenset({"grid", "view", "edge_survey"})  # values that check and estimate both read
 SHARED_BYTES = 1 << 28  # limit of the memory for them
@@ -56,6 +59,7 @@ class Request:
     distance_m: float | None = None  # focus distance, if it is known
     scribbles: tuple[Scribble, ...] = ()
     foreground: Array | None = None  # mask of objects in front of the focus, HxW in [0, 1]
+    protection: Protection = Protection()  # what is to stay sharp
     blur_map: SavedMap | None = None  # used instead of an estimate
     from_depth: GivenDepth | None = None  # from which the blur of a wished lens follows
     guide_depth: GivenDepth | None = None  # order and sign for the measured blur
@@ -108,6 +112,7 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
         "optics": optics_of(capture, request.distance_m),
         "focus_point": request.focus_point,
         "foreground": request.foreground,
+        "protection": request.protection,
         "scribbles": request.scribbles,
         "start": None,
         "previous": None,
@@ -146,7 +151,7 @@ def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Req
     Returns
     -------
     Request
-        Focus point, scribbles and foreground are scaled; parameters do not change.
+        Focus point, scribbles, foreground and protection are scaled; parameters do not change.
 
     Notes
     -----
@@ -163,6 +168,7 @@ def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Req
         focus_point=None if focus is None else scaled_point(focus, scales, to),
         scribbles=tuple(stroke.scaled(scales) for stroke in request.scribbles),
         foreground=mask,
+        protection=scaled_protection(request.protection, scales, to),
     )
 
 
@@ -267,6 +273,13 @@ def check_request(capture: Capture, request: Request) -> None:
             if asked.get(key):
                 raise RequestError(f"depth.{key}: needs the depth of the picture; give from_depth")
     depth_sources(capture, request)  # refuses a lens that is not known
+    check_protection(request.protection, (height, width))
+    if not request.protection.is_empty and request.blur_map is None:
+        preset = request.settings.preset
+        if PROTECTED not in preset.map_graph.values():
+            raise RequestError(
+                f"protect: the preset {preset.name!r} has no upper bounds; use `default` or `lens`"
+            )
     for number, scribble in enumerate(request.scribbles, 1):
         if not coverage(scribble, Grid((height, width))).any():
             raise RequestError(
@@ -276,6 +289,17 @@ def check_request(capture: Capture, request: Request) -> None:
     for name in request.keep:
         if name not in known:
             raise RequestError(f"keep: no graph has a value {name!r}; see `camerapipe graph`")
+
+
+def protected_findings(request: Request, values: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Warnings about a protection that the measured blur contradicts, from the values of a run."""
+    params = cast(ProtectionParams, request.settings.params[ProtectionParams])
+    return protection_findings(values.get(PROTECTED), params)
+
+
+def kept_values(request: Request) -> tuple[str, ...]:
+    """Names of intermediate values that a run returns: those asked for, and those of findings."""
+    return request.keep if request.protection.is_empty else (*request.keep, PROTECTED)
 
 
 def focus_finding(request: Request, saved: SavedMap | None) -> tuple[Finding, ...]:

@@ -21,9 +21,11 @@ from camerapipe.assembly import (
     focus_finding,
     is_blocked,
     judged,
+    kept_values,
     map_graph,
     megapixels_of,
     picture_graph,
+    protected_findings,
     settings_for,
     shape_of,
     shared_within_a_shot,
@@ -184,7 +186,7 @@ def shoot(
     spent_ms = (deadline.clock() - started_s) * 1000
     values = checked.values | done.values
     saved = _saved(values, capture, request)
-    findings = (*findings, *focus_finding(request, saved))
+    findings = (*findings, *focus_finding(request, saved), *protected_findings(request, values))
     return Shot(
         image=values["picture"],
         hdr=values.get("hdr_picture"),
@@ -211,7 +213,8 @@ def estimate_map(
     spent_ms = (deadline.clock() - started_s) * 1000
     saved = _saved(done.values, capture, request)
     assert saved is not None  # every map graph makes one
-    findings = (*findings, *focus_finding(request, saved))
+    after = (*focus_finding(request, saved), *protected_findings(request, done.values))
+    findings = (*findings, *after)
     report = _report(capture, request, graph, before, (checked, done), findings, spent_ms)
     return saved, report
 
@@ -304,4 +307,4 @@ def _run(
     )
     params = settings_for(capture, request.settings).params
     sources = sources_of(capture, request, previous=kept.previous if kept else None)
-    return run(graph, sources, params, pace, keep=request.keep, kept=kept)
+    return run(graph, sources, params, pace, keep=kept_values(request), kept=kept)

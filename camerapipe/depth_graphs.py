@@ -5,11 +5,11 @@ Segments as in `pipelines`, from which it takes all others.
 
 from __future__ import annotations
 
+from camerapipe.corrections import PROTECTED
 from camerapipe.graph import Node, renamed
 from camerapipe.pipelines import (
     CONSTRAIN,
     DETAIL,
-    FREE,
     RADIUS,
     RENDER,
     SOLVE,
@@ -79,7 +79,7 @@ IN_FRONT = (
     Node("lay", lay_in_front, ("outlines", "front_radius", "front_mask"), "surfaces"),
 )
 GUIDED_MAP = (
-    *STILL_EDGES, *STILL_GRID, *FREE, *STILL_CELLS,
+    *STILL_EDGES, *STILL_GRID, *PROTECTED, *STILL_CELLS,
     *renamed(CONSTRAIN, constraints="measured"), *ORDER, *SOLVE, *UPSAMPLE, *DETAIL,
 )  # fmt: skip
 # fmt: on

@@ -54,6 +54,7 @@ from camerapipe.ingest import (
 )
 from camerapipe.job_data import Job, JobError, JobResult, Task, Writing
 from camerapipe.presets import SECTIONS
+from camerapipe.protecting import CONTRADICTED
 from camerapipe.recipe import read_foreground, recipe_of, with_recipe
 from camerapipe.report import Report, StageReport
 from camerapipe.settings import Layer
@@ -83,6 +84,7 @@ def check_job(job: Job) -> None:
     inputs = [*job.protected, *filter(None, (job.foreground, job.from_map))]
     inputs += [job.path] if job.path else []
     inputs += [recipe.foreground] if recipe and recipe.foreground else []
+    inputs += [*job.protection.paths(), *(recipe.protection.paths() if recipe else ())]
     suffixes = {job.outputs.map: MAPS, job.outputs.picture: PICTURES}
     for path in job.outputs.paths():
         known = () if path == job.outputs.picture and job.writing.format else suffixes.get(path, ())
@@ -184,6 +186,8 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
     if job.foreground is not None:
         request = replace(request, foreground=read_foreground(job.foreground, shape))
     request = with_depth(request, capture, job.from_depth, job.guide_depth)
+    protection = job.protection.complete(request.protection, capture.linear)
+    request = replace(request, protection=protection)
     if job.recipe is not None:
         request = with_recipe(request, job.recipe, capture)
     for given in filter(None, (request.from_depth, request.guide_depth)):
@@ -194,6 +198,8 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
         request = replace(request, blur_map=saved)
         if request.scribbles:
             notes += ("scribbles correct an estimate: they are not used with a map that is given",)
+        if not request.protection.is_empty:
+            notes += ("protection bounds an estimate: it is not used with a map that is given",)
     if job.task is Task.RENDER:
         keep = (LIGHT,) if job.picture_format == "exr" else ()
         hdr = PICTURE_FORMATS[job.picture_format].hdr
@@ -243,12 +249,17 @@ def _rendered(request: Request) -> str:
 def _write_recipe(job: Job, request: Request, capture: Capture) -> None:
     assert job.outputs.recipe is not None
     foreground = job.foreground or (job.recipe.foreground if job.recipe else None)
-    recipe_of(request, capture, foreground).write(job.outputs.recipe, overwrite=job.overwrite)
+    asked = replace(job.protection, subject=request.protection.rectangle)
+    if job.recipe is not None:
+        asked = asked.over(job.recipe.protection)
+    made = recipe_of(request, capture, foreground, asked)
+    made.write(job.outputs.recipe, overwrite=job.overwrite)
 
 
 def _notes(report: Report, files: tuple[Finding, ...]) -> tuple[str, ...]:
     """Findings that say what was changed in what was asked, or about the files."""
-    asked = [each for each in report.findings if each.code == FOCUS_POINT_BLURRED]
+    changed = (FOCUS_POINT_BLURRED, CONTRADICTED)
+    asked = [each for each in report.findings if each.code in changed]
     told = [each for each in files if each.severity is not Severity.INFO]
     return tuple(each.message for each in (*asked, *told))
 

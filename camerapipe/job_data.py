@@ -15,6 +15,7 @@ from camerapipe.capture import Capture
 from camerapipe.errors import ExitCode
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, Metadata, format_named, format_of
 from camerapipe.naming import PREFERRED, Outputs
+from camerapipe.protecting import ProtectionRequest
 from camerapipe.recipe import Recipe
 from camerapipe.report import Report
 from stages.findings import Finding
@@ -74,6 +75,8 @@ class Job:
         Files whose size depends on the capture: a mask, and a map to render from.
     from_depth, guide_depth : path or None
         Depth of the capture: files, or `"embedded"` for that in the input.
+    protection : ProtectionRequest
+        What is to stay sharp, as files and numbers.
     writing : Writing
         How the picture is written.
     protected : tuple of Path
@@ -96,6 +99,7 @@ class Job:
     from_map: Path | None = None
     from_depth: str | os.PathLike[str] | None = None
     guide_depth: str | os.PathLike[str] | None = None
+    protection: ProtectionRequest = ProtectionRequest()
     writing: Writing = Writing()
     protected: tuple[Path, ...] = ()
     overwrite: bool = False

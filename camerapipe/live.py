@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from camerapipe.corrections import FREE
 from camerapipe.graph import Node, renamed
 from camerapipe.pipelines import (
     BOUND,
     CONSTRAIN,
     DETAIL,
     EDGES,
-    FREE,
     JUDGE,
     RADIUS,
     RENDER,

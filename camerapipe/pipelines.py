@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from camerapipe.corrections import FREE, SCRIBBLE
 from camerapipe.graph import Graph, Node, renamed
 from stages.arrays import reduce_bicubic
 from stages.blur import (
@@ -32,7 +33,6 @@ from stages.blur import (
     sharpness_evidence,
     survey,
     thin_edges,
-    unclaimed,
     within_bounds,
 )
 from stages.bokeh import (
@@ -65,7 +65,8 @@ from stages.kinds import Encoded, LinearLight, Mask
 from stages.laplacian import LaplacianParams, grid_laplacian, matting_laplacian
 from stages.params import Array
 from stages.propagate import PropagateParams, SolveHistory, propagate, propagate_bounded
-from stages.scribble import Scribble, ScribbleParams, scribbled
+from stages.protection import Protection
+from stages.scribble import Scribble
 from stages.steady import (
     Memory,
     Motion,
@@ -90,6 +91,7 @@ SOURCES: dict[str, Any] = {
     "optics": Optics | UnknownOptics | None,
     "focus_point": tuple[float, float] | None,
     "foreground": Mask | None,
+    "protection": Protection,
     "scribbles": tuple[Scribble, ...],
     "start": Array | None,
     "previous": Array | SolveHistory | None,
@@ -138,9 +140,6 @@ STILL_CELLS = (
     Node("bounds", lift, ("free_bounds", "half_grid"), "cell_bounds"),
     Node("samples", crossings, ("edge_data", "half_grid"), "cell_data"),
 )
-FREE = (Node("unclaimed", unclaimed, ("sharpness_bounds", "scribbles"), "free_bounds"),)
-SCRIBBLE = (Node("scribbles", scribbled, ("cell_data", "scribbles"), "constraints",
-                 ScribbleParams),)
 CONSTRAIN = (
     Node("constraints", within_bounds, ("cell_data", "cell_bounds"), "bounded_data"),
     *renamed(SCRIBBLE, cell_data="bounded_data"),

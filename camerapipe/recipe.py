@@ -7,6 +7,7 @@
     focus_point = [812.0, 604.0]
     foreground = "mask.png"
     from_depth = "embedded"
+    subject = [700.0, 300.0, 900.0, 1400.0]
 
     [params.radius]
     strength = 3.0
@@ -40,6 +41,7 @@ from camerapipe.ingest.depth import EMBEDDED
 from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.ingest.saved_map import ASPECT_SLACK
 from camerapipe.presets import SECTIONS
+from camerapipe.protecting import ProtectionRequest, relative_path
 from camerapipe.recipe_keys import (
     FORMAT_VERSION,
     Point,
@@ -49,8 +51,8 @@ from camerapipe.recipe_keys import (
     depth_of,
     path_of,
     point_of,
+    protection_of,
     read_text,
-    relative_path,
     size_of,
     strokes_of,
     typed,
@@ -85,6 +87,8 @@ class Recipe:
         A grey picture: white where something is nearer than the focus.
     from_depth, guide_depth : str or None
         Depth map of the photograph: a path, or `embedded` for that in its own file.
+    protection : ProtectionRequest
+        What is to stay sharp: keys `protect`, `subject` and `protect_model`.
     name : str
         What messages call the recipe, such as its path. It is not part of the comparison.
 
@@ -105,6 +109,7 @@ class Recipe:
     foreground: Path | None = None
     from_depth: str | None = None
     guide_depth: str | None = None
+    protection: ProtectionRequest = ProtectionRequest()
     name: str = field(default="recipe", compare=False)
 
     def __post_init__(self) -> None:
@@ -115,10 +120,10 @@ class Recipe:
         }
         object.__setattr__(self, "params", {name: each for name, each in values.items() if each})
         if self.size_px is None:
-            if self.focus_point is not None or self.scribbles:
+            if self.focus_point is not None or self.scribbles or self.protection.subject:
                 raise RecipeError(
-                    f"{self.name}: size_px is missing; focus_point and scribbles are pixels of a "
-                    "picture of that width and height"
+                    f"{self.name}: size_px is missing; focus_point, subject and scribbles are "
+                    "pixels of a picture of that width and height"
                 )
         elif self.focus_point is not None:
             inside = (0 <= at < n for at, n in zip(self.focus_point, self.size_px, strict=True))
@@ -171,6 +176,7 @@ class Recipe:
             scribbles=strokes_of(f"{name}: scribbles", table.get("scribbles", [])),
             foreground=path_of(name, "foreground", table.get("foreground"), folder),
             **{key: depth_of(name, key, table.get(key), folder) for key in DEPTHS},
+            protection=protection_of(name, table, folder),
             name=name,
         )
 
@@ -190,6 +196,7 @@ class Recipe:
         for key in DEPTHS:
             if (depth := getattr(self, key)) is not None:
                 table[key] = depth if depth == EMBEDDED else relative_path(Path(depth), folder)
+        table |= self.protection.to_table(folder)
         if self.params:
             table["params"] = self.params
         if self.scribbles:
@@ -227,6 +234,7 @@ class Recipe:
             size_px=size_px,
             focus_point=None if focus is None else scaled_point(focus, scales, (height, width)),
             scribbles=tuple(each.scaled(scales) for each in self.scribbles),
+            protection=self.protection.scaled(scales),
         )
 
 
@@ -261,16 +269,16 @@ def resolve_with(
 def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
     """A request with the corrections of a recipe, fitted to a capture.
 
-    The focus point, the foreground, and depth or a map of the request override those of the recipe.
-    Scribbles of the
-    request are drawn after those of the recipe. Settings are not changed (see `resolve_with`).
+    The focus point, the foreground, each part of the protection, and depth or a map of the request
+    override those of the recipe. Scribbles of the request are drawn after those of the recipe.
+    Settings are not changed (see `resolve_with`).
 
     Raises
     ------
     RecipeError
         If the recipe was made for a picture of another shape.
     CaptureError
-        If the foreground is no mask.
+        If the foreground or a mask is none, or a model cannot be used.
     """
     height, width = shape_of(capture)
     fitted = recipe.fitted((width, height))
@@ -283,17 +291,24 @@ def with_recipe(request: Request, recipe: Recipe, capture: Capture) -> Request:
         focus_point=focus,
         scribbles=(*fitted.scribbles, *request.scribbles),
         foreground=foreground,
+        protection=fitted.protection.complete(request.protection, capture.linear),
     )
     if request.blur_map or request.from_depth or request.guide_depth:
         return request
     return with_depth(request, capture, recipe.from_depth, recipe.guide_depth)
 
 
-def recipe_of(request: Request, capture: Capture, foreground: Path | None = None) -> Recipe:
+def recipe_of(
+    request: Request,
+    capture: Capture,
+    foreground: Path | None = None,
+    protection: ProtectionRequest | None = None,
+) -> Recipe:
     """The recipe of a request for a capture, to be written.
 
     Its parameters are what the settings file, an earlier recipe and the person changed.
-    `foreground` is the file that the mask of the request was read from.
+    `foreground` is the file that the mask of the request was read from, and `protection` what its
+    protection was read from.
     """
     height, width = shape_of(capture)
     settings = request.settings
@@ -307,6 +322,7 @@ def recipe_of(request: Request, capture: Capture, foreground: Path | None = None
         foreground=foreground,
         from_depth=_source(request.from_depth),
         guide_depth=_source(request.guide_depth),
+        protection=protection or ProtectionRequest(subject=request.protection.rectangle),
     )
 
 

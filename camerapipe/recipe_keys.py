@@ -6,19 +6,22 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from camerapipe.errors import RequestError
 from camerapipe.ingest.depth import EMBEDDED
 from camerapipe.presets import SECTIONS
+from camerapipe.protecting import ProtectionRequest, rectangle_of
+from camerapipe.segmentation import SegmentationModel, numbers_of
 from camerapipe.settings import TEXT_ENCODING, hint
 from stages.scribble import Scribble
 
 FORMAT_VERSION = 1
 KEYS = (
-    "format_version", "preset", "look", "size_px", "focus_point", "foreground", "from_depth",
-    "guide_depth", "params", "scribbles",
+    "format_version", "preset", "look", "size_px", "focus_point", "foreground", "protect",
+    "subject", "protect_model", "from_depth", "guide_depth", "params", "scribbles",
 )  # fmt: skip
 
 Point = tuple[float, float]
@@ -116,16 +119,41 @@ def depth_of(name: str, key: str, value: Any, folder: str | os.PathLike[str]) ->
     return value if value == EMBEDDED else _text(path_of(name, key, value, folder))
 
 
-def relative_path(path: Path, folder: str | os.PathLike[str]) -> str:
-    """Text of a path as it is written in a recipe in that folder."""
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return path.absolute().as_posix()
-
-
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def protection_of(
+    name: str, table: Mapping[str, Any], folder: str | os.PathLike[str]
+) -> ProtectionRequest:
+    """What a recipe asks to be kept sharp; paths are relative to its folder."""
+    subject = typed(name, "subject", table.get("subject"), list, "[x, y, width, height]")
+    plain = typed(name, "protect_model", table.get("protect_model"), dict, "a table")
+    return ProtectionRequest(
+        mask=path_of(name, "protect", table.get("protect"), folder),
+        subject=None if subject is None else rectangle_of(f"{name}: subject", subject),
+        model=None if plain is None else _model_of(f"{name}: protect_model", plain, folder),
+    )
+
+
+def _model_of(
+    place: str, plain: Mapping[str, Any], folder: str | os.PathLike[str]
+) -> SegmentationModel:
+    values = dict(plain)
+    known = [each.name for each in fields(SegmentationModel)]
+    for key in values:
+        if key not in known:
+            raise RecipeError(f"{place}: key {key!r} does not exist{hint(key, known)}")
+    if "path" not in values:
+        raise RecipeError(f"{place}: path is missing")
+    values["path"] = path_of(place, "path", values["path"], folder)
+    for key in ("mean", "scale"):
+        if key in values:
+            numbers = values[key] if isinstance(values[key], list) else [values[key]]
+            values[key] = numbers_of(f"{place}: {key}", numbers)
+    if "input_px" in values:
+        values["input_px"] = size_of(place, values["input_px"])
+    return SegmentationModel(**values)
 
 
 def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:

@@ -1,12 +1,12 @@
 """Interactive editing of one capture: after an edit, only dependent stages run again.
 
 A session has a developed capture, a smaller copy of it (the proxy) for quick previews, and the
-values of their graphs (`memo`) within a limit of memory. Aperture, strength, focus point, scribbles
-and foreground can be changed in any order. Propagation starts from the previous solution
-(`stages.propagate`), so that it takes only a few steps after a scribble. The map then agrees with
-one solved from the beginning to a few hundredths of a pixel, on flat clipped areas to a tenth.
-`settle` solves it from the beginning. An export is computed from the capture alone, and is
-bit-identical to `render` with the same edits.
+values of their graphs (`memo`) within a limit of memory. Aperture, strength, focus point,
+scribbles, foreground and protection can be changed in any order. Propagation starts from the
+previous solution (`stages.propagate`), so that it takes only a few steps after a scribble. The map
+then agrees with one solved from the beginning to a few hundredths of a pixel, on flat clipped areas
+to a tenth. `settle` solves it from the beginning. An export is computed from the capture alone, and
+is bit-identical to `render` with the same edits.
 """
 
 from __future__ import annotations
@@ -218,6 +218,11 @@ class Session:
         versions: dict[str, Hashable] = dict.fromkeys(SOURCES, size) | {
             "focus_point": request.focus_point,
             "foreground": _digest(request.foreground),
+            "protection": (
+                _digest(request.protection.mask),
+                request.protection.rectangle,
+                _digest(request.protection.model),
+            ),
             "scribbles": request.scribbles,
             "previous": (size, self._emptied[size]),
             **depth_sources(capture, request),

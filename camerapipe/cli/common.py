@@ -66,6 +66,23 @@ recipe_option = click.option(
     metavar="FILE.toml",
     help="preset, parameters and corrections to start from",
 )
+protection_flags = (
+    click.option(
+        "--protect", type=click.Path(path_type=Path), metavar="MASK.png",
+        help="white where it is to stay sharp; the outline comes from the picture",
+    ),
+    click.option("--subject", metavar="X,Y,W,H", help="a rectangle around what is to stay sharp"),
+    click.option(
+        "--protect-model", type=click.Path(path_type=Path), metavar="FILE",
+        help="your own segmentation model (.onnx, .tflite): its mask stays sharp where the picture "
+        "agrees",
+    ),
+    click.option("--protect-input", metavar="WxH", help="input size of the model (256x256)"),
+    click.option("--protect-mean", metavar="M[,M,M]", help="subtracted from codes 0 to 255 (0)"),
+    click.option("--protect-scale", metavar="S[,S,S]", help="then multiplied (1/255)"),
+    click.option("--protect-channels", type=click.Choice(["rgb", "bgr"]), help="their order (rgb)"),
+    click.option("--protect-class", type=click.IntRange(0), help="class of the subject"),
+)  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="replace outputs that exist")
 json_option = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="print errors only")
@@ -132,6 +149,11 @@ def failure_of(error: BaseException, name: str, *, verbose: bool) -> Failure:
     code = exit_code_of(error)
     hint = "" if verbose or code is not SOME_FAILED else "; run again with -v for the traceback"
     return Failure(explain(error, name) + hint, code)
+
+
+def protection_options(command: F) -> F:
+    """Add the options that say what is to stay sharp."""
+    return functools.reduce(lambda made, option: option(made), reversed(protection_flags), command)
 
 
 def max_pixels(options: dict[str, Any]) -> int:

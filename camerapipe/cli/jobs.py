@@ -24,12 +24,14 @@ from camerapipe.cli.common import (
     say,
     show_report,
 )
+from camerapipe.errors import RequestError
 from stages.findings import Severity
 
 if TYPE_CHECKING:
     from camerapipe.assembly import Request
     from camerapipe.job import Job, JobResult
     from camerapipe.naming import Inputs
+    from camerapipe.protecting import ProtectionRequest
     from camerapipe.recipe import Recipe
     from stages.findings import Finding
 
@@ -89,6 +91,54 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
 
 def _falloff(falloff: float | None) -> tuple[str, ...]:
     return () if falloff is None else (f"radius.focus_ramp={falloff}",)
+
+
+def protection_in(options: Mapping[str, Any], *, several: bool) -> ProtectionRequest:
+    """What the options of a command ask to be kept sharp; a mask and a subject need one input."""
+    refuse_several(options, ("protect", "subject"), several=several)
+    from camerapipe.protecting import ProtectionRequest, rectangle_of
+    from camerapipe.segmentation import SegmentationModel, numbers_of
+
+    given = {
+        key: options[f"protect_{key}"]
+        for key in ("input", "mean", "scale", "channels", "class")
+        if options[f"protect_{key}"] is not None
+    }
+    model, subject = options["protect_model"], options["subject"]
+    if model is None and given:
+        raise RequestError(f"--protect-{next(iter(given))} belongs to --protect-model")
+    values: dict[str, Any] = {
+        key: numbers_of(f"--protect-{key}", given[key].split(","))
+        for key in ("mean", "scale")
+        if key in given
+    }
+    if "input" in given:
+        values["input_px"] = _size(given["input"])
+    if "channels" in given:
+        values["channels"] = given["channels"]
+    return ProtectionRequest(
+        mask=options["protect"],
+        subject=None if subject is None else rectangle_of("--subject", subject.split(",")),
+        model=None
+        if model is None
+        else SegmentationModel(path=model, output_class=given.get("class"), **values),
+    )
+
+
+def refuse_several(options: Mapping[str, Any], keys: Sequence[str], *, several: bool) -> None:
+    """Refuse options that belong to one picture, if there are several."""
+    for key in keys:
+        if several and options[key]:
+            raise Failure(f"--{key.replace('_', '-')} takes one input", USAGE)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Read the WxH of `--protect-input`."""
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise RequestError(f"--protect-input: expected WxH in pixels; got {text!r}") from None
+    return width, height
 
 
 def common_fields(

@@ -16,11 +16,19 @@ from camerapipe.cli.common import (
     overwrite_option,
     pairs_option,
     prepare,
+    protection_options,
     recipe_option,
     request_errors,
     scribbles_option,
 )
-from camerapipe.cli.jobs import common_fields, inputs_in, recipe_in, run_jobs, tell_outcome
+from camerapipe.cli.jobs import (
+    common_fields,
+    inputs_in,
+    protection_in,
+    recipe_in,
+    run_jobs,
+    tell_outcome,
+)
 
 
 @click.command("map")
@@ -39,6 +47,7 @@ from camerapipe.cli.jobs import common_fields, inputs_in, recipe_in, run_jobs, t
 @distance_option
 @scribbles_option
 @guide_depth_option
+@protection_options
 @pairs_option
 @overwrite_option
 @common_options
@@ -55,11 +64,12 @@ def map_command(**options: Any) -> None:
         raise Failure(f"-o: expected a file or folder; got {options['output']!r}", USAGE)
     found = inputs_in(options)
     recipe = recipe_in(options)
+    protection = protection_in(options, several=found.several)
     shared = common_fields(options, recipe, found.paths)
     target = Target("-o", options["output"], options["format_name"])
     outputs = name_outputs(found, {"map": target})
     jobs = [
-        Job(source=source, task=Task.MAP, outputs=places, **shared)
+        Job(source=source, task=Task.MAP, outputs=places, protection=protection, **shared)
         for source, places in zip(found.paths, outputs, strict=True)
     ]
     prepare(quiet=options["quiet"], long_running=found.several)

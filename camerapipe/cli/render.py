@@ -17,6 +17,7 @@ from camerapipe.cli.common import (
     overwrite_option,
     pairs_option,
     prepare,
+    protection_options,
     recipe_option,
     request_errors,
     scribbles_option,
@@ -24,7 +25,9 @@ from camerapipe.cli.common import (
 from camerapipe.cli.jobs import (
     common_fields,
     inputs_in,
+    protection_in,
     recipe_in,
+    refuse_several,
     refuse_two_outputs_on_stdout,
     run_jobs,
     tell_outcome,
@@ -88,6 +91,7 @@ TARGETS = {  # kind of output: option, its name in the code
     "--foreground", type=click.Path(path_type=Path), metavar="MASK.png",
     help="white where it is nearer than the focus",
 )  # fmt: skip
+@protection_options
 @click.option(
     "--format", "format_name", metavar="NAME",
     help="jpeg, png, tiff, avif, heic, jxl or exr (default: by the name of the output, else that "
@@ -130,6 +134,7 @@ def render_command(**options: Any) -> None:
     if found.several:
         _refuse_several(options)
     recipe = recipe_in(options)
+    protection = protection_in(options, several=found.several)
     shared = common_fields(options, recipe, found.paths)
     outputs = name_outputs(found, _targets(options))
     writing = Writing(
@@ -147,6 +152,7 @@ def render_command(**options: Any) -> None:
             foreground=options["foreground"],
             from_map=options["from_map"],
             from_depth=options["from_depth"],
+            protection=protection,
             **shared,
         )
         for source, places in zip(found.paths, outputs, strict=True)
@@ -179,6 +185,5 @@ def _refuse_several(options: dict[str, Any]) -> None:
     """Refuse options that belong to one picture."""
     if options["output"] == "-":
         raise Failure("-o: expected a folder for several inputs; got '-'", USAGE)
-    for key in ("from_map", "foreground", "from_depth", "guide_depth"):
-        if options[key] and options[key] != EMBEDDED:
-            raise Failure(f"--{key.replace('_', '-')} takes one input", USAGE)
+    keys = ("from_map", "foreground", "from_depth", "guide_depth")
+    refuse_several(options, [key for key in keys if options[key] != EMBEDDED], several=True)
