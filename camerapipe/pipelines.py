@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from camerapipe.corrections import FREE, SCRIBBLE
+from camerapipe.corrections import PROTECTED, SCRIBBLE
 from camerapipe.graph import Graph, Node, renamed
 from stages.arrays import reduce_bicubic
 from stages.blur import (
@@ -203,7 +203,7 @@ PAPER_HALF = (
 
 
 # What the segments make together.
-STILL_DENSE = (*STILL_GRID, *FREE, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL)
+STILL_DENSE = (*STILL_GRID, *PROTECTED, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL)
 PAPER_MAP = (*PAPER_EDGES, *PAPER_HALF)
 DIRECT_MAP = (
     *PAPER_EDGES,

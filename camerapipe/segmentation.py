@@ -29,6 +29,7 @@ MAX_SIDE_PX = 2048  # of a model's input: bounds its memory
 INPUT_PX = (256, 256)
 SUFFIXES = (".onnx", ".tflite")
 TFLITE_MAGIC = b"TFL3"  # at offset 4 of a flatbuffer
+ASPECT_SLACK = 0.1  # between input and mask: sizes are rounded to strides
 PROBABILITY_SLACK = 1e-3  # of values and sums that count as probabilities
 
 Numbers = tuple[float, ...]
@@ -148,6 +149,12 @@ class SegmentationModel:
             )
         if planes.shape[2] < min(planes.shape[:2]):  # HxWxC, as TFLite has it
             planes = planes.transpose(2, 0, 1)
+        (rows, cols), (width, height) = planes.shape[1:], self.input_px
+        if abs(rows * width / (cols * height) - 1) > ASPECT_SLACK:
+            raise CaptureError(
+                f"{self.path}: does not take an input of {width}x{height} pixels (its mask has "
+                f"{cols}x{rows}); give its size with --protect-input"
+            )
         classes, chosen = len(planes), self.output_class
         if chosen is None and classes > 2:
             raise RequestError(

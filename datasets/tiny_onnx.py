@@ -1,4 +1,4 @@
-"""A tiny ONNX model, written byte by byte: a 1x1 convolution of three channels.
+"""Tiny ONNX models, written byte by byte, such as a 1x1 convolution of three channels.
 
 Field numbers are those of onnx.proto3; the encoding is that of protocol buffers.
 """
@@ -53,15 +53,32 @@ def conv_model(
     size : (int, int)
         Width and height of the input.
     """
-    width, height = size
     flat = [weight for row in weights for weight in row]
-    node = _bytes(1, "x") + _bytes(1, "w") + _bytes(1, "b") + _bytes(2, "y") + _bytes(4, "Conv")
+    tensors = _tensor("w", (len(weights), 3, 1, 1), flat), _tensor("b", (len(bias),), bias)
+    return _model("Conv", ("x", "w", "b"), tensors, len(weights), size)
+
+
+def fixed_model(size: tuple[int, int]) -> bytes:
+    """Bytes of a model that takes inputs of one size only: it adds 1 to the three channels."""
+    width, height = size
+    ones = _tensor("w", (1, 3, height, width), [1.0] * (3 * width * height))
+    return _model("Add", ("x", "w"), (ones,), 3, size)
+
+
+def _model(
+    operator: str,
+    inputs: Sequence[str],
+    tensors: Sequence[bytes],
+    classes: int,
+    size: tuple[int, int],
+) -> bytes:
+    width, height = size
+    node = b"".join(_bytes(1, each) for each in inputs) + _bytes(2, "y") + _bytes(4, operator)
     graph = (
         _bytes(1, node)
         + _bytes(2, "tiny")
-        + _bytes(5, _tensor("w", (len(weights), 3, 1, 1), flat))
-        + _bytes(5, _tensor("b", (len(bias),), bias))
+        + b"".join(_bytes(5, tensor) for tensor in tensors)
         + _bytes(11, _value("x", (1, 3, height, width)))
-        + _bytes(12, _value("y", (1, len(weights), height, width)))
+        + _bytes(12, _value("y", (1, classes, height, width)))
     )
     return _number(1, 8) + _bytes(8, _number(2, 13)) + _bytes(7, graph)

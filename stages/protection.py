@@ -24,7 +24,7 @@ from stages.params import Array, Params, param
 INSIDE = 0.5  # value of a mask above which a pixel is inside
 SHARP_PX, BLURRED_PX = 1.05, 1.8  # px of the view; sigma of edges that are sharp, and blurred
 EVIDENCE_WEIGHT = 0.3  # of a pixel of sharp detail, relative to a pixel of an edge
-LEAST_EDGES = 0.004  # share of the window that are edges, for it to say something
+MIN_EDGES_SHARE = 0.004  # share of the window that are edges, for it to say something
 CONTRADICTED = (0.4, 0.65)  # share of blurred edges: below, none; above, fully contradicted
 LARGEST_RAMP = 0.5  # of the largest distance from the border
 RECTANGLE_RAMP = 0.6  # of half the shorter side: corners of a rectangle are background
@@ -188,7 +188,7 @@ def _sides(edges: SparseBlur, evidence: BlurBounds, params: ProtectionParams) ->
         cv2.GaussianBlur(np.asarray(side, np.float32), (0, 0), params.window_px)
         for side in (blurred, sharp)
     )
-    total = np.maximum(around + sharp_around, np.float32(LEAST_EDGES))
+    total = np.maximum(around + sharp_around, np.float32(MIN_EDGES_SHARE))
     contradicted = _ramp(around / total, CONTRADICTED)
     return _Sides(contradicted, blurred, blurred * edges.sigma)
 

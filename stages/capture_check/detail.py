@@ -4,8 +4,8 @@ A track of length L multiplies the spectrum by about sinc(L f) along its directi
 change it across. A curved track does so in more directions, and blur in all. The picture is cut
 into blocks. In each direction only the blocks with most fine detail count, because defocus leaves
 the subject sharp. The loss in a direction is the power of their coarse structure over that of their
-fine detail, both whitened: a few dB if the picture is sharp somewhere, since sharp edges have a
-white whitened spectrum, and more than 24 dB if the detail is gone everywhere.
+fine detail: 8 to 20 dB if the picture is sharp somewhere, as the spectra of texture and of sharp
+edges fall so far, and more than 26 dB if the detail is gone everywhere.
 
 The comparison is within one direction. A direction in which there is no coarse structure says
 nothing, so that straight lines (a horizon, poles, striped cloth) are not mistaken for shake: along
@@ -24,10 +24,10 @@ from scipy import fft
 from stages.params import Array
 
 BLOCK = 64  # px: the coarse band holds a few of its frequencies
-ENOUGH_BLOCKS = 192  # a smaller view is cut into blocks that overlap by half
-LEAST_BLOCKS = 6
+OVERLAP_BELOW_BLOCKS = 192  # a smaller view is cut into blocks that overlap by half
+MIN_BLOCKS = 6
 DETAILED_SHARE = 0.08  # of the blocks: those with most detail in a direction
-LEAST_DETAILED = 3
+MIN_DETAILED = 3
 # Cycles per px of a view with a long side of `UNIT_PX`. The coarse band remains after a blur of
 # 2 px or a track of 15 px, the fine band does not. Higher frequencies are mostly noise.
 COARSE, FINE = (0.03, 0.07), (0.16, 0.25)
@@ -57,8 +57,8 @@ class DetailLoss(NamedTuple):
     directions : int
         Number of directions with structure, of `DIRECTIONS`; 0 if nothing could be measured.
     soft_share : float
-        Share of the blocks with structure that have lost their fine detail; 0 if nothing could be
-        measured.
+        Share of the blocks with structure that have lost their fine detail; 1 if there are too
+        few.
     """
 
     least: float = 0.0
@@ -66,7 +66,7 @@ class DetailLoss(NamedTuple):
     most: float = 0.0
     contrast: float = 0.0
     directions: int = 0
-    soft_share: float = 0.0
+    soft_share: float = 1.0
 
     @property
     def overall(self) -> float:
@@ -102,13 +102,13 @@ def detail_loss(
     """
     if min(plane.shape) < BLOCK:
         return DetailLoss()
-    few = overlap and plane.size < ENOUGH_BLOCKS * BLOCK**2
+    few = overlap and plane.size < OVERLAP_BELOW_BLOCKS * BLOCK**2
     coarse, fine = _directional_power(plane, inside, BLOCK // 2 if few else BLOCK)
-    if len(fine) < LEAST_BLOCKS:
+    if len(fine) < MIN_BLOCKS:
         return DetailLoss()
     coarse, fine = (_without_noise(power, noise**2) for power in (coarse, fine))
     soft_share = _soft_share(coarse.mean(axis=1), fine.mean(axis=1), noise**2)
-    count = max(round(DETAILED_SHARE * len(fine)), LEAST_DETAILED)
+    count = max(round(DETAILED_SHARE * len(fine)), MIN_DETAILED)
     detailed = np.argpartition(fine, len(fine) - count, axis=0)[-count:]
     coarse, fine = (
         np.take_along_axis(each, detailed, axis=0).mean(axis=0) for each in (coarse, fine)
@@ -139,8 +139,8 @@ def _soft_share(coarse: Array, fine: Array, noise_power: float) -> float:
         STRUCTURE_OVER_NOISE * noise_power, STRUCTURE_SHARE * float(np.quantile(coarse, 0.95))
     )
     counted = coarse > least
-    if np.count_nonzero(counted) < LEAST_BLOCKS:
-        return 0.0
+    if np.count_nonzero(counted) < MIN_BLOCKS:
+        return 1.0
     return float(np.mean(coarse[counted] > fine[counted] * 10 ** (SOFT_DB / 10)))
 
 
@@ -151,7 +151,7 @@ def _without_noise(power: Array, noise_power: float) -> Array:
 def _directional_power(
     plane: Array, inside: npt.NDArray[np.bool_] | None, stride: int
 ) -> tuple[Array, Array]:
-    """Mean whitened power of each block, coarse and fine: blocks x directions.
+    """Mean power of each block, coarse and fine: blocks x directions.
 
     White noise of variance v has power v.
     """
@@ -184,8 +184,8 @@ def _window() -> Array:
 def _weights(stretch: float) -> tuple[npt.NDArray[np.intp], Array]:
     """Frequencies of a block that count, and their weights: coarse, then fine, by direction.
 
-    The weights of a band and direction sum to 1, and are whitened by f^2, since the power
-    of natural pictures falls as 1 / f^2 (Field 1987).
+    The weights of a band and direction sum to 1. They grow as f^2, since the power of natural
+    pictures falls as 1 / f^2 (Field 1987): all frequencies of a band then count equally.
     """
     fy, fx = np.meshgrid(fft.fftfreq(BLOCK), fft.rfftfreq(BLOCK), indexing="ij")
     frequency, angle = np.hypot(fx, fy), np.arctan2(fy, fx)

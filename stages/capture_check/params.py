@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from stages.capture_check.detail import DIRECTIONS, DetailLoss
 from stages.params import Params, param
 
-CERTAINTY = (1.3, 1.7)  # times the contrast of shake: the second pass has detail, or has none
+# Times the contrast that shake needs: in the second pass, if the view has lost all detail; and
+# wherever all detail is lost.
+WITHOUT_VIEW, UNSURE = 1.15, 1.45
+TOUCHED = 0.85  # times the loss that shake needs in one direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class CheckParams(Params):
         "shaken_contrast_db: shaken",
     )  # fmt: skip
     shaken_contrast_db: float = param(
-        7.2, 0.0, 60.0, unit="dB", help="contrast of that loss over direction; above: shaken"
+        8.4, 0.0, 60.0, unit="dB", help="contrast of that loss over direction; above: shaken"
     )
     least_directions: int = param(
         8, 1, DIRECTIONS, help="directions with structure, of 12, below which shake is not judged"
@@ -80,10 +83,13 @@ class CheckParams(Params):
     def shaken_loss(self, detail: DetailLoss, coarse: DetailLoss) -> DetailLoss | None:
         """The loss that shows camera shake: of the view or of the second pass; None: no shake.
 
-        Where all fine detail is lost, directions of the view differ by noise only. The contrast of
-        the second pass must then be larger, since blur has some as well.
+        Where all fine detail is lost, noise and blur have some contrast as well: that of a track
+        must be larger. A track that is seen in the second pass takes detail of the view, too.
         """
+        in_view = beyond = 1.0
         if self.lacks_detail(detail):
-            certainty = CERTAINTY[self.lacks_detail(coarse)]
-            return coarse if self.lacks_a_direction(coarse, certainty) else None
-        return next(filter(self.lacks_a_direction, (detail, coarse)), None)
+            in_view, beyond = UNSURE, UNSURE if self.lacks_detail(coarse) else WITHOUT_VIEW
+        if self.lacks_a_direction(detail, in_view):
+            return detail
+        touched = detail.most > TOUCHED * self.shaken_loss_db
+        return coarse if touched and self.lacks_a_direction(coarse, beyond) else None

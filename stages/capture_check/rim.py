@@ -15,8 +15,8 @@ from stages.params import Array
 
 SIDE_PX = 200  # long side of the plane on which the circle is looked for
 BLACK = 0.06  # encoded luma
-LEAST_SHARE = 0.002  # of the plane that is black around the picture
-LEAST_SOLIDITY = 0.97  # lit area over that of its convex hull
+MIN_SHARE = 0.002  # of the plane that is black around the picture
+MIN_SOLIDITY = 0.97  # lit area over that of its convex hull
 RIM_SHARE = 0.06  # of the long side: width of a rim
 
 
@@ -43,7 +43,7 @@ def within_rim(plane: Array) -> npt.NDArray[np.bool_] | None:
     _, labels = cv2.connectedComponents(dark.astype(np.uint8), connectivity=4)
     outside = dark & np.isin(labels, np.unique(labels[dark & border]))
     lit = (~outside).astype(np.uint8)
-    if outside.mean() < LEAST_SHARE or not lit.any() or _solidity(lit) < LEAST_SOLIDITY:
+    if outside.mean() < MIN_SHARE or not lit.any() or _solidity(lit) < MIN_SOLIDITY:
         return None
     reach = max(round(RIM_SHARE * max(dark.shape)), 1)
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)

@@ -120,7 +120,7 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
         doubt * limit_at(limit, blur.view_side_px, limits.view_side_px)
         for limit in (limits.present_sigma_px, limits.weak_sigma_px)
     )
-    soft = not blur.detail.directions or blur.detail.soft_share >= doubt * limits.soft_share
+    soft = blur.detail.soft_share >= doubt * limits.soft_share
     if soft and (
         blurred > present_px
         or blur.share_blurred > doubt * limits.present_share

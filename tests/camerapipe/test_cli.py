@@ -14,6 +14,7 @@ from PIL import Image
 
 from camerapipe.cli import COMMANDS, main
 from camerapipe.presets import SECTIONS, graphs
+from datasets.tiny_onnx import conv_model
 
 GPS_IFD = 0x8825
 
@@ -293,6 +294,51 @@ def test_a_foreground_mask_changes_what_is_in_front(photograph, tmp_path, run):
     (tmp_path / "bad.png").write_bytes(b"no")
     bad = run("render", photograph, "-o", tmp_path / "x.png", "--foreground", tmp_path / "bad.png")
     assert bad[0] == 3
+
+
+def test_protection_from_files(photograph, tmp_path, run):
+    mask = np.zeros((120, 180), np.uint8)
+    mask[30:90, 40:140] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    (tmp_path / "m.onnx").write_bytes(conv_model([[0, 0, 0]], [0], (32, 32)))
+    model = ("--protect-model", tmp_path / "m.onnx", "--protect-input", "32x32")
+    asked = ("--protect", tmp_path / "mask.png", "--subject", "40,30,100,60", *model)
+    for command, out in (("render", "out.jpg"), ("map", "out.tiff")):
+        assert run(command, photograph, "-o", tmp_path / out, *asked)[0] == 0
+    saved = ("--save-recipe", tmp_path / "r.toml")
+    assert run("render", photograph, "-o", tmp_path / "a.png", *asked, *saved)[0] == 0
+    text = (tmp_path / "r.toml").read_text()
+    assert 'protect = "mask.png"' in text and 'path = "m.onnx"' in text and "subject" in text
+    again = run("render", photograph, "-o", tmp_path / "b.png", "--recipe", tmp_path / "r.toml")
+    assert again[0] == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "asked, code, said",
+    [
+        (("--protect", "black.png"), 3, "black everywhere"),
+        (("--protect", "wide.png"), 3, "another shape"),
+        (("--protect", "none.png"), 3, "does not exist"),
+        (("--subject", "900,0,50,50"), 2, "subject: expected X,Y,W,H within"),
+        (("--subject", "1,2,3"), 2, "--subject: expected X,Y,W,H"),
+        (("--protect-model", "wide.png"), 3, "is no ONNX or TFLite model"),
+        (("--protect-model", "m.onnx", "--protect-class", "1"), 2, "has the classes 0 to 0"),
+        (("--protect-model", "m.onnx", "--protect-input", "30"), 2, "expected WxH in pixels"),
+        (("--protect-model", "m.onnx", "--protect-mean", "1,2"), 2, "mean must be one or three"),
+        (("--protect-input", "9x9"), 2, "--protect-input belongs to --protect-model"),
+    ],
+)
+def test_protection_that_cannot_be_used_is_said_in_a_line(
+    photograph, tmp_path, run, asked, code, said
+):
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((120, 180), np.uint8))
+    cv2.imwrite(str(tmp_path / "wide.png"), np.full((20, 180), 255, np.uint8))
+    (tmp_path / "m.onnx").write_bytes(conv_model([[1, 0, 0]], [0], (32, 32)))
+    files = [tmp_path / each if each.endswith((".png", ".onnx")) else each for each in asked]
+    found, _, err = run("render", photograph, "-o", tmp_path / "out.png", *files)
+    assert found == code and said in err and err.strip().count("\n") == 0, err
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_check_as_json(photograph, run):

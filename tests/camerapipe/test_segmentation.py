@@ -6,7 +6,7 @@ import pytest
 
 from camerapipe.errors import CaptureError, RequestError
 from camerapipe.segmentation import SegmentationModel
-from datasets.tiny_onnx import conv_model
+from datasets.tiny_onnx import conv_model, fixed_model
 from stages.tone import linearise
 
 CODES = np.zeros((60, 80, 3), np.uint8)
@@ -73,6 +73,10 @@ def test_models_that_cannot_be_used(tmp_path, monkeypatch, capfd):
         SegmentationModel(path=tmp_path / "none.onnx").mask_of(LINEAR)
     with pytest.raises(CaptureError, match="its output has the shape 1x1x1x1"):
         flat(path).mask_of(LINEAR)
+    path.write_bytes(fixed_model((32, 16)))
+    with pytest.raises(CaptureError, match="does not take an input of 64x16 pixels") as caught:
+        SegmentationModel(path=path, input_px=(64, 16), output_class=0).mask_of(LINEAR)
+    assert "\n" not in str(caught.value)
     path.write_bytes(good)
     monkeypatch.setattr("camerapipe.segmentation.MAX_MODEL_BYTES", len(good) - 1)
     with pytest.raises(CaptureError, match="models of up to 0 MB are read"):
