@@ -53,9 +53,10 @@ from camerapipe.ingest import (
     write_text,
 )
 from camerapipe.job_data import Job, JobError, JobResult, Task, Writing
+from camerapipe.masks import read_foreground
 from camerapipe.presets import SECTIONS
 from camerapipe.protecting import CONTRADICTED
-from camerapipe.recipe import read_foreground, recipe_of, with_recipe
+from camerapipe.recipe import recipe_of, with_recipe
 from camerapipe.report import Report, StageReport
 from camerapipe.settings import Layer
 from camerapipe.shot import LIGHT, Shot

@@ -15,8 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from camerapipe.errors import CaptureError, RequestError
-from camerapipe.ingest import read_mask
+from camerapipe.errors import RequestError
+from camerapipe.masks import read_subject
 from camerapipe.segmentation import SegmentationModel
 from stages.findings import Finding, Severity
 from stages.params import Array
@@ -53,12 +53,7 @@ class ProtectionRequest:
         """A protection, with what it lacks from the request; `CaptureError` for unusable files."""
         mask, model = own.mask, own.model
         if mask is None and self.mask is not None:
-            mask = read_mask(self.mask, (linear.shape[0], linear.shape[1]))
-            if not (mask > INSIDE).any():
-                raise CaptureError(
-                    f"{self.mask}: is no mask of a subject: it is black everywhere; paint what is "
-                    "to stay sharp white"
-                )
+            mask = read_subject(self.mask, (linear.shape[0], linear.shape[1]))
         if model is None and self.model is not None:
             model = self.model.mask_of(linear)
         return Protection(mask, own.rectangle or self.subject, model)

@@ -35,11 +35,11 @@ import tomli_w
 
 from camerapipe.assembly import Request, scaled_point, shape_of, with_depth
 from camerapipe.capture import Capture
-from camerapipe.errors import CaptureError
-from camerapipe.ingest import read_mask, write_bytes
+from camerapipe.ingest import write_bytes
 from camerapipe.ingest.depth import EMBEDDED
 from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.ingest.saved_map import ASPECT_SLACK
+from camerapipe.masks import read_foreground
 from camerapipe.presets import SECTIONS
 from camerapipe.protecting import ProtectionRequest, relative_path
 from camerapipe.recipe_keys import (
@@ -58,8 +58,6 @@ from camerapipe.recipe_keys import (
     typed,
 )
 from camerapipe.settings import Changes, Layer, Settings, resolve
-from stages.bokeh.foreground import NEARER
-from stages.params import Array
 from stages.scribble import Scribble
 
 DEPTHS = ("from_depth", "guide_depth")  # keys
@@ -324,37 +322,6 @@ def recipe_of(
         guide_depth=_source(request.guide_depth),
         protection=protection or ProtectionRequest(subject=request.protection.rectangle),
     )
-
-
-def read_foreground(path: Path, shape: tuple[int, int]) -> Array:
-    """Read a mask of what is nearer than the focus, resized to a picture of this shape.
-
-    Parameters
-    ----------
-    path : Path
-        A grey picture, white where something is nearer.
-    shape : (int, int)
-        Rows and columns of the picture; the mask has its aspect ratio.
-
-    Returns
-    -------
-    Array
-        HxW float32 in [0, 1].
-
-    Raises
-    ------
-    CaptureError
-        If the file cannot be read, has colours, or is black or white everywhere.
-    """
-    mask = read_mask(path, shape)
-    in_front = mask > NEARER
-    if in_front.all() or not in_front.any():
-        colour = "white" if in_front.any() else "black"
-        raise CaptureError(
-            f"{path}: is no mask of a foreground: it is {colour} everywhere; paint what is nearer "
-            "than the focus white, and all else black"
-        )
-    return mask
 
 
 def _source(given: GivenDepth | None) -> str | None:

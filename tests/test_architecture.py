@@ -17,7 +17,7 @@ LEVELS = [
     {"live", "still", "hdr_graph"},
     {"depth_graphs"},
     {"ingest", "presets", "levels", "runner", "synthetic"},
-    {"settings", "shot", "runtime", "trace", "segmentation"},
+    {"settings", "shot", "runtime", "trace", "segmentation", "masks"},
     {"protecting", "depth"},
     {"assembly", "sheet", "recipe_keys", "verdict"},
     {"camera", "timeline", "recipe", "naming"},
