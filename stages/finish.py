@@ -4,7 +4,7 @@ Blurred areas change by less than one 8-bit code from pixel to pixel, so that ro
 banding. A rectangular dither of one code chooses between the two nearest codes at random, with the
 right mean. Values that are exact codes do not change, so white stays white. Blurred areas have also
 lost the grain of the picture and can look like plastic beside the subject. Grain of the same
-strength can be added; it is measured where the picture was out of focus before and has no detail.
+strength is added; it is measured where the picture was out of focus before and has no detail.
 Random numbers are a hash of the pixel's position, so that they are the same in any tile. Encoding
 happens in the same pass. Nothing is added to pixels in focus. Input is linear light, output is
 encoded values in [0, 1].
@@ -29,6 +29,8 @@ SMOOTH_PX = 2.0  # radius from which a picture has no detail as fine as its grai
 TONES = 16  # brightness levels at which the grain is measured
 SAMPLES = 1_000_000  # differences that are enough to measure the grain
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+ROUNDING = 1.1 * CODE  # largest grain that may come from the rounding of an 8-bit picture
+MOST_OVER_USUAL = 2.0  # grain of a level over that of all; what exceeds it is texture
 MIN_SAMPLES = 200  # differences at a level; with fewer, the median of all levels is used
 
 
@@ -38,7 +40,7 @@ class FinishParams(Params):
 
     dither: bool = param(True, help="Hide the bands of 8-bit codes in blurred areas.")
     grain: float = param(
-        0.0, 0.0, 2.0, help="Grain added to blurred areas, as a multiple of the picture's own."
+        1.0, 0.0, 2.0, help="Grain added to blurred areas, as a multiple of the picture's own."
     )
 
 
@@ -68,11 +70,12 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     tone = np.minimum(values[:, 1:][smooth] * TONES, TONES - 1).astype(np.int64)
     if size.size < MIN_SAMPLES:
         return np.zeros(TONES, np.float32)
-    found = np.full(TONES, np.median(size))
+    usual = np.median(size)
+    found = np.full(TONES, usual)
     for level in range(TONES):
         own = size[tone == level]
         if own.size >= MIN_SAMPLES:
-            found[level] = np.median(own)
+            found[level] = min(np.median(own), MOST_OVER_USUAL * usual)
     return np.asarray(found * MAD_TO_DEVIATION / np.sqrt(2), np.float32)
 
 
@@ -117,7 +120,9 @@ def finish(
         return encode(light, curve)
     grain = np.zeros(TONES, np.float32)
     if params.grain:
-        grain = np.float32(params.grain) * measure_grain(linear, radius)
+        found = measure_grain(linear, radius)
+        visible = np.sqrt(np.maximum(found**2 - np.float32(ROUNDING) ** 2, 0))
+        grain = np.float32(params.grain) * visible
     out = np.empty(light.shape, np.float32)
     disks, table = np.ascontiguousarray(radius), curve.encoder
     flat_in, flat_out = np.ascontiguousarray(light).reshape(-1), out.reshape(-1)
