@@ -51,7 +51,7 @@ def capture(picture):
 def test_names_and_suffixes_come_from_one_table():
     assert PICTURES[:5] == (".jpg", ".jpeg", ".png", ".tif", ".tiff")
     assert {".avif", ".heic", ".jxl", ".exr"} < set(PICTURES)
-    assert MAPS == (".tif", ".tiff", ".npz", ".png")
+    assert MAPS == (".tif", ".tiff", ".npz", ".png", ".exr", ".jpg", ".jpeg")
     for name in ("jpeg", "JPG", ".jpg", "jpeg"):
         assert format_named(name) == "jpeg"
     assert format_of("folder.png/a.TIF") == "tiff"

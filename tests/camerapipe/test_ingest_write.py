@@ -203,7 +203,7 @@ class TestCheckOutput:
 
     def test_suffixes(self, tmp_path):
         assert "'.xcf' files" in refusal(tmp_path / "a.xcf")
-        assert "choose .tif" in refusal(tmp_path / "a.jpg", suffixes=ingest.MAPS)
+        assert "choose .tif" in refusal(tmp_path / "a.bmp", suffixes=ingest.MAPS)
 
     def test_exists(self, tmp_path):
         path = tmp_path / "a.jpg"
