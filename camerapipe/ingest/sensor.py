@@ -44,6 +44,7 @@ FORMATS = (
     Format(27.5, 28.9, 3 / 2, 9.0),  # APS-H
     Format(22.0, 24.1, 3 / 2, 8.2),  # APS-C
     Format(20.5, 20.8, 3 / 2, 9.5),  # Foveon X3
+    Format(18.5, 18.9, 4 / 3, 5.0),  # 1.5 inch
     Format(17.2, 18.1, 4 / 3, 7.0),  # Four Thirds
     Format(12.8, 13.3, 3 / 2, 3.7),  # 1 inch
     Format(8.7, 8.9, 4 / 3, 4.0),  # 2/3 inch
