@@ -223,18 +223,20 @@ def _visibility(surfaces: Surfaces, lamps: Lamps, params: BokehParams) -> Array:
     inside = surface > 0
 
     def farness(radius: Array) -> Array:
-        ratio = radius / np.where(inside, surface, 1)
-        part = np.clip((ratio - NEARER[0]) / (NEARER[1] - NEARER[0]), 0, 1)
-        return np.asarray(part * inside, np.float32)
+        limit = np.where(inside, surface, np.float32(np.inf))
+        part = (radius / limit - np.float32(NEARER[0])) / np.float32(NEARER[1] - NEARER[0])
+        return np.asarray(np.clip(part, 0, 1), np.float32)
 
-    white = np.ones(3, np.float32)
-    far_away = farness(surfaces.near)[..., None]
+    def grey(plane: Array) -> Array:
+        return np.repeat(plane[..., None], 3, axis=2)
+
+    light = farness(surfaces.near)
     if not surfaces.has_outlines:
-        return render_surfaces(far_away * white, Surfaces.single(surfaces.near * inside), params)
-    share, behind = surfaces.far_share * inside, farness(surfaces.far)[..., None]
-    light = (1 - share[..., None]) * far_away + share[..., None] * behind
-    parts = Surfaces(surfaces.near * inside, surfaces.far * inside, share, behind * white)
-    return render_surfaces(light * white, parts, params)
+        return render_surfaces(grey(light), Surfaces.single(surfaces.near * inside), params)
+    share, behind = surfaces.far_share * inside, farness(surfaces.far)
+    light += share * (behind - light)
+    parts = Surfaces(surfaces.near * inside, surfaces.far * inside, share, grey(behind))
+    return render_surfaces(grey(light), parts, params)
 
 
 @kernel(
