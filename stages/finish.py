@@ -25,11 +25,12 @@ from stages.tone import ToneCurve, encode, encode_line
 
 CODE = 1 / 255
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
-SMOOTH_PX = 2.0  # radius from which a picture has no detail as fine as its grain
+SMOOTH_PX = 4.0  # radius from which a picture has no detail as fine as its grain
 TONES = 16  # brightness levels at which the grain is measured
 SAMPLES = 1_000_000  # differences that are enough to measure the grain
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-ROUNDING = 1.1 * CODE  # largest grain that may come from the rounding of an 8-bit picture
+FILTER_DEVIATION = 6.0  # of the filter of the grain, for white noise of deviation 1
+ROUNDING = 0.6 * CODE  # largest grain that may come from the rounding of an 8-bit picture
 MOST_OVER_USUAL = 2.0  # grain of a level over that of all; what exceeds it is texture
 MIN_SAMPLES = 200  # differences at a level; with fewer, the median of all levels is used
 
@@ -47,8 +48,9 @@ class FinishParams(Params):
 def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     """Measure the grain of a picture at `TONES` levels of brightness.
 
-    The grain has half the variance of the horizontal differences of the encoded picture where it is
-    out of focus. The median of their absolute value is robust against remaining detail.
+    The grain is what a filter without response to planes leaves of the encoded picture where it is
+    out of focus: blurred detail has little of such high frequencies. The median of the absolute
+    value is robust against remaining detail.
 
     Parameters
     ----------
@@ -61,13 +63,21 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
     -------
     Array
         Standard deviation in encoded units, `TONES` float32; 0 if nothing is out of focus.
+
+    References
+    ----------
+    J. Immerkaer: Fast noise variance estimation, 1996.
     """
-    every = max(1, radius.size // SAMPLES)
-    rows = slice(None, None, every)
-    values = encode(np.ascontiguousarray(linear[rows, :, 1]))
-    smooth = np.minimum(np.abs(radius[rows, 1:]), np.abs(radius[rows, :-1])) > SMOOTH_PX
-    size = np.abs(np.diff(values, axis=1))[smooth]
-    tone = np.minimum(values[:, 1:][smooth] * TONES, TONES - 1).astype(np.int64)
+    height, width = radius.shape
+    if height < 3 or width < 3:
+        return np.zeros(TONES, np.float32)
+    middle = np.arange(1, height - 1, max(1, 3 * radius.size // SAMPLES))
+    above, values, below = (encode(linear[middle + k, :, 1]) for k in (-1, 0, 1))
+    curved = above - 2 * values + below
+    rough = np.abs(curved[:, :-2] - 2 * curved[:, 1:-1] + curved[:, 2:])
+    smooth = np.abs(radius[middle, 1:-1]) > SMOOTH_PX
+    size = rough[smooth]
+    tone = np.minimum(values[:, 1:-1][smooth] * TONES, TONES - 1).astype(np.int64)
     if size.size < MIN_SAMPLES:
         return np.zeros(TONES, np.float32)
     usual = np.median(size)
@@ -76,7 +86,7 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
         own = size[tone == level]
         if own.size >= MIN_SAMPLES:
             found[level] = min(np.median(own), MOST_OVER_USUAL * usual)
-    return np.asarray(found * MAD_TO_DEVIATION / np.sqrt(2), np.float32)
+    return np.asarray(found * MAD_TO_DEVIATION / FILTER_DEVIATION, np.float32)
 
 
 def finish(

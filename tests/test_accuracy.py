@@ -85,9 +85,9 @@ class Errors(NamedTuple):
 
 
 EXPECTED = {
-    ("flower", "default"): Errors(0.225, 0.304, 28.59),
+    ("flower", "default"): Errors(0.225, 0.304, 28.98),
     ("flower", "paper"): Errors(0.524, 0.593, 25.19),
-    ("cells", "default"): Errors(0.464, 0.492, 36.77),
+    ("cells", "default"): Errors(0.464, 0.492, 37.22),
     ("cells", "paper"): Errors(0.386, 0.398, 35.19),
 }
 
@@ -111,7 +111,7 @@ def test_the_picture_of_the_true_map(scenes):
     """What is left of the error of the picture when the map is exact."""
     scene = scenes["flower"]
     shot = camerapipe.render(scene.codes, strength=STRENGTH, from_map=scene.sigma)
-    assert psnr(shot.image, scene.magnified) == pytest.approx(37.92, abs=WITHIN_DB)
+    assert psnr(shot.image, scene.magnified) == pytest.approx(38.76, abs=WITHIN_DB)
 
 
 @pytest.mark.parametrize("method, expected_px", [("fast", 0.0327), ("masked", 0.0317)])

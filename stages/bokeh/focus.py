@@ -45,7 +45,7 @@ class FocusParams(Params):
         1.6, 1.0, 8.0, help="Dead zone where the map is reliable, times the blur of crisp detail."
     )
     unsure_margin: float = param(
-        2.0, 1.0, 8.0, help="Dead zone elsewhere, times the largest blur of crisp detail."
+        1.75, 1.0, 8.0, help="Dead zone elsewhere, times the largest blur of crisp detail."
     )
     floor_px: float = param(0.4, 0.0, 4.0, unit="px", help="Minimum of the dead zone.")
     ceiling_px: float = param(
@@ -127,14 +127,14 @@ def local_dead_zone(
 def given_dead_zone(
     evidence: BlurBounds, blur: DenseBlur, point: tuple[float, float] | None, params: FocusParams
 ) -> DenseBlur:
-    """Dead zone of a map from elsewhere: it counts as reliable, so the zone is narrow everywhere.
+    """Dead zone of a map from elsewhere: the blur that the map has on crisp detail, without margin.
 
     Parameters
     ----------
     evidence, blur, point
         As for `local_dead_zone`.
     params : FocusParams
-        Margin and floor where the map is reliable.
+        Floor, and what counts as crisp. A margin is used only if no detail is crisp.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def given_dead_zone(
     crisp = _on_crisp_detail(evidence, blur, params.crisp_px * step)
     if crisp.size < MIN_CRISP_PIXELS:
         return _blind(blur, step, params)
-    return _constant(_narrow(float(np.median(crisp)), step, params), blur.grid)
+    return _constant(max(float(np.median(crisp)), params.floor_px * step), blur.grid)
 
 
 def _named(point: tuple[float, float], blur: BlurMap, step: int, params: FocusParams) -> BlurMap:
