@@ -112,6 +112,22 @@ def test_straight_lines_are_no_shake(degrees, grain):
     assert not shaken(plane.astype(np.float32))
 
 
+def test_a_sharp_subject_before_reeds_is_no_shake():
+    """Stripes everywhere but on a tenth of the picture, where detail has all directions."""
+    rng = np.random.default_rng(4)
+    plane = 0.2 + 0.6 * np.repeat(rng.random((1, 160), np.float32), 480, axis=0).repeat(4, axis=1)
+    assert not shaken(plane)
+    plane[150:320, 230:420] = leaves()[150:320, 230:420]
+    assert not shaken(plane)
+
+
+def test_walls_of_bricks_are_no_shake():
+    """Two directions of detail at right angles: coarse structure between them has no fine one."""
+    rng = np.random.default_rng(5)
+    courses = rng.random((40, 40), np.float32).repeat(12, axis=0).repeat(16, axis=1)
+    assert not shaken(0.2 + 0.6 * courses)
+
+
 def test_turning_the_picture_changes_nothing():
     plane = moved(leaves(), 12, 20)
     turned = detail_loss(np.ascontiguousarray(plane.T), NOISE)
