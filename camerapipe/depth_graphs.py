@@ -18,7 +18,7 @@ from camerapipe.pipelines import (
     UPSAMPLE,
     graph,
 )
-from camerapipe.still import FRONT, OUTLINE, STILL_EDGES, STILL_FOCUS, SURFACES_RENDER
+from camerapipe.still import OUTLINE, STILL_EDGES, STILL_FOCUS, SURFACES_RENDER
 from stages.bokeh import DeadZoneParams, RadiusParams
 from stages.depth import (
     DepthParams,
@@ -26,21 +26,22 @@ from stages.depth import (
     blur_behind,
     blur_in_front,
     calibrate,
+    calibrated_blur,
     depth_cells,
     depth_grid,
     depth_in_focus,
-    focus_of,
+    either_mask,
     in_front,
     lay_in_front,
     missing_radius,
-    nearer_than,
     own_blur,
+    radius_behind,
     sided_blur,
     upsample_exact,
     wished_blur,
     with_order,
+    within_order,
 )
-from stages.upsample import UpsampleParams
 
 # fmt: off
 # Measured blur guided by depth: its order as weak data, and what is in front of the focus.
@@ -51,10 +52,19 @@ ORDER = (
     Node("order", with_order, ("measured", "inverse_depth", "calibration"), "constraints",
          OrderParams),
 )
+LIMITED = (
+    Node("limit", within_order, ("guided", "inverse_depth", "calibration", "scribbles"), "limited",
+         OrderParams),
+    *renamed(DETAIL, guided="limited"),
+)
 SIGN = (
-    Node("sign", nearer_than, ("inverse_depth", "linear", "in_focus", "foreground"), "nearer",
-         UpsampleParams),
-    *renamed(FRONT, foreground="nearer"),
+    Node("signed", calibrated_blur, ("inverse_depth", "calibration"), "signed_cells"),
+    Node("sides", sided_blur, ("signed_cells",), "sided", DepthParams),
+    Node("depth_mask", in_front, ("sided", "linear"), "depth_mask"),
+    Node("front_mask", either_mask, ("depth_mask", "foreground"), "front_mask"),
+    Node("behind", radius_behind, ("radius", "front_mask"), "radius_behind"),
+    *renamed(OUTLINE, radius="radius_behind"),
+    Node("lay", lay_in_front, ("outlines", "radius", "front_mask"), "surfaces"),
 )
 # Blur of a wished lens from depth, of which the measured blur is already there.
 WISHED = (
@@ -80,7 +90,7 @@ IN_FRONT = (
 )
 GUIDED_MAP = (
     *STILL_EDGES, *STILL_GRID, *PROTECTED, *STILL_CELLS,
-    *renamed(CONSTRAIN, constraints="measured"), *ORDER, *SOLVE, *UPSAMPLE, *DETAIL,
+    *renamed(CONSTRAIN, constraints="measured"), *ORDER, *SOLVE, *UPSAMPLE, *LIMITED,
 )  # fmt: skip
 # fmt: on
 
@@ -88,12 +98,9 @@ MAP_OUTPUTS = ("blur", "blur_low", "dead_zone")
 WITH_DEPTH_MAP = graph("with-depth-map", (*GUIDED_MAP, *STILL_FOCUS), MAP_OUTPUTS)
 WITH_DEPTH = graph(
     "with-depth",
-    (
-        *GUIDED_MAP, *STILL_FOCUS, *RADIUS, *OUTLINE,
-        Node("refocus", focus_of, ("calibration",), "in_focus"), *SIGN, *SURFACES_RENDER,
-    ),
+    (*GUIDED_MAP, *STILL_FOCUS, *RADIUS, *SIGN, *SURFACES_RENDER),
     ("picture", *MAP_OUTPUTS),
-)  # fmt: skip
+)
 FROM_DEPTH = graph(
     "from-depth",
     (

@@ -5,14 +5,22 @@
 `sides.py` separates what is in front of the focus from the rest.
 """
 
-from stages.depth.guide import Calibration, OrderParams, calibrate, focus_of, with_order
+from stages.depth.guide import (
+    Calibration,
+    OrderParams,
+    calibrate,
+    calibrated_blur,
+    with_order,
+    within_order,
+)
 from stages.depth.maps import DepthMap, DepthParams, depth_cells, depth_grid
 from stages.depth.sides import (
     blur_behind,
     blur_in_front,
+    either_mask,
     in_front,
     lay_in_front,
-    nearer_than,
+    radius_behind,
     sided_blur,
 )
 from stages.depth.wished import (
@@ -33,17 +41,19 @@ __all__ = [
     "blur_behind",
     "blur_in_front",
     "calibrate",
+    "calibrated_blur",
     "depth_cells",
     "depth_grid",
     "depth_in_focus",
-    "focus_of",
+    "either_mask",
     "in_front",
     "lay_in_front",
     "missing_radius",
-    "nearer_than",
     "own_blur",
+    "radius_behind",
     "sided_blur",
     "upsample_exact",
     "wished_blur",
     "with_order",
+    "within_order",
 ]

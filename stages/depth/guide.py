@@ -4,9 +4,10 @@ Blur does not tell before the focus from behind it, and it is known at edges onl
 order of everything in the picture, often without a unit, and not always linearly. Along the order,
 the blur of a lens decreases up to the focus, and increases beyond it. The measured blur at edges is
 therefore fitted by a function of depth with one valley: isotonic on either side, with the focus
-where the error is least. It is used in two places:
+where the error is least. It is used in three places:
 
 - As weak data everywhere, it gives the blur of places without edges, and of edges that do not fit.
+- No place is much more blurred than its depth allows.
 - Whatever is nearer than the valley is in front of the focus.
 """
 
@@ -19,15 +20,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from stages.depth.maps import InverseDepth, depth_at, sampled
-from stages.grid import BlurMap, SparseBlur, interpolate
+from stages.depth.maps import InverseDepth, SignedBlur, depth_at, sampled
+from stages.grid import BlurMap, DenseBlur, SparseBlur, interpolate
 from stages.params import Params, param
+from stages.scribble import Scribble
 
 Floats = npt.NDArray[np.float64]
 
 BINS = 48  # of depth, at most
 LEAST_EDGES = 200  # measured edges; with fewer, depth is not calibrated
 EDGES_PER_BIN = 20
+OUTLINE_CELLS = 5  # side of the window in which an outline of the depth may be off
+LEAST_LIMIT_PX = 1.0  # of blur by depth: a surface in focus has blur, too
 MAX_STEP = 0.04  # range of depth around an edge, as a share of the whole; more is an occlusion
 
 
@@ -36,9 +40,13 @@ class OrderParams(Params):
     """Parameters of measured blur that is guided by depth."""
 
     weight: float = param(
-        0.02, 0.0, 10.0,
+        0.1, 0.0, 10.0,
         help="Confidence of the blur that follows from the order of depth, against 1 of an edge "
         "pixel.",
+    )  # fmt: skip
+    excess: float = param(
+        1.5, 1.0, 100.0,
+        help="Largest blur of a place, as a multiple of that which follows from its depth.",
     )  # fmt: skip
 
 
@@ -141,9 +149,64 @@ def with_order(
     return BlurMap(sigma, confidence, edges.grid)
 
 
-def focus_of(calibration: Calibration) -> float:
-    """Inverse depth in focus, by the measured blur."""
-    return calibration.in_focus
+def within_order(
+    blur: DenseBlur,
+    cells: InverseDepth,
+    calibration: Calibration,
+    scribbles: tuple[Scribble, ...],
+    params: OrderParams,
+) -> DenseBlur:
+    """Limit a map to what depth allows: blur that has crossed an outline is removed.
+
+    Parameters
+    ----------
+    blur : BlurMap
+        Dense, at full resolution; sigma in px.
+    cells : BlurMap
+        Inverse depth on cells over the picture.
+    calibration : Calibration
+        Blur as a function of depth.
+    scribbles : tuple of Scribble
+        Corrections of a person. With any, nothing is limited.
+    params : OrderParams
+        `excess`.
+
+    Returns
+    -------
+    BlurMap
+        On the same grid. Within a few cells of an outline of the depth, either side allows its
+        blur, because depth maps are not exact there.
+    """
+    if scribbles or not calibration.depth.size:
+        return blur
+    expected = np.interp(cells.sigma, calibration.depth, calibration.sigma).astype(np.float32)
+    around = cv2.dilate(expected, np.ones((OUTLINE_CELLS,) * 2, np.uint8))
+    limit = np.float32(params.excess) * around + np.float32(LEAST_LIMIT_PX)
+    full = interpolate(limit, cells.grid, blur.grid)
+    return BlurMap(np.minimum(blur.sigma, full), blur.confidence, blur.grid)
+
+
+def calibrated_blur(cells: InverseDepth, calibration: Calibration) -> SignedBlur:
+    """Blur that follows from depth alone, with its sign.
+
+    Parameters
+    ----------
+    cells : BlurMap
+        Inverse depth on cells over the picture.
+    calibration : Calibration
+        Blur as a function of depth, and the depth in focus.
+
+    Returns
+    -------
+    BlurMap
+        Sigma in full-resolution px on the same cells, negative in front of the focus; 0 if depth is
+        not calibrated.
+    """
+    sigma = np.zeros(cells.grid.shape, np.float32)
+    if calibration.depth.size:
+        size = np.interp(cells.sigma, calibration.depth, calibration.sigma)
+        sigma = np.where(cells.sigma > calibration.in_focus, -size, size).astype(np.float32)
+    return BlurMap(sigma, cells.confidence, cells.grid)
 
 
 def _samples(edges: BlurMap, cells: BlurMap) -> tuple[Floats, Floats, Floats]:

@@ -8,12 +8,11 @@ import numpy.typing as npt
 
 from stages.bokeh.foreground import NEARER
 from stages.bokeh.surfaces import Surfaces
-from stages.depth.maps import DepthParams, InverseDepth, SignedBlur, shape_of
+from stages.depth.maps import DepthParams, SignedBlur, shape_of
 from stages.grid import BlurMap, DenseBlur, Grid, interpolate, lift
 from stages.kinds import LinearLight, Mask, Radius
 from stages.params import Array
 from stages.strips import run_strips
-from stages.upsample import UpsampleParams, upsample_to_light
 
 MEDIAN_SAMPLES = 5  # side of the window of the median
 LEAST_JUMP_PX = 0.75  # change of sigma within a few samples that is no surface
@@ -89,14 +88,18 @@ def _one_side(sided: BlurMap, own: npt.NDArray[np.bool_], linear: Array) -> Blur
     if not own.any():
         return BlurMap(np.zeros(full.shape, np.float32), np.ones(full.shape, np.float32), full)
     if not own.all():
-        others = (~own).astype(np.uint8)
-        _, label = cv2.distanceTransformWithLabels(
-            others, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        values = np.zeros(int(label.max()) + 1, np.float32)
-        values[label[own]] = sigma[own]
-        sigma = values[label]
+        sigma = _continued(sigma, own)
     return lift(BlurMap(sigma, sided.confidence, sided.grid), full)
+
+
+def _continued(plane: Array, own: npt.NDArray[np.bool_]) -> Array:
+    """A plane whose other samples have the value of the closest own one."""
+    _, label = cv2.distanceTransformWithLabels(
+        (~own).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    values = np.zeros(int(label.max()) + 1, np.float32)
+    values[label[own]] = plane[own]
+    return np.asarray(values[label], np.float32)
 
 
 def in_front(sided: SignedBlur, linear: LinearLight) -> Mask:
@@ -146,37 +149,35 @@ def lay_in_front(surfaces: Surfaces, radius: Radius, mask: Mask) -> Surfaces:
     return Surfaces(near, *far) if far else Surfaces.single(near)
 
 
-def nearer_than(
-    cells: InverseDepth,
-    linear: LinearLight,
-    in_focus: float,
-    foreground: Mask | None,
-    params: UpsampleParams,
-) -> Mask | None:
-    """Mask of what is nearer than the focus.
+def either_mask(mask: Mask, foreground: Mask | None) -> Mask:
+    """Mask of what is in front by depth or by a person.
 
     Parameters
     ----------
-    cells : BlurMap
-        Inverse depth on cells over the picture.
-    linear : Array
-        The picture in linear light, HxWx3, along whose edges depth is upsampled.
-    in_focus : float
-        Inverse depth in focus.
+    mask : Array
+        By depth, HxW float32 in [0, 1].
     foreground : Array or None
-        Mask that a person gave, HxW in [0, 1]; it is added.
-    params : UpsampleParams
-        Of the upsampling.
+        By a person, of the same shape and range.
+    """
+    return mask if foreground is None else np.asarray(np.maximum(mask, foreground), np.float32)
+
+
+def radius_behind(radius: Radius, mask: Mask) -> Radius:
+    """Radius behind what is in front of the focus, where it continues.
+
+    Parameters
+    ----------
+    radius : Array
+        Radius of every pixel, px, HxW float32, >= 0.
+    mask : Array
+        HxW float32 in [0, 1]; above 1/2 something is in front.
 
     Returns
     -------
-    Array or None
-        HxW float32, 0 or 1; `foreground` if nothing is nearer.
+    Array
+        Pixels in front have the radius of the closest other pixel.
     """
-    least = cells.sigma.min()
-    if not float(cells.sigma.max()) > in_focus:
-        return foreground
-    raised = BlurMap(cells.sigma - least, cells.confidence, cells.grid)  # for values >= 0
-    nearness = upsample_to_light(raised, linear, params).sigma
-    mask: Array = (nearness > in_focus - least).astype(np.float32)
-    return mask if foreground is None else np.asarray(np.maximum(mask, foreground), np.float32)
+    front = mask > NEARER
+    if not front.any() or front.all():
+        return radius
+    return _continued(radius, ~front)

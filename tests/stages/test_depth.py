@@ -15,17 +15,17 @@ from stages.depth import (
     depth_cells,
     depth_grid,
     depth_in_focus,
+    either_mask,
     in_front,
     lay_in_front,
     missing_radius,
-    nearer_than,
+    radius_behind,
     sided_blur,
     upsample_exact,
     wished_blur,
 )
 from stages.grid import BlurMap, Grid
 from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
-from stages.upsample import UpsampleParams
 
 SHAPE = (240, 320)
 DIAGONAL_MM = FULL_FRAME_DIAGONAL_MM * FOCAL_MM / FOCAL_35MM
@@ -184,11 +184,11 @@ def test_exact_depth_is_interpolated_with_its_sign():
 
 
 def test_a_mask_of_a_person_is_added():
-    inverse = np.where(np.arange(SHAPE[1]) < 160, 1.0, 2.0) * np.ones((SHAPE[0], 1))
-    linear = picture()
-    linear[:, 160:] = 0.1
-    given = np.zeros(SHAPE, np.float32)
-    given[:5, :5] = 1
-    mask = nearer_than(cells_of(inverse), linear, 1.5, given, UpsampleParams())
-    assert mask[0, 0] == 1 and mask[100, 20] == 0 and mask[100, 300] == 1
-    assert nearer_than(cells_of(inverse), linear, 9.0, given, UpsampleParams()) is given
+    mask, given = np.float32([[0, 1, 0]]), np.float32([[1, 0, 0]])
+    assert either_mask(mask, given).tolist() == [[1, 1, 0]] and either_mask(mask, None) is mask
+
+
+def test_the_radius_continues_behind_what_is_in_front():
+    radius, mask = np.float32([[1, 2, 30, 30, 5]]), np.float32([[0, 0, 1, 1, 0]])
+    assert radius_behind(radius, mask).tolist() == [[1, 2, 2, 5, 5]]
+    assert radius_behind(radius, mask * 0) is radius

@@ -3,9 +3,17 @@
 import numpy as np
 import pytest
 
-from stages.depth import Calibration, OrderParams, calibrate, focus_of, with_order
+from stages.depth import (
+    Calibration,
+    OrderParams,
+    calibrate,
+    calibrated_blur,
+    with_order,
+    within_order,
+)
 from stages.depth.guide import LEAST_EDGES
 from stages.grid import BlurMap, Grid
+from stages.scribble import Scribble
 
 SHAPE = (60, 200)
 FOCUS = 0.6
@@ -32,7 +40,7 @@ def edges_of(share=0.1, noise=0.4, outliers=0.1):
 
 def test_blur_is_fitted_as_a_function_of_depth_with_its_valley_at_the_focus():
     found = calibrate(edges_of(), depth_of(), None)
-    assert focus_of(found) == pytest.approx(FOCUS, abs=0.06)
+    assert found.in_focus == pytest.approx(FOCUS, abs=0.06)
     places = np.linspace(0.02, 0.98, 50)
     fitted = np.interp(places, found.depth, found.sigma)
     away = np.abs(places - FOCUS) > 0.1  # in the valley noise has no negative side
@@ -80,3 +88,25 @@ def test_order_is_weak_data_everywhere():
     assert (data.confidence[~known] == np.float32(0.02)).all()
     assert np.abs(data.sigma - edges.sigma)[known].max() < 0.2
     assert with_order(edges, depth_of(), calibration, OrderParams(weight=0)) is edges
+
+
+def test_calibrated_blur_has_the_sign_of_depth():
+    calibration = Calibration(np.array([0.0, 0.5, 1.0]), np.array([8.0, 0.0, 6.0]), 0.5)
+    signed = calibrated_blur(depth_of(), calibration).sigma[0]
+    assert signed[0] == 8 and signed[-1] == -6 and (np.diff(signed) <= 0).all()
+    none = Calibration(np.empty(0), np.empty(0), np.inf)
+    assert not calibrated_blur(depth_of(), none).sigma.any()
+
+
+def test_blur_that_crossed_an_outline_is_limited():
+    inverse = np.where(np.arange(200) < 100, 0.0, 1.0) * np.ones((60, 1))
+    cells = BlurMap(inverse.astype(np.float32), np.ones(SHAPE, np.float32), Grid(SHAPE))
+    calibration = Calibration(np.array([0.0, 1.0]), np.array([8.0, 0.2]), np.inf)
+    spilled = np.where(np.arange(200) < 120, 8, 0.2) * np.ones((60, 1))
+    blur = BlurMap(spilled.astype(np.float32), np.ones(SHAPE, np.float32), Grid(SHAPE))
+    limited = within_order(blur, cells, calibration, (), OrderParams()).sigma[0]
+    assert (limited[:102] == 8).all() and limited[103:120].max() == pytest.approx(1.3)
+    stroke = Scribble(((9.0, 9.0),), 9.0)
+    assert within_order(blur, cells, calibration, (stroke,), OrderParams()) is blur
+    none = Calibration(np.empty(0), np.empty(0), np.inf)
+    assert within_order(blur, cells, none, (), OrderParams()) is blur
