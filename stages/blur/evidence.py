@@ -10,9 +10,10 @@ as well. The confidence of a bound is 0
 
 - where the energy is not significantly above noise and compression artefacts,
 - where u is not small,
-- beside clipped areas,
 - on pixels that do not contribute to the energy of the window. Otherwise the background beside a
   sharp silhouette would be bounded too.
+
+Beside broad clipped areas the bound is larger, because clipping hides a part of a blurred edge.
 
 The noise energy is the larger of two estimates: that of white noise of the measured deviation, and
 the energy that 9 in 10 windows exceed, up to a limit. Correlated noise, such as compressed noise,
@@ -54,6 +55,9 @@ SIGNIFICANCE_RAMP = np.float32(1.5)  # gradient over the significant one, for fu
 # Energy of a pixel over the mean of its window: below, it carries no detail; above, it does in full
 CARRIER_SHARE = (np.float32(0.15), np.float32(0.45))
 BROAD = np.ones((5, 5), np.uint8)  # px; smaller clipped areas, such as a hair, do not matter
+# Factor of bounds beside broad clipped areas: of an edge to clipped light only the dark part is
+# visible, which is narrower than the whole
+CLIPPED_FACTOR = np.float32(1.25)
 PRESENT = 0.3  # confidence above which a pixel or cell is part of an area of evidence
 QUANTILE_EVERY = 4  # cells; every fourth row and column is enough for a quantile
 
@@ -110,7 +114,7 @@ def sharpness_evidence(
         Sparse, on the grid: sigma is the upper bound in full-resolution pixels, confidence is in
         [0, 1], 0 where there is no evidence.
     """
-    windows, carrier = _windows(view, params)
+    windows, carrier, clipped = _windows(view, params)
     scales = (params.fine_scale_px, params.coarse_scale_px)
     noise = [
         _noise_energy(plane, scale, noise_sigma(found))
@@ -119,7 +123,7 @@ def sharpness_evidence(
     fine, bound = windows
     trust = np.zeros(fine.shape, np.float32)
     _bound(
-        fine, bound, np.array(noise, np.float32),
+        fine, bound, clipped, np.array(noise, np.float32),
         np.array(scales, np.float32) ** 2 + np.float32(SCHARR_VARIANCE),
         _min_energy(noise[0], params), params.full_bound_px, params.largest_bound_px,
         grid.step, trust,
@@ -133,11 +137,17 @@ def sharpness_evidence(
     return BlurMap(sigma, carrier, grid)
 
 
-def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
-    """Window means of the energy at both scales, on cells, and the finer energy on pixels."""
+def _windows(
+    view: Array, params: EvidenceParams
+) -> tuple[list[Array], Array, npt.NDArray[np.uint8]]:
+    """Window means of the energy at both scales, on cells, and the finer energy on pixels.
+
+    The last array is 1 at cells beside broad clipped areas, else 0.
+    """
     height, width = view.shape[:2]
     cells = np.zeros((2, -(-height // 2), -(-width // 2)), np.float32)
     carrier = np.empty((height, width), np.float32)
+    beside = np.zeros(cells.shape[1:], np.uint8)
     halo = max(gaussian_radius(params.coarse_scale_px) + 1, BROAD.shape[0] + CLIPPED_REACH_PX)
 
     def energies(start: int, stop: int) -> None:
@@ -150,12 +160,13 @@ def _windows(view: Array, params: EvidenceParams) -> tuple[list[Array], Array]:
         cells[1, target] = reduce_by(coarse, 2)
         broad = cv2.morphologyEx(clipped, cv2.MORPH_OPEN, BROAD)
         if broad.any():
-            np.copyto(carrier[start:stop], 0, where=near_clipped(broad)[core])
+            near = near_clipped(broad)[core].view(np.uint8)
+            beside[target] = near[::2, ::2]
 
     run_strips(energies, height, 2 * -(-params.strip_rows // 2))
     for cell in cells:
         cv2.GaussianBlur(cell, (0, 0), params.window_px / 2, cell)
-    return list(cells), carrier
+    return list(cells), carrier, beside
 
 
 def _noise_energy(cells: Array, scale_px: float, noise: float) -> float:
@@ -179,9 +190,12 @@ def _drop_specks(present: npt.NDArray[np.uint8], least_cells: float, trust: Arra
 
 
 @kernel(
-    reads(f32, 2), writes(f32, 2), reads(f32, 1), reads(f32, 1), f32, f32, f32, f32, writes(f32, 2)
+    reads(f32, 2), writes(f32, 2), reads(u8, 2), reads(f32, 1), reads(f32, 1), f32, f32, f32, f32,
+    writes(f32, 2),
 )  # fmt: skip
-def _bound(fine, coarse, noise, variances, least, full, largest, step, trust):  # type: ignore[no-untyped-def]
+def _bound(  # type: ignore[no-untyped-def]
+    fine, coarse, clipped, noise, variances, least, full, largest, step, trust
+):
     """Write the confidence of every cell to `trust`, and its bound in full px to `coarse`."""
     for y in range(trust.shape[0]):
         for x in range(trust.shape[1]):
@@ -192,6 +206,7 @@ def _bound(fine, coarse, noise, variances, least, full, largest, step, trust):  
             bound = ratio_blur(energy, other, variances[0], variances[1], ISOLATED, largest)
             if bound == 0:
                 continue
+            bound *= CLIPPED_FACTOR if clipped[y, x] else np.float32(1)
             stands_out = smoothstep(math.sqrt(energy / least), np.float32(1), SIGNIFICANCE_RAMP)
             trust[y, x] = stands_out * (np.float32(1) - smoothstep(bound, full, largest))
             coarse[y, x] = full_sigma(bound, step)
