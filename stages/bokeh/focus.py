@@ -48,6 +48,9 @@ class FocusParams(Params):
         1.75, 1.0, 8.0, help="Dead zone elsewhere, times the largest blur of crisp detail."
     )
     floor_px: float = param(0.4, 0.0, 4.0, unit="px", help="Minimum of the dead zone.")
+    unsure_floor_px: float = param(
+        0.75, 0.0, 4.0, unit="px", help="Minimum of the dead zone where the map is not reliable."
+    )
     ceiling_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="Maximum of the dead zone where detail is crisp."
     )
@@ -113,7 +116,8 @@ def local_dead_zone(
     narrow = _narrow(float(typical), step, params)
     softness = max(float(typical) / (REFERENCE_PX * step), 1.0)
     ceiling = softness * step * params.ceiling_px
-    wide = max(min(params.unsure_margin * float(largest), ceiling), narrow)
+    wide = min(max(params.unsure_margin * float(largest), params.unsure_floor_px * step), ceiling)
+    wide = max(wide, narrow)
     sharpest, measured = _sharpest_around(evidence, edges, params.window_px / CELLS)
     start, stop = (softness * step * px for px in (params.sharp_px, params.soft_px))
     sharp = np.clip((stop - sharpest) / max(stop - start, 1e-6), 0, 1)
