@@ -70,7 +70,15 @@ def render_lit(
 def render_lit_preview(
     linear: LinearLight, surfaces: Surfaces, lamps: Lamps, params: BokehParams
 ) -> LinearLight:
-    """Render as `render_lit`, the picture at half resolution; see `render_surfaces_preview`."""
+    """Render as `render_lit`, the picture at half resolution; see `render_surfaces_preview`.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    surfaces, lamps, params
+        As for `render_lit`.
+    """
     if not lamps:
         return render_surfaces_preview(linear, surfaces, params)
     dark, parts = without_lamps(linear, surfaces, lamps)
@@ -80,7 +88,15 @@ def render_lit_preview(
 def render_lit_steps(
     linear: LinearLight, surfaces: Surfaces, lamps: Lamps, params: BokehParams
 ) -> Iterator[Estimate[LinearLight]]:
-    """Render as `render_lit`, coarse first; see `render_surfaces_steps`."""
+    """Render as `render_lit`, coarse first; see `render_surfaces_steps`.
+
+    Parameters
+    ----------
+    linear : Array
+        Linear light, HxWx3 float32; may exceed 1.
+    surfaces, lamps, params
+        As for `render_lit`.
+    """
     if not lamps:
         yield from render_surfaces_steps(linear, surfaces, params)
         return

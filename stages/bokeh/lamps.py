@@ -140,7 +140,20 @@ def rim_of(size: float) -> float:
 
 
 def near_disks(places: Array, radius: Array, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Mask of the pixels of disks and their rims, HxW."""
+    """Mask of the pixels of disks and their rims.
+
+    Parameters
+    ----------
+    places, radius : Array
+        Centres (y, x), Nx2, and radii of the disks, N, in px.
+    shape : tuple of int
+        Shape of the picture.
+
+    Returns
+    -------
+    array of bool
+        HxW.
+    """
     near = np.zeros(shape[:2], bool)
     for (y, x), size in zip(places, radius, strict=True):
         around = window(shape, y, x, size + rim_of(size))
@@ -151,7 +164,22 @@ def near_disks(places: Array, radius: Array, shape: tuple[int, ...]) -> npt.NDAr
 def surroundings(
     light: Array, taken: npt.NDArray[np.bool_] | None, y: float, x: float, size: float
 ) -> Array:
-    """Median light around a disk, 3 values; `taken` marks the pixels of disks."""
+    """Median light around a disk.
+
+    Parameters
+    ----------
+    light : Array
+        Linear light, HxWx3 float32.
+    taken : array of bool, optional
+        HxW: pixels of disks, which do not count.
+    y, x, size : float
+        Centre and radius of the disk in px.
+
+    Returns
+    -------
+    Array
+        3 values.
+    """
     reach = AROUND * (size + rim_of(size))
     area = window(light.shape, y, x, reach)
     ring = (area.distance <= reach) & (area.distance > size + rim_of(size))
@@ -161,7 +189,20 @@ def surroundings(
 
 
 def core_light(light: Array, y: float, x: float, size: float) -> Array:
-    """Median light of a disk, 3 values."""
+    """Median light of a disk.
+
+    Parameters
+    ----------
+    light : Array
+        Linear light, HxWx3 float32.
+    y, x, size : float
+        Centre and radius of the disk in px.
+
+    Returns
+    -------
+    Array
+        3 values.
+    """
     core = window(light.shape, y, x, CORE * size)
     return np.asarray(np.median(light[core.part][core.distance <= CORE * size], axis=0))
 

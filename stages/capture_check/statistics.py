@@ -120,7 +120,20 @@ def _sigma_of_edges(view: Encoded, found: EdgeSurvey) -> Array:
 
 
 def away_from_rim(sigma: Array, inside: npt.NDArray[np.bool_] | None) -> Array:
-    """Sigma at edges, 0 at the rim of an image circle (`within_rim`) and elsewhere."""
+    """Sigma at edges, 0 at the rim of an image circle (`within_rim`) and elsewhere.
+
+    Parameters
+    ----------
+    sigma : Array
+        HxW float32, px; 0 where there is no edge.
+    inside : array of bool, optional
+        HxW: what lies within the rim; None if there is none.
+
+    Returns
+    -------
+    Array
+        HxW float32, px.
+    """
     return sigma if inside is None else sigma * inside
 
 

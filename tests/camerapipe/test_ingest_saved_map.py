@@ -13,6 +13,7 @@ from camerapipe.presets import PRESETS
 from datasets.scenes import day
 from stages.finish import FinishParams
 from stages.grid import BlurMap, Grid, lift
+from stages.protection import Protection
 from stages.tone import SRGB
 
 SHAPE = (240, 360)
@@ -40,7 +41,8 @@ def walk(nodes, values):
 def direct(request):
     """All values of the graph from a capture to its picture."""
     sources = {"linear": day(5.0, SHAPE).truth, "scribbles": (), "previous": None, "curve": SRGB,
-               "focus_point": request.param, "foreground": None, "headroom": False}  # fmt: skip
+               "focus_point": request.param, "foreground": None, "headroom": False,
+               "protection": Protection()}  # fmt: skip
     return walk(NODES, sources)
 
 

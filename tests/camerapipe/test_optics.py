@@ -108,6 +108,8 @@ def test_the_photograph_whose_metadata_are_wrong(shared_data):
     "name", ["canon_s30_house.jpg", "canon_a20_stonehenge.jpg", "blackberry_z10_phonebox.jpg"]
 )
 def test_metadata_that_agree_are_not_doubted(shared_data, name):
+    if name == "canon_s30_house.jpg":  # edited: the size of its sensor is known from the model only
+        pytest.importorskip("lensfunpy")
     shot, _ = open_input(shared_data / "all_in_focus" / name)
     found = check(shot)
     assert "background_blur" in found and "distance_contradicted" not in found
