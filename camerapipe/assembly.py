@@ -45,7 +45,8 @@ from stages.scribble import Scribble, coverage
 MEGA = 1e6
 PROTECTED = "protected"  # value of the graphs that findings are made of
 FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
-SHARED = frozenset({"grid", "view", "edge_survey"})  # values that check and estimate both read
+# Values that check and estimate both read.
+SHARED = frozenset({"grid", "view", "edge_survey", "round_disks"})
 SHARED_BYTES = 1 << 28  # limit of the memory for them
 
 

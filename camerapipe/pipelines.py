@@ -25,6 +25,7 @@ from stages.blur import (
     crossings,
     doubt_shading,
     edge_blur,
+    find_balls,
     keep_detail,
     link_edges,
     linked_edges,
@@ -55,6 +56,7 @@ from stages.capture_check import (
     UnknownOptics,
     blur_statistics,
     judge,
+    judge_lights,
 )
 from stages.depth import DepthMap, WishedLens
 from stages.finish import FinishParams, finish
@@ -129,6 +131,9 @@ EDGES = (
     Node("shading", doubt_shading, ("all_edges", "view"), "edge_data", ShadingParams),
 )
 LOOK = (Node("look", blur_statistics, ("view", "edge_survey", "grid"), "statistics", CheckParams),)
+DISKS = (*VIEW, Node("disks", find_balls, ("view", "grid"), "round_disks"))
+LIGHTS = (Node("lights", judge_lights, ("judged", "round_disks", "grid"), "findings",
+               CheckParams),)
 JUDGE = (Node("judge", judge, ("statistics", "optics"), "findings", CheckParams),)
 # The way from there to the solve differs in the grids: a still guides by light, a frame by its view
 CELLS = (Node("solve_grid", solve_grid, ("linear",), "half_grid", ViewParams),)
@@ -226,7 +231,11 @@ def graph(name: str, nodes: Iterable[Node], outputs: tuple[str, ...]) -> Graph:
     return Graph(name, sources, nodes, outputs, SOURCES)
 
 
-CHECK = graph("check", (*VIEW, *SURVEY, *LOOK, *JUDGE), ("findings",))
+CHECK = graph(
+    "check",
+    (*VIEW, *SURVEY, *LOOK, *renamed(JUDGE, findings="judged"), *DISKS, *LIGHTS),
+    ("findings",),
+)
 PASS_THROUGH = graph(
     "pass-through", (Node("encode", encode, ("linear", "curve"), "picture"),), ("picture",)
 )

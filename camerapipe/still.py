@@ -8,6 +8,7 @@ from __future__ import annotations
 from camerapipe.graph import Node, renamed
 from camerapipe.pipelines import (
     BOUND,
+    DISKS,
     EDGES,
     FINISH,
     HIGHLIGHTS,
@@ -22,7 +23,6 @@ from stages.blur import (
     accepted_balls,
     add_ball_edges,
     edge_consensus,
-    find_balls,
     without_ball_rims,
 )
 from stages.bokeh import (
@@ -46,7 +46,6 @@ from stages.bokeh import (
 from stages.highlights import HighlightsParams
 
 # fmt: off
-DISKS = (*VIEW, Node("disks", find_balls, ("view", "grid"), "round_disks"))
 RIMS = (
     Node("balls", accepted_balls, ("round_disks", "measured_edges", "measured_bounds"), "balls",
          BallParams),

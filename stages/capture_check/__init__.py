@@ -8,6 +8,7 @@ so.
 """
 
 from stages.capture_check.explain import Optics, UnknownOptics
+from stages.capture_check.lights import judge_lights
 from stages.capture_check.params import CheckParams
 from stages.capture_check.quick import quick_blur_statistics
 from stages.capture_check.statistics import BlurStatistics, blur_statistics
@@ -21,5 +22,6 @@ __all__ = [
     "UnknownOptics",
     "blur_statistics",
     "judge",
+    "judge_lights",
     "quick_blur_statistics",
 ]

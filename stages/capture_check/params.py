@@ -64,6 +64,12 @@ class CheckParams(Params):
         1.30, 0.1, 8.0, unit="px", help="as present_sigma_px, for weak defocus"
     )
     weak_share: float = param(0.05, 0.0, 1.0, help="as present_share, for weak defocus")
+    least_lights: int = param(
+        5, 1, 1000, help="round clipped lights of one size from which on defocus is present"
+    )
+    light_radius_px: float = param(
+        5.0, 1.0, 100.0, unit="px", help="radius of such lights, in pixels of the working view"
+    )
     wanted_blur_px: float = param(
         4.0, 0.5, unit="px", help="diameter of background blur, in the view, that magnifies well"
     )
