@@ -70,7 +70,7 @@ def _rung(
             "propagate": {"iterations": steps, "bound_updates": 1, "data_weight": 0.5},
             "coarse": {"octaves": octaves},
             "shading": {"doubt": 0.7},
-            "finish": {"grain": 0.0},
+            "finish": {"grain": 0.0, "fade_px": 0},
             "upsample": {"window_radius_px": 10, "epsilon": 1e-2},
             **FOCUS_OF_VIEW[view],
             "blur": {"strip_rows": STRIP_ROWS},

@@ -100,6 +100,7 @@ PAPER_PARAMS: dict[str, dict[str, Any]] = {
     "view": {"working_side_px": 0},
     "laplacian": {"window_radius": 3, "epsilon": 1e-3},
     "radius": {"focus_ramp": 1.8},
+    "finish": {"fade_px": 0},
     "propagate": {
         "solver": "cg", "data_weight": 0.1, "start": "zero", "iterations": 500, "tolerance_px": 0.0,
     },

@@ -5,29 +5,36 @@ banding. A rectangular dither of one code chooses between the two nearest codes 
 right mean. Values that are exact codes do not change, so white stays white. Blurred areas have also
 lost the grain of the picture and can look like plastic beside the subject. Grain of the same
 strength is added; it is measured where the picture was out of focus before and has no detail.
-Random numbers are a hash of the pixel's position, so that they are the same in any tile. Encoding
-happens in the same pass. Nothing is added to pixels in focus. Input is linear light, output is
-encoded values in [0, 1].
+Random numbers are a hash of the pixel's position, so that they are the same in any tile. Nothing is
+added to pixels in focus.
+
+Where the radius grows from 0 on one surface, a step would be visible beside the pixels in focus,
+which do not change: slight blur fades in there. Encoding happens in the same pass. Input is linear
+light, output is encoded values in [0, 1].
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from stages.arrays import check_image
-from stages.kernels import b1, f32, i64, inline, kernel, largest_of, reads, writes
+from stages.bokeh.disk import FOCUS_PX
+from stages.kernels import b1, f32, i64, inline, kernel, largest_of, reads, u8, writes
 from stages.kinds import Encoded, LinearLight, Radius
 from stages.params import Array, Params, param
-from stages.strips import run_strips
+from stages.strips import run_strips, with_halo
 from stages.tone import ToneCurve, encode, encode_line
 
 CODE = 1 / 255
+FADED_PX = (4.0, 10.0)  # radius up to which blur fades in completely, and from which not at all
 RAMP_PX = (0.5, 1.5)  # radius over which the finish fades in
 SMOOTH_PX = 4.0  # radius from which a picture has no detail as fine as its grain
 TONES = 16  # brightness levels at which the grain is measured
-SAMPLES = 1_000_000  # differences that are enough to measure the grain
+SAMPLES = 300_000  # values that are enough to measure the grain
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 FILTER_DEVIATION = 6.0  # of the filter of the grain, for white noise of deviation 1
 ROUNDING = 0.6 * CODE  # largest grain that may come from the rounding of an 8-bit picture
@@ -40,6 +47,9 @@ class FinishParams(Params):
     """Parameters of the finish."""
 
     dither: bool = param(True, help="Hide the bands of 8-bit codes in blurred areas.")
+    fade_px: int = param(
+        4, 0, 32, unit="px", help="Distance from what is in focus over which slight blur fades in."
+    )
     grain: float = param(
         1.0, 0.0, 2.0, help="Grain added to blurred areas, as a multiple of the picture's own."
     )
@@ -105,7 +115,7 @@ def finish(
     radius : Array
         Disk radius in px, HxW float32; negative in front of the focus.
     params : FinishParams
-        Dither and grain.
+        Dither, grain and fade.
 
     Returns
     -------
@@ -126,7 +136,7 @@ def finish(
             f"finish: light, linear and radius must have one size; "
             f"got {light.shape}, {linear.shape}, {radius.shape}"
         )
-    if not (params.dither or params.grain):
+    if not (params.dither or params.grain or params.fade_px):
         return encode(light, curve)
     grain = np.zeros(TONES, np.float32)
     if params.grain:
@@ -136,11 +146,29 @@ def finish(
     out = np.empty(light.shape, np.float32)
     disks, table = np.ascontiguousarray(radius), curve.encoder
     flat_in, flat_out = np.ascontiguousarray(light).reshape(-1), out.reshape(-1)
-    run_strips(
-        lambda a, b: _finish_rows(flat_in, table, disks, grain, params.dither, a, b, flat_out),
-        len(out),
-    )
+    sharp = np.ascontiguousarray(linear).reshape(-1)
+
+    def strip(start: int, stop: int) -> None:
+        near = _focus_around(disks, start, stop, params.fade_px)
+        _finish_rows(
+            flat_in, table, disks, sharp, near, grain, params.dither, start, stop, flat_out
+        )
+
+    run_strips(strip, len(out))
     return out
+
+
+def _focus_around(radius: Array, start: int, stop: int, reach: int) -> npt.NDArray[np.uint8]:
+    """Share of pixels in focus around each pixel of rows [start, stop), 255 for all.
+
+    The array is empty if nothing has to fade there.
+    """
+    read, own = with_halo(start, stop, reach, len(radius))
+    focus = np.abs(radius[read]) <= FOCUS_PX
+    if reach == 0 or not focus.any() or focus[own].all():
+        return np.empty((0, 0), np.uint8)
+    mask = np.where(focus, np.uint8(255), np.uint8(0))
+    return np.ascontiguousarray(cv2.blur(mask, (2 * reach + 1,) * 2)[own])
 
 
 @inline
@@ -172,6 +200,21 @@ def _blurred(radius, part):  # type: ignore[no-untyped-def]
 
 
 @inline
+def _fade(light, sharp, radius, near, out):  # type: ignore[no-untyped-def]
+    """Write a row of the blurred picture, with slight blur beside what is in focus faded in."""
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
+    low, slope = np.float32(FADED_PX[0]), np.float32(1 / (FADED_PX[1] - FADED_PX[0]))
+    for x in range(radius.size):
+        size = abs(radius[x])
+        share = min(two * np.float32(near[x]) * np.float32(1 / 255), one)
+        share *= one - min(max((size - low) * slope, zero), one)
+        share = share if size > np.float32(FOCUS_PX) else zero
+        for c in range(3):
+            k = 3 * x + c
+            out[k] = light[k] + share * (sharp[k] - light[k])
+
+
+@inline
 def _shift(y, line, grain, with_grain, dither, chance, shift):  # type: ignore[no-untyped-def]
     """Write the random shift of each value of a row.
 
@@ -193,11 +236,15 @@ def _shift(y, line, grain, with_grain, dither, chance, shift):  # type: ignore[n
 
 
 @kernel(
-    reads(f32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1), b1, i64, i64, writes(f32, 1)
+    reads(f32, 1), reads(f32, 1), reads(f32, 2), reads(f32, 1), reads(u8, 2), reads(f32, 1), b1,
+    i64, i64, writes(f32, 1),
 )  # fmt: skip
-def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type: ignore[no-untyped-def]
+def _finish_rows(  # type: ignore[no-untyped-def]
+    light, table, radius, sharp, near, grain, dither, start, stop, out
+):
     """Encode rows [start, stop), then add dither and grain where the picture is blurred."""
     width = radius.shape[1]
+    faded = np.empty(3 * width, np.float32)
     places, parts = np.empty(3 * width, np.uint32), np.empty(3 * width, np.float32)
     part, shift = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
     zero, one, codes = np.float32(0), np.float32(1), np.float32(1 / CODE)
@@ -205,7 +252,13 @@ def _finish_rows(light, table, radius, grain, dither, start, stop, out):  # type
     with_grain = largest_of(grain) > zero
     for y in range(start, stop):
         line = out[3 * width * y : 3 * width * (y + 1)]
-        encode_line(light[3 * width * y : 3 * width * (y + 1)], table, places, parts, line)
+        row = light[3 * width * y : 3 * width * (y + 1)]
+        if near.size > 0:
+            _fade(
+                row, sharp[3 * width * y : 3 * width * (y + 1)], radius[y], near[y - start], faded
+            )
+            row = faded
+        encode_line(row, table, places, parts, line)
         if _blurred(radius[y], part) == zero:
             continue
         _shift(y, line, grain, with_grain, dither, chance, shift)

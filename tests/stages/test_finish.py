@@ -87,3 +87,15 @@ def test_texture_in_few_tones_is_no_grain():
 def test_wrong_input_is_named():
     with pytest.raises(ValueError, match="finish: light, linear and radius must have one size"):
         finished(ramp(), everywhere(1)[:5], DITHER)
+
+
+def test_slight_blur_fades_in_beside_what_is_in_focus():
+    sharp, blurred = (linearise(np.full((40, 60, 3), v, np.float32)) for v in (0.8, 0.4))
+    radius = np.zeros((40, 60), np.float32)
+    radius[:, 20:] = 2
+    radius[30:, 20:] = 20  # behind an outline
+    out = finished(blurred, radius, FinishParams(grain=0, dither=False, fade_px=6), sharp)[..., 0]
+    step = np.diff(out[10], append=out[10, -1])
+    assert out[10, 20] > 0.7 and np.allclose(out[10, 26:], 0.4, atol=1e-3)
+    assert np.all(step[20:] <= 1e-6) and step[20:].min() > -0.12  # monotonic, without a step
+    np.testing.assert_allclose(out[37:, 20:], 0.4, atol=1e-3)
