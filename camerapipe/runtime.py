@@ -251,10 +251,13 @@ def _rare_collection() -> Iterator[None]:
 
 
 def _kernels() -> list[Kernel]:
-    """All kernels, in order of declaration."""
-    import camerapipe.pipelines  # noqa: F401 - declares all kernels
+    """All kernels, in an order that does not depend on what was imported before.
 
-    return list(kernels.registered())
+    Processes that help know a kernel by its place in this list.
+    """
+    import camerapipe.presets  # noqa: F401 - it has all graphs, and so all their kernels
+
+    return sorted(kernels.registered(), key=lambda kernel: kernel.name)
 
 
 def peak_mb() -> float | None:

@@ -85,6 +85,24 @@ def test_warm_up_compiles_every_kernel_once():
     assert all(kernel.ready for kernel in kernels.registered())
 
 
+def test_warm_up_knows_the_kernels_of_every_stage():
+    """A new process, since this one has imported more than the command line does."""
+    code = """
+import importlib, pkgutil
+from camerapipe import runtime
+known = [kernel.name for kernel in runtime._kernels()]
+import stages
+from stages import kernels
+for module in pkgutil.walk_packages(stages.__path__, "stages."):
+    importlib.import_module(module.name)
+exact = ("stages.bokeh.reference.", "stages.scene.")  # in no graph: for tests and data sets
+used = [k.name for k in kernels.registered() if not k.name.startswith(exact)]
+assert known == sorted(used), set(used) ^ set(known)
+assert "stages.preview._compose" in known
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def _three():
     return [Kernel(_twice, (i64,)) for _ in range(3)]
 
