@@ -38,6 +38,7 @@ from camerapipe.cli.telling import (
     tell,
     tell_ending,
     tell_findings,
+    tell_written,
 )
 from camerapipe.errors import CaptureError, OutputError
 
@@ -50,6 +51,7 @@ SPEEDS = ("fast", "typical", "slow")
 REPLAYABLE = {  # options of a replay; everything else was decided when it was recorded
     "source", "output", "view", "fps", "only", "overwrite", "as_json", "quiet", "verbose",
 }  # fmt: skip
+WRITTEN = ("output", "trace", "record")  # options that name what a stream writes
 NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"}
 
 
@@ -181,6 +183,7 @@ def _stream(text: str, options: dict[str, Any]) -> int:
         click.echo(json.dumps(report.to_dict()))
     if not options["quiet"]:
         tell(report)
+        tell_written(report, *(options[key] for key in WRITTEN))
     tell_ending(report)
     return code_of(report, interrupted, strict=options["strict_budget"])
 
@@ -248,7 +251,8 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     for package, (before, now) in found.other_versions.items():
         say(f"{package} was {before} when this was recorded, and is {now}")
     same = found.frames - len(found.differing)
-    say(f"{folder}: {found.frames} frames replayed, {same} the same to the bit")
+    where = f" -> {options['output']}" if options["output"] else ""
+    say(f"{folder}: {found.frames} frames replayed, {same} the same to the bit{where}")
     return SOME_FAILED if found.differing else OK
 
 

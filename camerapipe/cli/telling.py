@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from camerapipe.cli.common import LATE, OK, SOME_FAILED, UNREADABLE, say
@@ -138,15 +139,25 @@ def tell(report: StreamReport) -> None:
         say(f"dropped at the door: {count}: {reason}")
     if report.done:
         half, most = report.latency_ms["p50"], report.latency_ms["p95"]
-        say(f"latency {half:.0f} ms (95 %: {most:.0f} ms)")
+        say(f"latency {half:.0f} ms (95 %: {most:.0f} ms), from capture to delivery with waiting")
+    if report.spent_ms["p50"] is not None:
+        half, most = report.spent_ms["p50"], report.spent_ms["p95"]
+        say(f"processing {half:.0f} ms (95 %: {most:.0f} ms), from pixels to picture")
     if report.within_budget is not None:
         limit = "budgets" if report.budget_ms is None else f"{report.budget_ms:g} ms"
-        apart = f"; {report.contended:.0%} not judged, since other processes had the machine"
-        within = f"{report.within_budget:.1%} within {limit} and one step"
-        say(within + (apart if report.contended else ""))
+        apart = f" the other {report.contended:.0%} were slowed by other processes"
+        within = f"{report.within_budget:.1%} of the frames judged: processing within {limit}"
+        say(f"{within} and one step" + (f";{apart}" if report.contended else ""))
     for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
         if counts:
             say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+def tell_written(report: StreamReport, *places: str | None) -> None:
+    """Say where the outputs are, if there are any."""
+    written = [place for place in places if place is not None and Path(place).exists()]
+    if written:
+        say(f"{report.done} frames -> {', '.join(written)}")
 
 
 def tell_ending(report: StreamReport) -> None:

@@ -50,6 +50,8 @@ def test_simulated_says_so(stream):
     assert done.exit_code == 0
     assert "simulated on budget-phone (not calibrated)" in done.stderr
     assert "dropped at the door" in done.stderr
+    assert "with waiting" in done.stderr and "from pixels to picture" in done.stderr
+    assert "of the frames judged: processing within 20 ms" in done.stderr
 
 
 def test_costs_are_printed_and_nothing_runs(stream):
@@ -128,6 +130,7 @@ def test_a_folder_goes_through_and_a_broken_file_gives_one(stream, tmp_path):
     assert done.exit_code == 1
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.jpg", "2.jpg"]
     assert "1.jpg" in done.stderr and "Traceback" not in done.stderr
+    assert f"2 frames -> {tmp_path / 'out'}" in done.stderr
 
 
 def test_a_missed_budget_matters_only_where_it_is_strict(stream):
