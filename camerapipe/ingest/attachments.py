@@ -87,11 +87,12 @@ def attached(
 
 
 def is_readable(block: bytes) -> bool:
-    """Whether an EXIF block can be read at all."""
+    """Whether an EXIF block can be read at all; one without entries is empty, not damaged."""
     try:
-        return bool(ExifBlock(block).tags(FIRST))
+        exif = ExifBlock(block)
     except BrokenExifError:
         return False
+    return exif.is_empty or bool(exif.tags(FIRST))
 
 
 def exif_bytes(exif: ExifBlock | None, limit: int = 1 << 31) -> bytes:

@@ -76,6 +76,11 @@ class ExifBlock:
     def __contains__(self, directory: int) -> bool:
         return self._place(directory) is not None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the first directory has no entry."""
+        return self._unpack("H", self._first()) == 0
+
     def tags(self, directory: int) -> list[int]:
         """Tags in a directory; empty if there is no such directory."""
         return list(self.entries(directory))

@@ -90,6 +90,9 @@ def test_a_damaged_block_is_found(tmp_path):
     path = tmp_path / "picture.jpg"
     Image.new("RGB", (8, 8)).save(path, exif=b"Exif\0\0garbage, not a header")
     assert [f.code for f in open_capture(path).findings] == ["exif_damaged"]
+    empty = b"Exif\0\0MM\0*" + struct.pack(">IHI", 8, 0, 0)  # as GIMP writes it
+    Image.new("RGB", (8, 8)).save(path, exif=empty)
+    assert open_capture(path).findings == ()
     Image.new("RGB", (8, 8)).save(path)
     assert open_capture(path).findings == ()
 
