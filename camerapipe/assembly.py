@@ -18,7 +18,7 @@ from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
 from camerapipe.depth import DepthLike, given_depth, wished_lens
 from camerapipe.depth_graphs import FROM_DEPTH, FROM_EXACT_DEPTH, WITH_DEPTH, WITH_DEPTH_MAP
-from camerapipe.errors import RequestError
+from camerapipe.errors import RequestError, hint
 from camerapipe.graph import Graph
 from camerapipe.hdr_graph import with_hdr
 from camerapipe.ingest.depth_values import GivenDepth
@@ -334,6 +334,5 @@ def check_budget(budget: Budget, preset: Preset) -> None:
     for name in budget.stages_ms:
         if name not in known:
             raise BudgetError(
-                f"budget: preset {preset.name!r} has no stage {name!r}; "
-                f"there are: {', '.join(sorted(known))}"
+                f"budget: preset {preset.name!r} has no stage {name!r}{hint(name, sorted(known))}"
             )

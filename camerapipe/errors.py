@@ -1,5 +1,7 @@
 """Exceptions. Each message is one line: what is wrong, where, what to do."""
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -30,6 +32,13 @@ class ExitCode(IntEnum):
     UNWRITTEN = 5
     LATE = 6
     NEGATIVE = 7
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Text that suggests the most similar known name, or lists all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 
 
 def exit_code_of(error: BaseException) -> ExitCode:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from camerapipe.depth_graphs import FROM_DEPTH, FROM_EXACT_DEPTH, WITH_DEPTH, WITH_DEPTH_MAP
-from camerapipe.errors import RequestError
-from camerapipe.graph import Graph, Node
+from camerapipe.errors import RequestError, hint
+from camerapipe.graph import Graph, GraphError, Node
 from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
 from camerapipe.pipelines import (
     BOUND,
@@ -29,6 +30,7 @@ from camerapipe.pipelines import (
 )
 from camerapipe.still import GIVEN_FOCUS, STILL_FOCUS, STILL_MAP, STILL_PICTURE
 from stages.advice import AdviceParams
+from stages.grid import BlurMap
 from stages.params import Params
 
 DEFAULT = "default"
@@ -166,7 +168,8 @@ def add_estimator(
         New name of the preset, for `render(..., preset=name)` and `--preset`.
     estimate : callable
         Takes the values of `reads` and returns a sparse `BlurMap` on the grid of the view: sigma in
-        full-resolution px, confidence 0 where there is no data.
+        full-resolution px, confidence 0 where there is no data. If it returns something else, the
+        shot raises a TypeError.
     reads : sequence of str
         Values of the graph that `estimate` takes, of `view` (HxWx3 float32, display-encoded),
         `grid`, `edge_survey`, `sharpness_bounds`, `linear`.
@@ -187,8 +190,13 @@ def add_estimator(
     """
     if name in PRESETS:
         raise RequestError(f"preset {name!r} exists; choose another name for the estimator")
-    estimated = Node("estimate", estimate, tuple(reads), "edge_data")
-    nodes = (*VIEW, *SURVEY, *BOUND, estimated, *STILL_DENSE)
+    before = (*VIEW, *SURVEY, *BOUND)
+    known = ("linear", *(node.output for node in before))
+    for value in reads:
+        if value not in known:
+            raise GraphError(f"estimator {name!r}: nothing makes {value!r}{hint(value, known)}")
+    estimated = Node("estimate", _giving_a_map(name, estimate), tuple(reads), "edge_data")
+    nodes = (*before, estimated, *STILL_DENSE)
     PRESETS[name] = _preset(
         name,
         summary or "a custom estimator",
@@ -201,6 +209,22 @@ def add_estimator(
         looks=True,
     )
     return PRESETS[name]
+
+
+def _giving_a_map(name: str, estimate: Callable[..., Any]) -> Callable[..., Any]:
+    """The estimator, which raises a TypeError if it returns something else than a `BlurMap`."""
+
+    @functools.wraps(estimate)
+    def checked(*values: Any) -> BlurMap:
+        made = estimate(*values)
+        if not isinstance(made, BlurMap):
+            raise TypeError(
+                f"estimator {name!r}: expected a BlurMap(sigma, confidence, grid); "
+                f"got {type(made).__name__}"
+            )
+        return made
+
+    return checked
 
 
 def graphs() -> dict[str, Graph]:

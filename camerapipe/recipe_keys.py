@@ -10,12 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from camerapipe.errors import RequestError
+from camerapipe.errors import RequestError, hint
 from camerapipe.ingest.depth import EMBEDDED
 from camerapipe.presets import SECTIONS
 from camerapipe.protecting import ProtectionRequest, rectangle_of
 from camerapipe.segmentation import SegmentationModel, numbers_of
-from camerapipe.settings import TEXT_ENCODING, hint
+from camerapipe.settings import TEXT_ENCODING
 from stages.scribble import Scribble
 
 FORMAT_VERSION = 1

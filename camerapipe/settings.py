@@ -8,17 +8,16 @@ a value of a settings file, a recipe or a person, even if this value equals the 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from camerapipe.errors import RequestError
+from camerapipe.errors import RequestError, hint
 from camerapipe.presets import DEFAULT, LENS, LOOKS, PRESETS, SECTIONS, Preset, graphs
 from stages.params import Params, expectation
 
@@ -199,13 +198,6 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is not TOML: {error}") from error
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """Text that suggests the most similar known name, or lists all of them."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 
 
 def _check_look(preset: Preset, look: str) -> None:

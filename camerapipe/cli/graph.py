@@ -17,9 +17,9 @@ def graph_command(names: tuple[str, ...], mermaid: bool) -> None:
 
     Without a name the graphs are listed; with --mermaid those of a still are drawn.
     """
+    from camerapipe.errors import hint
     from camerapipe.graph import mermaid as chart
     from camerapipe.presets import graphs
-    from camerapipe.settings import hint
 
     known = graphs()
     for name in names:

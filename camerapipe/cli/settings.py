@@ -71,9 +71,9 @@ def settings_command(
 
 def _on_rung(settings: Settings, name: str) -> Settings:
     """Settings as a stream has them on a rung."""
-    from camerapipe.errors import RequestError
+    from camerapipe.errors import RequestError, hint
     from camerapipe.levels import LADDER
-    from camerapipe.settings import Layer, hint
+    from camerapipe.settings import Layer
 
     rungs = {rung.name: rung for rung in LADDER}
     if name not in rungs:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy.typing as npt
 
 from camerapipe.budget import Budget, BudgetLike
-from camerapipe.errors import OutputError, RequestError
+from camerapipe.errors import OutputError, RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.recipe import Recipe, as_recipe, resolve_with
-from camerapipe.settings import hint
 from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Observer
 from camerapipe.stream.line import DropPolicy

@@ -8,12 +8,12 @@ from typing import Self
 from camerapipe.assembly import Request, shape_of
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
-from camerapipe.errors import RequestError
+from camerapipe.errors import RequestError, hint
 from camerapipe.levels import LADDER
 from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
 from camerapipe.presets import LENS, PRESETS
 from camerapipe.recipe import Recipe
-from camerapipe.settings import Settings, hint
+from camerapipe.settings import Settings
 from camerapipe.stream.line import DropPolicy, Rules
 from camerapipe.stream.policy import CHECK
 from camerapipe.stream.profile import SPEEDS, Profile

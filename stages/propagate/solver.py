@@ -44,7 +44,9 @@ class PropagateParams(Params):
     data_weight: float = param(
         2.0, 1e-6, 1e6, help="Weight (lambda) of the estimates at edges against smoothness."
     )
-    iterations: int = param(40, 1, 100_000, help="Maximum number of steps of the solver.")
+    iterations: int = param(
+        40, 1, 100_000, help="Maximum number of steps of one solve; every bound update solves anew."
+    )
     tolerance_px: float = param(
         0.02,
         0.0,

@@ -6,6 +6,7 @@ import pytest
 
 import camerapipe
 from camerapipe.budget import Budget
+from camerapipe.graph import GraphError
 from camerapipe.presets import PRESETS, add_estimator
 from camerapipe.report import Caveat
 from stages.grid import BlurMap, Grid, SparseBlur
@@ -220,6 +221,22 @@ def test_an_estimator_of_ones_own(scene):
             add_estimator("known", known_blur)
     finally:
         del PRESETS["known"]
+
+
+@pytest.mark.parametrize("value", ["gridd", "memory"])  # a still has no memory
+def test_an_estimator_reads_what_there_is(value):
+    with pytest.raises(GraphError, match=f"estimator 'mine': nothing makes '{value}'; .*grid"):
+        add_estimator("mine", lambda view, grid: None, reads=("view", value))
+    assert "mine" not in PRESETS
+
+
+def test_an_estimator_that_returns_no_map_is_named(scene):
+    add_estimator("mine", lambda view, grid: np.zeros(view.shape[:2]))
+    try:
+        with pytest.raises(TypeError, match="estimator 'mine': expected a BlurMap.*got ndarray"):
+            camerapipe.render(scene[0], preset="mine")
+    finally:
+        del PRESETS["mine"]
 
 
 def test_a_sparse_map_is_spread_over_the_picture(scene):
