@@ -10,24 +10,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from camerapipe.assembly import Request, with_depth
+from camerapipe.assembly import Request, shape_of, with_depth
 from camerapipe.budget import Budget, BudgetLike
-from camerapipe.camera import Input, check_capture, given_map, open_input, shoot
+from camerapipe.camera import Input, MapLike, check_capture, given_map, open_input, shoot
 from camerapipe.depth import DepthLike
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
-from camerapipe.ingest.saved_map import SavedMap
+from camerapipe.masks import MaskLike, given_mask, read_foreground, read_subject
 from camerapipe.protecting import rectangle_of
 from camerapipe.recipe import Recipe, as_recipe, resolve_with, with_recipe
+from camerapipe.recipe_keys import ScribblesLike, given_scribbles
 from camerapipe.segmentation import SegmentationModel
 from camerapipe.settings import resolve
 from camerapipe.shot import Shot
 from stages.findings import Finding
-from stages.grid import BlurMap
 from stages.protection import Protection
-from stages.scribble import Scribble
 from stages.strips import limited_workers
 
 
@@ -41,13 +37,13 @@ def render(
     config: str | os.PathLike[str] | None = None,
     params: Mapping[str, Mapping[str, Any]] | None = None,
     focus: tuple[float, float] | float | None = None,
-    from_map: SavedMap | BlurMap | npt.NDArray[np.floating] | None = None,
-    scribbles: Iterable[Scribble] = (),
+    from_map: MapLike | None = None,
+    scribbles: ScribblesLike = (),
     from_depth: DepthLike | None = None,
     guide_depth: DepthLike | None = None,
     aperture: float | None = None,
-    foreground: npt.NDArray[Any] | None = None,
-    protect: npt.NDArray[Any] | None = None,
+    foreground: MaskLike | None = None,
+    protect: MaskLike | None = None,
     subject: tuple[float, float, float, float] | None = None,
     protect_model: SegmentationModel | str | os.PathLike[str] | None = None,
     recipe: Recipe | str | os.PathLike[str] | None = None,
@@ -81,11 +77,11 @@ def render(
     focus : (x, y) or float, optional
         A point that is to count as in focus, in pixels of the upright picture; a distance in metres
         with a depth map that is in metres.
-    from_map : BlurMap or array, optional
-        Render with this map (HxW, sigma in full-resolution pixels; NaN in an array: no data)
-        instead of an estimate. A sparse map is spread over the picture.
-    scribbles : iterable of Scribble
-        Corrections of the blur map, in the order in which they were drawn.
+    from_map : path, BlurMap or array, optional
+        Render with this map (a file, or HxW, sigma in full-resolution pixels; NaN in an array: no
+        data) instead of an estimate. A sparse map is spread over the picture.
+    scribbles : path or iterable of Scribble
+        Corrections of the blur map, in the order in which they were drawn; a file is JSON.
     from_depth : path, array or DepthMap, optional
         Render the blur of a wished lens from depth: that of a file, `"embedded"` for that in the
         file of the capture, or an array of distances in metres (hxw, NaN: unknown). What the
@@ -97,11 +93,12 @@ def render(
         F-number of the wished lens, for `from_depth` in metres; short for
         `params={"depth": {"aperture": f}}`. Without it: that of the capture / strength. If the
         depth or the lens has no unit, `strength` is needed.
-    foreground : array, optional
-        Mask HxW of what is nearer than the focus (not 0): it is rendered in front.
-    protect : array, optional
-        Mask HxW of what is to stay sharp (not 0). Its outline is not used: that comes from the
-        picture. Scribbles override it.
+    foreground : path or array, optional
+        Mask of what is nearer than the focus, which is rendered in front: a grey picture, white
+        there, or an array HxW, not 0 there.
+    protect : path or array, optional
+        Mask of what is to stay sharp (a grey picture, or HxW). Its outline is not used: that comes
+        from the picture. Scribbles override it.
     subject : (x, y, width, height), optional
         A rectangle around what is to stay sharp, in pixels of the upright picture. What the picture
         shows blurred in it is taken for background.
@@ -133,7 +130,7 @@ def render(
     Raises
     ------
     CaptureError
-        The file cannot be read, or the model cannot be used.
+        A file cannot be read, or the model cannot be used.
     ValueError
         A parameter is wrong; the message names it.
     """
@@ -141,6 +138,7 @@ def render(
     if isinstance(protect_model, str | os.PathLike):
         protect_model = SegmentationModel(path=Path(protect_model))
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
+    shape = shape_of(capture)
     distance = None if focus is None or isinstance(focus, tuple | list) else float(focus)
     depth = {"aperture": aperture, "focus_m": distance}
     given = {name: value for name, value in depth.items() if value is not None}
@@ -151,11 +149,11 @@ def render(
         budget=Budget.of(budget),
         focus_point=focus if distance is None else None,  # type: ignore[arg-type]  # a point then
         distance_m=distance_m,
-        scribbles=tuple(scribbles),
-        foreground=None if foreground is None else (np.asarray(foreground) > 0).astype(np.float32),
+        scribbles=given_scribbles(scribbles),
+        foreground=given_mask("foreground", foreground, shape, read_foreground),
         blur_map=None if from_map is None else given_map(from_map, capture),
         protection=Protection(
-            None if protect is None else (np.asarray(protect) > 0).astype(np.float32),
+            given_mask("protect", protect, shape, read_subject),
             None if subject is None else rectangle_of("subject", subject),
             None if protect_model is None else protect_model.mask_of(capture.linear),
         ),

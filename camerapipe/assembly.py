@@ -270,9 +270,12 @@ def check_request(capture: Capture, request: Request) -> None:
         raise RequestError(f"{several[0]} and {several[1]} exclude each other; give one of them")
     if request.from_depth is None:
         asked = request.settings.layers.get(Layer.PERSON, {}).get("depth", {})
-        for key in ("aperture", "focus_m"):
+        for key, what in (("aperture", "aperture"), ("focus_m", "focus, a distance")):
             if asked.get(key):
-                raise RequestError(f"depth.{key}: needs the depth of the picture; give from_depth")
+                raise RequestError(
+                    f"{what} (depth.{key}): needs the depth of the picture; give it by "
+                    "--from-depth (from_depth)"
+                )
     depth_sources(capture, request)  # refuses a lens that is not known
     check_protection(request.protection, (height, width))
     if not request.protection.is_empty and request.blur_map is None:

@@ -36,7 +36,12 @@ from camerapipe.capture import Capture
 from camerapipe.costs import Costs, still_guesses
 from camerapipe.errors import RequestError
 from camerapipe.graph import Graph
-from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, open_capture
+from camerapipe.ingest import (
+    DEFAULT_MAX_PIXELS,
+    capture_from_array,
+    open_capture,
+    read_saved_map,
+)
 from camerapipe.ingest.saved_map import Focus, SavedMap
 from camerapipe.pipelines import CHECK
 from camerapipe.report import Report, StageReport
@@ -53,6 +58,7 @@ from stages.view import ViewParams, working_grid
 GIVEN_WEIGHT = 20.0  # of data against smoothness: a given map is not an estimate
 COSTS = Costs()  # expected time of stages, learnt from all shots of this process
 
+MapLike = SavedMap | BlurMap | npt.NDArray[np.floating] | str | os.PathLike[str]
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Capture
 
 
@@ -88,14 +94,14 @@ def open_input(
     return capture, (StageReport(name="develop", used_ms=watch.ms),)
 
 
-def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Capture) -> SavedMap:
+def given_map(values: MapLike, capture: Capture) -> SavedMap:
     """Resample a given blur map to the size of the capture.
 
     Parameters
     ----------
-    values : SavedMap, BlurMap or array
-        A map, or an array of sigma, HxW, in full-resolution px; NaN: no data. A sparse map is
-        spread over the picture (`spreading.solve`).
+    values : path, SavedMap, BlurMap or array
+        A map, its file, or an array of sigma, HxW, in full-resolution px; NaN: no data. A sparse
+        map is spread over the picture (`spreading.solve`).
     capture : Capture
         The capture that it belongs to.
 
@@ -108,11 +114,21 @@ def given_map(values: SavedMap | BlurMap | npt.NDArray[np.floating], capture: Ca
     ------
     RequestError
         If the map has another shape, no data, or negative or non-finite values.
+    CaptureError
+        If a file cannot be read, or is no map for this picture.
     """
+    if isinstance(values, str | os.PathLike):
+        values = read_saved_map(values, shape_of(capture))
     saved = values if isinstance(values, SavedMap) else None
     blur = saved.blur if saved else values
     if not isinstance(blur, BlurMap):
-        sigma = np.asarray(blur, np.float32)
+        sigma = np.asarray(blur)
+        if sigma.ndim != 2 or sigma.dtype.kind not in "iuf":
+            raise RequestError(
+                "from_map: expected the path of a map, a BlurMap, or an array HxW of sigma in px; "
+                f"got {type(values).__name__} of shape {sigma.shape}"
+            )
+        sigma = sigma.astype(np.float32)
         unknown = np.isnan(sigma)
         confidence = (~unknown).astype(np.float32)
         blur = BlurMap(np.where(unknown, 0, sigma), confidence, Grid(sigma.shape[:2]))

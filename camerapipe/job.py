@@ -46,7 +46,6 @@ from camerapipe.ingest import (
     encode_picture,
     format_of,
     left_out,
-    read_saved_map,
     untouched_bytes,
     write_bytes,
     write_map,
@@ -194,7 +193,7 @@ def _completed(job: Job, capture: Capture) -> tuple[Request, tuple[str, ...]]:
     for given in filter(None, (request.from_depth, request.guide_depth)):
         notes += tuple(f"{given.source}: {each}" for each in given.assumptions)
     if job.from_map is not None:
-        saved = given_map(read_saved_map(job.from_map, shape), capture)
+        saved = given_map(job.from_map, capture)
         notes += tuple(f"{job.from_map}: {each}" for each in saved.assumptions)
         request = replace(request, blur_map=saved)
         if request.scribbles:

@@ -1,14 +1,66 @@
-"""Masks that a person paints, from files."""
+"""Masks that a person paints, from files and arrays."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from camerapipe.errors import CaptureError
+import numpy as np
+import numpy.typing as npt
+
+from camerapipe.errors import CaptureError, RequestError
 from camerapipe.ingest import read_mask
 from stages.bokeh.foreground import NEARER
 from stages.params import Array
 from stages.protection import INSIDE
+
+MaskLike = npt.NDArray[Any] | str | os.PathLike[str]
+
+
+def given_mask(
+    name: str,
+    value: MaskLike | None,
+    shape: tuple[int, int],
+    read: Callable[[Path, tuple[int, int]], Array],
+) -> Array | None:
+    """Mask of an argument: an array HxW (not 0 inside) as 0 and 1, or a file by `read`.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the argument.
+    value : array, path or None
+        The argument; None stays None.
+    shape : (int, int)
+        Rows and columns of the picture.
+    read : callable
+        `read_foreground` or `read_subject`.
+
+    Returns
+    -------
+    Array or None
+        HxW float32 in [0, 1].
+
+    Raises
+    ------
+    RequestError
+        If the argument is something else.
+    CaptureError
+        If the file is no such mask.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str | os.PathLike):
+        return read(Path(value), shape)
+    mask = np.asarray(value)
+    if mask.ndim != 2 or mask.dtype.kind not in "biuf":
+        raise RequestError(
+            f"{name}: expected the path of a grey picture, or an array HxW of numbers or bools; "
+            f"got {type(value).__name__} of shape {mask.shape}"
+        )
+    return (mask > 0).astype(np.float32)
 
 
 def read_foreground(path: Path, shape: tuple[int, int]) -> Array:

@@ -129,9 +129,16 @@ def check_protection(protection: Protection, shape: tuple[int, int]) -> None:
         x, y, across, down = protection.rectangle
         inside = x >= -0.5 and y >= -0.5 and x + across <= width + 0.5 and y + down <= height + 0.5
         if not (inside and across > 0 and down > 0):
+            reasons = (
+                f"; {at:g} + {size:g} exceeds the {side} {limit}"
+                for at, size, side, limit in (
+                    (x, across, "width", width), (y, down, "height", height),
+                )
+                if at + size > limit + 0.5
+            )  # fmt: skip
             raise RequestError(
                 f"subject: expected X,Y,W,H within {width}x{height} pixels; "
-                f"got {x:g},{y:g},{across:g},{down:g}"
+                f"got {x:g},{y:g},{across:g},{down:g}{''.join(reasons)}"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ KEYS = (
 )  # fmt: skip
 
 Point = tuple[float, float]
+ScribblesLike = Iterable[Scribble] | str | os.PathLike[str]
 
 
 class RecipeError(RequestError):
@@ -154,6 +155,20 @@ def _model_of(
     if "input_px" in values:
         values["input_px"] = size_of(place, values["input_px"])
     return SegmentationModel(**values)
+
+
+def given_scribbles(value: ScribblesLike) -> tuple[Scribble, ...]:
+    """Scribbles of an argument: strokes, or the path of a JSON file; `RequestError` if neither."""
+    if isinstance(value, str | os.PathLike):
+        return read_scribbles(value)
+    strokes = tuple(value) if isinstance(value, Iterable) else (value,)
+    for stroke in strokes:
+        if not isinstance(stroke, Scribble):
+            raise RequestError(
+                "scribbles: expected Scribble objects, or the path of a .json file; "
+                f"got {type(stroke).__name__}"
+            )
+    return strokes
 
 
 def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:

@@ -16,7 +16,8 @@ import math
 import os
 import threading
 from collections.abc import Hashable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -33,6 +34,7 @@ from camerapipe.assembly import (
 )
 from camerapipe.camera import Input, open_input, shoot
 from camerapipe.capture import Capture
+from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.memo import Memo
 from camerapipe.pipelines import SOURCES
@@ -48,6 +50,7 @@ from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
 
 PROXY_MEGAPIXELS = 1.5  # about the size of a preview on a screen
+CHANGED = ("strength", "look")  # by `Session.change`, besides fields of a request
 MEMORY_BYTES = 1 << 30  # limit of stored values, of proxy and full size together
 
 
@@ -130,7 +133,19 @@ class Session:
         look: str | None = None,
         **fields: Any,
     ) -> Self:
-        """Change parameters (`params`, `strength`), the look, or fields of `Request` by name."""
+        """Change parameters (`params`, `strength`), the look, or fields of `Request` by name.
+
+        Raises
+        ------
+        RequestError
+            If there is no such field, or a value does not fit.
+        """
+        known = [each.name for each in dataclass_fields(Request)]
+        for name in fields:
+            if name not in known:
+                raise RequestError(
+                    f"change: {name!r} does not exist{hint(name, ('params', *CHANGED, *known))}"
+                )
         changed = replace(self.request, **fields)
         settings = changed.settings.changed_by_person(params or {}, strength=strength)
         if look is not None:
@@ -262,6 +277,6 @@ def _scaled_px(params: Params, factor: float) -> dict[str, float]:
     """Parameters in px, scaled within their ranges."""
     return {
         spec.name: max(getattr(params, spec.name) * factor, spec.metadata["low"])
-        for spec in fields(params)
+        for spec in dataclass_fields(params)
         if spec.metadata["unit"] == "px"
     }

@@ -23,6 +23,11 @@ from stages.params import Params, expectation
 
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 PRESET, LOOK = "preset", "look"  # keys of a settings file
+OPTIONS = {  # that set one parameter
+    "radius.strength": "strength",
+    "radius.focus_ramp": "falloff",
+    "depth.aperture": "aperture",
+}
 TEXT_ENCODING = "utf-8-sig"  # editors may put a byte order mark first
 
 Changes = Mapping[str, Mapping[str, Any]]  # parameters by section
@@ -98,7 +103,7 @@ class Settings:
                 for section, kind in SECTIONS.items()
             }
         except ValueError as error:
-            raise SettingsError(str(error)) from error
+            raise SettingsError(_with_option(str(error))) from error
 
     def origins(self) -> Mapping[str, Mapping[str, Origin]]:
         """Value and origin of every parameter, by section."""
@@ -230,6 +235,12 @@ def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise SettingsError(f"--set {text!r}: expected section.param=value")
         parsed.setdefault(section, {})[key] = value.strip()
     return parsed
+
+
+def _with_option(message: str) -> str:
+    """The message about a parameter, with the name of the option that also sets it."""
+    name = message.partition(":")[0]
+    return f"{OPTIONS[name]} ({name}){message[len(name) :]}" if name in OPTIONS else message
 
 
 def _checked(place: str, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -35,4 +35,4 @@ def check_command(**options: Any) -> None:
     shared = common_fields(options, None, found.paths)
     prepare(quiet=options["quiet"], long_running=found.several)
     jobs = [Job(source=source, task=Task.CHECK, **shared) for source in found.paths]
-    run_jobs(jobs, options, tell_check)
+    run_jobs(jobs, options, tell_check, several=found.several)

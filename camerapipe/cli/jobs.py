@@ -63,7 +63,7 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
     from camerapipe.assembly import Request, check_budget
     from camerapipe.budget import Budget
     from camerapipe.recipe import resolve_with
-    from camerapipe.recipe_keys import read_scribbles
+    from camerapipe.recipe_keys import given_scribbles
 
     focus, focus_m = focus_in(options.get("focus"))
     depth = {"aperture": options.get("aperture"), "focus_m": focus_m}
@@ -78,13 +78,12 @@ def request_in(options: Mapping[str, Any], recipe: Recipe | None = None) -> Requ
     )
     budget = Budget.parse(options.get("budgets", ()))
     check_budget(budget, settings.preset)
-    scribbles = options.get("scribbles")
     return Request(
         settings=settings,
         budget=budget,
         focus_point=focus,
         distance_m=options["distance"],
-        scribbles=read_scribbles(scribbles) if scribbles else (),
+        scribbles=given_scribbles(options.get("scribbles") or ()),
         force=options.get("force", False),
     )
 
@@ -160,12 +159,17 @@ def common_fields(
 
 
 def run_jobs(
-    jobs: Sequence[Job], options: Mapping[str, Any], tell: Callable[[JobResult, str, bool], None]
+    jobs: Sequence[Job],
+    options: Mapping[str, Any],
+    tell: Callable[[JobResult, str, bool], None],
+    *,
+    several: bool,
 ) -> None:
     """Run every job, tell how it ended, and exit with the code that sums them up.
 
     `tell(result, label, verbose)` prints the result of a job that was not stopped by an error. It
-    is not called with `--quiet`, unless the picture was left untouched.
+    is not called with `--quiet`, unless the picture was left untouched. JSON is a list if `several`
+    inputs or a folder were named, else an object.
     """
     from camerapipe.job import run_job
 
@@ -187,7 +191,7 @@ def run_jobs(
             results.append(result)
     if options["as_json"]:
         data = [result.to_dict() for result in results]
-        click.echo(json.dumps(data if len(jobs) > 1 else data[0]))
+        click.echo(json.dumps(data if several else data[0]))
     click.get_current_context().exit(_code_of(results))
 
 

@@ -73,4 +73,4 @@ def map_command(**options: Any) -> None:
         for source, places in zip(found.paths, outputs, strict=True)
     ]
     prepare(quiet=options["quiet"], long_running=found.several)
-    run_jobs(jobs, options, tell_outcome)
+    run_jobs(jobs, options, tell_outcome, several=found.several)

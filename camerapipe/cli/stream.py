@@ -195,7 +195,6 @@ def _refuse_with_costs(options: dict[str, Any]) -> None:
 
 
 def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
-    from camerapipe.recipe_keys import read_scribbles
     from camerapipe.stream.opening import open_stream
 
     return open_stream(
@@ -213,7 +212,7 @@ def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
         config=options["config"],
         overrides=options["overrides"],
         focus=point(options["focus"]),
-        scribbles=read_scribbles(options["scribbles"]) if options["scribbles"] else (),
+        scribbles=options["scribbles"] or (),
         recipe=options["recipe_from"],
         distance_m=options["distance"],
         force=options["force"],

@@ -173,7 +173,10 @@ def _link_or_reserve(temporary: Path, target: Path) -> None:
 
 
 def _exists(path: Path) -> str:
-    return f"{path}: exists already; give --overwrite to replace it, or another name"
+    return (
+        f"{path}: exists already; choose another name, or replace it by --overwrite "
+        "(overwrite=True)"
+    )
 
 
 def _suffix(path: Path) -> str:

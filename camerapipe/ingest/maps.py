@@ -43,6 +43,10 @@ FOREIGN_MAX_PX = 10.0  # sigma of white in a foreign map of integers
 MAX_PAGES = 3  # of a TIFF map: blur, the map before upsampling, the dead zone
 MAX_STEP = 64  # of a grid; real ones have 1 to 8
 FOCUS_UNKNOWN = "The map does not say what is in focus: the sharpest part of it is taken."
+DESCRIPTION_LOST = (
+    "If an editor dropped the description of a map that camerapipe wrote, let it keep the image "
+    "description (TIFF tag 270), or edit the map as .npz, .exr or floating-point TIFF."
+)
 ZIP_MAGIC = b"PK\x03\x04"
 
 
@@ -246,9 +250,11 @@ def _foreign(codes: Samples, foreign_max_px: float) -> SavedMap:
     else:
         top = np.iinfo(codes.dtype).max
         said = f"its codes 0 to {top} are taken as sigma from 0 to {foreign_max_px:g} px"
+    notes = [f"The map has no description: {said}."]
+    notes += [DESCRIPTION_LOST] if codes.dtype == np.uint16 else []
     sigma = _sigma(codes, foreign_max_px)
     blur = BlurMap(sigma, np.ones_like(sigma), Grid((sigma.shape[0], sigma.shape[1])))
-    return SavedMap(blur=blur, assumptions=(f"The map has no description: {said}.",))
+    return SavedMap(blur=blur, assumptions=tuple(notes))
 
 
 def _sigma(codes: Samples, largest_px: float) -> Array:

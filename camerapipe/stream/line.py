@@ -301,4 +301,5 @@ class Line:
 def _message_of(error: Exception) -> str:
     if isinstance(error, CaptureError | OutputError | RequestError):
         return str(error)  # a sentence for people
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    place = f" ({error.__notes__[-1]})" if getattr(error, "__notes__", None) else ""
+    return type(error).__name__ + (f": {error}" if str(error) else "") + place

@@ -15,6 +15,7 @@ from camerapipe.budget import Budget, BudgetLike
 from camerapipe.errors import OutputError, RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.recipe import Recipe, as_recipe, resolve_with
+from camerapipe.recipe_keys import ScribblesLike, given_scribbles
 from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Observer
 from camerapipe.stream.line import DropPolicy
@@ -26,7 +27,6 @@ from camerapipe.stream.sources import DEFAULT_SIZE, app_source, open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.stream.video_sink import VIDEOS, Video, is_video, video_findings
 from stages.findings import Finding
-from stages.scribble import Scribble
 
 StreamInput = str | int | os.PathLike[str] | Iterable[npt.NDArray[Any]]
 MB = 1e6
@@ -51,7 +51,7 @@ def open_stream(
     overrides: Sequence[str] = (),
     params: Mapping[str, Mapping[str, Any]] | None = None,
     focus: tuple[float, float] | None = None,
-    scribbles: Iterable[Scribble] = (),
+    scribbles: ScribblesLike = (),
     recipe: Recipe | str | os.PathLike[str] | None = None,
     distance_m: float | None = None,
     force: bool = False,
@@ -80,7 +80,8 @@ def open_stream(
         is copied when it is taken. Anything else among them fails as a frame.
     on_frame : callable, optional
         Is called with every frame in order: picture (HxWx3 uint8), blur map, findings, advice. If
-        it raises an error, the frame has failed and the stream continues.
+        it raises an error, the frame has failed and the stream continues: `failures` of the report
+        says where, and the first traceback is logged.
     output : path, optional
         A folder for pictures, or a video (.mp4, .mov, .avi, .mkv).
     view : str
@@ -112,8 +113,8 @@ def open_stream(
         Parameters by section: `{"radius": {"strength": 3.0}}`. They override `overrides`.
     focus : (x, y), optional
         A point that counts as in focus, in px of the upright picture.
-    scribbles : iterable of Scribble
-        Corrections of the blur map of every frame.
+    scribbles : path or iterable of Scribble
+        Corrections of the blur map of every frame; a file is JSON.
     recipe : Recipe or path, optional
         Preset, parameters, focus point and scribbles to start from, scaled to the first frame; what
         is given beside it overrides it, and scribbles are drawn after those of the recipe.
@@ -176,7 +177,7 @@ def open_stream(
         seed=seed,
         distance_m=distance_m,
         focus_point=focus,
-        scribbles=tuple(scribbles),
+        scribbles=given_scribbles(scribbles),
         force=force,
         recipe=recipe,
         workers=workers,

@@ -7,7 +7,9 @@ side.
 
 from __future__ import annotations
 
+import logging
 import os
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -22,6 +24,7 @@ from camerapipe.ingest import PICTURES, check_output, colour_map, write_picture
 from camerapipe.stream.shown import Shown, codes_of
 from stages.grid import Grid, lift
 
+LOG = logging.getLogger(__name__)
 View = Literal["picture", "map", "both"]
 BRIGHTEST_SIGMA = 6 / 1280  # of the long side, so that all maps have one scale
 
@@ -47,17 +50,30 @@ class Nowhere(nullcontext[Any]):
 
 
 class App(nullcontext[Any]):
-    """Calls a function with every frame, one at a time, from any thread of the stream."""
+    """Calls a function with every frame, one at a time, from any thread of the stream.
+
+    An error of the function fails the frame, with a note where it was raised. The first one is
+    logged with its traceback.
+    """
 
     encodes = False
 
     def __init__(self, callback: Callable[[Shown], None]) -> None:
         super().__init__(self)
         self._callback = callback
+        self._has_failed = False
 
     def deliver(self, shown: Shown) -> None:
         """Call the function with a frame."""
-        self._callback(shown)
+        try:
+            self._callback(shown)
+        except Exception as error:
+            if not self._has_failed:
+                LOG.exception("on_frame raised an error; it and later ones are in the report")
+            self._has_failed = True
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            error.add_note(f"in on_frame: {Path(place.filename).name}, line {place.lineno}")
+            raise
 
 
 class Both(ExitStack):

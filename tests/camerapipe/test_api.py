@@ -1,8 +1,10 @@
 """The names that scripts and apps use."""
 
+import json
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,9 +40,47 @@ def test_a_shot_saves_itself(shot, tmp_path, suffix):
         assert picture.size == (80, 60)
         if suffix != ".jpg":
             np.testing.assert_array_equal(np.asarray(picture), shot.to_uint8())
-    with pytest.raises(camerapipe.OutputError, match="exists"):
+    with pytest.raises(camerapipe.OutputError, match="--overwrite .overwrite=True"):
         shot.save(path)
     shot.save(path, overwrite=True)
+
+
+def test_arguments_take_the_files_of_the_command_line(tmp_path):
+    picture = np.random.default_rng(1).integers(0, 256, (60, 80, 3), np.uint8)
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:40, 20:60] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    stroke = camerapipe.Scribble(((30.0, 30.0), (40.0, 30.0)), width_px=9.0)
+    (tmp_path / "strokes.json").write_text(json.dumps([stroke.to_plain()]))
+    files = camerapipe.render(
+        picture, force=True, protect=str(tmp_path / "mask.png"),
+        foreground=tmp_path / "mask.png", scribbles=tmp_path / "strokes.json",
+    )  # fmt: skip
+    arrays = camerapipe.render(
+        picture, force=True, protect=mask, foreground=mask > 0, scribbles=[stroke]
+    )
+    np.testing.assert_array_equal(files.image, arrays.image)
+    files.save_map(tmp_path / "map.npz")
+    again = camerapipe.render(
+        picture, force=True, foreground=mask, from_map=str(tmp_path / "map.npz")
+    )
+    np.testing.assert_array_equal(again.image, files.image)
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ({"protect": {"mask": 1}}, "protect: expected the path of a grey picture, or an array"),
+        ({"foreground": np.zeros((60, 80, 3))}, "foreground: expected the path .*60, 80, 3"),
+        ({"scribbles": [(1, 2)]}, "scribbles: expected Scribble objects, or the path .* got tuple"),
+        ({"scribbles": 3}, "scribbles: expected .* got int"),
+        ({"from_map": {"a": 1}}, "from_map: expected the path of a map.* got dict"),
+        ({"from_map": np.zeros(5)}, r"from_map: .* got ndarray of shape \(5,\)"),
+    ],
+)
+def test_arguments_of_other_types_are_named(asked, said):
+    with pytest.raises(camerapipe.RequestError, match=said):
+        camerapipe.render(np.full((60, 80, 3), 77, np.uint8), **asked)
 
 
 def test_quality_and_bits_are_passed_on(shot, tmp_path):

@@ -164,7 +164,7 @@ def test_report_and_kept_values(scene):
 
 
 def test_mistakes_are_named(scene):
-    with pytest.raises(ValueError, match=r"radius\.strength: expected float in 1\.0\.\.8\.0; got"):
+    with pytest.raises(ValueError, match=r"strength \(radius\.strength\): expected .* got"):
         camerapipe.render(scene[0], strength=9)
     with pytest.raises(ValueError, match="budget: preset 'default' has no stage 'propogate'"):
         camerapipe.render(scene[0], budget=Budget(None, {"propogate": 5.0}))

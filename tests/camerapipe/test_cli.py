@@ -105,10 +105,10 @@ def test_a_raw_and_its_jpeg_are_told_as_one_photograph(photograph, tmp_path, run
     (folder / "DSC_1.jpg").write_bytes(photograph.read_bytes())
     (folder / "DSC_1.NEF").write_bytes(b"damaged")
     code, out, err = run("check", folder, "--pairs", "jpeg", "--json")
-    assert code == 0 and json.loads(out)["capture"].endswith("DSC_1.jpg")
+    assert code == 0 and json.loads(out)[0]["capture"].endswith("DSC_1.jpg")
     assert "1 file is passed over: the JPEG of each RAW+JPEG pair is used (see --pairs)" in err
     code, out, err = run("check", folder, "-q", "--json")
-    assert code == 3 and json.loads(out)["capture"].endswith("DSC_1.NEF")
+    assert code == 3 and json.loads(out)[0]["capture"].endswith("DSC_1.NEF")
     assert "passed over" not in err
 
 
@@ -419,6 +419,31 @@ def test_strip_gps(photograph, tmp_path, run):
             assert bool(picture.getexif().get_ifd(GPS_IFD)) is not bool(more)
 
 
+def test_json_of_a_folder_is_a_list_however_many_pictures_it_has(photograph, tmp_path, run):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "photo.jpg").write_bytes(photograph.read_bytes())
+    _, out, _ = run("check", tmp_path / "one", "--json")
+    assert [each["exit_code"] for each in json.loads(out)] == [0]
+    _, out, _ = run("check", tmp_path / "one" / "photo.jpg", "--json")
+    assert json.loads(out)["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        (("--strength", 9), "strength (radius.strength): expected"),
+        (("--falloff", 0.5), "falloff (radius.focus_ramp): expected"),
+        (("--focus", "1.5m"), "give it by --from-depth"),
+        (("--aperture", 2), "give it by --from-depth"),
+        (("--budget", "propagat=2s"), "did you mean 'propagate'?"),
+        (("--subject", "70,30,90,214"), "30 + 214 exceeds the height 240"),
+    ],
+)
+def test_messages_name_the_option(photograph, tmp_path, run, asked, said):
+    code, _, err = run("render", photograph, "-o", tmp_path / "out.jpg", *asked)
+    assert code == 2 and said in err, err
+
+
 def test_what_changed_what_was_asked_is_said(photograph, tmp_path, run):
     out = ("-o", tmp_path / "out.jpg", "--overwrite")
     late = run("render", photograph, *out, "--budget", "1ms")
@@ -428,6 +453,11 @@ def test_what_changed_what_was_asked_is_said(photograph, tmp_path, run):
     cv2.imwrite(str(tmp_path / "map.png"), np.tile(np.arange(36, dtype=np.uint8), (24, 1)))
     foreign = run("render", photograph, *out, "--from-map", tmp_path / "map.png")
     assert "note: " in foreign[2] and "has no description" in foreign[2]
+    assert "image description" not in foreign[2]  # 8 bits: not a map that lost it
+    deep = np.tile(np.arange(36, dtype=np.uint16) * 9, (24, 1))
+    cv2.imwrite(str(tmp_path / "map.tiff"), deep)
+    lost = run("render", photograph, *out, "--from-map", tmp_path / "map.tiff")
+    assert "let it keep the image description" in lost[2]
     (tmp_path / "s.json").write_text('[{"points": [[900, 20]], "width_px": 2}]')
     outside = run("render", photograph, *out, "--scribbles", tmp_path / "s.json")
     assert outside[0] == 2 and "outside of the picture" in outside[2]

@@ -155,7 +155,7 @@ def test_two_sources_of_blur_exclude_each_other(photograph):
 
 @pytest.mark.parametrize("asked", [{"aperture": 1.0}, {"focus": 1.5}])
 def test_a_wished_lens_without_depth_is_refused(photograph, asked):
-    with pytest.raises(RequestError, match="needs the depth of the picture; give from_depth"):
+    with pytest.raises(RequestError, match="needs the depth .* give it by --from-depth"):
         camerapipe.render(photograph, **asked)
 
 

@@ -7,6 +7,7 @@ import pytest
 import camerapipe
 from camerapipe import Scribble, Session
 from camerapipe.assembly import scaled
+from camerapipe.errors import RequestError
 from camerapipe.recipe import Recipe
 from camerapipe.session import reduced
 from camerapipe.settings import Layer
@@ -91,10 +92,12 @@ def test_a_change_after_undo_begins_another_branch(session):
 
 
 def test_mistakes_change_nothing(session):
-    with pytest.raises(ValueError, match=r"radius\.strength: expected"):
+    with pytest.raises(ValueError, match=r"strength \(radius\.strength\): expected"):
         session.change(strength=99.0)
     with pytest.raises(ValueError, match="focus: expected a point within 400x300"):
         session.change(focus_point=(400.0, 0.0))
+    with pytest.raises(RequestError, match="'strenght' does not exist; did you mean 'strength'"):
+        session.change(strenght=2.0)
     assert session.request.settings.changed(Layer.PERSON) == {}
     assert session.request.focus_point is None
     assert not session.undo()

@@ -41,6 +41,20 @@ def shown_by(source, **options):
     return report, shown
 
 
+def test_a_bug_of_the_app_fails_its_frames_and_says_where(caplog):
+    def on_frame(shown):
+        raise KeyError("picture")
+
+    report = camerapipe.open_stream(pictures(2), on_frame, rung="draft", force=True).run()
+    assert (report.failed, report.done, report.ended) == (2, 0, "complete")
+    assert (
+        "write: KeyError: 'picture' (in on_frame: test_stream_opening.py, line"
+        in (report.failures[0])
+    )
+    (logged,) = caplog.records  # once, with the traceback
+    assert logged.exc_info[0] is KeyError and logged.name.startswith("camerapipe")
+
+
 class FakeVideo:
     """A camera with two frames, or none if it cannot be opened."""
 
