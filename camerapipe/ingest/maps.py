@@ -250,11 +250,10 @@ def _foreign(codes: Samples, foreign_max_px: float) -> SavedMap:
     else:
         top = np.iinfo(codes.dtype).max
         said = f"its codes 0 to {top} are taken as sigma from 0 to {foreign_max_px:g} px"
-    notes = [f"The map has no description: {said}."]
-    notes += [DESCRIPTION_LOST] if codes.dtype == np.uint16 else []
+    advice = f" {DESCRIPTION_LOST}" if codes.dtype == np.uint16 else ""
     sigma = _sigma(codes, foreign_max_px)
     blur = BlurMap(sigma, np.ones_like(sigma), Grid((sigma.shape[0], sigma.shape[1])))
-    return SavedMap(blur=blur, assumptions=tuple(notes))
+    return SavedMap(blur=blur, assumptions=(f"The map has no description: {said}.{advice}",))
 
 
 def _sigma(codes: Samples, largest_px: float) -> Array:
