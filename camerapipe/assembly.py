@@ -37,10 +37,9 @@ from camerapipe.settings import Layer, Settings
 from stages.bokeh import DeadZoneParams, focus_sigma
 from stages.depth import DepthParams
 from stages.findings import Finding, Severity
-from stages.grid import Grid
 from stages.params import Array
 from stages.protection import Protection, ProtectionParams
-from stages.scribble import Scribble, coverage
+from stages.scribble import Scribble, touches
 
 MEGA = 1e6
 PROTECTED = "protected"  # value of the graphs that findings are made of
@@ -285,7 +284,7 @@ def check_request(capture: Capture, request: Request) -> None:
                 f"protect: the preset {preset.name!r} has no upper bounds; use `default` or `lens`"
             )
     for number, scribble in enumerate(request.scribbles, 1):
-        if not coverage(scribble, Grid((height, width))).any():
+        if not touches(scribble, (height, width)):
             raise RequestError(
                 f"scribbles: stroke {number} lies outside of the picture of {width}x{height} pixels"
             )

@@ -166,9 +166,8 @@ def shoot(
     request: Request,
     *,
     before: tuple[StageReport, ...] = (),
-    kept: Kept | None = None,
 ) -> Shot:
-    """Check a capture, choose its graph, and run it within the budget.
+    """Check request and capture, choose the graph, and run it within the budget.
 
     Parameters
     ----------
@@ -178,8 +177,6 @@ def shoot(
         What is asked for.
     before : tuple of StageReport
         Reports of stages that ran before, such as opening the file.
-    kept : Kept, optional
-        Memo with values of earlier shots, which are reused.
 
     Returns
     -------
@@ -192,7 +189,16 @@ def shoot(
         If the request does not fit the capture.
     """
     check_request(capture, request)
-    kept = kept or shared_within_a_shot()
+    return shoot_checked(capture, request, shared_within_a_shot(), before=before)
+
+
+def shoot_checked(
+    capture: Capture, request: Request, kept: Kept, *, before: tuple[StageReport, ...] = ()
+) -> Shot:
+    """Shot as of `shoot` for a request that was checked, with a memo of earlier shots.
+
+    What fits a capture also fits its proxy, even if a mask or stroke is too small to be seen there.
+    """
     deadline = _start(request)
     started_s = deadline.clock()
     checked = _check(capture, request, deadline, kept)

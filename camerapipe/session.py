@@ -32,7 +32,7 @@ from camerapipe.assembly import (
     scaled,
     shape_of,
 )
-from camerapipe.camera import Input, open_input, shoot
+from camerapipe.camera import Input, open_input, shoot, shoot_checked
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
@@ -94,6 +94,7 @@ class Session:
         request = Request(settings=settings)
         if recipe is not None:
             request = with_recipe(request, recipe, self.capture)
+        check_request(self.capture, request)
         self._requests = [request]  # requests of all states, for undo and redo
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
@@ -146,15 +147,17 @@ class Session:
                 raise RequestError(
                     f"change: {name!r} does not exist{hint(name, ('params', *CHANGED, *known))}"
                 )
-        changed = replace(self.request, **fields)
-        settings = changed.settings.changed_by_person(params or {}, strength=strength)
-        if look is not None:
-            settings = settings.with_look(look)
-        return self.apply(replace(changed, settings=settings))
+        with self._lock:
+            changed = replace(self.request, **fields)
+            settings = changed.settings.changed_by_person(params or {}, strength=strength)
+            if look is not None:
+                settings = settings.with_look(look)
+            return self.apply(replace(changed, settings=settings))
 
     def scribble(self, *strokes: Scribble) -> Self:
         """Add strokes to the present ones."""
-        return self.change(scribbles=(*self.request.scribbles, *strokes))
+        with self._lock:
+            return self.change(scribbles=(*self.request.scribbles, *strokes))
 
     def undo(self) -> bool:
         """Undo one change; return whether there was one."""
@@ -243,7 +246,7 @@ class Session:
             **depth_sources(capture, request),
         }
         kept = Kept(memo=self._memo, versions=versions, previous=self._histories[size])
-        shot = shoot(capture, request, kept=kept)
+        shot = shoot_checked(capture, request, kept)
         low = shot.saved_map.low if shot.saved_map else None
         self._histories[size] = low.history if isinstance(low, SolvedMap) else SolveHistory()
         return shot

@@ -154,7 +154,7 @@ def coverage(scribble: Scribble, grid: Grid) -> npt.NDArray[np.bool_]:
     Returns
     -------
     array of bool
-        HxW of the grid.
+        HxW of the grid. A short stroke between the centres covers the cell nearest to it.
     """
     reach = max(scribble.width_px, grid.step) / 2
     covered = np.zeros(grid.shape, bool)
@@ -167,7 +167,29 @@ def coverage(scribble: Scribble, grid: Grid) -> npt.NDArray[np.bool_]:
         )
         x, y = grid.positions(1)[cols], grid.positions(0)[rows, None]
         covered[rows, cols] |= _distance_squared(x, y, first, second) <= reach**2
+    if not covered.any():
+        for x, y in scribble.points:
+            col, row = (round((at - grid.phase) / grid.step) for at in (x, y))
+            if 0 <= row < grid.shape[0] and 0 <= col < grid.shape[1]:
+                covered[row, col] = True
     return covered
+
+
+def touches(scribble: Scribble, shape: tuple[int, int]) -> bool:
+    """Whether a stroke touches a picture, judged by the box around it, its width included.
+
+    The answer is the same for the picture in any size.
+
+    Parameters
+    ----------
+    scribble : Scribble
+        In full-resolution px.
+    shape : (int, int)
+        Rows and columns of the picture.
+    """
+    reach, points = scribble.width_px / 2, np.array(scribble.points)
+    low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
+    return bool(np.all(high >= -0.5) and np.all(low <= np.subtract(shape[::-1], 0.5)))
 
 
 def _distance_squared(

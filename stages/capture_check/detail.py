@@ -161,6 +161,8 @@ def _directional_power(
     if inside is not None:
         centres = inside[BLOCK // 2 :: stride, BLOCK // 2 :: stride][:rows, :cols]
         blocks = blocks[centres.reshape(-1)]
+    if not len(blocks):
+        return np.zeros((0, DIRECTIONS), np.float32), np.zeros((0, DIRECTIONS), np.float32)
     window, (used, weights) = _window(), _weights(_stretch(max(plane.shape)))
     level = blocks.mean(axis=(1, 2), keepdims=True)
     spectra = fft.rfft2((blocks - level) * window).reshape(len(blocks), -1)[:, used]

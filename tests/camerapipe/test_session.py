@@ -1,5 +1,7 @@
 """Editing one capture: what runs again, and that nothing depends on the way to an edit."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from camerapipe.errors import RequestError
 from camerapipe.recipe import Recipe
 from camerapipe.session import reduced
 from camerapipe.settings import Layer
+from stages.protection import Protection
 from stages.tone import encode
 
 FULL, PROXY_MEGAPIXELS = (300, 400), 0.05
@@ -70,6 +73,20 @@ def test_a_point_of_focus_leaves_the_map(session):
     after = session.change(focus_point=(200.0, 150.0)).render()
     assert stages_of(after)[0] == "focus"
     np.testing.assert_array_equal(before.blur_map.sigma, after.blur_map.sigma)
+
+
+def test_a_fine_stroke_and_a_small_mask_fit_the_proxy(session):
+    mask = np.zeros(FULL, np.float32)
+    mask[101, 151] = 1
+    session.scribble(Scribble(((319.7, 136.1),), width_px=0.5))
+    session.change(protection=Protection(mask=mask))
+    assert session.render().image.shape == session.proxy.linear.shape
+
+
+def test_no_edit_of_a_thread_is_lost(session):
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: session.scribble(SHARP), range(40)))
+    assert len(session.request.scribbles) == 40
 
 
 def test_undo_and_redo_compute_nothing(session):

@@ -5,7 +5,7 @@ import pytest
 from stages import capture_check as check
 from stages.blur import BlurParams, survey
 from stages.capture_check import CheckParams, blur_statistics
-from stages.capture_check.detail import DIRECTIONS, detail_loss
+from stages.capture_check.detail import DIRECTIONS, DetailLoss, detail_loss
 from stages.findings import Severity
 from stages.tone import linearise
 from stages.view import ViewParams, view_at, working_grid
@@ -149,3 +149,9 @@ def test_a_shaken_picture_warns():
 def test_a_picture_without_anything_sharp_is_stopped_even_if_it_was_shaken(length, blur_px):
     found = verdict(cv2.GaussianBlur(moved(leaves(), length, 0), (0, 0), blur_px))
     assert found.code in ("shaken", "no_sharp_subject") and found.severity is Severity.BLOCKING
+
+
+def test_detail_in_a_rim_only_measures_nothing():
+    plane = np.zeros((200, 300), np.float32)
+    plane[:30] = np.random.default_rng(0).random((30, 300), np.float32)
+    assert detail_loss(plane, NOISE, np.zeros(plane.shape, bool)) == DetailLoss()

@@ -6,7 +6,7 @@ import pytest
 from stages.grid import BlurMap, Grid
 from stages.laplacian import LaplacianParams, matting_laplacian
 from stages.propagate import PropagateParams, propagate
-from stages.scribble import Scribble, ScribbleParams, coverage, scribbled
+from stages.scribble import Scribble, ScribbleParams, coverage, scribbled, touches
 
 LINE = Scribble(((10.0, 20.0), (50.0, 20.0)), 6.0)
 
@@ -46,6 +46,24 @@ def test_a_narrow_scribble_leaves_no_gap_on_a_coarse_grid():
 
 def test_outside_the_picture_is_nowhere():
     assert not coverage(Scribble(((-50, -50), (-20, -9)), 8.0), Grid((30, 30))).any()
+
+
+def test_a_dot_between_the_centres_covers_the_nearest_cell():
+    for step, at in ((1, (7.5, 3.4)), (4, (9.4, 7.6))):
+        grid = Grid.cells((30, 40), step)
+        covered = coverage(Scribble((at,), 0.1), grid)
+        rows, cols = np.nonzero(covered)
+        apart = np.hypot(grid.positions(0)[:, None] - at[1], grid.positions(1) - at[0])
+        assert len(rows) == 1 and apart[rows[0], cols[0]] == pytest.approx(apart.min())
+
+
+def test_a_stroke_touches_a_picture_at_any_size_or_at_none():
+    inside, wide = Scribble(((39.4, 0.0),), 0.5), Scribble(((-3.0, 5.0),), 7.0)
+    outside = Scribble(((-50.0, -50.0), (-20.0, -9.0)), 8.0)
+    for scale in (1, 0.1, 3):
+        shape = round(30 * scale), round(40 * scale)
+        answers = [touches(each.scaled((scale, scale)), shape) for each in (inside, wide, outside)]
+        assert answers == [True, True, False]
 
 
 def test_constraints_beneath_are_replaced_and_others_kept():
