@@ -87,10 +87,8 @@ def _is_plain(tiff: Any, page: Any) -> bool:
 
 
 def _with_tags_of(file: BinaryIO, first: Any, page: Any, decoded: Decoded) -> Decoded:
-    """Decoded picture that follows a preview, with the tags of the first directory."""
-    tags = tiff_tags(file)
-    if decoded.tags.colour.icc:
-        tags = replace(tags, colour=replace(tags.colour, icc=decoded.tags.colour.icc))
+    """Decoded picture that follows a preview, with the tags that only the first directory has."""
+    tags = tiff_tags(file, page.offset)
     turn = decoded.orientation
     if ORIENTATION not in page.tags:
         turn = _tag(first, ORIENTATION, 1)

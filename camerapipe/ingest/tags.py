@@ -61,9 +61,9 @@ def png_tags(chunks: PngTags) -> FileTags:
     )
 
 
-def tiff_tags(file: BinaryIO) -> FileTags:
-    """Tags of a TIFF from its first directory."""
-    exif, blocks = exif_of_tiff(file), tiff_blocks(file)
+def tiff_tags(file: BinaryIO, page_at: int | None = None) -> FileTags:
+    """Tags of a TIFF from its first directory, replaced by those of the page at an offset."""
+    exif, blocks = exif_of_tiff(file, page_at=page_at), tiff_blocks(file, page_at)
     return FileTags(
         colour=with_exif(ColourTags(icc=blocks.icc), exif),
         exif=exif,

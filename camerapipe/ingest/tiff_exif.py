@@ -26,6 +26,8 @@ from camerapipe.ingest.exif import (
 
 MAKER_NOTE = 0x927C
 XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, ICC_TAG = 700, 33723, 34377, 34675
+IMAGE_DESCRIPTION = 270
+SHAPE_HEAD = b'{"shape": ['  # of a description that tifffile writes; it is no text of a person
 # Tags of the first directory that describe the storage of the pixels, or contain other blocks.
 LAYOUT = {
     254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284,
@@ -60,19 +62,23 @@ class _Row(NamedTuple):
     at: int
 
 
-def exif_of_tiff(file: BinaryIO, kept: frozenset[int] | None = None) -> bytes | None:
+def exif_of_tiff(
+    file: BinaryIO, kept: frozenset[int] | None = None, page_at: int | None = None
+) -> bytes | None:
     """Copy the EXIF of a TIFF file to a block; None if there is none.
 
     `kept` are the tags of the first directory to take; None takes all that are no layout.
+    `page_at` is the offset of the directory of the picture, if it is not the first one. Its tags
+    replace those of the first.
     """
     try:
-        return _gathered(_Reader(file), kept)
+        return _gathered(_Reader(file), kept, page_at)
     except (BrokenExifError, struct.error):  # contradictions that only damage brings about
         return None
 
 
-def _gathered(reader: _Reader, kept: frozenset[int] | None) -> bytes | None:
-    first = reader.directory(reader.first)
+def _gathered(reader: _Reader, kept: frozenset[int] | None, page_at: int | None) -> bytes | None:
+    first = reader.joined(page_at)
     if first is None:
         return None
     block = ExifBlock.empty(reader.order)
@@ -81,6 +87,8 @@ def _gathered(reader: _Reader, kept: frozenset[int] | None) -> bytes | None:
     if note is not None:
         block.place_note(note.at if note.at <= FARTHEST_NOTE else 0, note.data)
     own = {tag: row for tag, row in first.items() if _is_kept(tag, kept)}
+    if IMAGE_DESCRIPTION in own and own[IMAGE_DESCRIPTION].data.startswith(SHAPE_HEAD):
+        del own[IMAGE_DESCRIPTION]
     for directory, rows in (
         (FIRST, own),
         (EXIF, details),
@@ -96,10 +104,9 @@ def _gathered(reader: _Reader, kept: frozenset[int] | None) -> bytes | None:
     return bytes(block) if any(block.tags(each) for each in (FIRST, EXIF, GPS)) else None
 
 
-def tiff_blocks(file: BinaryIO) -> Blocks:
-    """The blocks in the first directory of a TIFF file."""
-    reader = _Reader(file)
-    first = reader.directory(reader.first) or {}
+def tiff_blocks(file: BinaryIO, page_at: int | None = None) -> Blocks:
+    """The blocks in the first directory of a TIFF file, replaced by those of a page."""
+    first = _Reader(file).joined(page_at) or {}
     found = (first.get(tag) for tag in (XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG, ICC_TAG))
     return Blocks(*(None if row is None else row.data or None for row in found))
 
@@ -142,6 +149,13 @@ class _Reader:
             (self.first,) = struct.unpack(f"{self.order}Q", head[8:16])
         else:
             (self.first,) = struct.unpack(f"{self.order}I", head[4:8])
+
+    def joined(self, page_at: int | None) -> dict[int, _Row] | None:
+        """Entries of the first directory, replaced by those of a page; None if there is none."""
+        first = self.directory(self.first)
+        if first is None or page_at is None:
+            return first
+        return first | (self.directory(page_at) or {})
 
     def behind(self, rows: dict[int, _Row], pointer: int) -> dict[int, _Row]:
         """Directory that an entry points to; empty if there is none."""

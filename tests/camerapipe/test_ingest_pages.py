@@ -11,6 +11,7 @@ import tifffile
 
 from camerapipe.errors import CaptureError
 from camerapipe.ingest import open_capture
+from camerapipe.ingest.exif import FIRST, ExifBlock
 from camerapipe.ingest.raw_extent import check_whole, data_end
 from camerapipe.ingest.sniff import Kind, sniff
 from datasets.coded_files import framed, png_file
@@ -240,3 +241,20 @@ def test_raws_that_end_before_their_pixels(make):
 
 def test_a_chunk_is_framed_by_the_specification():
     assert framed((b"IEND", b"")) == bytes.fromhex("0000000049454e44ae426082")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tags_are_those_of_the_page_of_the_picture(tmp_path, codes, bits):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(thumb(codes), photometric="rgb", subfiletype=1, metadata=None,
+                   description="preview", extratags=[(315, 2, 0, "A. Person", True)])  # fmt: skip
+        tiff.write(wide(codes, bits), photometric="rgb", metadata=None, description="picture")
+    exif = ExifBlock(open_capture(tmp_path / "a.tif").exif)
+    assert exif.text(FIRST, 270) == "picture" and exif.text(FIRST, 315) == "A. Person"
+
+
+def test_shapes_that_tifffile_writes_are_no_description(tmp_path, codes):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(thumb(codes), photometric="rgb", subfiletype=1)
+        tiff.write(codes, photometric="rgb")
+    assert 270 not in ExifBlock(open_capture(tmp_path / "a.tif").exif).tags(FIRST)
