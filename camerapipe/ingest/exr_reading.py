@@ -10,6 +10,7 @@ import numpy as np
 
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import check_pixels
+from camerapipe.ingest.quiet import unprinted
 from stages.params import Array
 
 EXR_MAGIC = b"\x76\x2f\x31\x01"
@@ -35,13 +36,18 @@ def exr_library() -> Any:
 def exr_parts(file: BinaryIO, max_pixels: int) -> list[Any]:
     """Parts of a file, their channels separate, after a check of the sizes in the header."""
     library, name, samples = exr_library(), str(file.name), 0
-    for part in library.File(name, header_only=True).parts:
+    stated = library.File(name, header_only=True).parts
+    for part in stated:
         first, last = part.header["dataWindow"]
         width, height = (int(b) - int(a) + 1 for a, b in zip(first, last, strict=True))
         check_pixels(width, height, max_pixels)
         samples += width * height * len(part.header["channels"])
     check_pixels(1, max(samples, 1), MAX_CHANNELS * max_pixels)
-    return list(library.File(name, separate_channels=True).parts)
+    with unprinted():
+        parts = list(library.File(name, separate_channels=True).parts)
+    if len(parts) < max(len(stated), 1):  # parts whose pixels are damaged are left out
+        raise CaptureError("is cut off or damaged: some of its pixels are missing; copy it again")
+    return parts
 
 
 def depth_plane(file: BinaryIO, max_pixels: int) -> Array:

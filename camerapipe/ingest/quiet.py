@@ -2,11 +2,13 @@
 
 Problems are reported by exceptions and findings instead. `quiet` ignores warnings and log messages
 while at least one thread is inside it. C libraries (libtiff, libpng in OpenCV) write to file
-descriptor 2 directly, so `muted` redirects it to the null device while they decode.
+descriptor 2 directly, so `muted` redirects it to the null device while they decode. OpenEXR prints
+to `sys.stdout`, which `unprinted` replaces.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -78,5 +80,16 @@ def _mute() -> Callable[[], None]:
     return leave
 
 
+def _print_nothing() -> Callable[[], None]:
+    """Replace `sys.stdout`; return a function that restores it."""
+    kept, sys.stdout = sys.stdout, io.StringIO()
+
+    def leave() -> None:
+        sys.stdout = kept
+
+    return leave
+
+
 quiet = _Shared(_hush)
 muted = _Shared(_mute)
+unprinted = _Shared(_print_nothing)
