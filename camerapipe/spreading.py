@@ -16,6 +16,7 @@ from stages.propagate import PropagateParams, propagate
 from stages.upsample import UpsampleParams, guided_upsample
 
 SPAN = 10.0  # range of the data in the solver, whose tolerance is meant for blur in px
+MAX_VALUE = 1e38  # results are float32
 INTEGERS = (np.uint8, np.uint16)
 
 
@@ -83,9 +84,12 @@ def solve(
     """
     colours = _guide_of(guide)
     data, weight = _data_of(values, confidence, colours.shape[:2])
-    if not (isinstance(step, int) and step >= 1):
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1:
         raise ValueError(f"solve: step must be an int >= 1; got {step!r}")
+    step = int(step)
     known = data[weight > 0]
+    if np.abs(known).max() > MAX_VALUE:
+        raise ValueError(f"solve: values must lie within +-{MAX_VALUE:g}, the range of the result")
     lowest, span = float(known.min()), float(np.ptp(known)) or 1.0
     scaled = np.where(weight > 0, (data - lowest) / span * SPAN + SPAN, 0).astype(np.float32)
     full = Grid(colours.shape[:2])

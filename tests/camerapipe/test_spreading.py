@@ -125,3 +125,17 @@ def test_mistakes_are_named(problem, change, message):
 def test_the_example_is_true():
     assert doctest.testmod(spreading).attempted > 4
     assert doctest.testmod(spreading).failed == 0
+
+
+def test_values_beyond_the_range_of_the_result_are_refused():
+    values = np.full((6, 8), np.nan)
+    values[2, 3] = 1e300
+    with pytest.raises(ValueError, match="values must lie within"):
+        solve(np.zeros((6, 8)), values)
+
+
+def test_a_step_may_be_an_integer_of_numpy_but_no_truth_value():
+    values = np.ones((8, 8))
+    assert solve(np.zeros((8, 8)), values, step=np.int64(2)).shape == (8, 8)
+    with pytest.raises(ValueError, match="step must be an int"):
+        solve(np.zeros((8, 8)), values, step=True)
