@@ -57,7 +57,7 @@ from camerapipe.recipe_keys import (
     strokes_of,
     typed,
 )
-from camerapipe.settings import Changes, Layer, Settings, resolve
+from camerapipe.settings import Changes, Layer, Settings, resolve, toml_of
 from stages.scribble import Scribble
 
 DEPTHS = ("from_depth", "guide_depth")  # keys
@@ -160,7 +160,7 @@ class Recipe:
             Naming what is wrong, and what was probably meant.
         """
         try:
-            table = tomllib.loads(text)
+            table = toml_of(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"{name}: is not TOML: {error}") from error
         check_version(name, table)

@@ -179,4 +179,6 @@ def read_scribbles(path: str | os.PathLike[str]) -> tuple[Scribble, ...]:
         strokes = json.loads(text)
     except ValueError as error:
         raise RecipeError(f"{path}: is not JSON: {error}") from error
+    except RecursionError:
+        raise RecipeError(f"{path}: is not JSON of strokes: it is nested too deeply") from None
     return strokes_of(str(path), strokes)

@@ -195,10 +195,18 @@ def resolve(
     return settings.with_look(str(look or looked))
 
 
+def toml_of(text: str) -> dict[str, Any]:
+    """Table of a TOML text; `tomllib.TOMLDecodeError` also if it is nested too deeply."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("it is nested too deeply") from None
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """Read a settings file: `preset`, `look`, and a table for each section."""
     try:
-        return tomllib.loads(path.read_text(encoding=TEXT_ENCODING))
+        return toml_of(path.read_text(encoding=TEXT_ENCODING))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

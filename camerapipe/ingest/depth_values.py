@@ -104,6 +104,8 @@ def depth_from(picture: DepthPicture, linear: Array) -> GivenDepth:
 
 def _plane(samples: Samples) -> Samples:
     """Samples as one plane, hxw."""
+    if samples.size == 0:
+        raise CaptureError("the depth has no samples")
     colour, _ = split(samples)
     if colour.ndim == 2:
         return colour

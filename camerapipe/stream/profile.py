@@ -19,6 +19,7 @@ from typing import Any
 
 from camerapipe.capture import CaptureMeta, Sourced
 from camerapipe.errors import RequestError
+from camerapipe.settings import toml_of
 
 DATA = resources.files("camerapipe.stream")
 PACKAGED = DATA / "profiles"
@@ -109,7 +110,7 @@ def read_profile(name: str) -> Profile:
         raise ProfileError(f"profile {name!r} does not exist; there are {known}, or a .toml file")
     try:
         if name.endswith(".toml"):
-            table = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+            table = toml_of(Path(name).read_text(encoding="utf-8"))
         else:
             table = tomllib.loads((PACKAGED / f"{name}.toml").read_text(encoding="utf-8"))
         return _profile(table)

@@ -6,6 +6,7 @@ import pytest
 
 import camerapipe
 from camerapipe.budget import Budget
+from camerapipe.errors import RequestError
 from camerapipe.graph import GraphError
 from camerapipe.presets import PRESETS, add_estimator
 from camerapipe.report import Caveat
@@ -252,3 +253,11 @@ def test_a_sparse_map_is_spread_over_the_picture(scene):
     np.testing.assert_array_equal(again.image, shot.image)
     assert np.median(shot.blur_map.sigma[inside]) < 0.5
     assert np.median(shot.blur_map.sigma[outside]) == pytest.approx(4, abs=0.3)
+
+
+def test_a_map_of_complex_numbers_and_depth_without_samples_are_refused():
+    picture = np.zeros((24, 32, 3), np.uint8)
+    with pytest.raises(RequestError, match="from_map: expected"):
+        camerapipe.render(picture, from_map=np.ones((24, 32), complex))
+    with pytest.raises(ValueError, match="the depth has no samples"):
+        camerapipe.render(picture, from_depth=np.ones((0, 0)))

@@ -276,3 +276,11 @@ def test_the_export_of_a_session_is_a_fresh_render_of_its_recipe(picture, tmp_pa
     recipe_of(session.request, session.capture).write(tmp_path / "r.toml")
     fresh = camerapipe.render(picture, recipe=tmp_path / "r.toml", force=True)
     np.testing.assert_array_equal(session.export().image, fresh.image)
+
+
+def test_text_that_is_nested_too_deeply_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match=r"a\.toml: is not TOML: it is nested too deeply"):
+        Recipe.from_toml("a = " + "[" * 3000, name="a.toml")
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(RecipeError, match="nested too deeply"):
+        read_scribbles(tmp_path / "a.json")
