@@ -87,7 +87,7 @@ def find_inputs(named: Iterable[str | os.PathLike[str]], pairs: Pairs | str = Pa
     left_out: set[str] = set()
     for path in map(Path, named):
         files = [path]
-        if path.is_dir():
+        if os.path.isdir(path):  # False for a name that is too long
             folders.append(path)
             files = pictures_in(path)
             others = passed_over(files, Pairs(pairs))
@@ -191,7 +191,7 @@ def _check_format(kind: Kind, target: Target) -> None:
         return
     formats, suffixes = (MAP_FORMATS, MAPS) if kind == "map" else (PICTURE_FORMATS, PICTURES)
     wanted, own = format_named(target.format, formats), Path(target.text).suffix.lower()
-    if own in suffixes and own not in formats[wanted].suffixes and not Path(target.text).is_dir():
+    if own in suffixes and own not in formats[wanted].suffixes and not os.path.isdir(target.text):
         raise RequestError(
             f"{target.option} {target.text}: is not the name of a {wanted.upper()}; "
             f"leave out --format, or name it {formats[wanted].suffixes[0]}"
@@ -201,7 +201,7 @@ def _check_format(kind: Kind, target: Target) -> None:
 def _place(target: Target, name: str, inputs: Inputs) -> Path:
     """File for a result: the target itself, or a name in the folder that it is."""
     path, text, several = Path(target.text), target.text, inputs.several
-    if path.is_dir():
+    if os.path.isdir(path):
         if any(path.samefile(folder) for folder in inputs.folders):
             raise RequestError(
                 f"{target.option} {text}: is the folder of the inputs, where results would be "

@@ -94,4 +94,6 @@ def _terminated(*_: Any) -> None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"camerapipe: note: {message}", err=True)
+    from camerapipe.cli.common import say
+
+    say(f"note: {message}")

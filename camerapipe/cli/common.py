@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OK, SOME_FAILED, USAGE, UNREADABLE, LIMIT, UNWRITTEN, LATE, NEGATIVE = ExitCode
 WIDTH = 100  # columns of text for people
+CONTROLS = ("Cc", "Zl", "Zp")  # Unicode categories: control characters, ends of lines
 
 
 class Failure(click.ClickException):
@@ -34,9 +36,23 @@ class Failure(click.ClickException):
         say(f"error: {self.format_message()}")
 
 
-def say(message: str) -> None:
-    """Print a message for people, on stderr."""
-    click.echo(f"camerapipe: {message}", err=True)
+def say(message: str, mark: str = "", colour: str | None = None) -> None:
+    """Print a message for people in one line on stderr; `mark`, a part of it, is coloured."""
+    text = printable(message)
+    click.echo(f"camerapipe: {marked(text, mark, colour) if mark else text}", err=True)
+
+
+def printable(text: str) -> str:
+    """Text in one line: control characters, as names of files may have them, are escaped."""
+    return "".join(
+        each.encode("unicode_escape").decode() if unicodedata.category(each) in CONTROLS else each
+        for each in text
+    )
+
+
+def marked(text: str, mark: str, colour: str | None) -> str:
+    """Text in which the first occurrence of a part is coloured."""
+    return text.replace(mark, click.style(mark, fg=colour), 1)
 
 
 inputs_argument = click.argument(
@@ -239,9 +255,8 @@ def show_report(report: Report, *, parameters: bool = False) -> None:
     total = f"{report.used_ms:.0f} ms"
     budget = f", budget {report.budget_ms:.0f} ms" if report.budget_ms is not None else ""
     memory = f", peak memory {report.peak_mb:.0f} MB" if report.peak_mb is not None else ""
-    table = Table(
-        title=f"{escape(report.capture)}: {report.graph}, {total}{budget}{memory}", box=box.SIMPLE
-    )
+    name = escape(printable(report.capture))
+    table = Table(title=f"{name}: {report.graph}, {total}{budget}{memory}", box=box.SIMPLE)
     table.add_column("stage")
     for heading in ("granted ms", "used ms", "steps", "residual"):
         table.add_column(heading, justify="right")

@@ -19,7 +19,9 @@ from camerapipe.cli.common import (
     WIDTH,
     Failure,
     focus_in,
+    marked,
     max_pixels,
+    printable,
     progress,
     say,
     show_report,
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from camerapipe.naming import Inputs
     from camerapipe.protecting import ProtectionRequest
     from camerapipe.recipe import Recipe
-    from stages.findings import Finding
 
 COLOURS = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.BLOCKING: "red"}
 INDENT = " " * 4
@@ -199,18 +200,21 @@ def _labels(jobs: Sequence[Job]) -> list[str]:
     """What lines of output call the inputs: their file names, or paths where names are equal."""
     names = [Path(job.name).name for job in jobs]
     counts = Counter(names)
-    return [name if counts[name] == 1 else job.name for name, job in zip(names, jobs, strict=True)]
+    pairs = zip(names, jobs, strict=True)
+    labels = [name if counts[name] == 1 else job.name for name, job in pairs]
+    return [printable(label) for label in labels]
 
 
 def tell_outcome(result: JobResult, name: str, verbose: bool) -> None:
     """One line for a picture or map; further ones for what was changed in what was asked."""
     say(f"{name}: {result.verdict}")
     for note in result.notes:
-        say(f"{name}: {click.style('note', fg='yellow')}: {note}")
+        say(f"{name}: note: {note}", "note:", "yellow")
     if verbose:
         for finding in result.findings:
-            label = _coloured(finding, finding.severity.value)
-            say(f"{name}: {label}: {finding.message} [{finding.code}]")
+            label = f"{finding.severity.value}:"
+            message = f"{name}: {label} {finding.message} [{finding.code}]"
+            say(message, label, COLOURS[finding.severity])
         if result.report is not None:
             show_report(result.report, parameters=True)
 
@@ -221,7 +225,7 @@ def tell_check(result: JobResult, name: str, verbose: bool) -> None:
     for finding in result.findings[1:]:
         label = f"{finding.severity.value}:"
         text = _wrapped(f"{label} {finding.message} [{finding.code}]", INDENT)
-        click.echo(text.replace(label, _coloured(finding, label), 1), err=True)
+        click.echo(marked(text, label, COLOURS[finding.severity]), err=True)
 
 
 def refuse_two_outputs_on_stdout(output: str, *, as_json: bool) -> None:
@@ -230,14 +234,10 @@ def refuse_two_outputs_on_stdout(output: str, *, as_json: bool) -> None:
         raise Failure("-o - and --json both want stdout", USAGE)
 
 
-def _coloured(finding: Finding, text: str) -> str:
-    return click.style(text, fg=COLOURS[finding.severity])
-
-
 def _wrapped(text: str, indent: str) -> str:
     """Text in lines of at most `WIDTH` columns, the further ones indented."""
     return textwrap.fill(
-        text,
+        printable(text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=INDENT,

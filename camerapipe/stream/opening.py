@@ -255,7 +255,7 @@ def sink_for(
         return Nowhere()
     path = Path(output)
     name = Path(source.name) if source else path
-    if source and path.exists() and name.exists() and path.samefile(name):
+    if source and os.path.exists(path) and os.path.exists(name) and path.samefile(name):
         raise OutputError(f"{path}: is the source itself; choose another output")
     if is_video(path):
         rate = fps or (source.fps if source else None) or VIDEO_FPS
@@ -263,7 +263,7 @@ def sink_for(
         if footage is not None and fps is not None:  # sound would not fit the frames
             footage = replace(footage, sound=None)
         return Video(path, view, rate, overwrite=overwrite, footage=footage)
-    if _looks_like_file(path) and not path.is_dir():
+    if _looks_like_file(path) and not os.path.isdir(path):
         raise OutputError(
             f"{path}: expected a folder, or a video ({', '.join(VIDEOS)}); "
             "if this is to be a folder, make it first"

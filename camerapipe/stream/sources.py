@@ -7,6 +7,7 @@ A source is opened before anything else starts, so that an error in it is report
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -144,9 +145,9 @@ def _open(
     if text.isdecimal():
         return open_camera(int(text), fps, max_pixels)
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):  # False for a name that is too long
         return _folder(path, fps, max_pixels)
-    if not path.exists():
+    if not os.path.exists(path):
         raise CaptureError(
             f"{text}: does not exist; expected a folder, a video, the index of a camera, or "
             f"{SYNTHETIC}SCENE"

@@ -562,3 +562,16 @@ def test_demo(tmp_path, run):
         assert {
             f"{name}_bokeh.jpg", f"{name}_map.tiff", f"{name}_report.json", f"{name}_sheet.png",
         } <= made  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["o" * 300 + ".jpg", "o" * 300 + "/"])
+def test_a_name_that_is_too_long_is_told_as_an_output(run, photograph, tmp_path, name):
+    code, _, err = run("render", photograph, "-o", f"{tmp_path}/{name}")
+    assert code == 5 and err.count("\n") == 1 and "File name too long" in err
+
+
+def test_control_characters_of_names_are_escaped(run, tmp_path):
+    name = tmp_path / "a\nb\x1b[31m.jpg"
+    name.write_bytes(b"\xff\xd8\xff")
+    code, _, err = run("check", name)
+    assert code == 3 and err.count("\n") == 1 and "a\\nb\\x1b[31m.jpg: " in err
