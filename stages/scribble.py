@@ -168,8 +168,8 @@ def coverage(scribble: Scribble, grid: Grid) -> npt.NDArray[np.bool_]:
         x, y = grid.positions(1)[cols], grid.positions(0)[rows, None]
         covered[rows, cols] |= _distance_squared(x, y, first, second) <= reach**2
     if not covered.any():
-        for x, y in scribble.points:
-            col, row = (round((at - grid.phase) / grid.step) for at in (x, y))
+        for point in scribble.points:
+            col, row = (round((at - grid.phase) / grid.step) for at in point)
             if 0 <= row < grid.shape[0] and 0 <= col < grid.shape[1]:
                 covered[row, col] = True
     return covered
