@@ -49,7 +49,7 @@ class FocusParams(Params):
     )
     floor_px: float = param(0.4, 0.0, 4.0, unit="px", help="Minimum of the dead zone.")
     unsure_floor_px: float = param(
-        0.75, 0.0, 4.0, unit="px", help="Minimum of the dead zone where the map is not reliable."
+        0.7, 0.0, 4.0, unit="px", help="Minimum of the dead zone where the map is not reliable."
     )
     ceiling_px: float = param(
         1.5, 0.0, 8.0, unit="px", help="Maximum of the dead zone where detail is crisp."
