@@ -22,7 +22,7 @@ from camerapipe.errors import RequestError, hint
 from camerapipe.graph import Graph
 from camerapipe.hdr_graph import with_hdr
 from camerapipe.ingest.depth_values import GivenDepth
-from camerapipe.ingest.saved_map import SavedMap, sigma_at
+from camerapipe.ingest.saved_map import SavedMap, scaled_map, sigma_at
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
 from camerapipe.pipelines import (
@@ -44,6 +44,8 @@ from stages.scribble import Scribble, touches
 MEGA = 1e6
 PROTECTED = "protected"  # value of the graphs that findings are made of
 FOCUS_POINT_BLURRED = "focus_point_blurred"  # code of a finding
+# Sources that follow from the capture alone; the others follow from the request.
+OF_CAPTURE = frozenset({"linear", "gain_map", "curve", "headroom"})
 # Values that check and estimate both read.
 SHARED = frozenset({"grid", "view", "edge_survey", "round_disks"})
 SHARED_BYTES = 1 << 28  # limit of the memory for them
@@ -125,7 +127,7 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
 
 
 def depth_sources(capture: Capture, request: Request) -> dict[str, Any]:
-    """Sources that follow from depth: both are None without it, and are compared by value."""
+    """Sources that follow from depth: both are None without it."""
     given = request.from_depth or request.guide_depth
     depth, lens = given.depth if given else None, None
     if request.from_depth is not None:
@@ -151,7 +153,8 @@ def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Req
     Returns
     -------
     Request
-        Focus point, scribbles, foreground and protection are scaled; parameters do not change.
+        Focus point, scribbles, foreground, protection and blur map are scaled; parameters do not
+        change.
 
     Notes
     -----
@@ -169,6 +172,7 @@ def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Req
         scribbles=tuple(stroke.scaled(scales) for stroke in request.scribbles),
         foreground=mask,
         protection=scaled_protection(request.protection, scales, to),
+        blur_map=None if request.blur_map is None else scaled_map(request.blur_map, to),
     )
 
 

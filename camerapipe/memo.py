@@ -8,14 +8,19 @@ is limited: values that have not been used for the longest time are dropped firs
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from camerapipe.graph import Graph, Node
+from stages.grid import BlurMap
 from stages.params import Params
+
+T = TypeVar("T")
 
 
 class Plan(NamedTuple):
@@ -114,3 +119,51 @@ def size_of(value: Any) -> int:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return sum(size_of(getattr(value, field.name)) for field in dataclasses.fields(value))
     return 0
+
+
+def key_of(value: Any) -> Hashable:
+    """Key of a value, equal for equal values: arrays count by their content."""
+    if isinstance(value, np.ndarray):
+        digest = hashlib.blake2b(np.ascontiguousarray(value).data, digest_size=16).digest()
+        return value.shape, value.dtype.str, digest
+    if isinstance(value, tuple):
+        return tuple(map(key_of, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return type(value), *(key_of(each) for each in _parts_of(value).values())
+    return value  # type: ignore[no-any-return]  # what is no container is hashable
+
+
+def with_arrays(value: T, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> T:
+    """Value with each array in it replaced by `change` of it; maps lose the history of a solve."""
+    found: Any = value
+    if isinstance(found, np.ndarray):
+        found = change(found)
+    elif isinstance(found, tuple):
+        parts = [with_arrays(each, change) for each in found]
+        found = found._make(parts) if hasattr(found, "_make") else tuple(parts)
+    elif size_of(found) and dataclasses.is_dataclass(found):
+        kind = BlurMap if isinstance(found, BlurMap) else type(found)
+        found = kind(**{k: with_arrays(each, change) for k, each in _parts_of(found).items()})
+    return found  # type: ignore[no-any-return]
+
+
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Read-only view of an array."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Read-only copy of an array; the array itself if it is one."""
+    if array.flags.owndata and not array.flags.writeable:
+        return array
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+def _parts_of(value: Any) -> dict[str, Any]:
+    """Fields of a data class; of a blur map those without the history of its solve."""
+    kind = BlurMap if isinstance(value, BlurMap) else value
+    return {spec.name: getattr(value, spec.name) for spec in dataclasses.fields(kind)}

@@ -11,7 +11,6 @@ is bit-identical to `render` with the same edits.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import threading
@@ -25,26 +24,26 @@ import cv2
 import numpy as np
 
 from camerapipe.assembly import (
+    OF_CAPTURE,
     Request,
     check_request,
-    depth_sources,
     megapixels_of,
     scaled,
     shape_of,
+    sources_of,
 )
 from camerapipe.camera import Input, open_input, shoot, shoot_checked
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
-from camerapipe.memo import Memo
-from camerapipe.pipelines import SOURCES
+from camerapipe.memo import Memo, key_of, own, read_only, with_arrays
 from camerapipe.recipe import Recipe, as_recipe, recipe_of, resolve_with, with_recipe
 from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
 from stages.areas import reduce_to
 from stages.bokeh import DeadZoneParams, FocusParams, OutlineParams, RadiusParams
-from stages.params import Array, Params
+from stages.params import Params
 from stages.propagate import SolvedMap, SolveHistory
 from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
@@ -56,6 +55,9 @@ MEMORY_BYTES = 1 << 30  # limit of stored values, of proxy and full size togethe
 
 class Session:
     """A capture and its edits, which can be undone. A lock lets one operation run at a time.
+
+    Arrays of its shots are read-only, because later ones share them. Arrays of a request are
+    copied; those of a `Capture` are not, and must not be changed.
 
     A user interface calls `render` after every edit. When no edit has come for a moment, and
     `is_settled` is false, it calls `settle`; `export` gives what is saved.
@@ -87,15 +89,16 @@ class Session:
         encoding: Literal["srgb", "linear"] = "srgb",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        self.capture, self._opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
-        self.proxy = reduced(self.capture, proxy_megapixels)
+        capture, self._opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
+        self.capture = with_arrays(capture, read_only)
+        self.proxy = with_arrays(reduced(self.capture, proxy_megapixels), read_only)
         recipe = as_recipe(recipe)
         settings = resolve_with(recipe, preset, config)
         request = Request(settings=settings)
         if recipe is not None:
             request = with_recipe(request, recipe, self.capture)
         check_request(self.capture, request)
-        self._requests = [request]  # requests of all states, for undo and redo
+        self._requests = [with_arrays(request, own)]  # requests of all states, for undo and redo
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
         self._histories = {"proxy": SolveHistory(), "full": SolveHistory()}
@@ -122,7 +125,7 @@ class Session:
         """
         with self._lock:
             check_request(self.capture, request)
-            self._requests[self._place + 1 :] = [request]
+            self._requests[self._place + 1 :] = [with_arrays(request, own)]
             self._place += 1
         return self
 
@@ -233,23 +236,19 @@ class Session:
 
     def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:
         """Shot of the capture or its proxy, with the memo of the session."""
-        versions: dict[str, Hashable] = dict.fromkeys(SOURCES, size) | {
-            "focus_point": request.focus_point,
-            "foreground": _digest(request.foreground),
-            "protection": (
-                _digest(request.protection.mask),
-                request.protection.rectangle,
-                _digest(request.protection.model),
-            ),
-            "scribbles": request.scribbles,
-            "previous": (size, self._emptied[size]),
-            **depth_sources(capture, request),
+        versions: dict[str, Hashable] = {
+            name: size if name in OF_CAPTURE else (size, key_of(value))
+            for name, value in sources_of(capture, request).items()
         }
+        versions["previous"] = size, self._emptied[size]
         kept = Kept(memo=self._memo, versions=versions, previous=self._histories[size])
         shot = shoot_checked(capture, request, kept)
         low = shot.saved_map.low if shot.saved_map else None
         self._histories[size] = low.history if isinstance(low, SolvedMap) else SolveHistory()
-        return shot
+        shown = ("image", "hdr", "saved_map")  # the memo has the same arrays
+        views = {name: with_arrays(getattr(shot, name), read_only) for name in shown}
+        values = {name: with_arrays(value, read_only) for name, value in shot.kept.items()}
+        return replace(shot, **views, kept=values)
 
 
 def reduced(capture: Capture, megapixels: float) -> Capture:
@@ -267,13 +266,6 @@ def reduced(capture: Capture, megapixels: float) -> Capture:
         if alpha is None
         else np.asarray(cv2.resize(alpha, (cols, rows), interpolation=cv2.INTER_AREA)),
     )
-
-
-def _digest(mask: Array | None) -> str | None:
-    """Digest of a mask, equal for equal masks; None without a mask."""
-    if mask is None:
-        return None
-    return hashlib.blake2b(np.ascontiguousarray(mask).data, digest_size=16).hexdigest()
 
 
 def _scaled_px(params: Params, factor: float) -> dict[str, float]:

@@ -174,3 +174,22 @@ def fitted_map(saved: SavedMap, full_shape: tuple[int, int]) -> SavedMap:
         focus = replace(focus, point=(x * scale_x, y * scale_y))
     note = f"The map has {cols} x {rows} pixels and is resized to {width} x {height}."
     return SavedMap(blur=blur, low=low, focus=focus, assumptions=(*saved.assumptions, note))
+
+
+def scaled_map(saved: SavedMap, full_shape: tuple[int, int]) -> SavedMap:
+    """A full-resolution map for the picture in another size, its sigma in px of that size.
+
+    The map before upsampling is left out: no picture is rendered from it.
+    """
+    (rows, cols), (height, width) = saved.blur.grid.shape, full_shape
+    scale = np.float32(np.sqrt(height / rows * width / cols))
+
+    def in_px(blur: BlurMap) -> BlurMap:
+        return BlurMap(blur.sigma * scale, blur.confidence, blur.grid)
+
+    found = fitted_map(replace(saved, low=None), full_shape)
+    focus = found.focus
+    if focus is not None:
+        zone = None if focus.zone is None else in_px(focus.zone)
+        focus = replace(focus, dead_zone_px=focus.dead_zone_px * float(scale), zone=zone)
+    return replace(saved, blur=in_px(found.blur), low=None, focus=focus)

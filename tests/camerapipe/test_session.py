@@ -1,6 +1,7 @@
 """Editing one capture: what runs again, and that nothing depends on the way to an edit."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 
 import cv2
 import numpy as np
@@ -8,16 +9,25 @@ import pytest
 
 import camerapipe
 from camerapipe import Scribble, Session
-from camerapipe.assembly import scaled
+from camerapipe.assembly import Request, scaled
+from camerapipe.camera import given_map
+from camerapipe.capture import CaptureMeta, Sourced
 from camerapipe.errors import RequestError
+from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.recipe import Recipe
 from camerapipe.session import reduced
 from camerapipe.settings import Layer
-from stages.protection import Protection
+from stages.depth import DepthMap
+from stages.protection import Protection, Rectangle
 from stages.tone import encode
 
 FULL, PROXY_MEGAPIXELS = (300, 400), 0.05
 SHARP = Scribble(points=((40.0, 40.0), (120.0, 90.0)), width_px=20.0, kind="sharp")
+OPTICS = {
+    "focal_length_mm": Sourced(4.48, "test"),
+    "f_number": Sourced(2.8, "test"),
+    "sensor_width_mm": Sourced(5.74, "test"),
+}
 BLURRED = Scribble(points=((200.0, 150.0), (260.0, 180.0)), width_px=24.0, kind="blurred")
 
 
@@ -87,6 +97,65 @@ def test_no_edit_of_a_thread_is_lost(session):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: session.scribble(SHARP), range(40)))
     assert len(session.request.scribbles) == 40
+
+
+def test_every_field_of_a_request_has_a_version(session, monkeypatch):
+    """A field changes the version of a source, or is read anew at every render."""
+    depth = GivenDepth(DepthMap(inverse=np.eye(30, 40, dtype=np.float32), is_metric=False))
+    read_anew = {"settings", "budget", "force", "hdr", "keep"}
+    values = {
+        "focus_point": (5.0, 5.0),
+        "distance_m": 0.5,
+        "scribbles": (SHARP,),
+        "foreground": np.eye(*FULL, dtype=np.float32),
+        "protection": Protection(rectangle=Rectangle(1.0, 1.0, 9.0, 9.0)),
+        "blur_map": given_map(np.eye(*FULL, dtype=np.float32), session.capture),
+        "from_depth": depth,
+        "guide_depth": depth,
+    }
+    assert values.keys() | read_anew == {field.name for field in fields(Request)}
+    capture = replace(session.capture, kind="display", meta=CaptureMeta(**OPTICS))
+    session, seen = Session(capture, proxy_megapixels=PROXY_MEGAPIXELS), []
+
+    def shoot_checked(capture, request, kept):
+        seen.append(kept.versions)
+        raise InterruptedError
+
+    monkeypatch.setattr("camerapipe.session.shoot_checked", shoot_checked)
+    for changed in ({}, *({name: value} for name, value in values.items())):
+        with pytest.raises(InterruptedError):
+            session.change(strength=2.0, **changed).render("full")
+        session.undo()
+    assert all(versions != seen[0] for versions in seen[1:])
+
+
+def test_another_map_gives_another_picture_at_both_sizes(session):
+    halves = np.indices(FULL)[1] > 200
+    one, other = (given_map(np.float32(4) * half, session.capture) for half in (halves, ~halves))
+    for size in ("full", "proxy"):
+        session.change(blur_map=one, force=True)
+        first = session.render(size)
+        second = session.change(blur_map=other).render(size)
+        assert np.any(first.image != second.image)
+        scale = second.image.shape[0] / FULL[0]
+        assert first.blur_map.sigma.shape == first.image.shape[:2]
+        assert first.blur_map.sigma.max() == pytest.approx(4 * scale, rel=0.01)
+
+
+def test_arrays_are_shared_with_nobody_who_can_write_them(session):
+    mask = np.zeros(FULL, np.float32)
+    mask[200:] = 1
+    session.change(foreground=mask, keep=("bokeh",))
+    shot = session.render()
+    mask[:] = 0
+    assert session.request.foreground.sum() == 100 * FULL[1]
+    arrays = (
+        shot.image, shot.blur_map.sigma, shot.saved_map.low.confidence, shot.kept["bokeh"],
+        shot.capture.linear, session.request.foreground, session.capture.linear,
+    )  # fmt: skip
+    assert not any(array.flags.writeable for array in arrays)
+    kept = session.request.foreground
+    assert session.change(strength=3.0).request.foreground is kept  # copied once
 
 
 def test_undo_and_redo_compute_nothing(session):
