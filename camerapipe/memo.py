@@ -142,7 +142,7 @@ def with_arrays(value: T, change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
         parts = [with_arrays(each, change) for each in found]
         found = found._make(parts) if hasattr(found, "_make") else tuple(parts)
     elif size_of(found) and dataclasses.is_dataclass(found):
-        kind = BlurMap if isinstance(found, BlurMap) else type(found)
+        kind: Any = BlurMap if isinstance(found, BlurMap) else type(found)
         found = kind(**{k: with_arrays(each, change) for k, each in _parts_of(found).items()})
     return found  # type: ignore[no-any-return]
 
