@@ -42,7 +42,7 @@ from camerapipe.ingest import (
     open_capture,
     read_saved_map,
 )
-from camerapipe.ingest.saved_map import Focus, SavedMap
+from camerapipe.ingest.saved_map import Focus, SavedMap, is_alike, likeness_of
 from camerapipe.pipelines import CHECK
 from camerapipe.report import Report, StageReport
 from camerapipe.runner import Kept, Pace, Run, run
@@ -56,6 +56,7 @@ from stages.tone import encode
 from stages.view import ViewParams, working_grid
 
 GIVEN_WEIGHT = 20.0  # of data against smoothness: a given map is not an estimate
+OTHER_PICTURE = "The map was made for a picture that looks different; is it of this one?"
 COSTS = Costs()  # expected time of stages, learnt from all shots of this process
 
 MapLike = SavedMap | BlurMap | npt.NDArray[np.floating] | str | os.PathLike[str]
@@ -141,7 +142,12 @@ def given_map(values: MapLike, capture: Capture) -> SavedMap:
     lifted = lift(blur, full)
     if not lifted.is_dense:
         lifted = _spread(lifted, capture)
-    return replace(saved, blur=lifted) if saved else SavedMap(blur=lifted)
+    if saved is None:
+        return SavedMap(blur=lifted)
+    notes = saved.assumptions
+    if saved.likeness is not None and not is_alike(saved.likeness, likeness_of(capture.linear)):
+        notes = (*notes, OTHER_PICTURE)
+    return replace(saved, blur=lifted, assumptions=notes)
 
 
 def _spread(sparse: BlurMap, capture: Capture) -> BlurMap:

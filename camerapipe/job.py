@@ -226,7 +226,7 @@ def _picture(job: Job, shot: Shot, request: Request) -> tuple[bytes, str, tuple[
         metadata=writing.metadata, light=shot.light,
     )  # fmt: skip
     if job.writing.embed_map and shot.saved_map is not None:
-        data = embed_map(data, shot.saved_map)
+        data = embed_map(data, shot.saved_map, capture=shot.capture)
     done = f"left untouched (encoded as {name.upper()})" if blocked else _rendered(request)
     return data, done, left_out(name, shot.capture, writing.metadata)
 

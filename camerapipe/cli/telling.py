@@ -145,9 +145,11 @@ def tell(report: StreamReport) -> None:
         say(f"processing {half:.0f} ms (95 %: {most:.0f} ms), from pixels to picture")
     if report.within_budget is not None:
         limit = "budgets" if report.budget_ms is None else f"{report.budget_ms:g} ms"
-        apart = f" the other {report.contended:.0%} were slowed by other processes"
-        within = f"{report.within_budget:.1%} of the frames judged: processing within {limit}"
-        say(f"{within} and one step" + (f";{apart}" if report.contended else ""))
+        judged = "frames"
+        if report.contended:
+            share = 1 - report.contended
+            judged = f"the {share:.0%} of frames that other processes did not slow"
+        say(f"{report.within_budget:.1%} of {judged}: processing within {limit} and one step")
     for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
         if counts:
             say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

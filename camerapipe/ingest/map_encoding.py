@@ -3,8 +3,9 @@
 `.npz` keeps all data bit for bit. A TIFF has sigma as 16-bit codes. Further pages are the
 low-resolution map, and the dead zone where it differs by place. The description of a page is JSON
 that gives the meaning of its codes: `{"unit": "sigma_px", "scale": pixels per code, ...}`. That of
-the first page also has the focus, and a digest of the codes, by which edits are detected. A TIFF
-map can be edited in an image editor. Sigma is in full-resolution pixels in every file, independent
+the first page also has the focus, a digest of the codes, by which edits are detected, and a
+likeness of the picture (16x16 codes), by which a map of another picture is detected. A TIFF map can
+be edited in an image editor. Sigma is in full-resolution pixels in every file, independent
 of the size of the map. OpenEXR (`map_exr`) keeps all data too, with the picture in linear light. A
 JPEG (`map_jpeg`) is the picture with the map in its metadata. The PNG is for the eye only.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from camerapipe.ingest.icc import primaries_of
 from camerapipe.ingest.map_exr import map_exr_bytes
 from camerapipe.ingest.map_jpeg import with_map
 from camerapipe.ingest.png import png_bytes, text_chunk
-from camerapipe.ingest.saved_map import Focus, SavedMap, digest_of
+from camerapipe.ingest.saved_map import Focus, SavedMap, digest_of, likeness_of
 from camerapipe.ingest.untouched import untouched_bytes
 from stages.grid import BlurMap
 from stages.params import Array
@@ -71,7 +73,7 @@ def encode_map(blur: BlurMap | SavedMap, *, format: str, capture: Capture | None
     OutputError
         If the map does not fit the format.
     """
-    saved = SavedMap(blur=blur) if isinstance(blur, BlurMap) else blur
+    saved = _for(capture, SavedMap(blur=blur) if isinstance(blur, BlurMap) else blur)
     name = format_named(format, MAP_FORMATS)
     if name == "npz":
         return _npz(saved)
@@ -116,8 +118,16 @@ def _largest(sigma: Array) -> float:
     return float(sigma.max()) or 1.0  # an all-sharp map needs a scale too
 
 
-def embed_map(jpeg: bytes, saved: SavedMap, orientation: int = 1) -> bytes:
+def _for(capture: Capture | None, saved: SavedMap) -> SavedMap:
+    """The map with the likeness of the picture that it belongs to."""
+    return saved if capture is None else replace(saved, likeness=likeness_of(capture.linear))
+
+
+def embed_map(
+    jpeg: bytes, saved: SavedMap, orientation: int = 1, capture: Capture | None = None
+) -> bytes:
     """A JPEG file with a map in its metadata (`map_jpeg.with_map`), with 12 bits per sample."""
+    saved = _for(capture, saved)
     return with_map(jpeg, _tiff(saved, INSIDE_STEP), saved.depth, orientation)
 
 
@@ -145,6 +155,8 @@ def _held(saved: SavedMap) -> dict[str, Any]:
     """Arrays and numbers of a map by name, as files that keep all data have them."""
     planes: dict[str, Any] = {"unit": UNIT, "digest": digest_of(saved.blur.sigma)}
     planes |= _planes(saved.blur, "")
+    if saved.likeness is not None:
+        planes["likeness"] = saved.likeness.tobytes().hex()
     if saved.low is not None:
         planes |= _planes(saved.low, "low_")
     if saved.focus is not None:
@@ -180,6 +192,8 @@ def _tiff(saved: SavedMap, step: int = 1) -> bytes:
     meaning["digest"] = digest_of(codes)
     if saved.focus is not None:
         meaning["focus"] = _focus(saved.focus)
+    if saved.likeness is not None:
+        meaning["likeness"] = saved.likeness.tobytes().hex()
     pages = [(codes, meaning, 0)]
     if saved.low is not None:
         meaning["low"] = {"step": saved.low.grid.step, "phase": saved.low.grid.phase}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tifffile
 
 from camerapipe.errors import CaptureError
@@ -28,6 +29,7 @@ from camerapipe.ingest.pixels import Samples, split, upright
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.reading import DECODERS
 from camerapipe.ingest.saved_map import (
+    LIKENESS_SIDE,
     Focus,
     SavedMap,
     after_edit,
@@ -169,9 +171,19 @@ def _from_held(held: dict[str, Any]) -> SavedMap:
         point = held.get("focus_point")
         zone = _map_of(held, "zone_") if "zone_sigma" in held else None
         focus = _focus(held["dead_zone_px"], point, held.get("focus_step", 1), zone)
-    saved = SavedMap(blur=blur, low=low, focus=focus, assumptions=notes)
+    likeness = _likeness(held.get("likeness"))
+    saved = SavedMap(blur=blur, low=low, focus=focus, likeness=likeness, assumptions=notes)
     edited = "digest" in held and str(held["digest"]) != digest_of(blur.sigma)
     return after_edit(saved, low.grid) if edited and low is not None else saved
+
+
+def _likeness(text: Any) -> npt.NDArray[np.uint8] | None:
+    """The likeness of a picture from its text; None if there is none."""
+    try:
+        codes = np.frombuffer(bytes.fromhex(str(text)), np.uint8)
+        return codes.reshape(LIKENESS_SIDE, LIKENESS_SIDE)
+    except ValueError:
+        return None
 
 
 def _map_of(held: dict[str, Any], prefix: str) -> BlurMap:
@@ -218,7 +230,8 @@ def _from_picture(file: BinaryIO, full_shape: tuple[int, int], foreign_max_px: f
     if isinstance(meaning.get("focus"), dict):
         said, zone = meaning["focus"], further.get("dead_zone")
         focus = _focus(said.get("dead_zone_px"), said.get("point"), said.get("step", 1), zone)
-    saved = SavedMap(blur=blur, low=low, focus=focus)
+    likeness = _likeness(meaning.get("likeness"))
+    saved = SavedMap(blur=blur, low=low, focus=focus, likeness=likeness)
     grid = _low_grid(meaning, low, blur)
     unchanged = meaning.get("digest") in (None, digest_of(codes))
     if grid is None or (unchanged and low is not None):

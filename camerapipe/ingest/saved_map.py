@@ -14,6 +14,7 @@ point exceeds it.
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +30,8 @@ from stages.params import Array
 ASPECT_SLACK = 0.02  # difference of aspect ratios that rounding of sizes explains
 MIN_IN_FOCUS = 0.5  # share of what was in focus that an edited map must leave within the dead zone
 DIGEST_BYTES = 16
+LIKENESS_SIDE = 16
+MIN_CORRELATION = 0.8  # of two developments of one photograph; most others have less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,8 @@ class SavedMap:
         None if the focus has to be found from the map.
     depth : DepthMap or None
         The depth that the map came from, if any. Only JPEG files store it.
+    likeness : Array or None
+        The picture that the map was written for (`likeness_of`); None if it is unknown.
     assumptions : tuple of str
         Sentences about properties that a file does not state.
     """
@@ -90,6 +95,7 @@ class SavedMap:
     low: BlurMap | None = None
     focus: Focus | None = None
     depth: DepthMap | None = None
+    likeness: npt.NDArray[np.uint8] | None = None
     assumptions: tuple[str, ...] = ()
 
 
@@ -97,6 +103,19 @@ def digest_of(codes: npt.NDArray[Any]) -> str:
     """Digest of the values of a plane of sigma, independent of the byte order."""
     plain = np.ascontiguousarray(codes, codes.dtype.newbyteorder("<"))
     return hashlib.blake2b(plain.data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def likeness_of(linear: Array) -> npt.NDArray[np.uint8]:
+    """Codes of the brightness of a picture (HxWx3 linear light), reduced to 16x16."""
+    small = cv2.resize(linear, (LIKENESS_SIDE, LIKENESS_SIDE), interpolation=cv2.INTER_AREA)
+    grey = np.clip(np.asarray(small).mean(axis=2), 0, 1) ** (1 / 2.2)
+    return np.asarray(np.rint(grey * 255), np.uint8)
+
+
+def is_alike(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> bool:
+    """Whether two likenesses may be of one picture, also with another exposure or contrast."""
+    a, b = (np.asarray(each, np.float64).ravel() - each.mean() for each in (one, other))
+    return bool(a @ b >= MIN_CORRELATION * math.sqrt((a @ a) * (b @ b)))
 
 
 def after_edit(saved: SavedMap, low_grid: Grid) -> SavedMap:
@@ -107,7 +126,7 @@ def after_edit(saved: SavedMap, low_grid: Grid) -> SavedMap:
     if focus is not None and not _still_in_focus(saved, low, focus):
         notes.append("What was in focus is not any more.")
         focus = None
-    return SavedMap(blur=saved.blur, low=low, focus=focus, assumptions=(*saved.assumptions, *notes))
+    return replace(saved, low=low, focus=focus, assumptions=(*saved.assumptions, *notes))
 
 
 def _still_in_focus(saved: SavedMap, low: BlurMap, focus: Focus) -> bool:
@@ -173,7 +192,8 @@ def fitted_map(saved: SavedMap, full_shape: tuple[int, int]) -> SavedMap:
         scale_x, scale_y = width / (cols * grid.step), height / (rows * grid.step)
         focus = replace(focus, point=(x * scale_x, y * scale_y))
     note = f"The map has {cols} x {rows} pixels and is resized to {width} x {height}."
-    return SavedMap(blur=blur, low=low, focus=focus, assumptions=(*saved.assumptions, note))
+    notes = (*saved.assumptions, note)
+    return replace(saved, blur=blur, low=low, focus=focus, assumptions=notes)
 
 
 def scaled_map(saved: SavedMap, full_shape: tuple[int, int]) -> SavedMap:

@@ -6,8 +6,10 @@ import pytest
 
 import camerapipe
 from camerapipe.budget import Budget
+from camerapipe.camera import OTHER_PICTURE, given_map
 from camerapipe.errors import RequestError
 from camerapipe.graph import GraphError
+from camerapipe.ingest import capture_from_array, write_map
 from camerapipe.presets import PRESETS, add_estimator
 from camerapipe.report import Caveat
 from stages.grid import BlurMap, Grid, SparseBlur
@@ -238,6 +240,19 @@ def test_an_estimator_that_returns_no_map_is_named(scene):
             camerapipe.render(scene[0], preset="mine")
     finally:
         del PRESETS["mine"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".tiff", ".jpg"])
+def test_a_map_of_another_picture_is_noted(scene, tmp_path, suffix):
+    picture, _ = scene
+    path = tmp_path / f"map{suffix}"
+    plane = np.ones(picture.shape[:2], np.float32)
+    blur = BlurMap(2 * plane, plane, Grid(picture.shape[:2]))
+    write_map(path, blur, capture=capture_from_array(picture, "srgb"))
+    darker = capture_from_array((picture * 0.7).astype(np.uint8), "srgb")
+    other = capture_from_array(np.ascontiguousarray(picture[::-1]), "srgb")
+    assert OTHER_PICTURE not in given_map(path, darker).assumptions
+    assert OTHER_PICTURE in given_map(path, other).assumptions
 
 
 def test_a_sparse_map_is_spread_over_the_picture(scene):

@@ -51,7 +51,7 @@ def test_simulated_says_so(stream):
     assert "simulated on budget-phone (not calibrated)" in done.stderr
     assert "dropped at the door" in done.stderr
     assert "with waiting" in done.stderr and "from pixels to picture" in done.stderr
-    assert "of the frames judged: processing within 20 ms" in done.stderr
+    assert "% of frames: processing within 20 ms and one step" in done.stderr
 
 
 def test_costs_are_printed_and_nothing_runs(stream):
