@@ -15,6 +15,7 @@ import io
 import math
 
 from camerapipe.errors import CaptureError
+from camerapipe.ingest.container import listed_files
 from camerapipe.ingest.depth_values import DepthPicture
 from camerapipe.ingest.extended_xmp import BrokenExtensionError, xmp_packets
 from camerapipe.ingest.mpf import other_pictures
@@ -22,18 +23,15 @@ from camerapipe.ingest.pixels import Decoded, Samples
 from camerapipe.ingest.reading import DECODERS
 from camerapipe.ingest.sniff import sniff
 from camerapipe.ingest.xmp import BrokenXmpError, Name
-from camerapipe.ingest.xmp_fields import Fields, all_fields, structures
+from camerapipe.ingest.xmp_fields import Fields, all_fields
 
 GDEPTH = "http://ns.google.com/photos/1.0/depthmap/"
 GFOCUS = "http://ns.google.com/photos/1.0/focus/"
 DYNAMIC = "http://ns.google.com/photos/dd/1.0/depthmap/"
-ITEMS = ("http://ns.google.com/photos/dd/1.0/item/",
-         "http://ns.google.com/photos/1.0/container/item/")  # fmt: skip
 APPLE_PIXELS = "http://ns.apple.com/pixeldatainfo/1.0/"
 APPLE_DEPTH = "http://ns.apple.com/depthData/1.0/"
 UNITS_M = {"m": 1.0, "mm": 1e-3, "meters": 1.0, "metres": 1.0}
 FORMATS = {"rangeinverse": True, "rangelinear": False}  # whether linear in inverse distance
-MAX_ITEMS = 64
 
 
 def jpeg_depth(data: bytes, orientation: int, max_pixels: int) -> DepthPicture | None:
@@ -128,17 +126,11 @@ def _dynamic_depth(
     uri = fields.get(Name(DYNAMIC, "DepthURI"))
     if uri is None:
         return None
-    listed = [each for packet in packets for each in structures(packet)]
-    items = [each for each in listed if any(name.space in ITEMS for name in each)][:MAX_ITEMS]
-    end = len(data)
-    for item in reversed(items):  # the last one ends where the file ends
-        said = {name.local: text for name, text in item.items() if name.space in ITEMS}
-        start = end - _count(said.get("Length", "0")) - _count(said.get("Padding", "0"))
+    for said, start, end in listed_files(packets, len(data)):
         if not 0 <= start <= end:
             raise CaptureError("its directory lists a depth map outside of the file")
         if uri in (said.get("DataURI"), said.get("URI")):
             return _ranged(fields, DYNAMIC, decoded(data[start:end], max_pixels))
-        end = start
     raise CaptureError("its XMP announces a depth map that is not in the file")
 
 
@@ -161,7 +153,3 @@ def _number(fields: Fields, space: str, local: str) -> float | None:
     except (KeyError, ValueError):
         return None
     return value if math.isfinite(value) else None
-
-
-def _count(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 12 else -1

@@ -1,4 +1,4 @@
-"""Gain maps in JPEG files: a second JPEG, found by the Multi-Picture index.
+"""Gain maps in JPEG files: a second JPEG, found by the Multi-Picture index or a list in the XMP.
 
 Ultra HDR (Android) and ISO 21496-1 store the same gain map. The first has its metadata as XMP
 (hdrgm) and announces the gain map in the XMP of the picture; the second has them as binary data in
@@ -17,6 +17,7 @@ import numpy as np
 from camerapipe.ingest.announced import CONTAINER, ITEM
 from camerapipe.ingest.attachments import MAX_XMP_BYTES
 from camerapipe.ingest.colorimetry import Primaries
+from camerapipe.ingest.container import listed_files
 from camerapipe.ingest.gain_metadata import (
     APPLE,
     HDRGM,
@@ -77,7 +78,7 @@ def read_gain_map(
         EXIF and ICC profile of the picture.
     """
     outside = False
-    for start, end in other_pictures(data):
+    for start, end in (*other_pictures(data), *_listed_in_xmp(data)):
         if not start < end <= len(data):
             outside = True
             continue
@@ -170,6 +171,16 @@ def _gain_map_in(
     if codes is None or codes.shape[:2] != (height, width):
         raise BrokenGainMapError("it is damaged")
     return make(codes.astype(np.float32) / np.float32(255))
+
+
+def _listed_in_xmp(data: bytes) -> list[tuple[int, int]]:
+    """Begin and end of gain maps that the XMP lists; some software writes no index."""
+    packet = _content(data, APP1, XMP_HEAD)
+    try:
+        listed = list(listed_files((packet,) if packet else (), len(data)))
+    except BrokenXmpError:
+        return []
+    return [(start, end) for said, start, end in listed if said.get("Semantic") == "GainMap"]
 
 
 def _profile(segments: list[Segment]) -> bytes | None:

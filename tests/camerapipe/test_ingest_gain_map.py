@@ -6,6 +6,7 @@ are independent readers, where they are installed.
 
 import io
 import shutil
+import struct
 import subprocess
 from dataclasses import replace
 
@@ -323,3 +324,28 @@ def test_formats_without_gain_maps_are_told(hdr_capture):
     plain = replace(hdr_capture, gain_map=None)
     assert left_out("jpeg", hdr_capture) == () == left_out("png", plain)
     assert [each.code for each in left_out("png", hdr_capture)] == ["hdr_left_out"]
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_gain_map_without_index_is_found_by_its_length(tmp_path, behind):
+    whole = gain_map_jpeg(BASE, GAINS, kind="hdrgm")
+    ((start, end),) = other_pictures(whole)
+    data = whole.replace(b"MPF\0", b"xxx\0")
+    if behind:  # a film of 9 bytes after it, as in motion photos
+        film = (
+            b'</rdf:li><rdf:li><c:Item i:Semantic="MotionPhoto" i:Length="9"/></rdf:li></rdf:Seq>'
+        )
+        packet = data.replace(b"</rdf:li></rdf:Seq>", film, 1)
+        at = data.index(b"http://ns.adobe.com/xap/1.0/") - 2
+        size = struct.unpack_from(">H", data, at)[0] + len(packet) - len(data)
+        data = packet[:at] + struct.pack(">H", size) + packet[at + 2 :] + bytes(9)
+    capture = opened(tmp_path, data)
+    expected = opened(tmp_path, whole)
+    np.testing.assert_array_equal(light_of(capture), light_of(expected))
+
+
+def test_a_listed_gain_map_that_was_cut_away_is_told(tmp_path):
+    whole = gain_map_jpeg(BASE, GAINS, kind="hdrgm")
+    ((start, _),) = other_pictures(whole)
+    capture = opened(tmp_path, whole.replace(b"MPF\0", b"xxx\0")[:start])
+    assert [each.code for each in capture.findings] == ["gain_map_ignored"]
