@@ -62,7 +62,12 @@ def decode_tiff(file: BinaryIO, max_pixels: int) -> Decoded:
     """Decode the full picture of a TIFF."""
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        choice = choose_page(tiff)
+        try:
+            choice = choose_page(tiff)
+        except IndexError as error:  # of tifffile, if there is no first page
+            raise CaptureError(
+                "is cut off or damaged: it has no directory; copy it again"
+            ) from error
         if not choice.is_first:
             decoded = decode_tiff(with_first(file, choice.page.offset), max_pixels)
             return _with_tags_of(file, tiff.pages.first, choice.page, decoded)

@@ -1,7 +1,8 @@
-"""End of the pixel data of a RAW file, as stated by its header.
+"""End of the data of a RAW file, as stated by its header.
 
 If a file of Panasonic or Phase One is cut off, LibRaw returns uninitialised memory without an
-error. Therefore the end is checked before decoding.
+error. Therefore the end is checked before decoding. For other RAW files that LibRaw does not
+recognise, `ends_early` tells whether they are cut off.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.files import file_size
-from camerapipe.ingest.tiff_exif import first_numbers
+from camerapipe.ingest.tiff_exif import farthest_reference, first_numbers
 
 PANASONIC_MAGIC = (b"IIU\0",)
 STRIP_BYTES, RAW_OFFSET = 0x0117, 0x0118
@@ -20,13 +21,28 @@ PHASE_ONE_RAW = 0x526177  # "Raw" in the upper bytes of the second word
 PHASE_ONE_DATA = 0x010F
 PHASE_ONE_ENTRY = struct.Struct("4I")  # tag, type, bytes, offset
 MAX_ENTRIES = 1000
+FUJIFILM_MAGIC = b"FUJIFILMCCD-RAW "
+FUJIFILM_DATA = struct.Struct(">84x6I")  # offset and size of a JPEG, of tags, and of the pixels
+TIFF_LIKE = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", *PANASONIC_MAGIC)
+CUT_OFF = "this RAW is cut off; copy it again from the camera"
 
 
 def check_whole(file: BinaryIO) -> None:
     """Refuse a RAW that ends before its pixel data do; formats that are not known here pass."""
     end = data_end(file)
     if end is not None and end > file_size(file):
-        raise CaptureError("this RAW is cut off; copy it again from the camera")
+        raise CaptureError(CUT_OFF)
+
+
+def ends_early(file: BinaryIO) -> bool:
+    """Whether a RAW that is built like a TIFF, or Fujifilm's, points beyond the end of the file."""
+    size = file_size(file)
+    file.seek(0)
+    head = file.read(FUJIFILM_DATA.size)
+    if head.startswith(FUJIFILM_MAGIC):
+        places = FUJIFILM_DATA.unpack(head.ljust(FUJIFILM_DATA.size, b"\xff"))
+        return any(at + count > size for at, count in zip(places[::2], places[1::2], strict=True))
+    return head[:4] in TIFF_LIKE and farthest_reference(file) > size
 
 
 def data_end(file: BinaryIO) -> int | None:
@@ -52,7 +68,7 @@ def _phase_one_end(file: BinaryIO, order: str) -> int | None:
     file.seek(offset)
     count = file.read(8)
     if len(count) < 8:
-        raise CaptureError("this RAW is cut off; copy it again from the camera")
+        raise CaptureError(CUT_OFF)
     (entries,) = struct.unpack_from(f"{order}I", count)
     for _ in range(min(entries, MAX_ENTRIES)):
         row = file.read(PHASE_ONE_ENTRY.size)

@@ -22,6 +22,7 @@ from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import Decoded, develop
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.raw import open_raw, raw_pixels
+from camerapipe.ingest.raw_extent import CUT_OFF, ends_early
 from camerapipe.ingest.sniff import Kind, sniff
 from camerapipe.ingest.video import has_video
 from stages.findings import Finding, Severity
@@ -91,6 +92,8 @@ def _read(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
             with muted():
                 return open_raw(file, max_pixels)
         except NotRawError as error:
+            if kind is Kind.RAW and ends_early(file):
+                raise CaptureError(CUT_OFF) from error
             if kind is Kind.RAW:
                 raise CaptureError(
                     "is no picture that camerapipe knows, or a damaged or unsupported RAW; "

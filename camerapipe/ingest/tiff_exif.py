@@ -39,6 +39,7 @@ LAYOUT = {
 FIRST_PRIVATE_DNG, LAST_PRIVATE_DNG = 50706, 52600  # DNGVersion, and how a DNG is developed
 SIZES = {**TYPE_BYTES, 16: 8, 17: 8, 18: 8}  # with the 64-bit types of BigTIFF
 POINTERS = (LONG, 13, 16, 18)
+OFFSETS = (273, 324, 330, 513, EXIF, GPS)  # tags of places in the file: pixels, directories
 MAX_VALUE_BYTES = 16 << 20
 MAX_BLOCK_BYTES = 64 << 20
 FARTHEST_NOTE = 1 << 20  # offset of a maker note that is worth the zeros before it
@@ -60,6 +61,13 @@ class _Row(NamedTuple):
     number: int
     data: bytes
     at: int
+
+
+class _Listed(NamedTuple):
+    """End of a directory, and tag, type, count and place of the value of each entry."""
+
+    end: int
+    entries: list[tuple[int, int, int, int]]
 
 
 def exif_of_tiff(
@@ -123,6 +131,11 @@ def first_numbers(file: BinaryIO, tags: Iterable[int]) -> dict[int, int]:
     }
 
 
+def farthest_reference(file: BinaryIO) -> int:
+    """Largest offset that the first directory of a file like a TIFF refers to; 0 without one."""
+    return _Reader(file).farthest()
+
+
 def is_dng(file: BinaryIO) -> bool:
     """Whether a file is a DNG, by its tag DNGVersion."""
     reader = _Reader(file)
@@ -167,22 +180,12 @@ class _Reader:
 
     def directory(self, place: int) -> dict[int, _Row] | None:
         """Entries by tag, except those of types that are not valid in an EXIF block."""
-        counter, entry, word = ("Q", 20, "Q") if self._big else ("H", 12, "I")
-        head = self._read(place, struct.calcsize(f"{self.order}{counter}"))
-        if place == 0 or not self.is_tiff or len(head) < struct.calcsize(f"{self.order}{counter}"):
+        listed = self._listed(place)
+        if listed is None:
             return None
-        (count,) = struct.unpack(f"{self.order}{counter}", head)
-        if count > MAX_ENTRIES:
-            return None
-        table = self._read(place + len(head), count * entry)
-        inline = struct.calcsize(word)
         found: dict[int, _Row] = {}
-        for at in range(0, len(table) - entry + 1, entry):
-            tag, kind, number = struct.unpack_from(f"{self.order}HH{word}", table, at)
+        for tag, kind, number, value_at in listed.entries:
             size = SIZES.get(kind, 0) * number
-            value_at = place + len(head) + at + entry - inline
-            if size > inline:
-                (value_at,) = struct.unpack_from(f"{self.order}{word}", table, at + entry - inline)
             if not 0 < size <= MAX_VALUE_BYTES or tag in found:
                 continue
             data = self._read(value_at, size)
@@ -190,6 +193,42 @@ class _Reader:
             if len(data) == size and not wide:
                 found[tag] = _Row(kind, number, data, value_at)
         return found
+
+    def farthest(self) -> int:
+        """End of the first directory and of its values, or the largest offset among these."""
+        listed = self._listed(self.first)
+        if listed is None:
+            return self.first + 1
+        ends = [listed.end]
+        order = "little" if self.order == "<" else "big"
+        for tag, kind, number, value_at in listed.entries:
+            each = SIZES.get(kind, 0)
+            ends.append(value_at + each * number)
+            if tag in OFFSETS and kind in POINTERS and each * number <= MAX_VALUE_BYTES:
+                data = self._read(value_at, each * number)
+                places = (data[at : at + each] for at in range(0, len(data), each))
+                ends += [int.from_bytes(place, order) for place in places]  # type: ignore[arg-type]
+        return max(ends)
+
+    def _listed(self, place: int) -> _Listed | None:
+        """Where a directory ends, and its entries; None if there is none at this place."""
+        counter, entry, word = ("Q", 20, "Q") if self._big else ("H", 12, "I")
+        head = self._read(place, struct.calcsize(f"{self.order}{counter}"))
+        if place == 0 or not self.is_tiff or len(head) < struct.calcsize(f"{self.order}{counter}"):
+            return None
+        (count,) = struct.unpack(f"{self.order}{counter}", head)
+        if count > MAX_ENTRIES:
+            return None
+        start, inline = place + len(head), struct.calcsize(word)
+        table = self._read(start, count * entry)
+        entries = []
+        for at in range(0, len(table) - entry + 1, entry):
+            tag, kind, number = struct.unpack_from(f"{self.order}HH{word}", table, at)
+            value_at = start + at + entry - inline
+            if SIZES.get(kind, 0) * number > inline:
+                (value_at,) = struct.unpack_from(f"{self.order}{word}", table, at + entry - inline)
+            entries.append((tag, kind, number, value_at))
+        return _Listed(start + count * entry, entries)
 
     def _read(self, place: int, size: int) -> bytes:
         self._left -= size

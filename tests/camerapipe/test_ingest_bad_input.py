@@ -260,3 +260,45 @@ def test_silence_ends_when_the_last_thread_leaves(capfd):
     os.write(2, b"heard")
     assert warnings.filters == filters and logging.getLogger("tifffile").level == level
     assert capfd.readouterr().err == "heard"
+
+
+def raw_head(magic, *entries):
+    """The head of a RAW like a TIFF, with entries of a first directory."""
+    table = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return magic + struct.pack("<IH", 8, len(entries)) + table + bytes(4)
+
+
+CUT_RAWS = {
+    "table": raw_head(b"IIRO", (256, 4, 1, 5), (257, 4, 1, 5))[:30],
+    "value": raw_head(b"IIRO", (271, 2, 20, 5000)),
+    "pixels": raw_head(b"IIRS", (273, 4, 1, 5000)),
+    "directory": raw_head(b"II*\0", (50706, 1, 4, 1), (330, 4, 1, 5000)),
+    "Fujifilm": b"FUJIFILMCCD-RAW 0201".ljust(84) + struct.pack(">6I", 148, 9000, 0, 0, 0, 0),
+    "Fujifilm head": b"FUJIFILMCCD-RAW 0201",
+}
+
+
+@pytest.mark.parametrize("name", CUT_RAWS)
+def test_a_raw_whose_head_points_beyond_its_end_is_cut_off(tmp_path, name):
+    (tmp_path / "a.raw").write_bytes(CUT_RAWS[name])
+    assert "this RAW is cut off" in refused(tmp_path / "a.raw")
+
+
+def test_a_raw_that_is_whole_but_unknown_is_not_called_cut_off(tmp_path):
+    (tmp_path / "a.raw").write_bytes(raw_head(b"IIRO", (256, 4, 1, 5), (330, 4, 1, 8)))
+    assert "no picture that camerapipe knows" in refused(tmp_path / "a.raw")
+
+
+def test_a_tiff_without_a_first_page_is_told_in_plain_words(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 5000) + bytes(100))
+    assert "is cut off or damaged: it has no directory" in refused(tmp_path / "a.tif")
+
+
+def test_a_cut_heic_is_told_in_plain_words(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    data = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    pillow_heif.from_pillow(Image.fromarray(noise)).save(data)
+    for part in (100, len(data.getvalue()) - 200):
+        (tmp_path / "a.heic").write_bytes(data.getvalue()[:part])
+        assert "is cut off or damaged: parts are missing" in refused(tmp_path / "a.heic")
