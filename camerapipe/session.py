@@ -32,12 +32,15 @@ from camerapipe.assembly import (
     shape_of,
     sources_of,
 )
-from camerapipe.camera import Input, open_input, shoot, shoot_checked
+from camerapipe.camera import Input, given_map, open_input, shoot, shoot_checked
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
+from camerapipe.ingest.saved_map import SavedMap
+from camerapipe.masks import given_mask, read_foreground
 from camerapipe.memo import Memo, key_of, own, read_only, with_arrays
 from camerapipe.recipe import Recipe, as_recipe, recipe_of, resolve_with, with_recipe
+from camerapipe.recipe_keys import given_scribbles
 from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
@@ -45,6 +48,7 @@ from stages.areas import reduce_to
 from stages.bokeh import DeadZoneParams, FocusParams, OutlineParams, RadiusParams
 from stages.params import Params
 from stages.propagate import SolvedMap, SolveHistory
+from stages.protection import Protection
 from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
 
@@ -139,10 +143,14 @@ class Session:
     ) -> Self:
         """Change parameters (`params`, `strength`), the look, or fields of `Request` by name.
 
+        `foreground`, `scribbles` and `blur_map` can be files, too.
+
         Raises
         ------
         RequestError
             If there is no such field, or a value does not fit.
+        CaptureError
+            If a file cannot be used.
         """
         known = [each.name for each in dataclass_fields(Request)]
         for name in fields:
@@ -151,11 +159,24 @@ class Session:
                     f"change: {name!r} does not exist{hint(name, ('params', *CHANGED, *known))}"
                 )
         with self._lock:
-            changed = replace(self.request, **fields)
+            read = {name: self._given(name, value) for name, value in fields.items()}
+            changed = replace(self.request, **read)
             settings = changed.settings.changed_by_person(params or {}, strength=strength)
             if look is not None:
                 settings = settings.with_look(look)
             return self.apply(replace(changed, settings=settings))
+
+    def _given(self, name: str, value: Any) -> Any:
+        """Value of a field of a request, with files read as `camerapipe.render` reads them."""
+        if name == "scribbles":
+            return given_scribbles(value)
+        if name == "foreground" and not isinstance(value, np.ndarray):
+            return given_mask(name, value, shape_of(self.capture), read_foreground)
+        if name == "blur_map" and not isinstance(value, SavedMap | None):
+            return given_map(value, self.capture)
+        if name == "protection" and not isinstance(value, Protection):
+            raise RequestError(f"protection: expected a Protection; got {type(value).__name__}")
+        return value
 
     def scribble(self, *strokes: Scribble) -> Self:
         """Add strokes to the present ones."""

@@ -177,6 +177,18 @@ def test_a_change_after_undo_begins_another_branch(session):
     assert session.request.settings.changed(Layer.PERSON)["radius"]["strength"] == 5.0
 
 
+def test_changes_take_files(session, tmp_path):
+    mask = np.zeros((300, 400), np.uint8)
+    mask[100:200, 50:150] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    (tmp_path / "s.json").write_text('[{"points": [[9, 9]], "width_px": 4}]')
+    session.change(foreground=str(tmp_path / "mask.png"), scribbles=tmp_path / "s.json")
+    np.testing.assert_array_equal(session.request.foreground, mask / np.float32(255))
+    assert session.request.scribbles == (Scribble(((9, 9),), width_px=4),)
+    with pytest.raises(RequestError, match="protection: expected a Protection; got ndarray"):
+        session.change(protection=mask)
+
+
 def test_mistakes_change_nothing(session):
     with pytest.raises(ValueError, match=r"strength \(radius\.strength\): expected"):
         session.change(strength=99.0)
