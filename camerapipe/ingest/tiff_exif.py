@@ -199,7 +199,7 @@ class _Reader:
         listed = self._listed(self.first)
         if listed is None:
             return self.first + 1
-        ends = [listed.end]
+        ends: list[int] = [listed.end]
         order = "little" if self.order == "<" else "big"
         for tag, kind, number, value_at in listed.entries:
             each = SIZES.get(kind, 0)

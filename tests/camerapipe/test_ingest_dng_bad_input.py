@@ -12,7 +12,7 @@ from camerapipe.cli import main
 from camerapipe.errors import CaptureError, LimitError
 from camerapipe.ingest import open_capture
 from camerapipe.ingest.dng import decode, jpeg_xl
-from datasets.dng_opcodes import gain_map, opcode, opcode_list, two_illuminants
+from datasets.dng_opcodes import gain_map, opcode, opcode_list, two_illuminants, warp_rectilinear
 from datasets.synthetic_raw import (
     LONG,
     RATIONAL,
@@ -231,3 +231,18 @@ def test_jpeg_of_another_size_or_kind():
             decode._decode_jpeg(data, *size)
     with pytest.raises(CaptureError, match="damaged"):
         decode._decode_jpeg(data[:300], 32, 48, 3)
+
+
+@pytest.mark.parametrize("extra", [[], [UNIT]])
+def test_a_white_level_below_black_is_told(tmp_path, extra):
+    path = dng(tmp_path, black_level=512, white_level=300, extra=extra)
+    assert "levels are damaged: white 300 is not above black 512" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "coefficients",
+    [(1, 1e9, 0, 0, 0, 0), (1, -3, 0, 0, 0, 0), (1, 0, 0, 0, 0, 1e6)],
+)
+def test_a_warp_of_no_lens_is_told(tmp_path, coefficients):
+    path = dng(tmp_path, extra=[opcode_list(3, [warp_rectilinear(coefficients)])])
+    assert "its corrections (OpcodeList3: WarpRectilinear) are damaged" in refused(path)

@@ -31,6 +31,8 @@ MAX_WARPS = 4  # of a list; each resamples the whole picture
 MAX_PLANES = 4
 MAX_DEGREE = 8  # of MapPolynomial
 MAX_COORDINATE = 1 << 31
+SQUARED_RADII = np.linspace(0, 1, 33)  # of a warp, up to the farthest corner
+MAX_SCALE = 8.0  # by which a warp magnifies; lenses need less than 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,11 @@ def _warp(source: _Bytes) -> Warp:
     (planes,) = source.integers(1)
     if not 0 < planes <= MAX_PLANES:
         raise damaged(source.name)
-    return Warp(source.numbers(6 * planes).reshape(planes, 6), source.pair())
+    coefficients = source.numbers(6 * planes).reshape(planes, 6)
+    scales = np.polynomial.polynomial.polyval(SQUARED_RADII, coefficients[:, :4].T)
+    if scales.min() <= 0 or max(scales.max(), np.abs(coefficients[:, 4:]).max()) > MAX_SCALE:
+        raise damaged(source.name)
+    return Warp(coefficients, source.pair())
 
 
 def _vignette(source: _Bytes) -> Vignette:

@@ -36,6 +36,7 @@ OPCODE_LISTS = {51008: "OpcodeList1", 51009: "OpcodeList2", 51022: "OpcodeList3"
 # ColorMatrix, CameraCalibration, ForwardMatrix and CalibrationIlluminant of both illuminants
 ILLUMINANTS = ((50721, 50723, 50964, 50778), (50722, 50724, 50965, 50779))
 INTERLEAVE = (50975, 52547)  # factors of rows and columns
+BLACK_LEVEL, WHITE_LEVEL = 50714, 50717
 ANALOG_BALANCE, NEUTRAL, WHITE_XY = 50727, 50728, 50729
 CAMERA_SIGNATURE, PROFILE_SIGNATURE = 50931, 50932
 
@@ -96,6 +97,8 @@ def read_negative(file: BinaryIO, max_pixels: int) -> tuple[Negative | None, tup
         first, pages = tiff.pages.first, every_page(tiff)
         full = [p for p in pages if p.photometric in RAW_PHOTOMETRICS and not p.subfiletype]
         notes = tuple(_notes(pages))
+        if full:
+            _check_levels(_Tags(full[0], first))
         if not full or not _asks_for_more(full[0]):
             return None, notes
         check_pixels(full[0].imagewidth, full[0].imagelength, max_pixels)
@@ -104,6 +107,16 @@ def read_negative(file: BinaryIO, max_pixels: int) -> tuple[Negative | None, tup
         across, down = negative.scale
         check_pixels(round(width * across), round(height * down), max_pixels)
         return negative, notes
+
+
+def _check_levels(tags: _Tags) -> None:
+    """Refuse a white level that is not above the black level; LibRaw develops it to black."""
+    black, white = tags.numbers(BLACK_LEVEL), tags.numbers(WHITE_LEVEL)
+    if black is not None and white is not None and white.min() <= black.max():
+        raise CaptureError(
+            f"its levels are damaged: white {white.min():g} is not above black {black.max():g}; "
+            "copy the file again, or export it as TIFF"
+        )
 
 
 def _asks_for_more(page: Any) -> bool:
@@ -188,8 +201,8 @@ def _levels(tags: _Tags, shape: tuple[int, int, int], bits: int) -> Levels:
     rows, columns = tags.integers(50713, 2, (1, 1))
     if not (0 < rows <= MAX_BLACK and 0 < columns <= MAX_BLACK):
         raise CaptureError(f"its black level of {rows} x {columns} values is damaged")
-    black = tags.numbers(50714, rows * columns * planes, rows * columns)
-    white = tags.numbers(50717, planes, 1)
+    black = tags.numbers(BLACK_LEVEL, rows * columns * planes, rows * columns)
+    white = tags.numbers(WHITE_LEVEL, planes, 1)
     return Levels(
         active=active,
         black=np.zeros((1, 1, 1)) if black is None else black.reshape(rows, columns, -1),
