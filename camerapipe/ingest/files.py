@@ -15,7 +15,9 @@ from typing import BinaryIO
 
 from camerapipe.errors import CaptureError, LimitError
 
-DEFAULT_MAX_PIXELS = 150_000_000  # larger than 100 MP cameras; decoding needs about 2 GB
+DEFAULT_MAX_PIXELS = (
+    150_000_000  # more than 100 MP cameras have; a RAW takes 40 bytes of memory each
+)
 MAX_FILE_BYTES = 4 << 30  # some decoders read the whole file; this excludes disk images
 MAX_REASON = 120  # characters of a library's message that are quoted
 

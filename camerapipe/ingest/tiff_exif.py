@@ -198,7 +198,7 @@ class _Reader:
         """End of the first directory and of its values, or the largest offset among these."""
         listed = self._listed(self.first)
         if listed is None:
-            return self.first + 1
+            return int(self.first) + 1
         ends: list[int] = [listed.end]
         order = "little" if self.order == "<" else "big"
         for tag, kind, number, value_at in listed.entries:

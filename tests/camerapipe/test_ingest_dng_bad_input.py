@@ -246,3 +246,14 @@ def test_a_white_level_below_black_is_told(tmp_path, extra):
 def test_a_warp_of_no_lens_is_told(tmp_path, coefficients):
     path = dng(tmp_path, extra=[opcode_list(3, [warp_rectilinear(coefficients)])])
     assert "its corrections (OpcodeList3: WarpRectilinear) are damaged" in refused(path)
+
+
+def test_many_pixels_in_few_bytes_are_refused_before_decoding(tmp_path, encoder, monkeypatch):
+    path = dng(tmp_path, compression=Compression.JPEG_XL)
+    data = encoder.jpegxl_encode(np.zeros((12_000, 1008), np.uint8), lossless=True, effort=1)
+    swapped(path, data)
+    for code, value in ((256, 1008), (257, 12_000), (322, 1008), (323, 12_000)):
+        overwritten(path, code, value)
+    monkeypatch.setattr(encoder, "jpegxl_decode", None)
+    assert len(data) < 12_000
+    assert f"its {len(data)} bytes say 12096000 pixels" in refused(path)

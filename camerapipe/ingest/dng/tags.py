@@ -27,6 +27,8 @@ CFA = 32803
 RATIONALS = (5, 10)  # TIFF types: pairs of numerator and denominator
 UNSIGNED = 1  # SampleFormat
 MASKS = {65540: "masks", 8: "a depth map", 9: "a depth map"}  # NewSubfileType
+FREE_PIXELS = 12_000_000  # in any number of bytes: they take 0.5 GB
+MAX_DENSITY = 1000  # pixels per byte of larger pictures; lossy JPEG XL of photographs has up to 100
 MAX_BLACK = 64  # rows or columns of a repeating black level
 MAX_FILTERS = 8  # rows or columns of a colour filter pattern
 MAX_FIELDS = 16
@@ -103,6 +105,7 @@ def read_negative(file: BinaryIO, max_pixels: int) -> tuple[Negative | None, tup
             return None, notes
         check_pixels(full[0].imagewidth, full[0].imagelength, max_pixels)
         negative = _negative(full[0], first, file_size(file))
+        _check_density(negative)
         height, width = negative.levels.active.shape
         across, down = negative.scale
         check_pixels(round(width * across), round(height * down), max_pixels)
@@ -116,6 +119,16 @@ def _check_levels(tags: _Tags) -> None:
         raise CaptureError(
             f"its levels are damaged: white {white.min():g} is not above black {black.max():g}; "
             "copy the file again, or export it as TIFF"
+        )
+
+
+def _check_density(negative: Negative) -> None:
+    """Refuse many pixels in few bytes, before they take the memory of a large picture."""
+    pixels, size = negative.shape[0] * negative.shape[1], sum(negative.chunks.sizes)
+    if not negative.readable_by_libraw and pixels > max(FREE_PIXELS, MAX_DENSITY * size):
+        raise CaptureError(
+            f"its {size} bytes say {pixels} pixels, which no photograph is compressed to; "
+            "the file is damaged or made to fill the memory"
         )
 
 
