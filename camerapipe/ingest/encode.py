@@ -145,7 +145,8 @@ def left_out(
     lost += [] if name != "exr" or not capture.exif else ["EXIF (but for camera and exposure)"]
     if lost and Metadata(metadata) is not Metadata.NONE:
         message = f"{name.upper()} has no place for these metadata: {', '.join(lost)}."
-        found.append(Finding("metadata_left_out", Severity.INFO, message))
+        severity = Severity.WARNING if capture.iptc else Severity.INFO
+        found.append(Finding("metadata_left_out", severity, message))
     return tuple(found)
 
 

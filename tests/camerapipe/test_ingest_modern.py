@@ -22,6 +22,7 @@ from camerapipe.job import Job, run_job
 from camerapipe.naming import Outputs
 from camerapipe.settings import resolve
 from datasets.coded_files import PATCHES, coded, gamma_curve, patches_of, scene, srgb_curve
+from stages.findings import Severity
 from stages.tone import encode
 
 LIBRARIES = {"avif": "PIL._avif", "heic": "pillow_heif", "jxl": "imagecodecs", "exr": "OpenEXR"}
@@ -209,6 +210,8 @@ def test_what_a_format_cannot_hold_is_told(tmp_path):
     }
     assert "IPTC and image resources, XMP, EXIF" in left_out("exr", p3)[0].message
     assert left_out("exr", p3, "none") == ()
+    assert left_out("avif", p3)[0].severity is Severity.WARNING  # a note, also without -v
+    assert left_out("exr", replace(p3, iptc=None))[0].severity is Severity.INFO
     assert left_out("jxl", replace(p3, profile=srgb_profile(), iptc=None)) == ()
 
 
