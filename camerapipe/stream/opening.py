@@ -311,7 +311,7 @@ def _source_of(
             seed=options.seed,
             max_pixels=max_pixels,
         )
-    if isinstance(source, Iterable):
+    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         return app_source(source, fps)
     raise RequestError(
         "source: expected a path, the index of a camera, synthetic:SCENE, or pictures as arrays; "

@@ -122,7 +122,9 @@ class StreamOptions:
         """Limits of the line."""
         return Rules(
             policy=self.policy,
-            max_in_flight=self.in_flight or IN_FLIGHT.get(self.policy, 1),
+            max_in_flight=IN_FLIGHT.get(self.policy, 1)
+            if self.in_flight is None
+            else self.in_flight,
             max_bytes=self.profile.memory_mb * 1e6 if self.profile else self.max_bytes,
             source_timeout_s=self.stuck_s,
         )

@@ -21,13 +21,14 @@ import numpy.typing as npt
 from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, count_pixels, open_capture
-from camerapipe.ingest.folders import is_photograph, pictures_in
+from camerapipe.ingest.folders import Pairs, is_photograph, passed_over, pictures_in
 from camerapipe.ingest.video import has_video
 from camerapipe.stream.exposures import Exposure, FrameSource, arrival, numbered
 from camerapipe.stream.frames import Arrival
 from camerapipe.stream.opencv_source import open_camera, open_video_by_opencv
 from camerapipe.stream.video_source import open_video
 from camerapipe.synthetic import SCENES, synthetic_frame
+from stages.findings import Finding, Severity
 
 DEFAULT_SIZE = (1280, 720)  # width, height
 SYNTHETIC = "synthetic:"
@@ -184,7 +185,19 @@ def _staged(scene: str, index: int, size: tuple[int, int], seed: int) -> Capture
 
 
 def _folder(folder: Path, fps: float | None, max_pixels: int) -> FrameSource:
-    return _photographs(str(folder), pictures_in(folder), fps, max_pixels)
+    """Photographs of a folder; of a RAW+JPEG pair, the RAW is the frame."""
+    paths = pictures_in(folder)
+    others = passed_over(paths, Pairs.RAW)
+    source = _photographs(
+        str(folder), [path for path in paths if path not in others], fps, max_pixels
+    )
+    if not others:
+        return source
+    message = (
+        f"{len(others)} of {len(paths)} files are passed over: the RAW of each RAW+JPEG pair is "
+        "the frame."
+    )
+    return replace(source, findings=(Finding("pairs_passed_over", Severity.INFO, message),))
 
 
 def _photographs(name: str, paths: list[Path], fps: float | None, max_pixels: int) -> FrameSource:

@@ -413,6 +413,26 @@ def test_a_folder_has_natural_order_and_strays_are_passed_over(tmp_path):
     assert [a.value.name for a in source.frames] == [f"img{k}.jpg" for k in range(1, 13)]
 
 
+def test_a_pair_of_raw_and_jpeg_is_one_frame(tmp_path):
+    for name in ("a.dng", "a.JPG", "b.jpg"):
+        (tmp_path / name).touch()
+    opened = sources.open_source(str(tmp_path), paced=False)
+    assert opened.length == 2 and opened.stems == ("a", "b")
+    assert [each.code for each in opened.findings] == ["pairs_passed_over"]
+    assert opened.findings[0].message.startswith("1 of 3 files")
+
+
+@pytest.mark.parametrize("source", [{}, b"folder"])
+def test_what_is_no_sequence_of_pictures_is_refused(source):
+    with pytest.raises(RequestError, match="source: expected a path"):
+        camerapipe.open_stream(source)
+
+
+def test_no_frame_in_flight_is_refused():
+    with pytest.raises(RequestError, match="in_flight: expected at least 1; got 0"):
+        camerapipe.open_stream("synthetic:static", in_flight=0)
+
+
 def test_a_photograph_is_opened_as_one(tmp_path):
     exif = Image.Exif()
     exif[274] = 6
