@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from camerapipe.arguments import focus_of, names_of, workers_of
 from camerapipe.assembly import Request, shape_of, with_depth
 from camerapipe.budget import Budget, BudgetLike
 from camerapipe.camera import Input, MapLike, check_capture, given_map, open_input, shoot
@@ -20,7 +21,7 @@ from camerapipe.protecting import rectangle_of
 from camerapipe.recipe import Recipe, as_recipe, resolve_with, with_recipe
 from camerapipe.recipe_keys import ScribblesLike, given_scribbles
 from camerapipe.segmentation import SegmentationModel
-from camerapipe.settings import resolve
+from camerapipe.settings import resolve, with_values
 from camerapipe.shot import Shot
 from stages.findings import Finding
 from stages.protection import Protection
@@ -134,20 +135,20 @@ def render(
     ValueError
         A parameter is wrong; the message names it.
     """
-    recipe = as_recipe(recipe)
+    threads, recipe = workers_of(workers), as_recipe(recipe)
     if isinstance(protect_model, str | os.PathLike):
         protect_model = SegmentationModel(path=Path(protect_model))
     capture, opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
     shape = shape_of(capture)
-    distance = None if focus is None or isinstance(focus, tuple | list) else float(focus)
+    point, distance = focus_of(focus)
     depth = {"aperture": aperture, "focus_m": distance}
     given = {name: value for name, value in depth.items() if value is not None}
-    values = {**(params or {}), "depth": {**(params or {}).get("depth", {}), **given}}
+    values = with_values(params, "depth", given)
     settings = resolve_with(recipe, preset, config, values=values, strength=strength, look=look)
     request = Request(
         settings=settings,
         budget=Budget.of(budget),
-        focus_point=focus if distance is None else None,  # type: ignore[arg-type]  # a point then
+        focus_point=point,
         distance_m=distance_m,
         scribbles=given_scribbles(scribbles),
         foreground=given_mask("foreground", foreground, shape, read_foreground),
@@ -158,12 +159,12 @@ def render(
             None if protect_model is None else protect_model.mask_of(capture.linear),
         ),
         force=force,
-        keep=tuple(keep),
+        keep=names_of("keep", keep),
     )
     request = with_depth(request, capture, from_depth, guide_depth)
     if recipe is not None:
         request = with_recipe(request, recipe, capture)
-    with limited_workers(workers):
+    with limited_workers(threads):
         return shoot(capture, request, before=opening)
 
 
@@ -193,7 +194,8 @@ def check(
     CaptureError, ValueError
         As `render`.
     """
+    threads = workers_of(workers)
     capture, _ = open_input(source, encoding=encoding, max_pixels=max_pixels)
     request = Request(settings=resolve(values=params), distance_m=distance_m)
-    with limited_workers(workers):
+    with limited_workers(threads):
         return check_capture(capture, request)

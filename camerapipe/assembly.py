@@ -14,6 +14,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
+from camerapipe.arguments import flag_of, names_of, number_of, point_of
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
 from camerapipe.depth import DepthLike, given_depth, wished_lens
@@ -23,6 +24,7 @@ from camerapipe.graph import Graph
 from camerapipe.hdr_graph import with_hdr
 from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.ingest.saved_map import SavedMap, scaled_map, sigma_at
+from camerapipe.masks import unit_mask
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
 from camerapipe.pipelines import (
@@ -32,6 +34,7 @@ from camerapipe.pipelines import (
 )
 from camerapipe.presets import Preset, graphs
 from camerapipe.protecting import check_protection, protection_findings, scaled_protection
+from camerapipe.recipe_keys import given_scribbles
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
 from stages.bokeh import DeadZoneParams, focus_sigma
@@ -53,7 +56,15 @@ SHARED_BYTES = 1 << 28  # limit of the memory for them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to do with a capture; all fields but the settings have a default."""
+    """What to do with a capture; all fields but the settings have a default.
+
+    Points and masks may be sequences and arrays of other types: they are converted.
+
+    Raises
+    ------
+    RequestError
+        If a value is not of the kind that its field has. `check_request` checks it for a capture.
+    """
 
     settings: Settings
     budget: Budget = Budget()
@@ -68,6 +79,33 @@ class Request:
     force: bool = False  # continue after a blocking finding
     hdr: bool = True  # also render the HDR light of a capture with a gain map
     keep: tuple[str, ...] = ()  # names of intermediate values to return
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, Any] = {
+            "settings": Settings, "protection": Protection, "blur_map": SavedMap | None,
+            "from_depth": GivenDepth | None, "guide_depth": GivenDepth | None,
+        }  # fmt: skip
+        for name, kind in kinds.items():
+            if not isinstance(value := getattr(self, name), kind):
+                wanted = getattr(kind, "__name__", kind)
+                raise RequestError(f"{name}: expected a {wanted}; got {type(value).__name__}")
+        given, focus = self.protection, self.focus_point
+        plain: dict[str, Any] = {
+            "budget": Budget.of(self.budget),
+            "focus_point": None if focus is None else point_of("focus", focus),
+            "scribbles": given_scribbles(self.scribbles),
+            "foreground": unit_mask("foreground", self.foreground),
+            "protection": given._replace(
+                mask=unit_mask("protect", given.mask), model=unit_mask("protect", given.model)
+            ),
+            "force": flag_of("force", self.force),
+            "hdr": flag_of("hdr", self.hdr),
+            "keep": names_of("keep", self.keep),
+        }
+        if self.distance_m is not None:
+            plain["distance_m"] = number_of("distance", self.distance_m, unit=" of metres")
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
 
 def shape_of(capture: Capture) -> tuple[int, int]:

@@ -84,14 +84,26 @@ def open_input(
     -------
     Capture, tuple of StageReport
         The capture, and a report of the time that opening took.
+
+    Raises
+    ------
+    RequestError
+        If the source is something else.
+    CaptureError
+        If the file cannot be read.
     """
     if isinstance(source, Capture):
         return source, ()
     with Stopwatch() as watch:
         if isinstance(source, np.ndarray):
             capture = capture_from_array(source, encoding)
-        else:
+        elif isinstance(source, str | os.PathLike):
             capture = open_capture(Path(source), max_pixels=max_pixels)
+        else:
+            raise RequestError(
+                "source: expected the path of a file, a NumPy array HxW or HxWx3, or a Capture; "
+                f"got {type(source).__name__}"
+            )
     return capture, (StageReport(name="develop", used_ms=watch.ms),)
 
 

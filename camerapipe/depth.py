@@ -51,7 +51,7 @@ def given_depth(source: DepthLike, capture: Capture, settings: Settings) -> Give
     CaptureError
         If a file cannot be read or has no depth.
     RequestError
-        If an array does not fit the capture.
+        If the source is something else, or does not fit the capture.
     """
     if isinstance(source, GivenDepth):
         return source
@@ -65,6 +65,11 @@ def given_depth(source: DepthLike, capture: Capture, settings: Settings) -> Give
             return depth_from(DepthPicture(source, is_inverse=False, unit_m=1.0), capture.linear)
     except CaptureError as error:
         raise RequestError(f"depth: {error}") from error
+    if not isinstance(source, str | os.PathLike):
+        raise RequestError(
+            "depth: expected the path of a file, 'embedded', an array hxw of metres, or a "
+            f"DepthMap; got {type(source).__name__}"
+        )
     return _read(os.fspath(source), capture, settings)
 
 

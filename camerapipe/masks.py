@@ -54,13 +54,26 @@ def given_mask(
         return None
     if isinstance(value, str | os.PathLike):
         return read(Path(value), shape)
+    return (_plane(name, value) > 0).astype(np.float32)
+
+
+def unit_mask(name: str, value: npt.NDArray[Any] | None) -> Array | None:
+    """Mask of a request as float32: floats in [0, 1] stay, of other arrays what is not 0 is 1."""
+    if value is None:
+        return None
+    mask = _plane(name, value)
+    return np.asarray(mask if mask.dtype.kind == "f" else mask > 0, np.float32)
+
+
+def _plane(name: str, value: Any) -> npt.NDArray[Any]:
+    """An argument as an array HxW; `RequestError` if it is none."""
     mask = np.asarray(value)
     if mask.ndim != 2 or mask.dtype.kind not in "biuf":
         raise RequestError(
             f"{name}: expected the path of a grey picture, or an array HxW of numbers or bools; "
             f"got {type(value).__name__} of shape {mask.shape}"
         )
-    return (mask > 0).astype(np.float32)
+    return mask
 
 
 def read_foreground(path: Path, shape: tuple[int, int]) -> Array:

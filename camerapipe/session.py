@@ -23,6 +23,7 @@ from typing import Any, Literal, Self
 import cv2
 import numpy as np
 
+from camerapipe.arguments import number_of
 from camerapipe.assembly import (
     OF_CAPTURE,
     Request,
@@ -34,13 +35,12 @@ from camerapipe.assembly import (
 )
 from camerapipe.camera import Input, given_map, open_input, shoot, shoot_checked
 from camerapipe.capture import Capture
+from camerapipe.depth import given_depth
 from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
-from camerapipe.ingest.saved_map import SavedMap
-from camerapipe.masks import given_mask, read_foreground
+from camerapipe.masks import read_foreground
 from camerapipe.memo import Memo, key_of, own, read_only, with_arrays
 from camerapipe.recipe import Recipe, as_recipe, recipe_of, resolve_with, with_recipe
-from camerapipe.recipe_keys import given_scribbles
 from camerapipe.runner import Kept
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
@@ -48,7 +48,6 @@ from stages.areas import reduce_to
 from stages.bokeh import DeadZoneParams, FocusParams, OutlineParams, RadiusParams
 from stages.params import Params
 from stages.propagate import SolvedMap, SolveHistory
-from stages.protection import Protection
 from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
 
@@ -93,6 +92,9 @@ class Session:
         encoding: Literal["srgb", "linear"] = "srgb",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
+        number_of("proxy_megapixels", proxy_megapixels, above=0)
+        if memory_bytes != math.inf:
+            number_of("memory_bytes", memory_bytes, above=0)
         capture, self._opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
         self.capture = with_arrays(capture, read_only)
         self.proxy = with_arrays(reduced(self.capture, proxy_megapixels), read_only)
@@ -159,23 +161,24 @@ class Session:
                     f"change: {name!r} does not exist{hint(name, ('params', *CHANGED, *known))}"
                 )
         with self._lock:
-            read = {name: self._given(name, value) for name, value in fields.items()}
-            changed = replace(self.request, **read)
-            settings = changed.settings.changed_by_person(params or {}, strength=strength)
+            base = replace(self.request, settings=fields.pop("settings", self.request.settings))
+            settings = base.settings.changed_by_person(params, strength=strength)
             if look is not None:
                 settings = settings.with_look(look)
-            return self.apply(replace(changed, settings=settings))
+            given: dict[str, Any] = {
+                name: value if value is None else self._given(name, value, settings)
+                for name, value in fields.items()
+            }
+            return self.apply(replace(base, settings=settings, **given))
 
-    def _given(self, name: str, value: Any) -> Any:
-        """Value of a field of a request, with files read as `camerapipe.render` reads them."""
-        if name == "scribbles":
-            return given_scribbles(value)
-        if name == "foreground" and not isinstance(value, np.ndarray):
-            return given_mask(name, value, shape_of(self.capture), read_foreground)
-        if name == "blur_map" and not isinstance(value, SavedMap | None):
+    def _given(self, name: str, value: Any, settings: Settings) -> Any:
+        """Value of a field; masks, maps and depth are given as to `camerapipe.render`."""
+        if name == "foreground" and isinstance(value, str | os.PathLike):
+            return read_foreground(Path(value), shape_of(self.capture))
+        if name == "blur_map":
             return given_map(value, self.capture)
-        if name == "protection" and not isinstance(value, Protection):
-            raise RequestError(f"protection: expected a Protection; got {type(value).__name__}")
+        if name in ("from_depth", "guide_depth"):
+            return given_depth(value, self.capture, settings)
         return value
 
     def scribble(self, *strokes: Scribble) -> Self:
@@ -200,6 +203,8 @@ class Session:
 
         `Shot.report` lists the stages that ran.
         """
+        if size not in self._histories:
+            raise RequestError(f"size: expected 'proxy' or 'full'; got {size!r}")
         with self._lock:
             if size == "full":
                 return self._shoot(self.capture, self.request, size)

@@ -79,7 +79,9 @@ class Settings:
         found.params  # noqa: B018 - checked when built
         return found
 
-    def changed_by_person(self, changes: Changes, *, strength: float | None = None) -> Settings:
+    def changed_by_person(
+        self, changes: Changes | None, *, strength: float | None = None
+    ) -> Settings:
         """Settings with further changes of a person; `strength` as for `resolve`."""
         merged = self.changed(Layer.PERSON)
         for section, values in _checked("", _with_strength(changes, strength)).items():
@@ -181,7 +183,7 @@ def resolve(
     if name not in PRESETS:
         raise SettingsError(f"preset {name!r} does not exist{hint(name, PRESETS)}")
     person: dict[str, dict[str, Any]] = {}
-    for source in (_parse(overrides), _with_strength(values or {}, strength)):
+    for source in (_parse(overrides), _with_strength(values, strength)):
         for section, changes in _checked("", source).items():
             person.setdefault(section, {}).update(changes)
     chosen, file = PRESETS[name], str(config or "")
@@ -226,11 +228,23 @@ def _overlaid(below: Changes, above: Changes) -> Changes:
     return {key: {**below.get(key, {}), **above.get(key, {})} for key in {**below, **above}}
 
 
-def _with_strength(changes: Changes, strength: float | None) -> Changes:
-    """Changes with the strength added, if it is given."""
-    if strength is None:
+def with_values(changes: Changes | None, section: str, values: Mapping[str, Any]) -> Changes:
+    """Changes with values of a section added; the values override those of the changes."""
+    if not isinstance(changes, Mapping | None):
+        raise SettingsError(
+            "params: expected parameters by section, such as {'radius': {'strength': 3.0}}; "
+            f"got {changes!r}"
+        )
+    changes = changes or {}
+    if not values:
         return changes
-    return {**changes, "radius": {**changes.get("radius", {}), "strength": strength}}
+    _check_section("", section, present := changes.get(section, {}))
+    return {**changes, section: {**present, **values}}
+
+
+def _with_strength(changes: Changes | None, strength: float | None) -> Changes:
+    """Changes with the strength added, if it is given."""
+    return with_values(changes, "radius", {} if strength is None else {"strength": strength})
 
 
 def _parse(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:

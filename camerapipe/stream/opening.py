@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from camerapipe.arguments import point_of
 from camerapipe.budget import Budget, BudgetLike
 from camerapipe.errors import OutputError, RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
@@ -176,7 +177,7 @@ def open_stream(
         place=_place_of(speed),
         seed=seed,
         distance_m=distance_m,
-        focus_point=focus,
+        focus_point=None if focus is None else point_of("focus", focus),
         scribbles=given_scribbles(scribbles),
         force=force,
         recipe=recipe,

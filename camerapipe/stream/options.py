@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+from camerapipe.arguments import workers_of
 from camerapipe.assembly import Request, shape_of
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
@@ -59,8 +60,7 @@ class StreamOptions:
         if self.rung is not None and self.rung not in (names := [rung.name for rung in LADDER]):
             raise RequestError(f"rung {self.rung!r} does not exist{hint(self.rung, names)}")
         _check_stages(self.budget)
-        if self.workers is not None and self.workers < 1:
-            raise RequestError(f"workers: expected at least 1; got {self.workers}")
+        workers_of(self.workers)
         if self.recipe is not None and self.recipe.foreground is not None:
             raise RequestError(
                 f"{self.recipe.name}: foreground: a mask belongs to one photograph; a stream takes "

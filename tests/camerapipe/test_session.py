@@ -201,6 +201,47 @@ def test_mistakes_change_nothing(session):
     assert not session.undo()
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"focus_point": (1, 2, 3)}, r"focus: expected a point \(x, y\) in px; got \(1, 2, 3\)"),
+        ({"focus_point": 3}, "focus: expected a point"),
+        ({"foreground": [1, 2]}, "foreground: expected the path of a grey picture, or an array"),
+        ({"protection": 5}, "protection: expected a Protection; got int"),
+        ({"distance_m": np.nan}, "distance: expected a number of metres; got nan"),
+        ({"force": 1}, "force: expected True or False; got 1"),
+        ({"from_depth": [1.0]}, "depth: expected the path of a file, .*; got list"),
+        ({"keep": "bokeh"}, "keep: expected a sequence of names; got 'bokeh'"),
+        ({"settings": 4}, "settings: expected a Settings; got int"),
+        ({"params": "radius"}, "params: expected parameters by section"),
+        ({"look": 5}, "look 5 does not exist"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_at_once(session, fields, told):
+    with pytest.raises(RequestError, match=told):
+        session.change(**fields)
+    assert not session.undo()
+
+
+def test_sequences_and_other_types_are_converted(session):
+    request = session.change(
+        focus_point=np.array([100, 90]), foreground=np.eye(*FULL, dtype=bool), scribbles=[SHARP],
+        budget="2s", blur_map=np.ones(FULL),
+    ).request  # fmt: skip
+    assert request.focus_point == (100.0, 90.0) and request.scribbles == (SHARP,)
+    assert request.foreground.dtype == np.float32 and request.foreground.sum() == FULL[0]
+    assert request.budget.total_ms == 2000 and request.blur_map.blur.sigma.max() == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"proxy_megapixels": -1}, {"proxy_megapixels": np.nan}, {"memory_bytes": -5}],
+)
+def test_sizes_of_a_session_are_above_zero(picture, options):
+    with pytest.raises(RequestError, match=f"{next(iter(options))}: expected a number above 0"):
+        Session(picture, **options)
+
+
 def test_what_is_kept_stays_within_its_limit(picture):
     session = Session(picture, proxy_megapixels=PROXY_MEGAPIXELS, memory_bytes=200_000)
     first = session.render()
