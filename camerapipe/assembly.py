@@ -11,9 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import cv2
-import numpy as np
-
 from camerapipe.arguments import flag_of, names_of, number_of, point_of
 from camerapipe.budget import Budget, BudgetError
 from camerapipe.capture import Capture
@@ -23,7 +20,7 @@ from camerapipe.errors import RequestError, hint
 from camerapipe.graph import Graph
 from camerapipe.hdr_graph import with_hdr
 from camerapipe.ingest.depth_values import GivenDepth
-from camerapipe.ingest.saved_map import SavedMap, scaled_map, sigma_at
+from camerapipe.ingest.saved_map import SavedMap, sigma_at
 from camerapipe.masks import unit_mask
 from camerapipe.memo import Memo
 from camerapipe.optics import optics_of
@@ -33,7 +30,7 @@ from camerapipe.pipelines import (
     SOURCES,
 )
 from camerapipe.presets import Preset, graphs
-from camerapipe.protecting import check_protection, protection_findings, scaled_protection
+from camerapipe.protecting import check_protection, protection_findings
 from camerapipe.recipe_keys import given_scribbles
 from camerapipe.runner import Kept
 from camerapipe.settings import Layer, Settings
@@ -176,51 +173,6 @@ def depth_sources(capture: Capture, request: Request) -> dict[str, Any]:
 def shared_within_a_shot() -> Kept:
     """Memo for the graphs of one shot: check and estimate share view and survey."""
     return Kept(memo=Memo(SHARED_BYTES), versions=dict.fromkeys(SOURCES, 0), only=SHARED)
-
-
-def scaled(request: Request, shape: tuple[int, int], to: tuple[int, int]) -> Request:
-    """Scale a request to another size of the same picture.
-
-    Parameters
-    ----------
-    request : Request
-        Request for a picture of size `shape`.
-    shape, to : (int, int)
-        Rows and columns of the two pictures.
-
-    Returns
-    -------
-    Request
-        Focus point, scribbles, foreground, protection and blur map are scaled; parameters do not
-        change.
-
-    Notes
-    -----
-    The borders of both pictures coincide, and pixel centres have integer coordinates.
-    """
-    if shape == to:
-        return request
-    scales = to[1] / shape[1], to[0] / shape[0]
-    focus, mask = request.focus_point, request.foreground
-    if mask is not None:
-        mask = np.asarray(cv2.resize(mask, to[::-1], interpolation=cv2.INTER_AREA))
-    return replace(
-        request,
-        focus_point=None if focus is None else scaled_point(focus, scales, to),
-        scribbles=tuple(stroke.scaled(scales) for stroke in request.scribbles),
-        foreground=mask,
-        protection=scaled_protection(request.protection, scales, to),
-        blur_map=None if request.blur_map is None else scaled_map(request.blur_map, to),
-    )
-
-
-def scaled_point(
-    point: tuple[float, float], scales: tuple[float, float], to: tuple[int, int]
-) -> tuple[float, float]:
-    """Point (x, y), scaled by `scales` and clamped to the pixels of a picture of shape `to`."""
-    inside = zip(point, scales, to[::-1], strict=True)
-    x, y = (min(max((at + 0.5) * k - 0.5, 0.0), math.nextafter(n, 0)) for at, k, n in inside)
-    return x, y
 
 
 def with_depth(

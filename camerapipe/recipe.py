@@ -33,7 +33,7 @@ from typing import Any
 
 import tomli_w
 
-from camerapipe.assembly import Request, scaled_point, shape_of, with_depth
+from camerapipe.assembly import Request, shape_of, with_depth
 from camerapipe.capture import Capture
 from camerapipe.ingest import write_bytes
 from camerapipe.ingest.depth import EMBEDDED
@@ -57,6 +57,7 @@ from camerapipe.recipe_keys import (
     strokes_of,
     typed,
 )
+from camerapipe.scaling import scaled_point
 from camerapipe.settings import Changes, Layer, Settings, resolve, toml_of
 from stages.scribble import Scribble
 

@@ -29,7 +29,6 @@ from camerapipe.assembly import (
     Request,
     check_request,
     megapixels_of,
-    scaled,
     shape_of,
     sources_of,
 )
@@ -42,6 +41,7 @@ from camerapipe.masks import read_foreground
 from camerapipe.memo import Memo, key_of, own, read_only, with_arrays
 from camerapipe.recipe import Recipe, as_recipe, recipe_of, resolve_with, with_recipe
 from camerapipe.runner import Kept
+from camerapipe.scaling import scaled
 from camerapipe.settings import Changes, Settings
 from camerapipe.shot import Shot
 from stages.areas import reduce_to

@@ -11,7 +11,7 @@ SOURCES = sorted(p for package in ("stages", "camerapipe") for p in (ROOT / pack
 # Rooms of camerapipe, lowest level first: each imports only from lower levels, or its own room.
 LEVELS = [
     {"errors", "version", "hints", "spreading"},
-    {"capture", "report", "graph"},
+    {"capture", "report", "graph", "arguments"},
     {"corrections"},
     {"budget", "optics", "costs", "memo", "pipelines"},
     {"live", "still", "hdr_graph"},
@@ -19,7 +19,9 @@ LEVELS = [
     {"ingest", "presets", "levels", "runner", "synthetic"},
     {"settings", "shot", "runtime", "trace", "segmentation", "masks"},
     {"protecting", "depth"},
-    {"assembly", "sheet", "recipe_keys", "verdict"},
+    {"sheet", "recipe_keys"},
+    {"assembly", "verdict"},
+    {"scaling"},
     {"camera", "timeline", "recipe", "naming"},
     {"session", "stream", "job_data"},
     {"job"},

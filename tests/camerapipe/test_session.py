@@ -9,12 +9,13 @@ import pytest
 
 import camerapipe
 from camerapipe import Scribble, Session
-from camerapipe.assembly import Request, scaled
+from camerapipe.assembly import Request
 from camerapipe.camera import given_map
 from camerapipe.capture import CaptureMeta, Sourced
 from camerapipe.errors import RequestError
 from camerapipe.ingest.depth_values import GivenDepth
 from camerapipe.recipe import Recipe
+from camerapipe.scaling import scaled
 from camerapipe.session import reduced
 from camerapipe.settings import Layer
 from stages.depth import DepthMap
