@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from camerapipe.errors import OutputError, RequestError
-from camerapipe.ingest import MAP_FORMATS, MAPS, PICTURE_FORMATS, PICTURES, format_named
+from camerapipe.errors import RequestError
+from camerapipe.ingest import (
+    MAP_FORMATS,
+    MAPS,
+    PICTURE_FORMATS,
+    PICTURES,
+    format_named,
+    make_folder,
+)
 from camerapipe.ingest.folders import Pairs, passed_over, pictures_in
 
 FILE_SUFFIXES = frozenset({*PICTURES, *MAPS, ".json", ".toml"})
@@ -213,11 +220,7 @@ def _place(target: Target, name: str, inputs: Inputs) -> Path:
         return path
     if path.suffix.lower() in FILE_SUFFIXES and not names_folder:
         raise RequestError(f"{target.option} {text}: several inputs need a folder, not a file")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{path}: is not a folder for outputs: {reason}") from error
+    make_folder(path)
     return path / name
 
 

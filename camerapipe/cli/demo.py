@@ -39,9 +39,11 @@ def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) ->
             'demo: its photographs come with scikit-image: pip install "camerapipe[demo]"',
             UNREADABLE,
         ) from error
+    from camerapipe.ingest import make_folder
+
     prepare(quiet=quiet, long_running=True)
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
         for name in PHOTOGRAPHS:
             _render(name, getattr(data, name)(), output, strength, overwrite=overwrite, quiet=quiet)
     except Exception as error:

@@ -9,7 +9,7 @@ under a name.
 """
 
 from camerapipe.ingest.array import capture_from_array
-from camerapipe.ingest.atomic import check_output, write_bytes, write_text
+from camerapipe.ingest.atomic import check_output, make_folder, write_bytes, write_text
 from camerapipe.ingest.attachments import Metadata
 from camerapipe.ingest.encode import DEFAULT_QUALITY, encode_picture, left_out
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS
@@ -54,6 +54,7 @@ __all__ = [
     "format_named",
     "format_of",
     "left_out",
+    "make_folder",
     "open_capture",
     "optional_formats",
     "read_map",

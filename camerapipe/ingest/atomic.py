@@ -57,6 +57,14 @@ def check_output(
         raise OutputError(f"{path}: cannot be written ({_reason(error)})") from error
 
 
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, unless it exists; `OutputError` if that fails."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: the folder cannot be made ({_reason(error)})") from error
+
+
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> None:
     """Write a report or another text, as UTF-8."""
     write_bytes(path, text.encode(), overwrite=overwrite)

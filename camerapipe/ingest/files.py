@@ -26,6 +26,8 @@ def one_line(error: BaseException) -> str:
     """Message of an exception, shortened and without line breaks."""
     if isinstance(error.args[0] if error.args else None, bytes):  # messages of LibRaw are bytes
         words = error.args[0].decode("latin-1")
+    elif isinstance(error, OSError) and error.strerror:
+        words = error.strerror  # without its number and the name, which the caller knows
     else:
         words = str(error)
     words = " ".join(words.split())

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.errors import OutputError, RequestError
-from camerapipe.ingest import PICTURES, check_output, colour_map, write_picture
+from camerapipe.ingest import PICTURES, check_output, colour_map, make_folder, write_picture
 from camerapipe.stream.shown import Shown, codes_of
 from stages.grid import Grid, lift
 
@@ -152,10 +152,7 @@ class Pictures(AbstractContextManager["Pictures"]):
 
     def __enter__(self) -> Self:
         """Make the folder."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self._folder}: cannot be made ({error.strerror})") from error
+        make_folder(self._folder)
         return self
 
     def __exit__(self, *error: object) -> None:

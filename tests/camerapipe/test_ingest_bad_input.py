@@ -237,6 +237,7 @@ def test_messages_of_libraries_are_one_short_line():
     assert one_line(ValueError("a\nb\t c")) == "a b c"
     assert len(one_line(ValueError("x" * 1000))) == 120
     assert one_line(OSError(b"bytes of LibRaw")) == "bytes of LibRaw"
+    assert one_line(OSError(36, "File name too long", "x" * 300)) == "File name too long"
     assert one_line(KeyError(7)) == "KeyError"
 
 

@@ -122,7 +122,7 @@ def test_outputs_that_cannot_be(tmp_path):
     same = str(tmp_path / "same.png")
     with pytest.raises(RequestError, match="would both be written to"):
         name_outputs(single, {"picture": Target("-o", same), "map": Target("--map", same)})
-    with pytest.raises(OutputError, match="is not a folder for outputs"):
+    with pytest.raises(OutputError, match="the folder cannot be made"):
         name_outputs(both, {"picture": Target("-o", str(one / "sub"))})
     with pytest.raises(RequestError, match="is not the name of a PNG; leave out --format"):
         name_outputs(single, {"picture": Target("-o", "out.jpg", "png")})
