@@ -22,7 +22,7 @@ from camerapipe.ingest.display import (
     image_orientation,
     open_header,
 )
-from camerapipe.ingest.files import check_pixels, file_size
+from camerapipe.ingest.files import CUT_OFF, check_pixels, file_size
 from camerapipe.ingest.packed import PACKED_BITS, packed_samples
 from camerapipe.ingest.pages import MIN_IS_BLACK, MIN_IS_WHITE, RGB, choose_page, with_first
 from camerapipe.ingest.pixels import TURNS, Decoded, Samples
@@ -65,9 +65,7 @@ def decode_tiff(file: BinaryIO, max_pixels: int) -> Decoded:
         try:
             choice = choose_page(tiff)
         except IndexError as error:  # of tifffile, if there is no first page
-            raise CaptureError(
-                "is cut off or damaged: it has no directory; copy it again"
-            ) from error
+            raise CaptureError(CUT_OFF) from error
         if not choice.is_first:
             decoded = decode_tiff(with_first(file, choice.page.offset), max_pixels)
             return _with_tags_of(file, tiff.pages.first, choice.page, decoded)

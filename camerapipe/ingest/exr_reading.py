@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.files import check_pixels
+from camerapipe.ingest.files import CUT_OFF, check_pixels
 from camerapipe.ingest.quiet import unprinted
 from stages.params import Array
 
@@ -46,7 +46,7 @@ def exr_parts(file: BinaryIO, max_pixels: int) -> list[Any]:
     with unprinted():
         parts = list(library.File(name, separate_channels=True).parts)
     if len(parts) < max(len(stated), 1):  # parts whose pixels are damaged are left out
-        raise CaptureError("is cut off or damaged: some of its pixels are missing; copy it again")
+        raise CaptureError(CUT_OFF)
     return parts
 
 

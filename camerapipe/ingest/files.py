@@ -19,6 +19,12 @@ DEFAULT_MAX_PIXELS = (
     150_000_000  # more than 100 MP cameras have; a RAW takes 40 bytes of memory each
 )
 MAX_FILE_BYTES = 4 << 30  # some decoders read the whole file; this excludes disk images
+CUT_OFF = "is cut off or damaged: parts are missing; copy it again"
+RAW_CUT_OFF = "this RAW is cut off; copy it again from the camera"
+# In messages of Pillow, tifffile and libheif, in lower case.
+SIGNS_OF_A_CUT = (
+    "truncated", "corrupted ifd", "unexpected end of file", "cannot read full meta box",
+)  # fmt: skip
 MAX_REASON = 120  # characters of a library's message that are quoted
 
 
@@ -95,6 +101,8 @@ def refusing(name: object) -> Iterator[None]:
     except MemoryError as error:
         raise LimitError(f"{name}: does not fit into memory; use a smaller picture") from error
     except Exception as error:  # decoders raise SyntaxError, struct.error, cv2.error and others
+        if any(sign in str(error).lower() for sign in SIGNS_OF_A_CUT):
+            raise CaptureError(f"{name}: {CUT_OFF}") from error
         raise CaptureError(
             f"{name}: damaged or not supported ({one_line(error)}); "
             "copy it again, or export it as JPEG, PNG or TIFF"

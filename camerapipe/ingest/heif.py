@@ -7,34 +7,31 @@ of 10 and 12 bits are scaled to 16 bits.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.files import check_pixels
+from camerapipe.ingest.files import CUT_OFF, check_pixels
 from camerapipe.ingest.gain_metadata import BrokenGainMapError, gain_map_of_apple
-from camerapipe.ingest.isobmff import TONE_MAP, item_types
+from camerapipe.ingest.isobmff import TONE_MAP, ends_early, item_types
 from camerapipe.ingest.jpeg_gain_map import Read, check_size, ignored
 from camerapipe.ingest.pixels import Decoded, Samples
 from camerapipe.ingest.tags import heif_tags
 
 APPLE_GAIN_MAP = "urn:com:apple:photo:2020:aux:hdrgainmap"
 
-CUT_OFF = ("Unexpected end of file", "Cannot read full meta box")  # messages of libheif
-
 
 def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
     """Decode the primary picture of a HEIF file."""
+    if ends_early(file):
+        raise CaptureError(CUT_OFF)
     file.seek(0)
-    with _cut_off_told():
-        image = _library().open_heif(file, convert_hdr_to_8bit=False)
-        width, height = image.size
-        check_pixels(width, height, max_pixels)
-        bits = int(image.info.get("bit_depth", 8))
-        samples = np.asarray(image)
+    image = _library().open_heif(file, convert_hdr_to_8bit=False)
+    width, height = image.size
+    check_pixels(width, height, max_pixels)
+    bits = int(image.info.get("bit_depth", 8))
+    samples = np.asarray(image)
     if bits > 8:  # the code is in the upper bits; repeat it in the lower ones for the full range
         samples = samples | samples >> bits
     tags = heif_tags(image.info, file)
@@ -71,17 +68,6 @@ def has_heif() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
-@contextmanager
-def _cut_off_told() -> Iterator[None]:
-    """Turn the errors of libheif about missing data into one for people."""
-    try:
-        yield
-    except (ValueError, RuntimeError, OSError, EOFError) as error:
-        if not any(sign in str(error) for sign in CUT_OFF):
-            raise
-        raise CaptureError("is cut off or damaged: parts are missing; copy it again") from error
-
-
 def _library() -> Any:
     try:
         return importlib.import_module("pillow_heif")
@@ -101,9 +87,7 @@ class HeifDepth(NamedTuple):
 def heif_depth(file: BinaryIO, max_pixels: int) -> HeifDepth | None:
     """The depth picture that belongs to the primary picture; None if there is none."""
     file.seek(0)
-    with _cut_off_told():
-        image = _library().open_heif(file, convert_hdr_to_8bit=False)
-    pictures = image.info.get("depth_images")
+    pictures = _library().open_heif(file, convert_hdr_to_8bit=False).info.get("depth_images")
     if not pictures:
         return None
     width, height = pictures[0].size

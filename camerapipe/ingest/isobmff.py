@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from camerapipe.ingest.coding import Cicp
+from camerapipe.ingest.files import file_size
 
 MAX_META_BYTES = 16 << 20
 MAX_BOXES = 10_000
@@ -52,6 +53,17 @@ def item_types(file: BinaryIO) -> frozenset[bytes]:
         return frozenset()
 
 
+def ends_early(file: BinaryIO) -> bool:
+    """Whether an item of a file ends behind the file, which decoders may fill with noise."""
+    try:
+        boxes = dict(reversed(list(_boxes((_meta(file) or b"")[4:]))))
+        items = _extents(boxes[b"iloc"]).values()
+    except (KeyError, IndexError):
+        return False
+    size = file_size(file)
+    return any(at + length > size for extents in items for at, length in extents)
+
+
 def xmp_items(file: BinaryIO) -> list[bytes]:
     """XMP packets of a file: of the picture, and of auxiliary pictures such as depth."""
     meta = _meta(file)
@@ -61,7 +73,7 @@ def xmp_items(file: BinaryIO) -> list[bytes]:
         boxes = dict(reversed(list(_boxes(meta[4:]))))
         entries = boxes[b"iinf"][4 + (2 if boxes[b"iinf"][0] == 0 else 4) :]
         wanted = [_xmp_item(content) for name, content in _boxes(entries) if name == b"infe"]
-        places = _locations(boxes[b"iloc"])
+        places = {item: extents[0] for item, extents in _extents(boxes[b"iloc"]).items()}
     except (KeyError, IndexError, struct.error):
         return []
     found = []
@@ -81,8 +93,8 @@ def _xmp_item(content: bytes) -> int | None:
     return int(number) if is_xmp else None
 
 
-def _locations(content: bytes) -> dict[int, tuple[int, int]]:
-    """Offset in the file and length of the first extent of each item that is stored as a range."""
+def _extents(content: bytes) -> dict[int, list[tuple[int, int]]]:
+    """Offsets in the file and lengths of the extents of each item that is stored as ranges."""
     version, place, found = content[0], 6, {}
     offset_bytes, length_bytes = content[4] >> 4, content[4] & 15
     base_bytes, index_bytes = content[5] >> 4, content[5] & 15 if version else 0
@@ -105,7 +117,7 @@ def _locations(content: bytes) -> dict[int, tuple[int, int]]:
             number(index_bytes)
             extents.append((base + number(offset_bytes), number(length_bytes)))
         if method == 0 and extents:
-            found[item] = extents[0]
+            found[item] = extents
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import rawpy
 
 from camerapipe.errors import CaptureError
+from camerapipe.ingest.files import RAW_CUT_OFF
 from stages.params import Array
 
 
@@ -38,7 +39,7 @@ def unpacked(raw: Any) -> None:
             "LibRaw cannot unpack the compression of this RAW; convert it to a plain DNG"
         ) from error
     except rawpy.LibRawIOError as error:
-        raise CaptureError("this RAW is cut off; copy it again from the camera") from error
+        raise CaptureError(RAW_CUT_OFF) from error
 
 
 def demosaiced(raw: Any, space: rawpy.ColorSpace, **options: Any) -> Array:

@@ -11,7 +11,7 @@ import struct
 from typing import BinaryIO
 
 from camerapipe.errors import CaptureError
-from camerapipe.ingest.files import file_size
+from camerapipe.ingest.files import RAW_CUT_OFF, file_size
 from camerapipe.ingest.tiff_exif import farthest_reference, first_numbers
 
 PANASONIC_MAGIC = (b"IIU\0",)
@@ -24,14 +24,13 @@ MAX_ENTRIES = 1000
 FUJIFILM_MAGIC = b"FUJIFILMCCD-RAW "
 FUJIFILM_DATA = struct.Struct(">84x6I")  # offset and size of a JPEG, of tags, and of the pixels
 TIFF_LIKE = (b"II*\0", b"MM\0*", b"IIRO", b"IIRS", b"MMOR", *PANASONIC_MAGIC)
-CUT_OFF = "this RAW is cut off; copy it again from the camera"
 
 
 def check_whole(file: BinaryIO) -> None:
     """Refuse a RAW that ends before its pixel data do; formats that are not known here pass."""
     end = data_end(file)
     if end is not None and end > file_size(file):
-        raise CaptureError(CUT_OFF)
+        raise CaptureError(RAW_CUT_OFF)
 
 
 def ends_early(file: BinaryIO) -> bool:
@@ -68,7 +67,7 @@ def _phase_one_end(file: BinaryIO, order: str) -> int | None:
     file.seek(offset)
     count = file.read(8)
     if len(count) < 8:
-        raise CaptureError(CUT_OFF)
+        raise CaptureError(RAW_CUT_OFF)
     (entries,) = struct.unpack_from(f"{order}I", count)
     for _ in range(min(entries, MAX_ENTRIES)):
         row = file.read(PHASE_ONE_ENTRY.size)

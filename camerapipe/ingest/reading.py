@@ -14,7 +14,7 @@ from camerapipe.ingest.attachments import is_readable
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
 from camerapipe.ingest.dng import has_jpeg_xl
-from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
+from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, RAW_CUT_OFF, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
 from camerapipe.ingest.jpeg_gain_map import IGNORED
 from camerapipe.ingest.libraw import NotRawError
@@ -22,7 +22,7 @@ from camerapipe.ingest.metadata import meta_from, read_exif_block
 from camerapipe.ingest.pixels import Decoded, develop
 from camerapipe.ingest.quiet import muted, quiet
 from camerapipe.ingest.raw import open_raw, raw_pixels
-from camerapipe.ingest.raw_extent import CUT_OFF, ends_early
+from camerapipe.ingest.raw_extent import ends_early
 from camerapipe.ingest.sniff import Kind, sniff
 from camerapipe.ingest.video import has_video
 from stages.findings import Finding, Severity
@@ -93,7 +93,7 @@ def _read(file: BinaryIO, kind: Kind, max_pixels: int) -> Capture:
                 return open_raw(file, max_pixels)
         except NotRawError as error:
             if kind is Kind.RAW and ends_early(file):
-                raise CaptureError(CUT_OFF) from error
+                raise CaptureError(RAW_CUT_OFF) from error
             if kind is Kind.RAW:
                 raise CaptureError(
                     "is no picture that camerapipe knows, or a damaged or unsupported RAW; "

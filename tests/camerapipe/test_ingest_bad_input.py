@@ -292,7 +292,7 @@ def test_a_raw_that_is_whole_but_unknown_is_not_called_cut_off(tmp_path):
 
 def test_a_tiff_without_a_first_page_is_told_in_plain_words(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 5000) + bytes(100))
-    assert "is cut off or damaged: it has no directory" in refused(tmp_path / "a.tif")
+    assert "is cut off or damaged: parts are missing" in refused(tmp_path / "a.tif")
 
 
 def test_a_cut_heic_is_told_in_plain_words(tmp_path):
@@ -300,6 +300,6 @@ def test_a_cut_heic_is_told_in_plain_words(tmp_path):
     data = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     pillow_heif.from_pillow(Image.fromarray(noise)).save(data)
-    for part in (100, len(data.getvalue()) - 200):
+    for part in (100, len(data.getvalue()) // 2, len(data.getvalue()) - 1):
         (tmp_path / "a.heic").write_bytes(data.getvalue()[:part])
         assert "is cut off or damaged: parts are missing" in refused(tmp_path / "a.heic")

@@ -91,5 +91,5 @@ def test_a_file_is_read_by_opencv_and_where_in_doubt_by_pillow(tmp_path, monkeyp
     monkeypatch.setattr(display, "sound_pixels", lambda data, mode: None)
     np.testing.assert_array_equal(ours, open_capture(path).linear)
     path.write_bytes(jpeg()[:-40])
-    with pytest.raises(CaptureError, match="truncated"):
+    with pytest.raises(CaptureError, match="is cut off or damaged"):
         open_capture(path)

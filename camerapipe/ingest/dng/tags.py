@@ -18,7 +18,7 @@ from camerapipe.ingest.dng.colour import TEMPERATURES_K, Calibration, CameraColo
 from camerapipe.ingest.dng.levels import Area, Levels
 from camerapipe.ingest.dng.negative import JPEG_XL, LOSSY_JPEG, Chunks, Negative
 from camerapipe.ingest.dng.opcodes import OpcodeList, parse_opcodes
-from camerapipe.ingest.files import check_pixels, file_size
+from camerapipe.ingest.files import RAW_CUT_OFF, check_pixels, file_size
 from camerapipe.ingest.pages import RAW_PHOTOMETRICS, every_page
 from camerapipe.ingest.pixels import TURNS
 from stages.findings import Finding, Severity
@@ -194,7 +194,7 @@ def _chunks(page: Any, size: int) -> Chunks:
     if not len(offsets) == len(sizes) == -(-height // rows) * -(-width // columns):
         raise CaptureError("its tiles do not cover the picture; the file is damaged")
     if any(not 0 <= at <= at + count <= size for at, count in zip(offsets, sizes, strict=True)):
-        raise CaptureError("this RAW is cut off; copy it again from the camera")
+        raise CaptureError(RAW_CUT_OFF)
     return Chunks(rows, columns, offsets, sizes, bool(page.is_tiled))
 
 
