@@ -24,6 +24,7 @@ RAW_CUT_OFF = "this RAW is cut off; copy it again from the camera"
 # In messages of Pillow, tifffile and libheif, in lower case.
 SIGNS_OF_A_CUT = (
     "truncated", "corrupted ifd", "unexpected end of file", "cannot read full meta box",
+    "insufficient input data",
 )  # fmt: skip
 MAX_REASON = 120  # characters of a library's message that are quoted
 
