@@ -251,7 +251,8 @@ class Session:
         assert isinstance(view, ViewParams)
         size = shape_of(self.proxy)[1] / shape_of(self.capture)[1]
         steps = [working_grid(each.linear, view).step for each in (self.capture, self.proxy)]
-        per_step = size * steps[0] / steps[1]
+        # A view of the proxy may be the finer one: sharp detail is no softer in its px.
+        per_step = min(size * steps[0] / steps[1], 1.0)
         return {
             kind.stage(): _scaled_px(params[kind], factor)
             for kind, factor in (
