@@ -41,10 +41,6 @@ class CheckParams(Params):
     shaken_contrast_db: float = param(
         8.4, 0.0, 60.0, unit="dB", help="contrast of that loss over direction; above: shaken"
     )
-    long_track_db: float = param(
-        7.0, 0.0, 60.0, unit="dB",
-        help="median loss over that in the best direction; above: shaken along a long track",
-    )  # fmt: skip
     least_directions: int = param(
         8, 1, DIRECTIONS, help="directions with structure, of 12, below which shake is not judged"
     )
@@ -83,17 +79,11 @@ class CheckParams(Params):
         return loss.overall > self.unsharp_loss_db
 
     def lacks_a_direction(self, loss: DetailLoss, certainty: float = 1.0) -> bool:
-        """Whether fine detail is lost in one direction more than in others.
-
-        A long track takes the detail of all directions but the one across it, which the second
-        harmonic does not show: the loss is then compared with that across. Where all detail is
-        lost (a certainty above 1), that is no evidence.
-        """
-        across = certainty == 1 and loss.median - loss.least > self.long_track_db
+        """Whether fine detail is lost in one direction more than in others."""
         return (
             loss.directions >= self.least_directions
             and loss.most > self.shaken_loss_db
-            and (across or loss.contrast > certainty * self.shaken_contrast_db)
+            and loss.contrast > certainty * self.shaken_contrast_db
         )
 
     def shaken_loss(self, detail: DetailLoss, coarse: DetailLoss) -> DetailLoss | None:
