@@ -18,7 +18,7 @@ LEVELS = [
     {"depth_graphs"},
     {"ingest", "presets", "levels", "runner", "synthetic"},
     {"settings", "shot", "runtime", "trace", "segmentation", "masks"},
-    {"protecting", "depth"},
+    {"protecting", "depth", "isolation"},
     {"sheet", "recipe_keys"},
     {"assembly", "verdict"},
     {"scaling"},

@@ -10,6 +10,7 @@ from camerapipe.cli.common import (
     common_options,
     distance_option,
     inputs_argument,
+    isolate_option,
     pairs_option,
     prepare,
     request_errors,
@@ -20,6 +21,7 @@ from camerapipe.cli.jobs import common_fields, inputs_in, run_jobs, tell_check
 @click.command("check")
 @inputs_argument
 @pairs_option
+@isolate_option
 @distance_option
 @click.option("--strict-check", is_flag=True, help="exit 7 if there is nothing to magnify")
 @common_options

@@ -99,6 +99,10 @@ protection_flags = (
     click.option("--protect-channels", type=click.Choice(["rgb", "bgr"]), help="their order (rgb)"),
     click.option("--protect-class", type=click.IntRange(0), help="class of the subject"),
 )  # fmt: skip
+isolate_option = click.option(
+    "--isolate", is_flag=True,
+    help="read files in a process of its own with limits of memory and time, which may crash",
+)  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="replace outputs that exist")
 json_option = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="print errors only")

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +177,7 @@ def run_jobs(
 
     quiet, verbose = options["quiet"], options["verbose"]
     results: list[JobResult] = []
-    with progress("captures", quiet=quiet or len(jobs) == 1) as advance:
+    with _reading(options), progress("captures", quiet=quiet or len(jobs) == 1) as advance:
         for done, (job, label) in enumerate(zip(jobs, _labels(jobs), strict=True)):
             advance(done, len(jobs), label)
             result = run_job(job)
@@ -194,6 +195,18 @@ def run_jobs(
         data = [result.to_dict() for result in results]
         click.echo(json.dumps(data if several else data[0]))
     click.get_current_context().exit(_code_of(results))
+
+
+def _reading(options: Mapping[str, Any]) -> AbstractContextManager[object]:
+    """Where the files of the jobs are read: in this process, or with `--isolate` in another."""
+    if not options.get("isolate"):
+        return nullcontext()
+    from camerapipe.isolation import Decoder, DecoderLimits
+
+    stack = ExitStack()
+    decoder = stack.enter_context(Decoder(DecoderLimits(max_pixels=max_pixels(dict(options)))))
+    stack.enter_context(decoder.reading())
+    return stack
 
 
 def _labels(jobs: Sequence[Job]) -> list[str]:

@@ -13,6 +13,7 @@ from camerapipe.cli.common import (
     distance_option,
     guide_depth_option,
     inputs_argument,
+    isolate_option,
     overwrite_option,
     pairs_option,
     prepare,
@@ -49,6 +50,7 @@ from camerapipe.cli.jobs import (
 @guide_depth_option
 @protection_options
 @pairs_option
+@isolate_option
 @overwrite_option
 @common_options
 @request_errors

@@ -14,6 +14,7 @@ from camerapipe.cli.common import (
     distance_option,
     guide_depth_option,
     inputs_argument,
+    isolate_option,
     overwrite_option,
     pairs_option,
     prepare,
@@ -113,6 +114,7 @@ TARGETS = {  # kind of output: option, its name in the code
 @distance_option
 @click.option("--force", is_flag=True, help="go on after a blocking finding")
 @pairs_option
+@isolate_option
 @overwrite_option
 @click.option("--strict-budget", is_flag=True, help="exit 6 if the budget was missed")
 @click.option("--strict-check", is_flag=True, help="exit 7 if there is nothing to magnify")

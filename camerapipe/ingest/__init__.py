@@ -11,6 +11,7 @@ under a name.
 from camerapipe.ingest.array import capture_from_array
 from camerapipe.ingest.atomic import check_output, make_folder, write_bytes, write_text
 from camerapipe.ingest.attachments import Metadata
+from camerapipe.ingest.diverting import diverted
 from camerapipe.ingest.encode import DEFAULT_QUALITY, encode_picture, left_out
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS
 from camerapipe.ingest.formats import (
@@ -49,6 +50,7 @@ __all__ = [
     "colour_map",
     "embed_map",
     "count_pixels",
+    "diverted",
     "encode_map",
     "encode_picture",
     "format_named",

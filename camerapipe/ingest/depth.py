@@ -15,6 +15,7 @@ from camerapipe.errors import CaptureError
 from camerapipe.ingest.depth_jpeg import apple_depth, jpeg_depth
 from camerapipe.ingest.depth_values import DepthPicture, GivenDepth, depth_from
 from camerapipe.ingest.display import image_orientation, open_header
+from camerapipe.ingest.diverting import divertible
 from camerapipe.ingest.exr_reading import EXR_MAGIC, depth_plane
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, opened, refusing
 from camerapipe.ingest.heif import heif_depth
@@ -31,6 +32,7 @@ EMBEDDED = "embedded"  # instead of a path: the depth in the photograph itself
 UNIFORM_INVERSE, UNIFORM_DISPARITY, UNIFORM_DISTANCE = 0, 1, 2  # ITU-T H.265, table G.2
 
 
+@divertible
 def read_depth(
     path: str | os.PathLike[str],
     linear: Array,

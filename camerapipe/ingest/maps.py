@@ -20,6 +20,7 @@ import numpy.typing as npt
 import tifffile
 
 from camerapipe.errors import CaptureError
+from camerapipe.ingest.diverting import divertible
 from camerapipe.ingest.exr_reading import EXR_MAGIC, depth_plane
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, check_pixels, opened, refusing
 from camerapipe.ingest.map_encoding import TOP, UNIT
@@ -69,6 +70,7 @@ def read_map(
     return read_saved_map(path, full_shape, foreign_max_px=foreign_max_px).blur
 
 
+@divertible
 def read_saved_map(
     path: str | os.PathLike[str],
     full_shape: tuple[int, int],
@@ -110,6 +112,7 @@ def read_saved_map(
         return fitted_map(saved, full_shape)
 
 
+@divertible
 def read_mask(path: str | os.PathLike[str], full_shape: tuple[int, int]) -> Array:
     """Read a grey picture as a mask in [0, 1], resized to a picture of `full_shape`."""
     full = Grid(full_shape)

@@ -13,6 +13,7 @@ from camerapipe.ingest.announced import GAIN_MAP, announcements
 from camerapipe.ingest.attachments import is_readable
 from camerapipe.ingest.deep import decode_png16, decode_tiff
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
+from camerapipe.ingest.diverting import divertible
 from camerapipe.ingest.dng import has_jpeg_xl
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, RAW_CUT_OFF, opened, refusing
 from camerapipe.ingest.heif import decode_heif, has_heif
@@ -36,6 +37,7 @@ DECODERS = {
 }
 
 
+@divertible
 def open_capture(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Capture:
     """Open a RAW or display-encoded picture. Its format is recognised by its content.
 
