@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo studio test lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/camerapipe demo -o demo-output --overwrite
+
+studio: $(VENV)/.demo,web
+	$(BIN)/camerapipe serve --demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -20,6 +20,7 @@ COMMANDS = {  # name of a command and of its module: what it does
     "check": "Say whether captures have defocus to magnify.",
     "optics": "Hyperfocal distance, depth of field, blur of the background.",
     "stream": "Stream frames from a folder, a video, a camera or a synthetic scene.",
+    "serve": "Open the studio and the viewfinder in the browser.",
     "report": "Show the trace of a stream as a page.",
     "settings": "Show every parameter, its value, and who set it.",
     "graph": "Show the stage graphs.",

@@ -1,0 +1,105 @@
+"""`camerapipe serve`: the studio and the viewfinder in the browser, on one's own machine."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from camerapipe.cli.common import (
+    USAGE,
+    Failure,
+    max_pixels,
+    prepare,
+    quiet_option,
+    recipe_option,
+    request_errors,
+    say,
+    settings_options,
+)
+
+NEEDED = ("starlette", "uvicorn", "websockets")
+MEGABYTE = 1 << 20
+
+
+@click.command("serve")
+@click.argument("source", required=False, type=click.Path(path_type=Path), metavar="[PHOTO|DIR]")
+@click.option("--demo", is_flag=True, help="open a photograph that scikit-image carries")
+@recipe_option
+@settings_options
+@click.option("--port", type=click.IntRange(0, 65535), help="port (8737); 0: any free one")
+@click.option("--no-browser", is_flag=True, help="print the address only")
+@click.option(
+    "--host", metavar="ADDRESS",
+    help="listen there, so that other machines reach the server (default: only this one); needs "
+    "--certificate and --key, or --insecure",
+)  # fmt: skip
+@click.option(
+    "--certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE.pem", help="serve https with it",
+)  # fmt: skip
+@click.option(
+    "--key", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE.pem",
+    help="private key of the certificate",
+)  # fmt: skip
+@click.option(
+    "--insecure", is_flag=True,
+    help="with --host: plain http; whoever sees the traffic sees the pictures and the token",
+)  # fmt: skip
+@click.option("--max-pixels", type=click.IntRange(1), help="refuse larger captures")
+@click.option("--max-upload", type=click.IntRange(1), metavar="MB", help="largest file (512)")
+@quiet_option
+@request_errors
+def serve_command(source: Path | None, **options: Any) -> None:
+    """Open the studio in the browser: on a photograph, on a folder, or empty.
+
+    Everything stays on this machine; nothing is loaded from elsewhere. Ctrl-C ends it.
+    """
+    _check_address(options)
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise Failure(f'serve: {missing[0]} is missing: pip install "camerapipe[web]"', USAGE)
+    from camerapipe.web.running import listen, run
+    from camerapipe.web.serving import DEFAULT_PORT, LOOPBACK, Serving
+    from camerapipe.web.site import site
+    from camerapipe.web.studio import Studio
+
+    serving = Serving(
+        host=options["host"] or LOOPBACK,
+        port=DEFAULT_PORT if options["port"] is None else options["port"],
+        certificate=options["certificate"],
+        key=options["key"],
+        max_pixels=max_pixels(options),
+        **({"max_upload_bytes": options["max_upload"] * MEGABYTE} if options["max_upload"] else {}),
+    )
+    serving, listener = listen(serving)
+    quiet = options["quiet"]
+    with listener:
+        prepare(quiet=quiet, long_running=True)
+        studio = Studio(serving)
+
+        def started() -> None:
+            say(f"{serving.link()}  (Ctrl-C ends it)")
+
+        run(
+            site(serving, [studio]), serving, listener, started=started,
+            browse=None if options["no_browser"] else serving.link(),
+        )  # fmt: skip
+    if not quiet:
+        say("stopped")
+
+
+def _check_address(options: dict[str, Any]) -> None:
+    """Refuse an address that others reach without encryption, unless that is asked for."""
+    from camerapipe.errors import RequestError
+
+    if (options["certificate"] is None) != (options["key"] is None):
+        raise RequestError("--certificate and --key belong together")
+    host = options["host"]
+    local = host in (None, "localhost", "::1") or host.startswith("127.")
+    if not local and options["certificate"] is None and not options["insecure"]:
+        raise RequestError(
+            f"--host {host}: others could read the traffic, and browsers give a page over http no "
+            "camera; give --certificate and --key, or say --insecure"
+        )
