@@ -39,7 +39,7 @@ from stages.depth import DepthParams
 from stages.findings import Finding, Severity
 from stages.params import Array
 from stages.protection import Protection, ProtectionParams
-from stages.scribble import Scribble, touches
+from stages.scribble import FOREGROUND, Scribble, foreground_of, touches
 
 MEGA = 1e6
 PROTECTED = "protected"  # value of the graphs that findings are made of
@@ -140,7 +140,7 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
     **values
         Further sources, or other values of these, such as the state of a stream.
     """
-    saved = request.blur_map
+    saved, strokes = request.blur_map, request.scribbles
     return {
         "linear": capture.linear,
         "gain_map": capture.gain_map,
@@ -148,9 +148,9 @@ def sources_of(capture: Capture, request: Request, **values: Any) -> dict[str, A
         "headroom": capture.kind == "raw",
         "optics": optics_of(capture, request.distance_m),
         "focus_point": request.focus_point,
-        "foreground": request.foreground,
+        "foreground": foreground_of(strokes, shape_of(capture), request.foreground),
         "protection": request.protection,
-        "scribbles": request.scribbles,
+        "scribbles": tuple(each for each in strokes if each.kind != FOREGROUND),
         "start": None,
         "previous": None,
         "blur": saved.blur if saved else None,
@@ -256,7 +256,8 @@ def check_request(capture: Capture, request: Request) -> None:
         "from_map": request.blur_map, "from_depth": request.from_depth,
         "guide_depth": request.guide_depth,
     }  # fmt: skip
-    if request.from_depth is not None and request.foreground is not None:
+    marked = any(each.kind == FOREGROUND for each in request.scribbles)
+    if request.from_depth is not None and (request.foreground is not None or marked):
         raise RequestError("from_depth and foreground exclude each other: depth tells what is near")
     several = [name for name, value in given.items() if value is not None]
     if len(several) > 1:

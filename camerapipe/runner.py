@@ -9,7 +9,9 @@ guesses and are updated by measurements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,6 +23,26 @@ from camerapipe.report import Caveat, StageReport
 from stages.params import Params
 
 SAFE_COST_RATIO = 2.0  # granted time over expected time from which a full form certainly fits
+
+Watcher = Callable[[str, int, int], None]
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Watch the runs of this context, for progress and to cancel.
+
+    Parameters
+    ----------
+    watcher : callable
+        Called before every stage with its name, its number from 0, and the number of stages of the
+        run. An exception that it raises ends the run.
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 @dataclass(slots=True)
@@ -110,7 +132,10 @@ def run(
         values |= {v: kept.memo[versions[v]] for v in read - made - set(graph.sources)}
     done = Run(values)
     last_reader = _last_reader(order, {*graph.outputs, *keep})
+    watcher = _watcher.get()
     for position, node in enumerate(order):
+        if watcher is not None:
+            watcher(node.name, position, len(order))
         grant = _grant_of(node, order[position + 1 :], params, pace)
         inputs = [done.values[name] for name in node.inputs]
         try:

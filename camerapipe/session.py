@@ -1,7 +1,8 @@
 """Interactive editing of one capture: after an edit, only dependent stages run again.
 
-A session has a developed capture, a smaller copy of it (the proxy) for quick previews, and the
-values of their graphs (`memo`) within a limit of memory. Aperture, strength, focus point,
+A session has a developed capture, smaller copies of it for previews (the proxy, and a quick one
+while something is being drawn or dragged), and the values of their graphs (`memo`) within a limit
+of memory. Aperture, strength, focus point,
 scribbles, foreground and protection can be changed in any order. Propagation starts from the
 previous solution (`stages.propagate`), so that it takes only a few steps after a scribble. The map
 then agrees with one solved from the beginning to a few hundredths of a pixel, on flat clipped areas
@@ -52,8 +53,10 @@ from stages.scribble import Scribble
 from stages.view import ViewParams, working_grid
 
 PROXY_MEGAPIXELS = 1.5  # about the size of a preview on a screen
+QUICK_MEGAPIXELS = 0.4  # as large as can be shown while a person draws
 CHANGED = ("strength", "look")  # by `Session.change`, besides fields of a request
-MEMORY_BYTES = 1 << 30  # limit of stored values, of proxy and full size together
+MEMORY_BYTES = 1 << 30  # limit of stored values, of all sizes together
+Size = Literal["quick", "proxy", "full"]
 
 
 class Session:
@@ -71,8 +74,8 @@ class Session:
         As for `camerapipe.render`.
     preset, config, recipe
         As for `camerapipe.render`.
-    proxy_megapixels : float
-        Maximum size of the proxy, on which edits are previewed.
+    proxy_megapixels, quick_megapixels : float
+        Maximum sizes of the proxy, on which edits are previewed, and of the quick preview.
     memory_bytes : float
         Limit of the values that are stored between edits, without the developed capture and its
         proxy.
@@ -88,16 +91,23 @@ class Session:
         config: str | os.PathLike[str] | None = None,
         recipe: Recipe | str | os.PathLike[str] | None = None,
         proxy_megapixels: float = PROXY_MEGAPIXELS,
+        quick_megapixels: float = QUICK_MEGAPIXELS,
         memory_bytes: float = MEMORY_BYTES,
         encoding: Literal["srgb", "linear"] = "srgb",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
         number_of("proxy_megapixels", proxy_megapixels, above=0)
+        number_of("quick_megapixels", quick_megapixels, above=0)
         if memory_bytes != math.inf:
             number_of("memory_bytes", memory_bytes, above=0)
         capture, self._opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
         self.capture = with_arrays(capture, read_only)
-        self.proxy = with_arrays(reduced(self.capture, proxy_megapixels), read_only)
+        self.proxy = reduced(self.capture, proxy_megapixels)
+        self._captures: dict[Size, Capture] = {
+            "quick": reduced(self.proxy, quick_megapixels),
+            "proxy": self.proxy,
+            "full": self.capture,
+        }
         recipe = as_recipe(recipe)
         settings = resolve_with(recipe, preset, config)
         request = Request(settings=settings)
@@ -107,8 +117,8 @@ class Session:
         self._requests = [with_arrays(request, own)]  # requests of all states, for undo and redo
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
-        self._histories = {"proxy": SolveHistory(), "full": SolveHistory()}
-        self._emptied = {"proxy": 0, "full": 0}  # how often `settle` emptied each history
+        self._histories = {size: SolveHistory() for size in self._captures}
+        self._emptied = dict.fromkeys(self._captures, 0)  # how often `settle` emptied each history
         self._lock = threading.RLock()
 
     @property
@@ -198,33 +208,36 @@ class Session:
             self._place += (found := self._place + 1 < len(self._requests))
         return found
 
-    def render(self, size: Literal["proxy", "full"] = "proxy") -> Shot:
+    def render(self, size: Size = "proxy") -> Shot:
         """Render the current request; only stages that depend on changes run.
 
-        `Shot.report` lists the stages that ran.
+        `Shot.report` lists the stages that ran. A size that is as large as the next one is that
+        one, so that nothing is computed for both.
         """
-        if size not in self._histories:
-            raise RequestError(f"size: expected 'proxy' or 'full'; got {size!r}")
+        size = self._same(size)
         with self._lock:
-            if size == "full":
-                return self._shoot(self.capture, self.request, size)
-            request = scaled(self.request, shape_of(self.capture), shape_of(self.proxy))
-            settings = request.settings.changed_by_person(self._of_proxy(request.settings))
-            return self._shoot(self.proxy, replace(request, settings=settings), size)
+            capture = self._captures[size]
+            if capture is self.capture:
+                return self._shoot(capture, self.request, size)
+            request = scaled(self.request, shape_of(self.capture), shape_of(capture))
+            changes = self._of_smaller(capture, request.settings)
+            settings = request.settings.changed_by_person(changes)
+            return self._shoot(capture, replace(request, settings=settings), size)
 
-    def is_settled(self, size: Literal["proxy", "full"] = "proxy") -> bool:
+    def is_settled(self, size: Size = "proxy") -> bool:
         """Whether the last rendered map is that of a new session with the same request, to the bit.
 
         It is not after an edit of the map, which corrects the previous solution.
         """
-        return self._histories[size].corrections == 0
+        return self._histories[self._same(size)].corrections == 0
 
-    def settle(self, size: Literal["proxy", "full"] = "proxy") -> Shot:
+    def settle(self, size: Size = "proxy") -> Shot:
         """Solve the current request from the beginning, unless it is, and render it.
 
         To be called when editing pauses. Map and picture are then bit-identical to those of a new
         session with the same request.
         """
+        size = self._same(size)
         with self._lock:
             shot = self.render(size)
             if self.is_settled(size):
@@ -232,6 +245,13 @@ class Session:
             self._histories[size] = SolveHistory()
             self._emptied[size] += 1
             return self.render(size)
+
+    def _same(self, size: Size) -> Size:
+        """The largest size that has the same capture."""
+        if size not in self._captures:
+            raise RequestError(f"size: expected quick, proxy or full; got {size!r}")
+        capture = self._captures[size]
+        return next(each for each in reversed(self._captures) if self._captures[each] is capture)
 
     def export(self) -> Shot:
         """Render at full size from the capture alone, bit-identical to `camerapipe.render`."""
@@ -241,17 +261,17 @@ class Session:
         """Recipe of the current request; `foreground` is the file of its mask."""
         return recipe_of(self.request, self.capture, foreground)
 
-    def _of_proxy(self, settings: Settings) -> Changes:
-        """Changes of parameters with which the proxy has the same look as the full picture.
+    def _of_smaller(self, capture: Capture, settings: Settings) -> Changes:
+        """Changes of parameters with which a smaller capture has the look of the full picture.
 
         They are those in px of the picture, and those that are relative to the step of its view.
         """
         params = settings.params
         view = params[ViewParams]
         assert isinstance(view, ViewParams)
-        size = shape_of(self.proxy)[1] / shape_of(self.capture)[1]
-        steps = [working_grid(each.linear, view).step for each in (self.capture, self.proxy)]
-        # A view of the proxy may be the finer one: sharp detail is no softer in its px.
+        size = shape_of(capture)[1] / shape_of(self.capture)[1]
+        steps = [working_grid(each.linear, view).step for each in (self.capture, capture)]
+        # A view of a smaller one may be the finer one: sharp detail is no softer in its px.
         per_step = min(size * steps[0] / steps[1], 1.0)
         return {
             kind.stage(): _scaled_px(params[kind], factor)
@@ -261,8 +281,8 @@ class Session:
             )
         }  # fmt: skip
 
-    def _shoot(self, capture: Capture, request: Request, size: str) -> Shot:
-        """Shot of the capture or its proxy, with the memo of the session."""
+    def _shoot(self, capture: Capture, request: Request, size: Size) -> Shot:
+        """Shot of one of the sizes, with the memo of the session."""
         versions: dict[str, Hashable] = {
             name: size if name in OF_CAPTURE else (size, key_of(value))
             for name, value in sources_of(capture, request).items()
@@ -279,13 +299,16 @@ class Session:
 
 
 def reduced(capture: Capture, megapixels: float) -> Capture:
-    """Capture of at most `megapixels`, reduced by area averaging; the same one if it is smaller."""
+    """Capture of at most `megapixels`, reduced by area averaging; the same one if it is smaller.
+
+    Arrays of a new one are read-only.
+    """
     share = math.sqrt(megapixels / megapixels_of(capture))
     if share >= 1:
         return capture
     rows, cols = (max(round(n * share), 1) for n in shape_of(capture))
     alpha = capture.alpha
-    return replace(
+    small = replace(
         capture,
         linear=reduce_to(capture.linear, (rows, cols)),
         gain_map=None,  # previews are SDR
@@ -293,6 +316,7 @@ def reduced(capture: Capture, megapixels: float) -> Capture:
         if alpha is None
         else np.asarray(cv2.resize(alpha, (cols, rows), interpolation=cv2.INTER_AREA)),
     )
+    return with_arrays(small, read_only)
 
 
 def _scaled_px(params: Params, factor: float) -> dict[str, float]:

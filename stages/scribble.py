@@ -4,7 +4,8 @@ A scribble is a polyline with a width, in full-resolution pixels (x to the right
 centres at integers). Its kind states the blur under it: `sharp`, `blurred` (as much as anything in
 the picture), or a `sigma`. It replaces the estimates under it. Other cells do not change, so that
 scribbles can be applied in the order in which they were drawn. Where two cross, the later one
-counts.
+counts. The kind `foreground` does not state blur: it marks what is nearer than the focus
+(`foreground_of`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.grid import BlurMap, Grid, SparseBlur
-from stages.params import Params, param
+from stages.params import Array, Params, param
 
-KINDS = ("sharp", "blurred", "sigma")
+FOREGROUND = "foreground"
+KINDS = ("sharp", "blurred", "sigma", FOREGROUND)
 KEYS = {"points", "width_px", "kind", "sigma_px"}
 
 
@@ -139,6 +141,34 @@ def scribbled(
         sigma[covered] = means.get(scribble.kind, scribble.sigma_px)
         confidence[covered] = params.confidence
     return BlurMap(sigma, confidence, constraints.grid)
+
+
+def foreground_of(
+    scribbles: Iterable[Scribble], shape: tuple[int, int], mask: Array | None
+) -> Array | None:
+    """Mask of what is nearer than the focus, with the strokes that mark it.
+
+    Parameters
+    ----------
+    scribbles : iterable of Scribble
+        Strokes; those of other kinds are ignored.
+    shape : (int, int)
+        Rows and columns of the picture.
+    mask : Array or None
+        HxW float32 in [0, 1], to which the strokes are added.
+
+    Returns
+    -------
+    Array or None
+        HxW float32 in [0, 1]; `mask` itself if there are no such strokes.
+    """
+    strokes = [scribble for scribble in scribbles if scribble.kind == FOREGROUND]
+    if not strokes:
+        return mask
+    marked = np.zeros(shape, np.float32) if mask is None else mask.copy()
+    for stroke in strokes:
+        marked[coverage(stroke, Grid(shape))] = 1
+    return marked
 
 
 def coverage(scribble: Scribble, grid: Grid) -> npt.NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from camerapipe.costs import Costs
 from camerapipe.graph import Graph, Node
 from camerapipe.memo import Memo
 from camerapipe.report import Caveat
-from camerapipe.runner import Kept, Pace, run
+from camerapipe.runner import Kept, Pace, run, watched
 from stages.params import Estimate, Params, param
 
 
@@ -308,3 +308,22 @@ def test_what_was_given_up_for_time_is_not_kept():
     assert done.stages[0].caveats == Caveat.UNFINISHED
     assert run_graph(world, [node], ("y",), **kept(memo, 1)).stages[0].caveats == Caveat.NONE
     assert run_graph(world, [node], ("y",), **kept(memo, 1)).stages == []
+
+
+def test_a_watcher_sees_every_stage_and_can_end_the_run():
+    world, seen = World(), []
+    nodes = [
+        Node("a", world.plain(5), ("x",), "y"),
+        Node("scale", scale, ("y",), "z", ScaleParams),
+    ]
+    with watched(lambda *stage: seen.append(stage)):
+        run_graph(world, nodes, ("z",))
+    assert seen == [("a", 0, 2), ("scale", 1, 2)]
+
+    def refuse(name, number, count):
+        if number == 1:
+            raise InterruptedError(name)
+
+    with pytest.raises(InterruptedError, match="scale"), watched(refuse):
+        run_graph(world, nodes, ("z",))
+    assert run_graph(world, nodes, ("z",)).values == {"z": 8}  # outside, nobody watches

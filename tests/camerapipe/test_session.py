@@ -19,7 +19,9 @@ from camerapipe.scaling import scaled
 from camerapipe.session import reduced
 from camerapipe.settings import Layer
 from stages.depth import DepthMap
+from stages.grid import Grid
 from stages.protection import Protection, Rectangle
+from stages.scribble import coverage
 from stages.tone import encode
 
 FULL, PROXY_MEGAPIXELS = (300, 400), 0.05
@@ -273,6 +275,33 @@ def test_a_settled_map_is_that_of_a_new_session(session, picture, size):
     assert not session.is_settled(size) and session.undo()
     session.render(size)
     assert session.is_settled(size)  # the value of before, which was settled
+
+
+def test_quick_previews_are_smaller_and_of_one_history(picture):
+    session = Session(picture, proxy_megapixels=PROXY_MEGAPIXELS, quick_megapixels=0.02)
+    sizes = {size: session.render(size).image.shape[:2] for size in ("quick", "proxy", "full")}
+    assert np.prod(sizes["quick"]) <= 20_400 < np.prod(sizes["proxy"]) < np.prod(sizes["full"])
+    session.scribble(SHARP).render("quick")
+    assert not session.is_settled("quick") and session.is_settled("proxy")
+    same = Session(picture, proxy_megapixels=PROXY_MEGAPIXELS, quick_megapixels=1.0)
+    assert "propagate" in stages_of(same.render("quick")) and stages_of(same.render("proxy")) == []
+
+
+def test_strokes_can_mark_the_foreground(session):
+    before = session.render(
+        "full",
+    ).blur_map.sigma
+    near = Scribble(((20.0, 20.0), (380.0, 30.0)), 60.0, "foreground")
+    marked = session.scribble(near).render("full")
+    assert "propagate" not in stages_of(marked)  # it does not change the map
+    np.testing.assert_array_equal(marked.blur_map.sigma, before)
+    mask = np.zeros(FULL, np.float32)
+    mask[coverage(near, Grid(FULL))] = 1
+    assert session.undo()
+    by_mask = session.change(foreground=mask).render("full")
+    np.testing.assert_array_equal(marked.image, by_mask.image)
+    session.undo()
+    assert np.any(session.render("full").image != marked.image)
 
 
 def test_a_map_without_a_history_is_settled(picture):

@@ -6,7 +6,14 @@ import pytest
 from stages.grid import BlurMap, Grid
 from stages.laplacian import LaplacianParams, matting_laplacian
 from stages.propagate import PropagateParams, propagate
-from stages.scribble import Scribble, ScribbleParams, coverage, scribbled, touches
+from stages.scribble import (
+    Scribble,
+    ScribbleParams,
+    coverage,
+    foreground_of,
+    scribbled,
+    touches,
+)
 
 LINE = Scribble(((10.0, 20.0), (50.0, 20.0)), 6.0)
 
@@ -93,6 +100,19 @@ def test_what_kinds_mean_and_that_the_later_one_counts():
 def test_blurred_without_any_estimate_is_not_less_than_sharp():
     marked = scribbled(no_data((40, 60)), [Scribble(LINE.points, 4.0, "blurred")], ScribbleParams())
     assert marked.sigma[20, 30] == np.float32(0.3)
+
+
+def test_strokes_of_the_foreground_are_added_to_its_mask():
+    near = Scribble(((30, 20), (40, 20)), 6.0, "foreground")
+    shape, mask = (40, 60), np.zeros((40, 60), np.float32)
+    mask[0, 0] = 0.7
+    assert foreground_of([LINE], shape, None) is None
+    assert foreground_of([LINE], shape, mask) is mask
+    alone = foreground_of([LINE, near], shape, None)
+    np.testing.assert_array_equal(alone, coverage(near, no_data(shape).grid).astype(np.float32))
+    both = foreground_of([near], shape, mask)
+    np.testing.assert_array_equal(both, np.maximum(alone, mask))
+    assert mask.sum() == np.float32(0.7)
 
 
 def test_replaying_gives_the_same_constraints():
