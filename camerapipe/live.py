@@ -122,7 +122,7 @@ LIVE_MAP = (
 )  # fmt: skip
 
 SHOWN = ("shown", "light")  # read by previews only
-LIVE_OUTPUTS = ("picture", "blur", "next_memory")
+LIVE_OUTPUTS = ("picture", "blur", "free_bounds", "next_memory")
 LIVE_SEE = graph("live-see", SEE, ("grid", "view", "motion", *SHOWN))
 LIVE_CHECK = graph(
     "live-check",

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from camerapipe.capture import Capture, CaptureMeta
+from camerapipe.capture import Capture, CaptureMeta, Sourced
 from camerapipe.errors import RequestError
 from stages.capture_check import Optics, UnknownOptics
 from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
+
+GIVEN = "given"  # source of metadata that a person gives
+
+
+def meta_of(lens: Lens) -> CaptureMeta:
+    """Metadata of a lens and sensor that a person gives; they override those of a frame."""
+    return CaptureMeta(
+        focal_length_mm=Sourced(lens.focal_length_mm, GIVEN),
+        f_number=Sourced(lens.f_number, GIVEN),
+        crop_factor=Sourced(FULL_FRAME_DIAGONAL_MM / lens.sensor_diagonal_mm, GIVEN),
+    )
+
+
+def with_meta(capture: Capture, meta: CaptureMeta | None) -> Capture:
+    """The capture with other metadata if it has none, or if a person gave them."""
+    if meta is None or (capture.meta.focal_length_mm and meta.focal_length_mm.source != GIVEN):
+        return capture
+    return replace(capture, meta=meta)
 
 
 def lens_from(meta: CaptureMeta, shape: tuple[int, int]) -> Lens | UnknownOptics:

@@ -28,6 +28,7 @@ from camerapipe.stream.sources import DEFAULT_SIZE, app_source, open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.stream.video_sink import VIDEOS, Video, is_video, video_findings
 from stages.findings import Finding
+from stages.optics import Lens
 
 StreamInput = str | int | os.PathLike[str] | Iterable[npt.NDArray[Any]]
 MB = 1e6
@@ -55,6 +56,7 @@ def open_stream(
     scribbles: ScribblesLike = (),
     recipe: Recipe | str | os.PathLike[str] | None = None,
     distance_m: float | None = None,
+    lens: Lens | None = None,
     force: bool = False,
     profile: str | None = None,
     speed: str = "typical",
@@ -121,6 +123,8 @@ def open_stream(
         is given beside it overrides it, and scribbles are drawn after those of the recipe.
     distance_m : float, optional
         Distance of the subject, for the check of the optics.
+    lens : Lens, optional
+        Lens and sensor, for the check of the optics; overrides the metadata of the frames.
     force : bool
         Go on after a blocking finding.
     profile : str, optional
@@ -170,24 +174,22 @@ def open_stream(
         policy=policy or ("latest" if _is_camera(source) else "block"),
         in_flight=in_flight,
         max_bytes=memory_mb * MB,
-        frames=frames,
-        stuck_s=stuck_s,
-        rung=rung,
+        frames=frames, stuck_s=stuck_s, rung=rung,
         profile=None if profile is None else read_profile(profile),
         place=_place_of(speed),
         seed=seed,
         distance_m=distance_m,
+        lens=lens,
         focus_point=None if focus is None else point_of("focus", focus),
         scribbles=given_scribbles(scribbles),
-        force=force,
-        recipe=recipe,
-        workers=workers,
-    )
+        force=force, recipe=recipe, workers=workers,
+    )  # fmt: skip
     with _opened(source, options, fps, size, max_pixels) as opened:
         sink = sink_for(output, view, opened, fps=fps, overwrite=overwrite, on_frame=on_frame)
-        outputs: dict[str, Any] = {"trace": trace, "record": record, "overwrite": overwrite}
-        found, observers = _findings(opened, output, fps), (observe,) if observe else ()
-        return Stream(opened, sink, options, observers, findings=found, **outputs)
+        return Stream(
+            opened, sink, options, (observe,) if observe else (), trace=trace, record=record,
+            overwrite=overwrite, findings=_findings(opened, output, fps),
+        )  # fmt: skip
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import Self
 from camerapipe.arguments import workers_of
 from camerapipe.assembly import Request, shape_of
 from camerapipe.budget import Budget, BudgetError
-from camerapipe.capture import Capture
+from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.errors import RequestError, hint
 from camerapipe.levels import LADDER
 from camerapipe.live import LIVE, LIVE_CARRY, LIVE_CHECK, LIVE_FULL, LIVE_SEE
+from camerapipe.optics import meta_of
 from camerapipe.presets import LENS, PRESETS
 from camerapipe.recipe import Recipe
 from camerapipe.settings import Settings
@@ -19,6 +20,7 @@ from camerapipe.stream.line import DropPolicy, Rules
 from camerapipe.stream.policy import CHECK
 from camerapipe.stream.profile import SPEEDS, Profile
 from camerapipe.stream.sources import SYNTHETIC_FPS
+from stages.optics import Lens
 from stages.scribble import Scribble
 
 STUCK_S = 30.0
@@ -49,6 +51,7 @@ class StreamOptions:
     place: float = SPEEDS["typical"]  # in the range of the profile's scales
     seed: int = 0
     distance_m: float | None = None
+    lens: Lens | None = None  # overrides that of the frames; None: that of the frames or the device
     focus_point: tuple[float, float] | None = None
     scribbles: tuple[Scribble, ...] = ()
     force: bool = False
@@ -106,6 +109,13 @@ class StreamOptions:
             scribbles=self.scribbles,
             force=self.force,
         )
+
+    @property
+    def meta(self) -> CaptureMeta | None:
+        """Metadata of the given lens, else of a simulated device; None if neither is known."""
+        if self.lens is not None:
+            return meta_of(self.lens)
+        return self.profile.meta() if self.profile else None
 
     @property
     def nearest_focus_m(self) -> float:

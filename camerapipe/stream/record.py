@@ -2,14 +2,15 @@
 
     DIR/run.json        what ran: preset and settings by layer, budget, profile, lens, focus point,
                         scribbles, versions
-    DIR/frames.jsonl    one line for every frame: its fate; if it was shown, the decisions for it
-                        (rung, steps and fallbacks of its stages, check), its advice, a digest of
-                        the picture, and the advice and findings before it
+    DIR/frames.jsonl    one line for every frame: its fate; if it was shown, what is asked of it and
+                        was not asked of the frame before (`changes`), the decisions for it (rung,
+                        steps and fallbacks of its stages, check), its advice, a digest of the
+                        picture, and the advice and findings before it
     DIR/frames/N.*      the frame as it came: the file itself, or else its pixels, as PNG if 8 bits
                         hold them exactly, or as the arrays of its capture
     DIR/memory/N.npz    the memory of the temporal filter before the frame
 
-The picture of a frame follows from its pixels, the memory before it, the settings and those
+The picture of a frame follows from its pixels, the memory before it, what is asked, and those
 decisions. Time affects only the decisions. A replay (`replay`) therefore needs no clock, and gives
 the same bytes.
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,8 @@ from typing import Any, Self, TextIO
 import cv2
 import numpy as np
 
-from camerapipe.capture import Capture
+from camerapipe.assembly import Request
+from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.errors import OutputError
 from camerapipe.ingest import write_text
 from camerapipe.report import Caveat
@@ -37,10 +39,10 @@ from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.shown import AgedFindings, Frame, Shown
-from camerapipe.stream.sinks import Sink, check_folder
+from camerapipe.stream.sinks import check_folder
 from stages.tone import SRGB, encode, linearise, to_codes
 
-FORMAT = "camerapipe-recording/6"
+FORMAT = "camerapipe-recording/7"
 RUN, FRAMES = "run.json", "frames.jsonl"
 PIXELS, MEMORY = "frames", "memory"
 NO_SUFFIX = ".bin"  # of a file without suffix, whose format is found by its content
@@ -57,19 +59,26 @@ def about_of(
         "fps": source.fps,
         "max_pixels": source.max_pixels,
         "policy": options.policy,
-        "budget": asdict(options.budget),
         "profile": profile.name if profile else None,
-        "meta": profile.meta().to_dict() if profile else None,
         "nearest_focus_m": options.nearest_focus_m,
         "place": options.place,
         "seed": options.seed,
-        "focus_point": options.focus_point,
-        "distance_m": options.distance_m,
         "force": options.force,
-        "scribbles": [scribble.to_plain() for scribble in options.scribbles],
-        "preset": options.settings.preset.name,
-        "settings": _layers_of(options.settings),
         "versions": dict(versions),
+        **asked_of(options.request, options.meta),
+    }
+
+
+def asked_of(request: Request, meta: CaptureMeta | None) -> dict[str, Any]:
+    """Plain data about what is asked of a frame, which may change while a stream runs."""
+    return {
+        "budget": asdict(request.budget),
+        "meta": meta.to_dict() if meta else None,
+        "focus_point": request.focus_point,
+        "distance_m": request.distance_m,
+        "scribbles": [scribble.to_plain() for scribble in request.scribbles],
+        "preset": request.settings.preset.name,
+        "settings": _layers_of(request.settings),
     }
 
 
@@ -82,18 +91,17 @@ def _layers_of(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
-class Recorder(ExitStack):
-    """A sink that keeps every frame, and then delivers it to another sink.
+class Recorder(AbstractContextManager["Recorder"]):
+    """Keeps the frames of a stream, and the decisions for them.
 
-    If the disk is full, the recording ends, the run continues, and leaving the context raises
-    `OutputError`. Nothing is written before the context is entered.
+    It may begin and end while the stream runs. If the disk is full, the recording ends, the run
+    continues, and leaving the context raises `OutputError`. Nothing is written before the context
+    is entered.
 
     Parameters
     ----------
     folder : Path
         Of the recording; empty, or not there yet.
-    sink : Sink
-        Gets every frame as well.
     about : mapping
         As `about_of` gives it.
 
@@ -103,29 +111,26 @@ class Recorder(ExitStack):
         If no recording can be written there.
     """
 
-    def __init__(self, folder: Path, sink: Sink, about: Mapping[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
         check_folder(folder, empty=True)
-        self._folder, self._sink, self._about = folder, sink, about
+        self.folder, self._about = folder, about
         self._lines: TextIO | None = None
         self._digests: dict[int, str] = {}  # of frames that were kept and whose fate is open
         self._error: OSError | None = None
+        self._request: Request | None = None
+        self._asked = dict(about)  # of the frame before
 
     def __enter__(self) -> Self:
-        """Enter the other sink, and begin the recording."""
-        with ExitStack() as opened:
-            opened.enter_context(self._sink)
-            try:
-                for part in (PIXELS, MEMORY):
-                    (self._folder / part).mkdir(parents=True, exist_ok=True)
-                about = {"format": FORMAT, **self._about}
-                write_text(self._folder / RUN, json.dumps(about, indent=2))
-                self._lines = (self._folder / FRAMES).open("w", encoding="utf-8")
-            except OSError as error:
-                raise OutputError(f"{self._folder}: cannot be made ({error.strerror})") from error
-            self.push(opened.pop_all())
-        self.callback(self._close)
-        return super().__enter__()
+        """Begin the recording."""
+        try:
+            for part in (PIXELS, MEMORY):
+                (self.folder / part).mkdir(parents=True, exist_ok=True)
+            about = {"format": FORMAT, **self._about}
+            write_text(self.folder / RUN, json.dumps(about, indent=2))
+            self._lines = (self.folder / FRAMES).open("w", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be made ({error.strerror})") from error
+        return self
 
     def __exit__(
         self,
@@ -133,30 +138,23 @@ class Recorder(ExitStack):
         error: BaseException | None,
         trace: TracebackType | None,
         /,
-    ) -> bool:
-        """Leave the other sink; report a recording that is not complete."""
-        swallowed = bool(super().__exit__(kind, error, trace))
+    ) -> None:
+        """End the recording; report one that is not complete."""
+        self._close()
         if self._error is not None and error is None:
             reason = self._error.strerror or self._error
             raise OutputError(
-                f"{self._folder}: the recording ended early ({reason}); "
+                f"{self.folder}: the recording ended early ({reason}); "
                 "the frames before that can be replayed"
             ) from self._error
-        return swallowed
 
-    @property
-    def encodes(self) -> bool:
-        """Whether the other sink encodes frames."""
-        return self._sink.encodes
-
-    def deliver(self, shown: Shown) -> None:
-        """Keep pixels and memory of a frame, and deliver it to the other sink."""
+    def keep(self, shown: Shown) -> None:
+        """Keep pixels and memory of a frame before it is delivered."""
         if self._lines is not None and self._error is None:
             try:
                 self._keep(shown)
             except OSError as error:
                 self._error = error
-        self._sink.deliver(shown)
 
     def note(self, event: Event, in_flight: InFlight) -> None:
         """Keep the fate of a frame and the decisions for it (an observer of the stream)."""
@@ -175,16 +173,28 @@ class Recorder(ExitStack):
             "reason": outcome.reason,
         }
         if outcome.fate is Fate.DONE:
-            line |= _decisions(outcome.value) | {"digest": found}
+            if found is None:  # delivered before the recording began
+                return
+            line |= self._changed(outcome.value) | _decisions(outcome.value) | {"digest": found}
         try:
             self._lines.write(json.dumps(line) + "\n")
             self._lines.flush()
         except OSError as error:
             self._error = error
 
+    def _changed(self, shown: Shown) -> dict[str, Any]:
+        """What is asked of a frame and was not asked of the one before."""
+        if shown.request is self._request:
+            return {}
+        self._request = shown.request
+        asked = asked_of(shown.request, shown.meta)
+        changes = {key: value for key, value in asked.items() if self._asked.get(key) != value}
+        self._asked = asked
+        return {"changes": changes} if changes else {}
+
     def _keep(self, shown: Shown) -> None:
         seq, capture, origin, _ = shown.frame
-        stem = self._folder / PIXELS / str(seq)
+        stem = self.folder / PIXELS / str(seq)
         if origin is not None:
             stem.with_suffix(origin.suffix or NO_SUFFIX).write_bytes(origin.read_bytes())
         elif (png := _exact_png(capture)) is not None:
@@ -193,7 +203,7 @@ class Recorder(ExitStack):
             np.savez(stem.with_suffix(".npz"), **_arrays_of(capture))
         if shown.before.memory is not None:
             arrays: dict[str, Any] = shown.before.memory.to_arrays()
-            np.savez(self._folder / MEMORY / f"{seq}.npz", **arrays)
+            np.savez(self.folder / MEMORY / f"{seq}.npz", **arrays)
         self._digests[seq] = digest(shown)
 
     def _close(self) -> None:

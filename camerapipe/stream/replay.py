@@ -94,12 +94,16 @@ def _meta(plain: Mapping[str, Mapping[str, Any]]) -> CaptureMeta:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """An open recording: what ran, and the lines of the frames that were shown, by number."""
+    """An open recording: what ran, and the lines of the frames that were shown, by number.
+
+    `changed` has what was asked from a frame on, until the next one that it names.
+    """
 
     folder: Path
     about: dict[str, Any]
-    recorded: Recorded
+    recorded: Recorded  # until the first change
     shown: dict[int, dict[str, Any]]
+    changed: dict[int, Recorded]
 
     @classmethod
     def open(cls, folder: Path) -> Recording:
@@ -118,11 +122,12 @@ class Recording:
             if missing := {"fps", "versions"} - about.keys():
                 raise ValueError(f"{RUN}: {', '.join(sorted(missing))} not said")
             shown = _shown_lines((folder / FRAMES).read_text(encoding="utf-8"))
+            changed = _changed(about, shown)
         except OSError as error:
             raise CaptureError(f"{folder}: is not a recording ({error.strerror})") from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CaptureError(f"{folder}: is a damaged recording ({error})") from error
-        return cls(folder, about, recorded, shown)
+        return cls(folder, about, recorded, shown, changed)
 
     def replay(
         self,
@@ -153,13 +158,15 @@ class Recording:
         for seq in wanted:
             if seq not in self.shown:
                 raise RequestError(f"{self.folder}: frame {seq} was not shown when it was recorded")
-        settings = self.recorded.request.settings
-        rungs, checks = ready_rungs(settings), ready_checks(settings)
-        differing = []
+        differing: list[int] = []
+        last: Recorded | None = None
         with sink:
             for seq in wanted:
-                line = self.shown[seq]
-                again = self._show(line, rungs, checks)
+                line, recorded = self.shown[seq], self.recorded_at(seq)
+                if recorded is not last:
+                    settings = recorded.request.settings
+                    rungs, checks, last = ready_rungs(settings), ready_checks(settings), recorded
+                again = self._show(line, recorded, rungs, checks)
                 if only is not None:  # some frames make no film
                     again = replace(again, frame=again.frame._replace(at_s=None))
                 if (digest(again), again.advice.text) != (line["digest"], line["advice"]):
@@ -173,13 +180,19 @@ class Recording:
         }
         return Replayed(frames=len(wanted), differing=tuple(differing), other_versions=changed)
 
+    def recorded_at(self, seq: int) -> Recorded:
+        """What was asked of a frame."""
+        last = max((number for number in self.changed if number <= seq), default=None)
+        return self.recorded if last is None else self.changed[last]
+
     def _show(
         self,
         line: Mapping[str, Any],
+        recorded: Recorded,
         rungs: Sequence[ReadyRung],
         checks: Sequence[ReadyCheck],
     ) -> Shown:
-        seq, recorded = int(line["seq"]), self.recorded
+        seq = int(line["seq"])
         clock = VirtualClock()
         try:
             clock.now_s = float(line["started_s"])
@@ -240,6 +253,18 @@ def _shown_lines(text: str) -> dict[int, dict[str, Any]]:
                 raise ValueError(f"frame {line['seq']}: {', '.join(sorted(missing))} not said")
             shown[int(line["seq"])] = line
     return shown
+
+
+def _changed(
+    about: Mapping[str, Any], shown: Mapping[int, Mapping[str, Any]]
+) -> dict[int, Recorded]:
+    """What was asked from a frame on, for each frame at which it changed."""
+    found, asked = {}, dict(about)
+    for seq, line in shown.items():
+        if changes := line.get("changes"):
+            asked |= changes
+            found[seq] = Recorded.from_plain(asked)
+    return found
 
 
 def _loaded(path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:

@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from camerapipe.assembly import megapixels_of
+from camerapipe.assembly import Request, megapixels_of
 from camerapipe.budget import Budget
-from camerapipe.capture import Capture
+from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport, caveats_of
 from camerapipe.stream.policy import CHECK, PolicyState
 from stages.advice import Advice, AdviceState
 from stages.findings import Finding
-from stages.grid import BlurMap
+from stages.grid import BlurBounds, BlurMap
 from stages.params import Array
 from stages.steady import Memory
 from stages.tone import to_codes
@@ -70,6 +70,13 @@ class CheckReport(NamedTuple):
     granted_ms: float | None  # None: no limit
 
 
+class DeviceHeat(NamedTuple):
+    """Heat of a simulated device after a frame."""
+
+    temperature_c: float
+    throttled: bool
+
+
 class StreamState(NamedTuple):
     """State that is passed from a frame to the next."""
 
@@ -91,6 +98,9 @@ class Shown:
         Display-encoded picture, HxWx3 uint8 RGB.
     blur_map : BlurMap or None
         Sigma in full-resolution px, on the grid of the rung; None if the frame was passed through.
+    evidence : BlurMap or None
+        Upper bounds on the blur from sharp detail, on the view: the confidence is where detail
+        proves sharpness. None if the frame was passed through.
     findings : tuple of Finding
         Of the check, and of opening the frame.
     check : CheckReport
@@ -99,6 +109,8 @@ class Shown:
         What to tell the person who films.
     rung : str
         The rung that the frame had, also if it was passed through.
+    reason : str
+        Why the frame had this rung, in words for people.
     blocked : bool
         The frame was passed through because of a blocking finding.
     before : StreamState
@@ -109,24 +121,37 @@ class Shown:
         When it began, and how long it took from its pixels to the picture.
     cpu_ms : float or None
         CPU time of the whole process meanwhile; None in virtual time.
-    budget : Budget
-        That of the stream.
+    heat : DeviceHeat or None
+        Of a simulated device; None if times are measured.
+    request : Request
+        What was asked of the frame.
+    meta : CaptureMeta or None
+        Metadata that were used where the frame has none.
     """
 
     frame: Frame
     image: npt.NDArray[np.uint8]
     blur_map: BlurMap | None
+    evidence: BlurBounds | None
     findings: tuple[Finding, ...]
     check: CheckReport
     advice: Advice
     rung: str
+    reason: str
     blocked: bool
     before: StreamState = field(repr=False)
     stages: tuple[StageReport, ...] = field(repr=False)
     started_s: float
     spent_ms: float
     cpu_ms: float | None
-    budget: Budget
+    heat: DeviceHeat | None
+    request: Request = field(repr=False)
+    meta: CaptureMeta | None = field(repr=False)
+
+    @property
+    def budget(self) -> Budget:
+        """That of the frame."""
+        return self.request.budget
 
     @property
     def label(self) -> str:

@@ -15,35 +15,32 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from camerapipe.assembly import check_request
 from camerapipe.budget import Clock
 from camerapipe.capture import Capture
-from camerapipe.costs import Costs
 from camerapipe.errors import OutputError
 from camerapipe.ingest import capture_from_array, check_output
 from camerapipe.recipe_keys import RecipeError
 from camerapipe.runtime import versions, warm_up
 from camerapipe.stream.account import Account, StreamReport
+from camerapipe.stream.controls import Changes, Controls, needs_costs
 from camerapipe.stream.device import Device
 from camerapipe.stream.exposures import Exposure, FrameSource
 from camerapipe.stream.frames import Arrival, Event, InFlight, Observer
 from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Stage
 from camerapipe.stream.options import StreamOptions
-from camerapipe.stream.policy import CHECK, PolicyState, QualityPolicy
 from camerapipe.stream.record import Recorder, about_of
-from camerapipe.stream.rehearsal import LadderCosts, rehearse
-from camerapipe.stream.rungs import ready_checks, ready_rungs
+from camerapipe.stream.recordings import Recordings
+from camerapipe.stream.rehearsal import LadderCosts
 from camerapipe.stream.scheduler import Scheduler, ThreadScheduler, VirtualClock, VirtualScheduler
 from camerapipe.stream.shown import Frame, Shown, StreamState
 from camerapipe.stream.sinks import Sink, check_folder
 from camerapipe.stream.sources import DEFAULT_SIZE
 from camerapipe.stream.tracing import Tracing, header_of
-from camerapipe.stream.viewfinder import Viewfinder
 from camerapipe.trace import GRAPH, TRACES, Tracer
 from stages.findings import Finding
 from stages.strips import limited_workers
@@ -102,10 +99,15 @@ class Stream:
         overwrite: bool = False,
         findings: tuple[Finding, ...] = (),
     ) -> None:
-        self.source, self.options = source, options
+        self.source = source
         self.account = Account()
         self.findings = findings
-        self._sink, self._observers = sink, [lambda event, _: self.account.add(event), *observers]
+        self._sink, self._recordings = sink, Recordings()
+        self._observers = [
+            lambda event, _: self.account.add(event),
+            *observers,
+            self._recordings.note,
+        ]
         self._trace, self._overwrite = Path(trace) if trace else None, overwrite
         if self._trace is not None:
             check_output(self._trace, overwrite=overwrite, suffixes=TRACES)
@@ -115,9 +117,9 @@ class Stream:
         scheduler: Scheduler = VirtualScheduler() if options.profile else ThreadScheduler()
         self.clock: Clock = scheduler.clock
         self._device = _device_of(options, scheduler.clock)
+        self._controls = Controls(options, scheduler.clock, self._device)
         self._arrivals: Iterator[Arrival] = itertools.islice(source.frames, options.frames)
         self._first: Capture | None = None  # that was developed before the stream starts
-        self._state = StreamState()  # before the first frame
         self._prepared = self._ran = False
         self._delivering = threading.Lock()
         self._line = self._line_on(scheduler)
@@ -141,11 +143,8 @@ class Stream:
         warm_up()
         if self.options.names_places:
             self._fit_places()
-        budget = self.options.budget
-        if budget.total_ms is not None or CHECK in budget.stages_ms:
-            costs = self.measure_costs()
-            self.findings += costs.findings(budget)
-            self._state = StreamState(policy=PolicyState(costs.ladder()))
+        if needs_costs(self.options):
+            self.findings += self.measure_costs().findings(self.options.budget)
 
     def measure_costs(self) -> LadderCosts:
         """Costs of the rungs and check levels, measured on the first frame.
@@ -154,7 +153,7 @@ class Stream:
         """
         warm_up()
         with limited_workers(self.options.workers):
-            return rehearse(self.options, self._first_capture() or _grey())
+            return self._controls.measure(self._first_capture() or _grey())
 
     def run(self) -> StreamReport:
         """Run until the source has ended or the stream is stopped.
@@ -173,14 +172,13 @@ class Stream:
             opened.callback(self.source.close)
             opened.enter_context(limited_workers(self.options.workers))
             self.prepare()
-            if self._record is not None:
-                about = about_of(self.source, self.options, versions())
-                self._sink = recorder = Recorder(self._record, self._sink, about)
-                self._observers.append(recorder.note)
             tracer = opened.enter_context(self._tracer())
             if tracer is not None:
                 self._observers.append(Tracing(tracer).note)
             with ExitStack() as outputs:
+                outputs.callback(self._recordings.end)  # after the sink, whose output is whole then
+                if self._record is not None:
+                    self.record(self._record)
                 outputs.enter_context(self._sink)
                 tally = self._line.run()
                 if not self._delivering.acquire(timeout=ABORT_GRACE_S):
@@ -207,22 +205,49 @@ class Stream:
         """Release the source of a stream that was not run."""
         self.source.close()
 
-    @cached_property
-    def _viewfinder(self) -> Viewfinder:
-        options, device = self.options, self._device
-        return Viewfinder(
-            request=options.request,
-            policy=QualityPolicy(
-                ready_rungs(options.settings, device, only=options.rung),
-                ready_checks(options.settings, device),
-                options.budget,
-            ),
-            clock=self.clock,
-            costs=Costs(),
-            device=device,
-            meta=options.profile.meta() if options.profile else None,
-            nearest_focus_m=options.nearest_focus_m,
-        )
+    @property
+    def options(self) -> StreamOptions:
+        """How the next frame is shown."""
+        return self._controls.options
+
+    def change(self, **changes: Unpack[Changes]) -> None:
+        """Change what is asked from the next frame on, in any thread.
+
+        Parameters
+        ----------
+        **changes
+            `strength`, `params` (added to those that were set before), `budget`, `rung`, `focus`,
+            `scribbles`, `distance_m`, `lens`, `force`: as for `open_stream`. If a budget is set for
+            the first time, the costs of the rungs are measured on the next frame, which takes a
+            moment.
+
+        Raises
+        ------
+        RequestError
+            If one does not exist, or a value is out of range; then nothing changes.
+        """
+        self._controls.change(changes)
+
+    def record(self, folder: str | os.PathLike[str]) -> None:
+        """Record what is delivered from now on, until `end_recording` or the end of the stream.
+
+        Raises
+        ------
+        OutputError
+            If a recording runs already, or none can be written there.
+        """
+        about = about_of(self.source, self.options, versions())
+        self._recordings.begin(Recorder(Path(folder), about))
+
+    def end_recording(self) -> Path | None:
+        """End the recording that runs, and give its folder; None if none runs.
+
+        Raises
+        ------
+        OutputError
+            If it is not complete, because the disk was full.
+        """
+        return self._recordings.end()
 
     def _line_on(self, scheduler: Scheduler) -> Line:
         rules, timeout_s = self.options.rules, self.options.stuck_s
@@ -250,8 +275,7 @@ class Stream:
         """Fit focus point and scribbles to the first frame; `RequestError` if they do not fit."""
         first = self._first_capture()
         if first is not None:
-            self.options = self.options.fitted(first)
-            check_request(first, self.options.request)
+            self._controls.fit(first)
         elif self.options.recipe is not None:
             raise RecipeError(
                 f"{self.options.recipe.name}: focus point and scribbles cannot be fitted, because "
@@ -290,12 +314,13 @@ class Stream:
         return frame, state
 
     def _show(self, frame: Frame, state: StreamState | None) -> tuple[Shown, StreamState]:
-        return self._viewfinder.show(frame, state or self._state)
+        return self._controls.show(frame, state or StreamState())
 
     def _deliver(self, shown: Shown, state: None) -> tuple[Shown, None]:
         if not self._delivering.acquire(blocking=False):
             raise OutputError("the delivery of an earlier frame, which was given up, still runs")
         try:
+            self._recordings.keep(shown)
             self._sink.deliver(shown)
         finally:
             self._delivering.release()

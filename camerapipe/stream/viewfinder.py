@@ -18,16 +18,19 @@ from camerapipe.budget import Clock, Deadline, cpu_s
 from camerapipe.capture import Capture, CaptureMeta
 from camerapipe.costs import Costs, live_guesses
 from camerapipe.graph import Graph
+from camerapipe.optics import with_meta
 from camerapipe.pipelines import PASS_THROUGH
 from camerapipe.report import Caveat, StageReport
 from camerapipe.runner import Pace, Run, run
 from camerapipe.stream.device import Device
 from camerapipe.stream.policy import Choice, QualityPolicy
+from camerapipe.stream.reasons import reason_of
 from camerapipe.stream.rungs import ReadyCheck, ReadyRung
 from camerapipe.stream.shown import (
     CARRIED,
     AgedFindings,
     CheckReport,
+    DeviceHeat,
     Frame,
     Shown,
     StreamState,
@@ -57,7 +60,7 @@ class Viewfinder:
     device : Device, optional
         Simulates the costs; None if they are measured.
     meta : CaptureMeta, optional
-        Metadata of frames that have none.
+        Metadata of frames that have none; of all frames if a person gave them.
     nearest_focus_m : float
         Nearest distance at which the lens can focus; no advice sends a person closer.
     """
@@ -99,17 +102,21 @@ class Viewfinder:
             frame=frame,
             image=codes_of(done.values["picture"]),
             blur_map=done.values.get("blur"),
+            evidence=done.values.get("free_bounds"),
             findings=findings,
             check=_check_report(choice, checked, check_rows),
             advice=advice,
             rung=choice.rung.name,
+            reason=reason_of(self.policy, plan, choice, frame.megapixels),
             blocked=blocked,
             before=state,
             stages=(*seen.stages, *check_rows, *done.stages),
             started_s=started_s,
             spent_ms=spent_ms,
             cpu_ms=None if self.device else (self._cpu_s() - cpu_before_s) * 1000,
-            budget=self.request.budget,
+            heat=self._heat(),
+            request=self.request,
+            meta=self.meta,
         )
         after = self.policy.after(
             plan,
@@ -150,10 +157,13 @@ class Viewfinder:
     def _cpu_s(self) -> float:
         return cpu_s() if self.device is None else 0.0
 
+    def _heat(self) -> DeviceHeat | None:
+        if self.device is None:
+            return None
+        return DeviceHeat(self.device.heat.temperature_c, self.device.heat.throttled)
+
     def _sources(self, capture: Capture, state: StreamState) -> dict[str, Any]:
-        if self.meta is not None and not capture.meta.focal_length_mm:
-            capture = replace(capture, meta=self.meta)
-        return sources_of(capture, self.request, memory=state.memory)
+        return sources_of(with_meta(capture, self.meta), self.request, memory=state.memory)
 
     def _run(
         self,

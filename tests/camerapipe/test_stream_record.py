@@ -20,13 +20,15 @@ from camerapipe.stream.exposures import Exposure, FrameSource
 from camerapipe.stream.frames import Arrival
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
-from camerapipe.stream.record import Recorder, about_of
+from camerapipe.stream.record import Recorder
 from camerapipe.stream.replay import Recording
 from camerapipe.stream.sinks import App, Nowhere, Pictures
 from camerapipe.stream.sources import open_source
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import synthetic_frame
 from datasets.synthetic_raw import Optics, sample_mosaic, write_dng
+from stages.bokeh import RadiusParams
+from stages.optics import Lens
 from stages.scribble import Scribble
 from stages.tone import linearise
 
@@ -350,7 +352,7 @@ def test_a_recording_never_mixes_with_anything(tmp_path):
     (tmp_path / "something").write_text("")
     for place, told in (("", "not empty"), ("something", "is a file"), ("something/in", "file")):
         with pytest.raises(OutputError, match=told):
-            Recorder(tmp_path / place, Nowhere(), {})
+            Recorder(tmp_path / place, {})
     with pytest.raises(CaptureError, match="not a recording"):
         Recording.open(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["something"]
@@ -362,18 +364,11 @@ def test_nothing_is_made_before_the_stream_runs(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_is_lost_before_the_stream_runs_is_said_and_the_sink_is_left(tmp_path):
-    left = []
-
-    class Leaving(Nowhere):
-        def __exit__(self, *error):
-            left.append(error)
-
-    recorder = Recorder(tmp_path / "kept", Leaving(), {})
+def test_a_place_that_is_lost_before_the_stream_runs_is_said(tmp_path):
+    recorder = Recorder(tmp_path / "kept", {})
     (tmp_path / "kept").write_text("")
     with pytest.raises(OutputError, match="kept"), recorder:
         pytest.fail("there is no place for it")
-    assert len(left) == 1
 
 
 @pytest.mark.parametrize(
@@ -447,17 +442,46 @@ def test_frames_that_were_not_delivered_leave_no_fingerprint_behind(tmp_path):
         if shown.frame.seq == 1:
             raise RuntimeError("the app stumbled")
 
-    source = scene()
-    recorder = Recorder(tmp_path, App(app), about_of(source, PLAIN, {}))
-    Stream(source, recorder, PLAIN, [recorder.note]).run()
+    stream = Stream(scene(), App(app), PLAIN, record=tmp_path)
+    stream.run()
     assert sorted(Recording.open(tmp_path).shown) == [0, 2]
-    assert not recorder._digests
 
 
-def test_a_recorder_writes_pictures_if_its_sink_does(tmp_path):
-    pictures = Pictures(tmp_path / "out", "picture", overwrite=False)
-    assert Recorder(tmp_path / "kept", pictures, {}).encodes
-    assert not Recorder(tmp_path / "kept", Nowhere(), {}).encodes
+def test_a_recording_of_a_part_of_a_stream_with_changes_replays_to_the_bit(tmp_path):
+    shown, lens = [], Lens(focal_length_mm=50, f_number=2, sensor_diagonal_mm=43.3)
+    blurred = Scribble(((40.0, 60.0), (200.0, 60.0)), 30.0, "sigma", 3.0)
+    changes = {
+        3: {"strength": 6.0, "budget": "40ms", "scribbles": [blurred]},
+        5: {"rung": "draft", "distance_m": 0.8},
+        6: {"focus": (20, 30), "lens": lens, "rung": None},
+    }  # fmt: skip
+
+    def app(frame):
+        shown.append(frame)
+        seq = frame.frame.seq
+        if seq in changes:
+            stream.change(**changes[seq])
+        if seq == 1:
+            stream.record(tmp_path / "kept")
+        if seq == 8:
+            with pytest.raises(OutputError, match="end that first"):
+                stream.record(tmp_path / "other")
+            assert stream.end_recording() == tmp_path / "kept"
+            assert stream.end_recording() is None
+
+    options = replace(PLAIN, profile=read_profile("budget-phone"), frames=10)
+    stream = Stream(scene(), App(app), options)
+    stream.run()
+    recording = Recording.open(tmp_path / "kept")
+    kept = [frame for frame in shown if frame.frame.seq in recording.shown]
+    assert set(range(3, 8)) < set(recording.shown) and 0 not in recording.shown
+    assert {frame.request.settings.params[RadiusParams].strength for frame in kept} == {2.0, 6.0}
+    assert {"draft"} < {frame.rung for frame in kept} and kept[-1].meta.f_number.value == 2
+    check_same(recording, kept)
+    alone, _ = replayed(recording, only=[7])
+    assert not alone.differing
+    other = replace(recording, changed={})
+    assert replayed(other)[0].differing
 
 
 def stream(*args):
