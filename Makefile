@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WEB := tools/web
 
-.PHONY: demo studio test lint bench clean
+.PHONY: demo studio test lint lint-web bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/camerapipe demo -o demo-output --overwrite
@@ -18,6 +19,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-web; \
+	else echo "lint: node is absent: the JavaScript of the pages was not checked"; fi
+
+lint-web: $(WEB)/node_modules/.stamp
+	npm --prefix $(WEB) run --silent check
 
 bench: $(VENV)/.dev
 	$(BIN)/python tools/bench.py e2e
@@ -28,5 +34,9 @@ $(VENV)/.%: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
 	touch $@
 
+$(WEB)/node_modules/.stamp: $(WEB)/package.json $(WEB)/package-lock.json
+	npm --prefix $(WEB) ci --silent --no-audit --no-fund
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-output $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

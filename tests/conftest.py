@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,9 @@ from stages import strips
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MANY_TESTS = 200  # from here on, compiling all kernels first takes less time than in the tests
+NO_BROWSER = "no browser: install Chromium (Debian: apt-get install chromium) and .[test]"
+REQUIRE_BROWSER = "CAMERAPIPE_REQUIRE_BROWSER"  # if it is set, an absent browser is a failure
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_SHARED_DATA = f"no folder of real captures at {SHARED_DATA}"
 
 
@@ -39,11 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line how many tests were skipped for want of real data."""
+    """Say in one line how many tests were skipped for want of real data, or of a browser."""
     skipped = terminalreporter.getreports("skipped")
-    count = sum(NO_SHARED_DATA in str(report.longrepr) for report in skipped)
-    if count:
-        terminalreporter.write_line(f"{count} tests were skipped: {NO_SHARED_DATA}")
+    for reason in (NO_SHARED_DATA, NO_BROWSER):
+        count = sum(reason in str(report.longrepr) for report in skipped)
+        if count:
+            terminalreporter.write_line(f"{count} tests were skipped: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +59,17 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(NO_SHARED_DATA)
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """The system's browser; tests that use it skip where it is absent."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None or find_spec("playwright") is None:
+        if os.environ.get(REQUIRE_BROWSER):
+            pytest.fail(f"{NO_BROWSER}; {REQUIRE_BROWSER} is set")
+        pytest.skip(NO_BROWSER)
+    return found
 
 
 @pytest.fixture

@@ -53,19 +53,20 @@ export class Socket {
     this.open = new Map();
     /** @type {Map<string, { next: Header | null }>} newest wish of each slot, while one is out */
     this.wishes = new Map();
-    this.connect();
+    this.socket = this.connect();
   }
 
   connect() {
     this.onState("connecting", "");
-    this.socket = new WebSocket(this.address);
-    this.socket.binaryType = "arraybuffer";
-    this.socket.onopen = () => {
+    const socket = new WebSocket(this.address);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
       this.wait = FIRST_WAIT_MS;
       this.onState("open", "");
     };
-    this.socket.onmessage = (event) => this.receive(event.data);
-    this.socket.onclose = (event) => this.lost(event);
+    socket.onmessage = (event) => this.receive(event.data);
+    socket.onclose = (event) => this.lost(event);
+    return socket;
   }
 
   /** @param {CloseEvent} event */
@@ -80,7 +81,9 @@ export class Socket {
       return;
     }
     this.onState("lost", event.reason);
-    setTimeout(() => this.ended || this.connect(), this.wait);
+    setTimeout(() => {
+      if (!this.ended) this.socket = this.connect();
+    }, this.wait);
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT_MS);
   }
 
