@@ -1,0 +1,276 @@
+"""The light on the sensor: fast for every frame, and exactly by `stages.scene`.
+
+Both project the same textures. The fast form blurs each surface as a whole by one disk, on the
+level of its mipmap on which the disk has a few texels, and samples the result at every pixel, only
+in the colour of the pixel. Levels and interpolation blur as well; the disk is smaller by their
+variance, so that the variance of the image of a point is the exact one. Its error is in the shape:
+the rim of a disk is softer. The exact form projects sharp layers and spreads every point by its own
+disk, also over a relief.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.bokeh.aperture import Doubles
+from stages.forward.lens import Optics
+from stages.forward.motion import PoseAt
+from stages.forward.placing import Placed, Span, blur_variance, placed, samples_of
+from stages.forward.scenery import Level, Scenery, Surface, level_of, like_texels
+from stages.forward.sensor import COLOURS, View
+from stages.forward.spread import convolved, disk_of_variance, reach_of
+from stages.kernels import f32, f64, i64, kernel, reads, writes
+from stages.params import Array
+from stages.scene import Layer, compose
+from stages.strips import run_strips
+
+MAX_DIAMETER_TEXELS = 8.0  # of a disk, on the level of the mipmap that is blurred
+WINDOW_SHARE = 0.5  # of a level; a picture that shows less is blurred without the rest
+SHARP_SCALE = 0.71  # px per texel up to which a texture is sharp when it is sampled
+MOST_SAMPLES = 32  # moments of an exposure
+VARIANCE_STEPS = 64  # rounding of the variance per px^2, so that a blurred texture is used again
+INTERPOLATION_VARIANCE = 1 / 6  # texels^2, mean over the phase of linear interpolation
+
+
+class Texture(NamedTuple):
+    """Premultiplied light and coverage HxWx4, and where pixels are in it.
+
+    `first` is the place (y, x) in texels of the first pixel of each row, and `step` the texels from
+    one pixel to the next.
+    """
+
+    planes: Array
+    first: Doubles
+    step: float
+
+
+def photograph(
+    scenery: Scenery,
+    pose: PoseAt,
+    optics: Optics,
+    focus_dpt: float,
+    view: View,
+    span: Span = Span(),  # noqa: B008 - an immutable tuple
+    pattern: str = "",
+) -> Array:
+    """Light on the sensor, fast.
+
+    Parameters
+    ----------
+    scenery : Scenery
+        What stands before the camera.
+    pose : callable
+        Pose of the camera by the time in s.
+    optics : Optics
+        The lens.
+    focus_dpt : float
+        Its focus in dioptres.
+    view : View
+        Pixels.
+    span : Span
+        Times of the exposure and the readout: movements in between blur and bend.
+    pattern : str
+        Mosaic of the pixels by rows, such as RGGB; empty: all colours at every pixel.
+
+    Returns
+    -------
+    Array
+        Illuminance on the sensor in lux at each pixel, HxW float32, or HxWx3 without a pattern.
+    """
+    count = samples_of(scenery, pose, optics, focus_dpt, view, span, MOST_SAMPLES)
+    colours = [[COLOURS.index(c) for c in pattern]] if pattern else [[k] * 4 for k in range(3)]
+    total = np.zeros((len(colours), view.rows, view.cols), np.float32)
+    for number in range(count):
+        seen = placed(scenery, pose, optics, focus_dpt, view, span, (number + 0.5) / count)
+        textures = [_blurred(each, optics, focus_dpt, view) for each in seen]
+        lights = [_light(each.surface, scenery, optics, focus_dpt, span) for each in seen]
+        for plane, places in zip(total, colours, strict=True):
+            plane += _composed(textures, lights, np.array(places, np.int64), view)
+    total /= np.float32(count)
+    return total[0] if pattern else np.ascontiguousarray(np.moveaxis(total, 0, 2))
+
+
+def photograph_exactly(
+    scenery: Scenery,
+    pose: PoseAt,
+    optics: Optics,
+    focus_dpt: float,
+    view: View,
+    time_s: float = 0.0,
+) -> Array:
+    """Light on the sensor at a moment, by `stages.scene.compose`; slow.
+
+    Parameters
+    ----------
+    scenery, pose, optics, focus_dpt, view
+        As in `photograph`.
+    time_s : float
+        The moment.
+
+    Returns
+    -------
+    Array
+        Illuminance on the sensor in lux, HxWx3 float32.
+    """
+    span = Span(start_s=time_s)
+    layers = []
+    for each in placed(scenery, pose, optics, focus_dpt, view, span):
+        level = _sharp_level(each)
+        planes = _sampled_planes(each, level, view)
+        light = _light(each.surface, scenery, optics, focus_dpt, span)
+        alpha = np.minimum(planes[..., 3], 1)
+        straight = planes[..., :3] / np.maximum(planes[..., 3:], np.finfo(np.float32).tiny)
+        sigma = _exact_sigma(each, level, optics, focus_dpt, view)
+        layers.append(Layer(np.ascontiguousarray(straight * light), alpha, sigma))
+    return compose(layers)
+
+
+def _light(
+    surface: Surface, scenery: Scenery, optics: Optics, focus_dpt: float, span: Span
+) -> Array:
+    """Lux on the sensor of a white texel, by colour; the light level is that of the middle."""
+    lux = scenery.lux(span.start_s + span.exposure_s / 2 + span.readout_s / 2)
+    lux = lux if surface.own_lux is None else surface.own_lux
+    level = lux * optics.relative_light(focus_dpt)
+    return np.asarray(level * np.array(scenery.illuminant), np.float32)
+
+
+def _chain(each: Placed, level: Level) -> float:
+    """Variance in px^2 that a level of the mipmap and the interpolation in it have."""
+    texels = 4.0**level.number
+    averaged = (texels - 1) / 12
+    return (averaged + INTERPOLATION_VARIANCE * texels) * each.scale**2
+
+
+def _sharp_level(each: Placed) -> Level:
+    """The coarsest level that is still sharp."""
+    return level_of(each.surface, max(math.floor(math.log2(SHARP_SCALE / each.scale)), 0))
+
+
+def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Texture:
+    """The level on which the disk is small, blurred where the picture shows it."""
+    variance = blur_variance(optics, focus_dpt, each.distance_m, view)
+    level = _sharp_level(each)
+    diameter = 4 * variance**0.5 / each.scale
+    coarse = max(math.ceil(math.log2(diameter / MAX_DIAMETER_TEXELS)), level.number)
+    level = level_of(each.surface, coarse)
+    rest = max(variance - _chain(each, level), 0.0) / (each.scale * 2**level.number) ** 2
+    steps = round(rest * VARIANCE_STEPS)
+    first, step = _texel_places(each, level)
+    box = _box(level.planes.shape, first, step, view, reach_of(steps / VARIANCE_STEPS))
+    if (box[1] - box[0]) * (box[3] - box[2]) > WINDOW_SHARE * level.planes[..., 0].size:
+        return Texture(_blurred_level(each.surface, level.number, steps), first, step)
+    part = level.planes[box[0] : box[1], box[2] : box[3]]
+    planes = convolved(part, disk_of_variance(steps / VARIANCE_STEPS))
+    return Texture(np.ascontiguousarray(planes), first - np.array([box[0], box[2]]), step)
+
+
+def _box(
+    shape: tuple[int, ...], first: Doubles, step: float, view: View, reach: int
+) -> tuple[int, int, int, int]:
+    """Texels that a picture shows, and those around that blur into them; at least two each way."""
+    top, left = first.min(axis=0)
+    bottom, right = first.max(axis=0) + np.array([0, step * view.cols])
+    spans = []
+    for low, high, side in zip((top, left), (bottom, right), shape, strict=False):
+        start = min(max(int(low) - reach - 1, 0), side - 2)
+        spans += [start, max(min(int(high) + reach + 3, side), start + 2)]
+    return spans[0], spans[1], spans[2], spans[3]
+
+
+@lru_cache(maxsize=8)
+def _blurred_level(surface: Surface, number: int, steps: int) -> Array:
+    """A level of a surface after a disk of a variance in texels^2 * `VARIANCE_STEPS`."""
+    return convolved(level_of(surface, number).planes, disk_of_variance(steps / VARIANCE_STEPS))
+
+
+def _composed(
+    textures: list[Texture], lights: list[Array], mosaic: npt.NDArray[np.int64], view: View
+) -> Array:
+    """Composite the surfaces from back to front, in one colour per pixel."""
+    out = np.zeros((view.rows, view.cols), np.float32)
+    layers = list(zip(textures, lights, strict=True))
+
+    def rows(start: int, stop: int) -> None:
+        for texture, light in layers:
+            _over(*texture, light, mosaic, start, stop, out)
+
+    run_strips(rows, view.rows)
+    return out
+
+
+def _texel_places(each: Placed, level: Level) -> tuple[Doubles, float]:
+    """Texel coordinates (y, x) of the first pixel of each row, and texels per pixel."""
+    step = 1 / (each.scale * 2**level.number)
+    rows = np.arange(len(each.middle))
+    middle = (np.array(level.planes.shape[:2]) - 1) / 2
+    first = np.empty_like(each.middle)
+    first[:, 0] = middle[0] + (rows - each.middle[:, 0]) * step
+    first[:, 1] = middle[1] - each.middle[:, 1] * step
+    return first, step
+
+
+def _sampled_planes(each: Placed, level: Level, view: View) -> Array:
+    """The channels of a level at the pixels, HxWxC."""
+    out = np.empty((view.rows, view.cols, level.planes.shape[2]), np.float32)
+    first, step = _texel_places(each, level)
+    for y in range(view.rows):
+        line = first[y, 1] + step * np.arange(view.cols)
+        out[y] = _linear(_linear(level.planes, first[y : y + 1, 0])[0], line)
+    return out
+
+
+def _linear(values: Array, places: Doubles) -> Array:
+    """Linear interpolation along the first axis; the border goes on."""
+    places = np.clip(places, 0, len(values) - 1)
+    lower = np.minimum(places.astype(int), len(values) - 2)
+    part = (places - lower).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(values[lower] * (1 - part) + values[lower + 1] * part, np.float32)
+
+
+def _exact_sigma(each: Placed, level: Level, optics: Optics, focus_dpt: float, view: View) -> Array:
+    """Blur that is left to do at each pixel, HxW px."""
+    relief = each.surface.relief_m
+    if relief is None:
+        variance = blur_variance(optics, focus_dpt, each.distance_m, view)
+        sigma = max(variance - _chain(each, level), 0.0) ** 0.5
+        return np.full((view.rows, view.cols), sigma, np.float32)
+    moved = each.distance_m - each.surface.distance_m
+    fine = Level((like_texels(each.surface, relief) + np.float32(moved))[..., None], 0)
+    distance = _sampled_planes(each, fine, view)[..., 0].astype(np.float64)
+    diameter = np.abs(focus_dpt - 1 / distance) * abs(
+        optics.lens.defocus_mm2(focus_dpt / 1000) / 1000 / view.pitch_mm
+    )
+    rest = diameter**2 / 16 + blur_variance(optics, focus_dpt, 1 / max(focus_dpt, 1e-9), view)
+    return np.sqrt(np.maximum(rest - _chain(each, level), 0)).astype(np.float32)
+
+
+@kernel(reads(f32, 3), reads(f64, 2), f64, reads(f32, 1), reads(i64, 1), i64, i64, writes(f32, 2))
+def _over(planes, first, step, light, mosaic, start, stop, out):  # type: ignore[no-untyped-def]
+    """Composite a surface over the picture, in the colour of each pixel."""
+    height, width = planes.shape[0], planes.shape[1]
+    for y in range(start, stop):
+        v = min(max(first[y, 0], 0.0), height - 1.0)
+        top = min(int(v), height - 2)
+        down = np.float32(v - top)
+        up = np.float32(1) - down
+        upper, lower = planes[top], planes[top + 1]
+        for x in range(out.shape[1]):
+            u = min(max(first[y, 1] + step * x, 0.0), width - 1.0)
+            left = min(int(u), width - 2)
+            part = np.float32(u - left)
+            rest = np.float32(1) - part
+            alpha = up * (rest * upper[left, 3] + part * upper[left + 1, 3]) + down * (
+                rest * lower[left, 3] + part * lower[left + 1, 3]
+            )
+            if alpha > 0:
+                c = mosaic[(y & 1) * 2 + (x & 1)]
+                value = up * (rest * upper[left, c] + part * upper[left + 1, c]) + down * (
+                    rest * lower[left, c] + part * lower[left + 1, c]
+                )
+                out[y, x] = value * light[c] + (np.float32(1) - alpha) * out[y, x]
