@@ -26,6 +26,7 @@ from camerapipe.ingest.exif import (
     RATIONAL,
     SHORT,
     UNDEFINED,
+    Entry,
     ExifBlock,
 )
 from camerapipe.ingest.tiff_exif import ICC_TAG, IPTC_TAG, LAYOUT, PHOTOSHOP_TAG, XMP_TAG
@@ -37,6 +38,7 @@ DEFLATE, HORIZONTAL, CONTIGUOUS, UNASSOCIATED, INCHES = 8, 2, 1, 2, 2
 NO_UNIT, SQUARE = 1, (1.0, 1.0)  # no resolution, but the aspect of pixels: both are required
 MIN_IS_BLACK, RGB = 1, 2
 SOFTWARE, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 305, 282, 283, 296
+RESOLUTION = {X_RESOLUTION: RATIONAL, Y_RESOLUTION: RATIONAL, RESOLUTION_UNIT: SHORT}
 BLOCK_TYPES = {ICC_TAG: UNDEFINED, XMP_TAG: BYTE, PHOTOSHOP_TAG: BYTE, IPTC_TAG: UNDEFINED}
 MAX_FILE_BYTES = (1 << 32) - 1
 FORMATS = {ASCII: "s", SHORT: "H", LONG: "I", RATIONAL: "I"}
@@ -75,11 +77,9 @@ def tiff_bytes(
     order = exif.order
     data = bytearray(bytes(exif))
     data += b"\0" * (len(data) % 2)
-    rows = {
-        tag: exif.raw_entry(entry)
-        for tag, entry in exif.entries(FIRST).items()
-        if tag not in LAYOUT
-    }
+    given = exif.entries(FIRST)
+    left_out = LAYOUT if _has_resolution(given) else LAYOUT.union(RESOLUTION)
+    rows = {tag: exif.raw_entry(entry) for tag, entry in given.items() if tag not in left_out}
     values = _picture(codes)
     values |= {tag: (BLOCK_TYPES[tag], block) for tag, block in (blocks or {}).items()}
     if SOFTWARE not in rows:
@@ -102,6 +102,15 @@ def tiff_bytes(
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"{len(data)} bytes are more than a TIFF can hold")
     return bytes(data)
+
+
+def _has_resolution(given: Mapping[int, Entry]) -> bool:
+    """Whether entries state a resolution in the right types; readers refuse a file of others."""
+    return all(
+        tag in given and (given[tag].value.kind, given[tag].value.number) == (kind, 1)
+        for tag, kind in RESOLUTION.items()
+        if tag != RESOLUTION_UNIT or tag in given
+    )
 
 
 def _picture(codes: Codes) -> dict[int, tuple[int, Any]]:

@@ -17,6 +17,7 @@ from camerapipe.ingest import capture_from_array, encode_picture, open_capture
 from camerapipe.ingest.attachments import updated_xmp
 from camerapipe.ingest.exif import EXIF, FIRST, GPS, ExifBlock
 from camerapipe.ingest.irb import SEGMENT_HEAD, iptc_records, kept_resources, resource
+from datasets import metadata_files
 from datasets.coded_files import png_file
 from datasets.gain_map_files import with_segments
 from datasets.metadata_files import (
@@ -172,6 +173,16 @@ def test_software_that_is_named_stays(tmp_path):
     capture = replace(capture, exif=exif.tobytes())
     for name in FORMATS:
         assert ExifBlock(written(capture, name, tmp_path)[1].exif).text(FIRST, 305) == "Other 1.0"
+
+
+def test_a_resolution_of_wrong_types_is_left_out(tmp_path):
+    entries = [(271, 2, b"Maker\0"), (282, 2, b"Maker\0"), (283, 2, b"2\0"), (296, 3, b"\0\3")]
+    exif = b"MM\0*\0\0\0\x08" + metadata_files.directory(entries, ">", 8)
+    capture = replace(capture_from_array(CODES, "srgb"), exif=exif)
+    for name in FORMATS:  # Pillow refuses a TIFF whose resolution is text
+        data, back = written(capture, name, tmp_path)
+        assert ExifBlock(back.exif).text(FIRST, 271) == "Maker"
+        assert Image.open(io.BytesIO(data)).size == (36, 24)
 
 
 IGNORED = ("SourceFile", "ExifTool:", "System:", "File:", "Composite:", "IFD1:", "ICC", "JFIF:",
