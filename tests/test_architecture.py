@@ -24,7 +24,7 @@ LEVELS = [
     {"scaling"},
     {"camera", "timeline", "recipe", "naming"},
     {"session", "stream", "job_data"},
-    {"job"},
+    {"job", "simulator"},
     {"api", "web"},
     {"cli"},
 ]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from camerapipe.costs import SETUP, STEP, live_guesses, part_of
 from camerapipe.graph import Graph, Node
 from camerapipe.stream.profile import Heat, Profile
-from camerapipe.stream.scheduler import VirtualClock
+from camerapipe.stream.virtual import VirtualClock
 
 # Classes of kernels of stages; all others are stencils.
 KIND_OF = {"decode": "decode", "laplacian": "solve", "propagate": "solve", "bokeh": "gather",
@@ -30,12 +30,37 @@ KIND_OF = {"decode": "decode", "laplacian": "solve", "propagate": "solve", "boke
 
 
 class Device:
-    """Moves a virtual clock by the time that the stages of a frame take on a device."""
+    """Moves a virtual clock by the time that the stages of a frame take on a device.
 
-    def __init__(self, profile: Profile, clock: VirtualClock, *, seed: int, place: float) -> None:
+    Parameters
+    ----------
+    profile : Profile
+        Of the device.
+    clock : VirtualClock
+        The clock to move.
+    seed : int
+        Of the jitter.
+    place : float
+        In the ranges of the profile's scales, from 0 to 1.
+    heat : Heat, optional
+        Of the device, if other work on it is simulated as well.
+    load : callable
+        Factor of the time of every stage, for work that shares the processor.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        clock: VirtualClock,
+        *,
+        seed: int,
+        place: float,
+        heat: Heat | None = None,
+        load: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         self.profile, self.clock = profile, clock
-        self.heat = Heat(profile.thermal)
-        self._seed, self._place = seed, place
+        self.heat = heat or Heat(profile.thermal)
+        self._seed, self._place, self._load = seed, place, load
         self._seq, self._megapixels = 0, 1.0
 
     def begin(self, seq: int, megapixels: float) -> None:
@@ -44,12 +69,15 @@ class Device:
 
     def spend(self, rung: str, stage: str, part: str = "", step: int = 0) -> None:
         """Spend the time of a stage of the frame, or of a step of it."""
-        cost = live_guesses(rung)[part_of(stage, part)]
+        self.spend_cost(live_guesses(rung)[part_of(stage, part)], stage, step)
+
+    def spend_cost(self, cost: float, stage: str, step: int = 0) -> None:
+        """Spend the time of a stage whose reference cost is `cost` ms per megapixel."""
         key = (self._seed, self._seq, zlib.crc32(stage.encode()), step)
         jitter = math.exp(self.profile.jitter * np.random.default_rng(key).standard_normal())
         scale = self.profile.scale_at(KIND_OF.get(stage, "stencil"), self._place)
         slowdown = self.heat.slowdown(self.clock())
-        self.clock.spend(cost * self._megapixels * scale * jitter * slowdown)
+        self.clock.spend(cost * self._megapixels * scale * jitter * slowdown * self._load())
         self.heat.work(self.clock())
 
     def simulate(self, graph: Graph, rung: str) -> Graph:

@@ -37,6 +37,10 @@ class Arrival:
         Time that the sensor needs until the frame is available.
     size_bytes : int
         Memory that the frame takes while it is in flight.
+    late_s : float
+        By how much later than after the readout it arrives, if the source stalls.
+    lost_before : int
+        Frames that the source itself lost between the frame before and this one.
     """
 
     value: Any
@@ -44,6 +48,8 @@ class Arrival:
     filmed_s: float | None = None
     readout_s: float = 0.0
     size_bytes: int = 0
+    late_s: float = 0.0
+    lost_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class Tally:
     drops: Counter[str] = field(default_factory=Counter)  # by reason
     most_in_flight: int = 0
     most_bytes: int = 0
+    lost: int = 0  # by the source itself, before they were submitted
 
     @property
     def in_flight(self) -> int:

@@ -89,6 +89,9 @@ class Line:
         Limits.
     observe : callable
         Is called with every `Service` and every `Outcome`, one at a time.
+    ready : callable
+        Whether the source can be asked for a frame. A source that blocks until it has one is
+        always ready.
     """
 
     def __init__(
@@ -98,11 +101,12 @@ class Line:
         scheduler: Scheduler,
         rules: Rules = Rules(),
         observe: Callable[[Event], None] = lambda event: None,
+        ready: Callable[[], Any] = lambda: True,
     ) -> None:
         self.tally = Tally()
         self.failure: str | None = None  # why the line ended early, if it did
         self._source, self._stages, self._scheduler = source, stages, scheduler
-        self._rules, self._observe = rules, observe
+        self._rules, self._observe, self._ready = rules, observe, ready
         self._queues: list[deque[_Job]] = [deque() for _ in stages]
         self._ended = 0  # processes that have ended, in order: the feed, then stage by stage
         self._inside, self._bytes, self._failed_in_a_row = 0, 0, 0
@@ -111,9 +115,13 @@ class Line:
 
     def run(self) -> Tally:
         """Run until the source has ended and every frame has its fate, or the line is stopped."""
-        serving = [self._serve(place) for place in range(len(self._stages))]
-        self._scheduler.run([self._feed(), *serving, self._reap()])
+        self._scheduler.run(self.processes())
         return self.tally
+
+    def processes(self) -> list[Process]:
+        """The processes of the line, for a scheduler that runs others beside them."""
+        serving = [self._serve(place) for place in range(len(self._stages))]
+        return [self._feed(), *serving, self._reap()]
 
     def stop(self, *, drain: bool = True, within_s: float = DRAIN_S) -> None:
         """Take no more frames, and end.
@@ -145,7 +153,7 @@ class Line:
         """Submit the frames of the source, each at its time."""
         begin_s, seq = None, 0
         while not self.stopped:
-            yield When(lambda: self.stopped or self._has_place())
+            yield When(lambda: self.stopped or (self._has_place() and self._ready()))
             if self.stopped:
                 break
             try:
@@ -161,12 +169,13 @@ class Line:
             now_s = self._scheduler.clock()
             begin_s = now_s if begin_s is None else begin_s
             captured_s = now_s if arrival.captured_s is None else begin_s + arrival.captured_s
-            yield When(lambda: self.stopped, captured_s + arrival.readout_s)
+            yield When(lambda: self.stopped, captured_s + arrival.readout_s + arrival.late_s)
             if self.stopped:
                 break
             job = _Job(seq, arrival.value, captured_s, self._scheduler.clock(), arrival.size_bytes)
             seq += 1
             self.tally.submitted += 1
+            self.tally.lost += arrival.lost_before
             yield from self._submit(job)
         self._ended += 1
 

@@ -13,9 +13,9 @@ from camerapipe.stream.device import Device
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.policy import QualityLadder, QualityPolicy
 from camerapipe.stream.rungs import ReadyCheck, ReadyRung, ready_checks, ready_rungs
-from camerapipe.stream.scheduler import VirtualClock
 from camerapipe.stream.shown import Frame, StreamState
 from camerapipe.stream.viewfinder import Viewfinder
+from camerapipe.stream.virtual import VirtualClock
 from stages.findings import Finding, Severity
 
 REPEATS = 3  # of each level: the first fills tables, the quickest of the others counts

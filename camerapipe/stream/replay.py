@@ -28,10 +28,10 @@ from camerapipe.stream.frames import Fate
 from camerapipe.stream.policy import QualityPolicy
 from camerapipe.stream.record import FORMAT, FRAMES, KEPT_LAYERS, MEMORY, PIXELS, RUN, digest
 from camerapipe.stream.rungs import ReadyCheck, ReadyRung, ready_checks, ready_rungs
-from camerapipe.stream.scheduler import VirtualClock
 from camerapipe.stream.shown import AgedFindings, Frame, Shown, StreamState
 from camerapipe.stream.sinks import Sink
 from camerapipe.stream.viewfinder import Viewfinder
+from camerapipe.stream.virtual import VirtualClock
 from stages.advice import Advice, AdviceState, Vote
 from stages.findings import Finding, Severity
 from stages.params import Array

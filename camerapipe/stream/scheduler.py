@@ -10,9 +10,7 @@ plain lists. Native code cannot be interrupted. If a call exceeds its timeout, i
 its process continues with a `CallTimeoutError`. Which thread resumes a process or runs its call is
 not specified.
 
-In the `VirtualScheduler` nothing waits and nothing runs at the same time. A call takes the time
-that its code spends on the `VirtualClock`, and the scheduler goes from event to event. The same
-processes therefore give the same result on any host.
+`virtual` has the scheduler of virtual time.
 """
 
 from __future__ import annotations
@@ -75,23 +73,8 @@ class Scheduler(Protocol):
         """Number of abandoned calls that are still running."""
 
 
-class VirtualClock:
-    """A clock that moves only when time is spent on it."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        """Time in seconds."""
-        return self.now_s
-
-    def spend(self, ms: float) -> None:
-        """Advance the clock by `ms`."""
-        self.now_s += ms / 1000
-
-
 @dataclass(slots=True, eq=False)
-class _Suspended:
+class Suspended:
     """A process that waits, what it waits for, and the answer that it resumes with."""
 
     process: Process
@@ -99,65 +82,6 @@ class _Suspended:
     resume_s: float  # at the latest
     answer: Any = None
     error: BaseException | None = None
-
-
-class VirtualScheduler:
-    """Runs events in the order of their time; of one moment, first suspended first."""
-
-    abandoned = 0
-
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-        self._suspended: list[_Suspended] = []
-        self._lock = threading.RLock()
-
-    def run(self, processes: Iterable[Process]) -> None:
-        """Run processes until all have ended, from event to event."""
-        self._suspended = [_Suspended(process, When(bool), 0.0) for process in processes]
-        while self._suspended:
-            due = next(filter(self._is_due, self._suspended), None)
-            if due is not None:
-                self._suspended.remove(due)
-                self._resume(due)
-                continue
-            following_s = min(waiting.resume_s for waiting in self._suspended)
-            if math.isinf(following_s):
-                raise RuntimeError("deadlock: every process waits for another")
-            self.clock.now_s = following_s
-
-    def hold(self) -> AbstractContextManager[Any]:
-        """A lock; no process runs in another thread anyway."""
-        return self._lock
-
-    def abandon(self) -> None:
-        """End all running calls now."""
-        for waiting in self._suspended:
-            if isinstance(waiting.effect, Call):
-                waiting.resume_s, waiting.error = self.clock.now_s, CallTimeoutError()
-
-    def _is_due(self, waiting: _Suspended) -> bool:
-        ready = isinstance(waiting.effect, When) and waiting.effect.ready()
-        return bool(ready) or waiting.resume_s <= self.clock.now_s
-
-    def _resume(self, waiting: _Suspended) -> None:
-        try:
-            effect = _step(waiting.process, waiting.answer, waiting.error)
-        except StopIteration:
-            return
-        if isinstance(effect, When):
-            self._suspended.append(_Suspended(waiting.process, effect, effect.until_s))
-            return
-        started_s = self.clock.now_s
-        following = _Suspended(waiting.process, effect, started_s)
-        try:
-            following.answer = effect.function(*effect.arguments)
-        except Exception as error:
-            following.error = error
-        following.resume_s = self.clock.now_s
-        if self.clock.now_s - started_s > effect.timeout_s:
-            following.resume_s, following.error = started_s + effect.timeout_s, CallTimeoutError()
-        self.clock.now_s = started_s  # other processes run in the meantime
-        self._suspended.append(following)
 
 
 @dataclass(slots=True, eq=False)
@@ -184,8 +108,8 @@ class ThreadScheduler:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._watch, self._bell = threading.Condition(self._lock), threading.Condition(self._lock)
-        self._suspended: list[_Suspended] = []
-        self._calls: deque[_Suspended] = deque()  # not yet taken by a thread
+        self._suspended: list[Suspended] = []
+        self._calls: deque[Suspended] = deque()  # not yet taken by a thread
         self._running: set[_Running] = set()
         self._threads: list[threading.Thread] = []
         self._alive = 0  # processes
@@ -202,7 +126,7 @@ class ThreadScheduler:
         raised.
         """
         with self._lock:
-            self._suspended = [_Suspended(process, When(bool), 0.0) for process in processes]
+            self._suspended = [Suspended(process, When(bool), 0.0) for process in processes]
             self._alive = len(self._suspended)
             try:
                 self._supervise()
@@ -267,7 +191,7 @@ class ThreadScheduler:
             if self._crash is not None and isinstance(due.effect, When):
                 error = self._crash
             try:
-                effect = _step(due.process, due.answer, error)
+                effect = resume(due.process, due.answer, error)
             except BaseException as crash:
                 if not isinstance(crash, StopIteration):
                     self._crash = crash  # ends the other processes too; `run` raises it again
@@ -276,11 +200,11 @@ class ThreadScheduler:
                     self._watch.notify()
                 continue
             if isinstance(effect, When):
-                self._suspended.append(_Suspended(due.process, effect, effect.until_s))
+                self._suspended.append(Suspended(due.process, effect, effect.until_s))
             else:
-                self._calls.append(_Suspended(due.process, effect, -math.inf))
+                self._calls.append(Suspended(due.process, effect, -math.inf))
 
-    def _due(self) -> _Suspended | None:
+    def _due(self) -> Suspended | None:
         """A process that can continue, if there is one."""
         now_s, crashed = self.clock(), self._crash is not None
         for waiting in self._suspended:
@@ -294,7 +218,7 @@ class ThreadScheduler:
         """Earliest moment that a process waits for."""
         return min((waiting.resume_s for waiting in self._suspended), default=math.inf)
 
-    def _run_call(self, call: _Suspended) -> bool:
+    def _run_call(self, call: Suspended) -> bool:
         """Run a call without the lock; give whether its process still waited for it."""
         effect = call.effect
         assert isinstance(effect, Call)
@@ -340,10 +264,10 @@ class ThreadScheduler:
             self._running.discard(call)
             self._threads.remove(call.thread)
             self.abandoned += 1
-            timeout = _Suspended(call.process, call.effect, -math.inf, error=CallTimeoutError())
+            timeout = Suspended(call.process, call.effect, -math.inf, error=CallTimeoutError())
             self._suspended.append(timeout)
 
 
-def _step(process: Process, answer: Any, error: BaseException | None) -> When | Call:
+def resume(process: Process, answer: Any, error: BaseException | None) -> When | Call:
     """Resume a process with an answer or an error; return what it waits for next."""
     return process.throw(error) if error is not None else process.send(answer)

@@ -36,11 +36,12 @@ from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.record import Recorder, about_of
 from camerapipe.stream.recordings import Recordings
 from camerapipe.stream.rehearsal import LadderCosts
-from camerapipe.stream.scheduler import Scheduler, ThreadScheduler, VirtualClock, VirtualScheduler
+from camerapipe.stream.scheduler import Scheduler, ThreadScheduler
 from camerapipe.stream.shown import Frame, Shown, StreamState
 from camerapipe.stream.sinks import Sink, check_folder
 from camerapipe.stream.sources import DEFAULT_SIZE
 from camerapipe.stream.tracing import Tracing, header_of
+from camerapipe.stream.virtual import VirtualClock, VirtualScheduler
 from camerapipe.trace import GRAPH, TRACES, Tracer
 from stages.findings import Finding
 from stages.strips import limited_workers

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from camerapipe.stream.frames import Arrival, Fate, Outcome, Service
 from camerapipe.stream.line import ABORT_GRACE_S, DOOR, Line, Rules, Stage
-from camerapipe.stream.scheduler import Call, ThreadScheduler, VirtualScheduler, When
+from camerapipe.stream.scheduler import Call, ThreadScheduler, When
+from camerapipe.stream.virtual import VirtualScheduler
 
 NOTHING = (None, None)
 

@@ -19,8 +19,8 @@ from camerapipe.stream.profile import (
     profile_names,
     read_profile,
 )
-from camerapipe.stream.scheduler import VirtualClock
 from camerapipe.stream.stream import DECODE, ENCODE, IO
+from camerapipe.stream.virtual import VirtualClock
 from stages.params import Estimate
 
 THERMAL = Thermal(

@@ -1,0 +1,71 @@
+"""The camera module: what an engine needs of the optics, the sensor and the 3A of a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from camerapipe.capture import Capture
+from camerapipe.simulator.requests import CaptureControls, FrameMetadata
+from stages.params import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exposure:
+    """One exposure.
+
+    Its pixels follow from the state of module and scene when it began, so that they can be computed
+    later, or never.
+
+    Attributes
+    ----------
+    number : int
+        That of its frame.
+    start_s, exposure_s, readout_s : float
+        Start of the first row; exposure of each row; from the first row to the last.
+    raw : callable
+        Gives the mosaic of the sensor; None if the source has developed pictures only.
+    develop : callable
+        Gives the capture in linear light from the mosaic.
+    state : Any
+        What the module needs to finish it.
+    """
+
+    number: int
+    start_s: float
+    exposure_s: float
+    readout_s: float
+    develop: Callable[[Array | None], Capture]
+    raw: Callable[[], Array] | None = None
+    state: Any = None
+
+    @property
+    def end_s(self) -> float:
+        """When its last row has been read."""
+        return self.start_s + self.exposure_s + self.readout_s
+
+
+class CameraModule(Protocol):
+    """Scene, lens, sensor and 3A, or a recording of them. It is asked in the order of frames."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls the scene."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures, px."""
+
+    @property
+    def frame_s(self) -> float:
+        """Shortest time between the starts of two frames."""
+
+    def settle_s(self, controls: CaptureControls, at_s: float) -> float:
+        """When the lens will have settled where the controls want it, if it starts at `at_s`."""
+
+    def begin(self, controls: CaptureControls, number: int, at_s: float) -> Exposure | None:
+        """Begin an exposure; None if there are no more frames."""
+
+    def finish(self, exposure: Exposure) -> FrameMetadata:
+        """Use the statistics of a frame that was read, and give its metadata."""
