@@ -17,6 +17,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image, ImageCms
 
+from camerapipe.ingest.dng.writing import Compression
 from datasets.coded_files import (
     ADOBE_CHROMATICITIES,
     coded,
@@ -31,13 +32,7 @@ from datasets.coded_files import (
 from datasets.dng_opcodes import bayer_gain_maps, opcode_list
 from datasets.gain_map_files import XMP_HEAD, gain_map_jpeg, plain_jpeg, with_segments
 from datasets.metadata_files import directory, packet, rich_exif
-from datasets.synthetic_raw import (
-    BLACK_LEVEL,
-    Compression,
-    sample_linear,
-    sample_mosaic,
-    write_dng,
-)
+from datasets.synthetic_raw import BLACK_LEVEL, sample_linear, sample_mosaic, write_dng
 
 ADOBE_GAMMA = 563 / 256
 HIDDEN = (255, 0, 0)  # colour of transparent pixels

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from datasets.synthetic_raw import SHORT, SRATIONAL, UNDEFINED, Tag, rationals
+from camerapipe.ingest.dng.writing import SHORT, SRATIONAL, UNDEFINED, Tag, rationals
 
 LIST_TAGS = (51008, 51009, 51022)  # OpcodeList1, 2 and 3
 VERSION = bytes((1, 3, 0, 0))

@@ -15,6 +15,7 @@ from camerapipe.ingest.dng.colour import balanced_to_srgb
 from camerapipe.ingest.dng.decode import linear_codes
 from camerapipe.ingest.dng.demosaic import demosaiced_camera
 from camerapipe.ingest.dng.develop import linear_samples
+from camerapipe.ingest.dng.writing import LONG, RATIONAL, SHORT, SRATIONAL, Compression, rationals
 from camerapipe.ingest.pixels import upright
 from datasets.dng_opcodes import (
     bad_pixels_constant,
@@ -28,14 +29,8 @@ from datasets.dng_opcodes import (
 )
 from datasets.synthetic_raw import (
     BLACK_LEVEL,
-    LONG,
     NEUTRAL,
-    RATIONAL,
-    SHORT,
-    SRATIONAL,
     WHITE_LEVEL,
-    Compression,
-    rationals,
     sample_linear,
     sample_mosaic,
     write_dng,

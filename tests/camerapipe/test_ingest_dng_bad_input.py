@@ -12,17 +12,9 @@ from camerapipe.cli import main
 from camerapipe.errors import CaptureError, LimitError
 from camerapipe.ingest import open_capture
 from camerapipe.ingest.dng import decode, jpeg_xl
+from camerapipe.ingest.dng.writing import LONG, RATIONAL, SHORT, Compression, rationals
 from datasets.dng_opcodes import gain_map, opcode, opcode_list, two_illuminants, warp_rectilinear
-from datasets.synthetic_raw import (
-    LONG,
-    RATIONAL,
-    SHORT,
-    Compression,
-    rationals,
-    sample_linear,
-    sample_mosaic,
-    write_dng,
-)
+from datasets.synthetic_raw import sample_linear, sample_mosaic, write_dng
 
 SCENE = np.full((64, 96, 3), 0.3)
 UNIT = opcode_list(2, [gain_map((0, 0, 64, 96, 0, 3, 1, 1), np.ones((2, 2, 1)))])

@@ -9,9 +9,12 @@ import rawpy
 from camerapipe.ingest.colorimetry import BT709, D50, D65, adaptation, to_xyz, xyz
 from camerapipe.ingest.dng import develop_dng, read_negative, tags
 from camerapipe.ingest.dng.colour import Calibration, CameraColour, balanced_to_srgb, temperature_k
+from camerapipe.ingest.dng.writing import D65 as D65_LIGHT
+from camerapipe.ingest.dng.writing import RATIONAL, SRATIONAL, rationals
 from datasets.dng_opcodes import gain_map, opcode_list, two_illuminants
-from datasets.synthetic_raw import D65 as D65_LIGHT
-from datasets.synthetic_raw import ILLUMINANT_A, RATIONAL, SRATIONAL, rationals, write_dng
+from datasets.synthetic_raw import write_dng
+
+ILLUMINANT_A = 17  # EXIF light source
 
 # A camera whose matrices differ between illuminants, as those of real sensors do (GoPro HERO6).
 COLOUR = (
