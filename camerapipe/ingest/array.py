@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from camerapipe.capture import Capture
 from camerapipe.ingest.hidden import fill_hidden
-from camerapipe.ingest.pixels import as_unit, split, three
+from camerapipe.ingest.pixels import MAX_LIGHT, as_unit, split, three
 from stages.tone import LINEAR, SRGB, linearise
 
 DTYPES = (np.uint8, np.uint16, np.float32, np.float64)
@@ -58,6 +58,7 @@ def _check(image: npt.NDArray[Any], encoding: str, name: str) -> None:
     low, high = float(image.min()), float(image.max())  # NaN passes through both
     if not np.isfinite([low, high]).all():
         raise ValueError(f"{name}: has values that are not finite (NaN or infinite)")
-    if low < -SLACK or (encoding == "srgb" and high > 1 + SLACK):
-        wanted = "[0, 1]" if encoding == "srgb" else "[0, infinity)"
+    top = 1 + SLACK if encoding == "srgb" else MAX_LIGHT
+    if low < -SLACK or high > top:
+        wanted = "[0, 1]" if encoding == "srgb" else f"[0, {MAX_LIGHT:g}]"
         raise ValueError(f"{name}: expected {encoding} floats in {wanted}; got {low:g}..{high:g}")

@@ -24,6 +24,7 @@ from stages.params import Array
 from stages.tone import LINEAR, SRGB, ToneCurve, linearise
 
 Samples = npt.NDArray[Any]
+MAX_LIGHT = 1e6  # of display white, 20 stops above it; squares of much more exceed float32
 CODES_MEDIAN = 4.0  # median of floats, above: codes. A photograph with white at 1 has about 0.2
 
 # EXIF orientation -> (transpose, flip rows, flip columns), in this order
@@ -138,7 +139,13 @@ def _linear(colour: Samples, coding: Coding) -> Array:
     if colour.dtype.kind == "f":
         check_finite(colour)
         _check_scale(colour)
-        return _float_light(np.maximum(colour, 0).astype(np.float32), coding.curve)
+        light = _float_light(np.maximum(colour, 0).astype(np.float32), coding.curve)
+        if light.max() > MAX_LIGHT:
+            raise CaptureError(
+                f"its light reaches {light.max():g}, and 1 is display white; it is damaged, or its "
+                "values need scaling"
+            )
+        return light
     return linearise(np.ascontiguousarray(_full(colour, coding)), coding.curve)
 
 

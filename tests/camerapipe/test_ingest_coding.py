@@ -228,6 +228,15 @@ def test_floats_that_are_codes_are_refused(tmp_path, scale):
         open_capture(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("profile", [None, ADOBE_PROFILE])
+def test_light_beyond_all_scenes_is_refused(tmp_path, profile):
+    values = np.full((8, 8, 3), 0.5, np.float32)
+    values[2, 2] = 1e30  # its square is infinite
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", iccprofile=profile)
+    with pytest.raises(CaptureError, match="its light reaches .*1 is display white"):
+        open_capture(tmp_path / "a.tif")
+
+
 def hdr_patches(capture):
     return patches_of(255 * srgb_curve(capture.linear))
 

@@ -362,6 +362,7 @@ class TestArrays:
             (np.zeros((3, 3), np.int32), "srgb", "scene: expected .*int32"),
             (np.full((3, 3), 200.0), "srgb", r"in \[0, 1\]; got 200..200"),
             (np.full((3, 3), -1.0), "linear", "scene: expected linear floats"),
+            (np.full((3, 3), 1e30), "linear", r"linear floats in \[0, 1e\+06\]; got 1e\+30"),
             (np.zeros((3, 3)), "rec709", "scene: encoding must be"),
         ],
     )
