@@ -24,7 +24,15 @@ from stages.forward.sensor import NEUTRAL, XYZ_TO_SRGB
 COLOUR_MATRIX = np.array(NEUTRAL)[:, None] * np.array(XYZ_TO_SRGB)
 BLACK_LEVEL = 512
 WHITE_LEVEL = 16383  # 14 bits
-Optics = partial(writing.Optics, "Synthetic", "Bayer One", 50.0, 2.0, 0.01, 100)
+Optics = partial(
+    writing.Optics,
+    make="Synthetic",
+    model="Bayer One",
+    focal_length_mm=50.0,
+    f_number=2.0,
+    exposure_s=0.01,
+    iso=100,
+)
 
 
 def sample_mosaic(
