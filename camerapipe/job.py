@@ -53,6 +53,7 @@ from camerapipe.ingest import (
 )
 from camerapipe.job_data import Job, JobError, JobResult, Task, Writing
 from camerapipe.masks import read_foreground
+from camerapipe.naming import ENDINGS
 from camerapipe.presets import SECTIONS
 from camerapipe.protecting import CONTRADICTED
 from camerapipe.recipe import recipe_of, with_recipe
@@ -121,9 +122,6 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
     shot = shoot(capture, request, before=before)
     with Stopwatch() as watch:
         data, done, lacks = _picture(job, shot, request)
-        if job.outputs.picture is not None:
-            write_bytes(job.outputs.picture, data, overwrite=job.overwrite)
-            written["picture"] = job.outputs.picture
         if job.outputs.map is not None and shot.saved_map is None:
             notes += (f"no blur map was estimated, so that {job.outputs.map} is not written",)
         elif job.outputs.map is not None and shot.saved_map is not None:
@@ -132,6 +130,9 @@ def _render(job: Job, written: dict[str, Path]) -> JobResult:
         if job.outputs.recipe is not None:
             _write_recipe(job, request, capture)
             written["recipe"] = job.outputs.recipe
+        if job.outputs.picture is not None:  # last: where it is, the job is complete
+            write_bytes(job.outputs.picture, data, overwrite=job.overwrite)
+            written["picture"] = job.outputs.picture
     report = with_stage(shot.report, StageReport(name="write", used_ms=watch.ms))
     report = replace(report, findings=(*report.findings, *lacks))
     notes += _notes(report, (*capture.findings, *lacks))
@@ -274,7 +275,7 @@ def _result(
 ) -> JobResult:
     line = verdict.sentence(report, done, request.budget)
     if written:
-        line += f" -> {', '.join(str(path) for path in written.values())}"
+        line += f" -> {', '.join(str(written[kind]) for kind in ENDINGS if kind in written)}"
     if report.findings[0].severity is Severity.BLOCKING:
         line += f". {report.findings[0].message} [{report.findings[0].code}]"
     return JobResult(

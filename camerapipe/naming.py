@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, NamedTuple
 
 from camerapipe.errors import RequestError
@@ -178,13 +178,13 @@ def _ending(kind: Kind, target: Target, source: Path) -> str:
     """Ending of a name in a folder."""
     ending = ENDINGS[kind]
     if kind == "picture":
-        return ending + _picture_suffix(target.format, source)
+        return ending + picture_suffix(target.format, source)
     if kind == "map" and target.format is not None:
         return f"{Path(ending).stem}.{format_named(target.format, MAP_FORMATS)}"
     return ending
 
 
-def _picture_suffix(wanted: str | None, source: Path) -> str:
+def picture_suffix(wanted: str | None, source: PurePath) -> str:
     """Suffix of the format that was asked for, else of that of the input, if it can be written."""
     own = source.suffix.lower()
     name = format_named(wanted or (own if own in PICTURES else PREFERRED))

@@ -84,6 +84,13 @@ def _keep_freed_memory() -> None:
     _set_malloc({M_ARENA_MAX: 1, M_MMAP_MAX: 0, M_TRIM_THRESHOLD: KEPT_BYTES})
 
 
+def release_memory() -> None:
+    """Return freed memory to the system, which a long-running process keeps (on glibc)."""
+    gc.collect()
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _set_malloc(options: dict[int, int]) -> None:
     """Set options of glibc; other C libraries have no such function."""
     with suppress(AttributeError, OSError, TypeError):

@@ -25,7 +25,7 @@ LEVELS = [
     {"camera", "timeline", "recipe", "naming"},
     {"session", "stream", "job_data"},
     {"job", "simulator"},
-    {"api", "web"},
+    {"api", "batch", "web"},
     {"cli"},
 ]
 STAGES_MAY_IMPORT = {"numpy", "cv2", "numba", "scipy", "stages"}

@@ -9,14 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from camerapipe.cli.common import LATE, OK, SOME_FAILED, UNREADABLE, say
 
 if TYPE_CHECKING:
     from camerapipe.stream.account import StreamReport
     from camerapipe.stream.rehearsal import LadderCosts
-    from camerapipe.stream.stream import Stream
     from stages.findings import Finding
 
 SIGNALLED = 128  # plus the number of the signal: 130 after Ctrl-C, 143 after SIGTERM
@@ -99,15 +98,25 @@ class Teller:
             yield
 
 
+class Stoppable(Protocol):
+    """What Ctrl-C ends."""
+
+    def stop(self, *, drain: bool) -> None:
+        """End after what is in work, or if not `drain` immediately."""
+
+
 @contextmanager
-def interrupts(stream: Stream) -> Iterator[list[int]]:
-    """Make Ctrl-C and SIGTERM drain the stream, and a second one abort it; gives the signals."""
+def interrupts(
+    work: Stoppable, draining: str = "ending after the frames that came in"
+) -> Iterator[list[int]]:
+    """Make Ctrl-C and SIGTERM drain the work, and a second one abort it; gives the signals."""
     seen: list[int] = []
 
     def stop(number: int, frame: object) -> None:
         seen.append(number)
-        stream.stop(drain=len(seen) == 1)
-        say("ending after the frames that came in" if len(seen) == 1 else "ending now")
+        if len(seen) <= 2:
+            say(draining if len(seen) == 1 else "ending now")
+            work.stop(drain=len(seen) == 1)
 
     if threading.current_thread() is not threading.main_thread():
         yield seen

@@ -9,7 +9,13 @@ under a name.
 """
 
 from camerapipe.ingest.array import capture_from_array
-from camerapipe.ingest.atomic import check_output, make_folder, write_bytes, write_text
+from camerapipe.ingest.atomic import (
+    check_output,
+    make_folder,
+    remove_leftovers,
+    write_bytes,
+    write_text,
+)
 from camerapipe.ingest.attachments import Metadata
 from camerapipe.ingest.diverting import diverted
 from camerapipe.ingest.encode import DEFAULT_QUALITY, encode_picture, left_out
@@ -27,6 +33,7 @@ from camerapipe.ingest.formats import (
 )
 from camerapipe.ingest.map_encoding import colour_map, embed_map, encode_map, write_map
 from camerapipe.ingest.maps import read_map, read_mask, read_saved_map
+from camerapipe.ingest.preview import embedded_jpeg, open_preview
 from camerapipe.ingest.reading import count_pixels, open_capture, optional_formats
 from camerapipe.ingest.saved_map import Focus, SavedMap
 from camerapipe.ingest.untouched import untouched_bytes
@@ -49,6 +56,7 @@ __all__ = [
     "check_output",
     "colour_map",
     "embed_map",
+    "embedded_jpeg",
     "count_pixels",
     "diverted",
     "encode_map",
@@ -58,10 +66,12 @@ __all__ = [
     "left_out",
     "make_folder",
     "open_capture",
+    "open_preview",
     "optional_formats",
     "read_map",
     "read_mask",
     "read_saved_map",
+    "remove_leftovers",
     "untouched_bytes",
     "write_bytes",
     "write_map",

@@ -49,7 +49,7 @@ def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
     folder = Path(folder)
     try:
         files = [path for path in folder.iterdir() if path.is_file()]
-        found = [path for path in files if not path.name.startswith(".") and _is_picture(path)]
+        found = [path for path in files if not path.name.startswith(".") and is_picture(path)]
     except OSError as error:
         raise CaptureError(f"{folder}: cannot be read ({error.strerror or error})") from error
     if not found:
@@ -83,10 +83,11 @@ def natural_order(path: Path) -> tuple[list[str | int], str]:
 
 def is_photograph(path: Path) -> bool:
     """Whether a file is a single picture, by its suffix or its content, and no animation."""
-    return path.suffix.lower() not in MOVING and _is_picture(path)
+    return path.suffix.lower() not in MOVING and is_picture(path)
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture or an animation, by its suffix or its content."""
     if path.suffix.lower() in FINISHED | RAW:
         return True
     try:

@@ -1,0 +1,47 @@
+"""The check before the work: is there defocus to magnify?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from camerapipe.camera import open_input
+from camerapipe.ingest import open_preview
+from camerapipe.job import Job, Task, run_job
+from camerapipe.verdict import answer
+from stages.findings import Finding
+from stages.view import ViewParams
+
+
+def checked(job: Job) -> tuple[Job, Finding | None]:
+    """Check the capture of a job before it is rendered.
+
+    The preview in a RAW serves if it is not smaller than the working scale of the check. Other
+    captures are decoded once, for check and job.
+
+    Returns
+    -------
+    Job, Finding or None
+        The job, and the reason not to run it.
+    """
+    assert job.path is not None
+    side = ViewParams().working_side_px
+    preview = open_preview(job.path, side, max_pixels=job.max_pixels)
+    if preview is not None:
+        rows, cols = preview.linear.shape[:2]
+        reason = _reason(replace(job, source=preview))
+        if reason is None:
+            return job, None
+        message = f"{reason.message} (told by the preview in the RAW, {cols} x {rows})"
+        return job, replace(reason, message=message)
+    try:
+        capture, _ = open_input(job.path, max_pixels=job.max_pixels)
+    except Exception:  # the job itself reports it
+        return job, None
+    opened = replace(job, source=capture, protected=(*job.protected, job.path))
+    reason = _reason(opened)
+    return opened, reason
+
+
+def _reason(job: Job) -> Finding | None:
+    findings = run_job(replace(job, task=Task.CHECK)).findings
+    return findings[0] if findings and answer(findings) == "no" else None
