@@ -24,6 +24,10 @@ if _typing.TYPE_CHECKING:
     from camerapipe.segmentation import SegmentationModel
     from camerapipe.session import Session
     from camerapipe.shot import Shot
+    from camerapipe.simulator.camera import Camera
+    from camerapipe.simulator.opening import open_camera
+    from camerapipe.simulator.requests import CaptureControls, CaptureRequest, Target
+    from camerapipe.simulator.scenes import Scene, make_scene
     from camerapipe.spreading import solve
     from camerapipe.stream.account import StreamReport
     from camerapipe.stream.opening import open_stream
@@ -39,8 +43,11 @@ if _typing.TYPE_CHECKING:
 _HOMES = {
     "BlurMap": "stages.grid",
     "Budget": "camerapipe.budget",
+    "Camera": "camerapipe.simulator.camera",
     "Capture": "camerapipe.capture",
+    "CaptureControls": "camerapipe.simulator.requests",
     "CaptureError": "camerapipe.errors",
+    "CaptureRequest": "camerapipe.simulator.requests",
     "DepthMap": "stages.depth",
     "Finding": "stages.findings",
     "LimitError": "camerapipe.errors",
@@ -49,6 +56,7 @@ _HOMES = {
     "Recipe": "camerapipe.recipe",
     "RequestError": "camerapipe.errors",
     "SavedMap": "camerapipe.ingest.saved_map",
+    "Scene": "camerapipe.simulator.scenes",
     "Scribble": "stages.scribble",
     "SegmentationModel": "camerapipe.segmentation",
     "Session": "camerapipe.session",
@@ -56,8 +64,11 @@ _HOMES = {
     "Shown": "camerapipe.stream.shown",
     "Stream": "camerapipe.stream.stream",
     "StreamReport": "camerapipe.stream.account",
+    "Target": "camerapipe.simulator.requests",
     "add_estimator": "camerapipe.presets",
     "check": "camerapipe.api",
+    "make_scene": "camerapipe.simulator.scenes",
+    "open_camera": "camerapipe.simulator.opening",
     "open_stream": "camerapipe.stream.opening",
     "render": "camerapipe.api",
     "solve": "camerapipe.spreading",
@@ -65,8 +76,11 @@ _HOMES = {
 __all__ = [
     "BlurMap",
     "Budget",
+    "Camera",
     "Capture",
+    "CaptureControls",
     "CaptureError",
+    "CaptureRequest",
     "DepthMap",
     "Finding",
     "LimitError",
@@ -75,6 +89,7 @@ __all__ = [
     "Recipe",
     "RequestError",
     "SavedMap",
+    "Scene",
     "Scribble",
     "SegmentationModel",
     "Session",
@@ -82,8 +97,11 @@ __all__ = [
     "Shown",
     "Stream",
     "StreamReport",
+    "Target",
     "add_estimator",
     "check",
+    "make_scene",
+    "open_camera",
     "open_stream",
     "render",
     "solve",

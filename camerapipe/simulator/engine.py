@@ -211,7 +211,7 @@ class Engine:
             self.repeating = None
             return False
         self.frames += 1
-        self._next_s = now_s + max(self._module.frame_s, exposure.exposure_s)
+        self._next_s = now_s + exposure.duration_s
         ticket.number, ticket.exposure = number, exposure
         ticket.lost = faults.loses(number)
         if self._before is not None and faults.repeats(number):

@@ -15,7 +15,7 @@ from camerapipe.stream.frames import Arrival, Event, InFlight, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.virtual import VirtualScheduler
-from stages.params import Array
+from stages.control.statistics import Mosaic
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +30,7 @@ class Ticket:
     arrives_s: float = 0.0  # when its last row has come from the sensor
     lost: bool = False
     metadata: FrameMetadata | None = None
-    raw: Array | None = None
+    raw: Mosaic | None = None
     picture: Capture | None = None
     shown: Shown | None = None
     shot: Shot | None = None

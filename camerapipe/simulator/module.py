@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from camerapipe.capture import Capture
 from camerapipe.simulator.requests import CaptureControls, FrameMetadata
-from stages.params import Array
+from stages.control.statistics import Mosaic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,8 +24,10 @@ class Exposure:
         That of its frame.
     start_s, exposure_s, readout_s : float
         Start of the first row; exposure of each row; from the first row to the last.
+    duration_s : float
+        From its start to that of the next frame, at least.
     raw : callable
-        Gives the mosaic of the sensor; None if the source has developed pictures only.
+        Gives the mosaic of the sensor, HxW uint16; None if the source has developed pictures only.
     develop : callable
         Gives the capture in linear light from the mosaic.
     state : Any
@@ -36,8 +38,9 @@ class Exposure:
     start_s: float
     exposure_s: float
     readout_s: float
-    develop: Callable[[Array | None], Capture]
-    raw: Callable[[], Array] | None = None
+    duration_s: float
+    develop: Callable[[Mosaic | None], Capture]
+    raw: Callable[[], Mosaic] | None = None
     state: Any = None
 
     @property
@@ -56,10 +59,6 @@ class CameraModule(Protocol):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of its pictures, px."""
-
-    @property
-    def frame_s(self) -> float:
-        """Shortest time between the starts of two frames."""
 
     def settle_s(self, controls: CaptureControls, at_s: float) -> float:
         """When the lens will have settled where the controls want it, if it starts at `at_s`."""

@@ -14,7 +14,7 @@ from camerapipe.capture import Capture
 from camerapipe.errors import RequestError, hint
 from camerapipe.shot import Shot
 from camerapipe.stream.shown import Shown
-from stages.params import Array
+from stages.control.statistics import Mosaic
 
 NS = 1_000_000_000  # in a second
 
@@ -214,7 +214,7 @@ class Result:
     frame_number: int
     metadata: FrameMetadata
     ended_s: float  # virtual time of its delivery
-    raw: Array | None = field(default=None, repr=False)
+    raw: Mosaic | None = field(default=None, repr=False)
     picture: Capture | None = field(default=None, repr=False)
     shown: Shown | None = field(default=None, repr=False)
     shot: Shot | None = None

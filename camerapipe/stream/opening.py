@@ -176,7 +176,7 @@ def open_stream(
         max_bytes=memory_mb * MB,
         frames=frames, stuck_s=stuck_s, rung=rung,
         profile=None if profile is None else read_profile(profile),
-        place=_place_of(speed),
+        place=place_of(speed),
         seed=seed,
         distance_m=distance_m,
         lens=lens,
@@ -281,7 +281,8 @@ def _looks_like_file(path: Path) -> bool:
     return suffix.isalnum() and not suffix.isdigit()
 
 
-def _place_of(speed: str) -> float:
+def place_of(speed: str) -> float:
+    """Place in the ranges of a profile; `RequestError` if there is no such speed."""
     if speed not in SPEEDS:
         raise RequestError(f"speed {speed!r} does not exist{hint(speed, SPEEDS)}")
     return SPEEDS[speed]

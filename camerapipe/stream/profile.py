@@ -20,6 +20,7 @@ from typing import Any
 from camerapipe.capture import CaptureMeta, Sourced
 from camerapipe.errors import RequestError
 from camerapipe.settings import toml_of
+from stages.forward import Actuator
 
 DATA = resources.files("camerapipe.stream")
 PACKAGED = DATA / "profiles"
@@ -76,6 +77,7 @@ class Profile:
     jitter: float  # standard deviation of the logarithm of a cost
     memory_mb: float  # for frames in flight
     thermal: Thermal
+    actuator: Actuator = Actuator()  # of the lens
 
     def meta(self) -> CaptureMeta:
         """Metadata for frames that have none."""
@@ -137,6 +139,7 @@ def _profile(table: Mapping[str, Any]) -> Profile:
         jitter=_at_least_0("cpu.jitter", table["cpu"]["jitter"]),
         memory_mb=_at_least_0("memory.frames_mb", table["memory"]["frames_mb"]),
         thermal=_section(Thermal, table["thermal"]),
+        actuator=_section(Actuator, table["actuator"]) if "actuator" in table else Actuator(),
     )
 
 

@@ -38,7 +38,7 @@ BROKEN_ISO = 666  # developing a frame of this sensitivity fails
 class Bench:
     """A module without a scene: pictures tell the number of their frame by their grey value."""
 
-    name, size, frame_s = "bench", (16, 16), FRAME_S
+    name, size = "bench", (16, 16)
 
     def __init__(self, length=10**6, megapixels=None):
         self.length, self.finished = length, []
@@ -60,6 +60,7 @@ class Bench:
 
         return Exposure(
             number=number, start_s=at_s, exposure_s=exposure_s, readout_s=READOUT_S,
+            duration_s=max(FRAME_S, exposure_s),
             develop=develop, raw=lambda: np.full((16, 16), number, np.uint16), state=controls,
         )  # fmt: skip
 
