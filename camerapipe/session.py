@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +79,8 @@ class Session:
     memory_bytes : float
         Limit of the values that are stored between edits, without the developed capture and its
         proxy.
+    keep : sequence of str
+        Names of intermediate values that every shot has in `kept`.
     encoding, max_pixels
         As for `camerapipe.render`.
     """
@@ -93,6 +95,7 @@ class Session:
         proxy_megapixels: float = PROXY_MEGAPIXELS,
         quick_megapixels: float = QUICK_MEGAPIXELS,
         memory_bytes: float = MEMORY_BYTES,
+        keep: Sequence[str] = (),
         encoding: Literal["srgb", "linear"] = "srgb",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
@@ -103,14 +106,13 @@ class Session:
         capture, self._opening = open_input(source, encoding=encoding, max_pixels=max_pixels)
         self.capture = with_arrays(capture, read_only)
         self.proxy = reduced(self.capture, proxy_megapixels)
+        self.quick = reduced(self.proxy, quick_megapixels)
         self._captures: dict[Size, Capture] = {
-            "quick": reduced(self.proxy, quick_megapixels),
-            "proxy": self.proxy,
-            "full": self.capture,
-        }
+            "quick": self.quick, "proxy": self.proxy, "full": self.capture,
+        }  # fmt: skip
         recipe = as_recipe(recipe)
         settings = resolve_with(recipe, preset, config)
-        request = Request(settings=settings)
+        request = Request(settings=settings, keep=tuple(keep))
         if recipe is not None:
             request = with_recipe(request, recipe, self.capture)
         check_request(self.capture, request)
@@ -196,16 +198,26 @@ class Session:
         with self._lock:
             return self.change(scribbles=(*self.request.scribbles, *strokes))
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to undo."""
+        return self._place > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change to redo."""
+        return self._place + 1 < len(self._requests)
+
     def undo(self) -> bool:
         """Undo one change; return whether there was one."""
         with self._lock:
-            self._place -= (found := self._place > 0)
+            self._place -= (found := self.can_undo)
         return found
 
     def redo(self) -> bool:
         """Redo one change; return whether there was one."""
         with self._lock:
-            self._place += (found := self._place + 1 < len(self._requests))
+            self._place += (found := self.can_redo)
         return found
 
     def render(self, size: Size = "proxy") -> Shot:

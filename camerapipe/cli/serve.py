@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,12 +24,16 @@ from camerapipe.cli.common import (
     settings_options,
 )
 
+if TYPE_CHECKING:
+    from camerapipe.recipe import Recipe
+
 NEEDED = ("starlette", "uvicorn", "websockets")
 MEGABYTE = 1 << 20
+DEMO = "coffee"  # a photograph of scikit-image
 
 
 @click.command("serve")
-@click.argument("source", required=False, type=click.Path(path_type=Path), metavar="[PHOTO|DIR]")
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[PHOTO|DIR]...")
 @click.option("--demo", is_flag=True, help="open a photograph that scikit-image carries")
 @recipe_option
 @settings_options
@@ -52,8 +60,8 @@ MEGABYTE = 1 << 20
 @click.option("--max-upload", type=click.IntRange(1), metavar="MB", help="largest file (512)")
 @quiet_option
 @request_errors
-def serve_command(source: Path | None, **options: Any) -> None:
-    """Open the studio in the browser: on a photograph, on a folder, or empty.
+def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
+    """Open the studio in the browser: on a photograph, on the pictures of a folder, or empty.
 
     Everything stays on this machine; nothing is loaded from elsewhere. Ctrl-C ends it.
     """
@@ -62,8 +70,11 @@ def serve_command(source: Path | None, **options: Any) -> None:
         raise Failure(f'serve: {missing[0]} is missing: pip install "camerapipe[web]"', USAGE)
     from camerapipe.web.running import listen, run
     from camerapipe.web.serving import DEFAULT_PORT, LOOPBACK, Serving
+    from camerapipe.web.shelf import Shelf
     from camerapipe.web.site import site
     from camerapipe.web.studio import Studio
+
+    recipe = _recipe(options)
 
     serving = Serving(
         host=options["host"] or LOOPBACK,
@@ -73,11 +84,15 @@ def serve_command(source: Path | None, **options: Any) -> None:
         max_pixels=max_pixels(options),
         **({"max_upload_bytes": options["max_upload"] * MEGABYTE} if options["max_upload"] else {}),
     )
-    serving, listener = listen(serving)
     quiet = options["quiet"]
-    with listener:
+    with ExitStack() as stack:
+        if options["demo"]:
+            sources = (*sources, stack.enter_context(_demo()))
+        shelf = Shelf.of(sources)
+        serving, listener = listen(serving)
+        stack.enter_context(listener)
         prepare(quiet=quiet, long_running=True)
-        studio = Studio(serving)
+        studio = Studio(serving, shelf, {"recipe": recipe})
 
         def started() -> None:
             say(f"{serving.link()}  (Ctrl-C ends it)")
@@ -88,6 +103,41 @@ def serve_command(source: Path | None, **options: Any) -> None:
         )  # fmt: skip
     if not quiet:
         say("stopped")
+
+
+def _recipe(options: dict[str, Any]) -> Recipe:
+    """What every photograph starts with: the recipe, with the other options over it."""
+    from camerapipe.recipe import Recipe, resolve_with
+    from camerapipe.settings import Layer
+
+    read = Recipe.read(options["recipe_from"]) if options["recipe_from"] else None
+    settings = resolve_with(
+        read, options["preset"], options["config"], options["overrides"], look=options["look"]
+    )
+    return replace(
+        read or Recipe(),
+        preset=settings.preset.name,
+        look=settings.look if settings.preset.looks else None,
+        params=settings.changed(Layer.FILE, Layer.RECIPE, Layer.PERSON),
+    )
+
+
+@contextmanager
+def _demo() -> Iterator[Path]:
+    """A photograph that scikit-image carries, as a file."""
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise Failure(
+            'serve: the photograph of --demo is in scikit-image: pip install "camerapipe[demo]"',
+            USAGE,
+        ) from error
+    from PIL import Image
+
+    with TemporaryDirectory(prefix="camerapipe-demo-") as folder:
+        path = Path(folder) / f"{DEMO}.png"
+        Image.fromarray(getattr(data, DEMO)()).save(path)
+        yield path
 
 
 def _check_address(options: dict[str, Any]) -> None:

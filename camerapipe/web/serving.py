@@ -34,6 +34,8 @@ class Serving:
         Largest message of a web socket.
     max_pixels : int
         Larger pictures are refused before they are decoded.
+    max_pictures, max_bytes : int
+        Photographs that stay open, and the memory of all of them together.
     """
 
     host: str = LOOPBACK
@@ -44,6 +46,8 @@ class Serving:
     max_upload_bytes: int = 512 * MEGABYTE
     max_message_bytes: int = 4 * MEGABYTE
     max_pixels: int = DEFAULT_MAX_PIXELS
+    max_pictures: int = 4
+    max_bytes: int = 3 << 30
 
     @property
     def scheme(self) -> str:

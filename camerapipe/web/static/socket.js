@@ -57,7 +57,7 @@ export class Socket {
   }
 
   connect() {
-    this.onState("connecting", "");
+    queueMicrotask(() => this.onState("connecting", ""));
     const socket = new WebSocket(this.address);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {

@@ -1,0 +1,303 @@
+"""Edits of one photograph in the order in which they come, and pictures of the newest state.
+
+After an edit the quick preview is shown first, then the proxy. If no edit has come for a moment,
+the map is solved from the beginning. If a page looks closer than the proxy allows, the visible part
+of the full-size result follows, which is computed in the background. Whatever is under way for an
+older state ends at its next stage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from camerapipe.errors import explain
+from camerapipe.session import Size
+from camerapipe.web.channel import Channel
+from camerapipe.web.desk import Desk, Shown, SupersededError
+from camerapipe.web.messages import Message, MessageError
+from camerapipe.web.screen import Codes, Rectangle, cut, inside, map_planes, reduced_tile, rgba
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+REST_S = (
+    0.15  # without edits, after which the proxy follows the quick preview in the midst of a drag
+)
+SETTLE_S = 0.8  # without edits, after which a map is solved from the beginning
+CLOSED = 4000  # code with which the server ends a connection for good
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """What a page shows: the visible part in px of the photograph, and what is laid over it."""
+
+    part: Rectangle | None = None
+    close: bool = False  # closer than the proxy allows
+    before: bool = False  # the photograph as it was, too
+    map: bool = False
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> View:
+        """View as a page describes it; `MessageError` if it is not understood."""
+        part = fields.get("part")
+        numbers = isinstance(part, list) and len(part) == 4
+        if part is not None and not (numbers and all(type(each) is int for each in part)):
+            raise MessageError("view: part: expected [x, y, width, height] in whole px")
+        flags = {name: fields.get(name) is True for name in ("close", "before", "map")}
+        return cls(None if part is None else tuple(part), **flags)
+
+
+@dataclass(slots=True, eq=False)
+class Edit:
+    """An edit that waits, and who is told how it went."""
+
+    message: Message
+    channel: Channel
+
+
+@dataclass(slots=True, eq=False)
+class Editing:
+    """The edits of a photograph, for all pages that show it. It belongs to the event loop.
+
+    Parameters
+    ----------
+    desk : Desk
+        The photograph.
+    heavy : asyncio.Lock
+        Held while something is computed at full size, by all photographs and exports.
+    """
+
+    desk: Desk
+    heavy: asyncio.Lock
+    revision: int = 0
+    _views: dict[Channel, View] = field(default_factory=dict)
+    _waiting: list[Edit] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _shown: dict[Size, tuple[int, Shown]] = field(default_factory=dict)  # with revisions
+    _full: tuple[int, Codes] | None = None
+    _resting: bool = True  # no gesture is under way
+    _closed: bool = False
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _refining: asyncio.Task[None] | None = None
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a page shows the photograph."""
+        return bool(self._views)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes."""
+        return self.desk.bytes + (self._full[1].nbytes if self._full else 0)
+
+    def start(self) -> None:
+        """Start to work on edits."""
+        self._tasks.append(asyncio.create_task(self._run()))
+
+    async def close(self, reason: str) -> None:
+        """End it, and tell the pages why."""
+        self._closed = True  # ends what is being computed at its next stage
+        for channel in list(self._views):
+            await channel.close(CLOSED, reason)
+        for task in [*self._tasks, *([self._refining] if self._refining else [])]:
+            task.cancel()
+        self._shown.clear()
+        self._full = None
+
+    def join(self, channel: Channel) -> None:
+        """A page begins to show the photograph: it gets all that there is."""
+        self._views[channel] = View()
+        channel.send({"op": "state", "revision": self.revision, **self.desk.state()})
+        before = self.desk.screen.original(self.desk.session.proxy)
+        channel.send({"op": "before", **self._size_of(before)}, rgba(before))
+        newest = max(self._shown.values(), key=lambda each: (each[0], -each[1].scale), default=None)
+        if newest is not None:
+            self._show(channel, *newest)
+        self._news.set()
+
+    def leave(self, channel: Channel) -> None:
+        """A page has gone."""
+        self._views.pop(channel, None)
+
+    def ask(self, message: Message, channel: Channel) -> None:
+        """An edit, which is answered when its picture was shown or it was refused."""
+        self._waiting.append(Edit(message, channel))
+        self._news.set()
+
+    def look(self, view: View, channel: Channel) -> None:
+        """A page shows another part, or other layers."""
+        before, self._views[channel] = self._views.get(channel), view
+        if view.map and before is not None and not before.map:
+            self._show_map(channel)
+        self._show_tiles(channel)
+        self._news.set()
+
+    def probe(self, x: float, y: float) -> dict[str, float]:
+        """Sigma and radius at a point of the photograph, if they are known."""
+        shown = self._newest()
+        return (shown.probe(x, y) if shown else None) or {}
+
+    async def _run(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._work()
+            except SupersededError:
+                continue
+            except Exception as error:
+                logger.exception("a picture could not be made")
+                self._tell({"op": "failed", "message": explain(error, self.desk.path.name)})
+
+    async def _work(self) -> None:
+        """Apply what waits, and show the newest state in better and better quality."""
+        edits, self._waiting = self._waiting, []
+        if edits:
+            await self._apply(edits)
+        if not self._views:
+            return
+        first, *better = self.desk.sizes
+        try:
+            await self._render(first, stoppable=False)
+        finally:
+            for edit in edits:
+                edit.channel.send({"op": "done", "id": edit.message.id})
+        if better and not self._resting:
+            await self._pause(REST_S)
+        for size in better:
+            await self._render(size)
+        if not self.desk.session.is_settled("proxy"):
+            await self._pause(SETTLE_S)
+            self._shown.pop("proxy", None)
+            self._keep(await self._thread(self.desk.settle, "proxy"))
+        if self._refining is None or self._refining.done():
+            self._refining = asyncio.create_task(self._refine())
+
+    async def _apply(self, edits: list[Edit]) -> None:
+        """Apply edits in order; those that are refused are answered at once."""
+        kept: list[Edit] = []
+        for edit in edits:
+            message = edit.message
+            try:
+                if message.op == "edit":
+                    wish = {
+                        name: each for name, each in message.fields.items() if name != "resting"
+                    }
+                    await asyncio.to_thread(self.desk.edit, wish)
+                    self._resting = message.fields.get("resting", True) is not False
+                else:
+                    await asyncio.to_thread(
+                        self.desk.undo if message.op == "undo" else self.desk.redo
+                    )
+                    self._resting = True
+            except ValueError as error:
+                edit.channel.send({"op": "done", "id": message.id, "error": str(error)})
+            else:
+                kept.append(edit)
+        edits[:] = kept
+        if kept:
+            self.revision += 1
+        self._tell({"op": "state", "revision": self.revision, **self.desk.state()})
+
+    async def _render(self, size: Size, *, stoppable: bool = True) -> None:
+        """Render a size of the current state and show it, unless that was done."""
+        if self._shown.get(size, (-1,))[0] != self.revision:
+            self._keep(await self._thread(self.desk.render, size, stoppable=stoppable))
+
+    async def _thread(self, work: Callable[..., T], *arguments: Any, stoppable: bool = True) -> T:
+        """Result of work in a thread, which ends early when there are edits."""
+
+        def stop() -> bool:
+            return self._closed or (stoppable and bool(self._waiting))
+
+        return await asyncio.to_thread(work, *arguments, stop)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait; `SupersededError` if there are edits."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._waiting:
+                    await self._news.wait()
+                    self._news.clear()
+        except TimeoutError:
+            return
+        self._news.set()
+        raise SupersededError
+
+    def _keep(self, shown: Shown) -> None:
+        """Show a picture of the current state to all pages."""
+        known = self._newest()
+        self._shown[shown.size] = self.revision, shown
+        for channel, view in self._views.items():
+            self._show(channel, self.revision, shown)
+            if view.map and (known is None or known.blur is not shown.blur):
+                self._show_map(channel)
+
+    def _newest(self) -> Shown | None:
+        """The best picture of the newest state that was rendered."""
+        kept = max(self._shown.values(), key=lambda each: (each[0], -each[1].scale), default=None)
+        return kept[1] if kept else None
+
+    def _show(self, channel: Channel, revision: int, shown: Shown) -> None:
+        header = {
+            "op": "picture", "revision": revision, "size": shown.size, "session_ms": shown.ms,
+            "findings": shown.findings, "blocked": shown.blocked, **self._size_of(shown.codes),
+        }  # fmt: skip
+        channel.show("picture", header, rgba(shown.codes))
+
+    def _show_map(self, channel: Channel) -> None:
+        shown = self._newest()
+        if shown is None or shown.blur is None:
+            channel.show("map", {"op": "map", "width": 0, "height": 0, "top_px": 0})
+            return
+        planes, top = map_planes(shown.blur, shown.scale)
+        height, width = shown.blur.sigma.shape
+        channel.show("map", {"op": "map", "width": width, "height": height, "top_px": top}, planes)
+
+    def _show_tiles(self, channel: Channel) -> None:
+        """Show the visible part of the full-size result, if it is known, and of the original."""
+        view = self._views[channel]
+        if view.part is None or not view.close:
+            return
+        part = inside(view.part, self.desk.shape)
+        header = {"op": "tile", "part": part, "revision": self.revision}
+        if self._full is not None and self._full[0] == self.revision:
+            tile = reduced_tile(cut(self._full[1], part))  # type: ignore[arg-type]
+            channel.show("tile", {**header, "which": "after", **self._size_of(tile)}, rgba(tile))
+        if view.before:
+            tile = reduced_tile(self.desk.screen.original(self.desk.session.capture, part))
+            channel.show(
+                "tile-before", {**header, "which": "before", **self._size_of(tile)}, rgba(tile)
+            )
+
+    async def _refine(self) -> None:
+        """Compute the full-size result while pages look closely, and show the visible parts."""
+        while any(view.close for view in self._views.values()):
+            async with self.heavy:
+                revision = self.revision
+                if self._full is not None and self._full[0] == revision:
+                    return
+                self._full = None
+                self._tell({"op": "refining", "revision": revision})
+                try:
+                    codes = await self._thread(self.desk.full)
+                except SupersededError:
+                    return  # the next edit starts it again
+            if revision == self.revision:
+                self._full = revision, codes
+                for channel in self._views:
+                    self._show_tiles(channel)
+
+    def _size_of(self, codes: Codes) -> dict[str, Any]:
+        return {
+            "width": codes.shape[1], "height": codes.shape[0], "space": self.desk.screen.space,
+        }  # fmt: skip
+
+    def _tell(self, header: Mapping[str, Any]) -> None:
+        """Send a message to all pages."""
+        for channel in self._views:
+            channel.send(header)
