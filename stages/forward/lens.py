@@ -37,7 +37,7 @@ class Optics:
     lens: Lens
     nearest_focus_m: float = 0.1
     breathing: float = 1.0
-    spot_um: float = 1.2
+    spot_um: float = 1.6
     transmittance: float = 0.9
 
     def __post_init__(self) -> None:

@@ -10,7 +10,6 @@ disk, also over a relief.
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from stages.bokeh.aperture import Doubles
 from stages.forward.lens import Optics
 from stages.forward.motion import PoseAt
-from stages.forward.placing import Placed, Span, blur_variance, placed, samples_of
+from stages.forward.placing import Placed, Span, blur_variance, placed, samples_of, spot_variance
 from stages.forward.scenery import Level, Scenery, Surface, level_of, like_texels
 from stages.forward.sensor import COLOURS, View
 from stages.forward.spread import convolved, disk_of_variance, reach_of
@@ -29,12 +28,12 @@ from stages.params import Array
 from stages.scene import Layer, compose
 from stages.strips import run_strips
 
-MAX_DIAMETER_TEXELS = 8.0  # of a disk, on the level of the mipmap that is blurred
+LEVEL_SHARE = 0.4  # of the variance of the blur that a level of the mipmap may have by itself
 WINDOW_SHARE = 0.5  # of a level; a picture that shows less is blurred without the rest
-SHARP_SCALE = 0.71  # px per texel up to which a texture is sharp when it is sampled
 MOST_SAMPLES = 32  # moments of an exposure
 VARIANCE_STEPS = 64  # rounding of the variance per px^2, so that a blurred texture is used again
-INTERPOLATION_VARIANCE = 1 / 6  # texels^2, mean over the phase of linear interpolation
+INTERPOLATION_VARIANCE = 1 / 6  # texels^2, of linear interpolation
+SAMPLE_PX = 0.25  # from the middle of a pixel to its samples, along each axis
 
 
 class Texture(NamedTuple):
@@ -120,46 +119,53 @@ def photograph_exactly(
     span = Span(start_s=time_s)
     layers = []
     for each in placed(scenery, pose, optics, focus_dpt, view, span):
-        level = _sharp_level(each)
+        level = _sharp_level(each, optics, view)
         planes = _sampled_planes(each, level, view)
         light = _light(each.surface, scenery, optics, focus_dpt, span)
         alpha = np.minimum(planes[..., 3], 1)
         straight = planes[..., :3] / np.maximum(planes[..., 3:], np.finfo(np.float32).tiny)
         sigma = _exact_sigma(each, level, optics, focus_dpt, view)
-        layers.append(Layer(np.ascontiguousarray(straight * light), alpha, sigma))
+        layers.append(Layer(np.ascontiguousarray(straight * light[:3]), alpha, sigma))
     return compose(layers)
 
 
 def _light(
     surface: Surface, scenery: Scenery, optics: Optics, focus_dpt: float, span: Span
 ) -> Array:
-    """Lux on the sensor of a white texel, by colour; the light level is that of the middle."""
+    """Lux on the sensor of a white texel, by plane; the light level is that of the middle."""
     lux = scenery.lux(span.start_s + span.exposure_s / 2 + span.readout_s / 2)
     lux = lux if surface.own_lux is None else surface.own_lux
     level = lux * optics.relative_light(focus_dpt)
-    return np.asarray(level * np.array(scenery.illuminant), np.float32)
+    return np.asarray(level * np.array([*scenery.illuminant, 1.0]), np.float32)
 
 
-def _chain(each: Placed, level: Level) -> float:
-    """Variance in px^2 that a level of the mipmap and the interpolation in it have."""
-    texels = 4.0**level.number
-    averaged = (texels - 1) / 12
-    return (averaged + INTERPOLATION_VARIANCE * texels) * each.scale**2
+def _chain(scale: float, number: int) -> float:
+    """Variance in px^2 that a level of the mipmap and its sampling have."""
+    texels = 4.0**number
+    return ((texels - 1) / 4 + INTERPOLATION_VARIANCE * texels) * scale**2 + SAMPLE_PX**2
 
 
-def _sharp_level(each: Placed) -> Level:
-    """The coarsest level that is still sharp."""
-    return level_of(each.surface, max(math.floor(math.log2(SHARP_SCALE / each.scale)), 0))
+def _coarsest(scale: float, variance: float) -> int:
+    """Number of the coarsest level that blurs by no more than a variance (px^2)."""
+    number = 0
+    while _chain(scale, number + 1) <= variance:
+        number += 1
+    return number
+
+
+def _sharp_level(each: Placed, optics: Optics, view: View) -> Level:
+    """The coarsest level that is as sharp as the lens."""
+    return level_of(each.surface, _coarsest(each.scale, spot_variance(optics, view)))
 
 
 def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Texture:
     """The level on which the disk is small, blurred where the picture shows it."""
     variance = blur_variance(optics, focus_dpt, each.distance_m, view)
-    level = _sharp_level(each)
-    diameter = 4 * variance**0.5 / each.scale
-    coarse = max(math.ceil(math.log2(diameter / MAX_DIAMETER_TEXELS)), level.number)
-    level = level_of(each.surface, coarse)
-    rest = max(variance - _chain(each, level), 0.0) / (each.scale * 2**level.number) ** 2
+    share = max(LEVEL_SHARE * variance, spot_variance(optics, view))
+    level = level_of(each.surface, _coarsest(each.scale, share))
+    rest = (
+        max(variance - _chain(each.scale, level.number), 0.0) / (each.scale * 2**level.number) ** 2
+    )
     steps = round(rest * VARIANCE_STEPS)
     first, step = _texel_places(each, level)
     box = _box(level.planes.shape, first, step, view, reach_of(steps / VARIANCE_STEPS))
@@ -216,21 +222,11 @@ def _texel_places(each: Placed, level: Level) -> tuple[Doubles, float]:
 
 
 def _sampled_planes(each: Placed, level: Level, view: View) -> Array:
-    """The channels of a level at the pixels, HxWxC."""
-    out = np.empty((view.rows, view.cols, level.planes.shape[2]), np.float32)
-    first, step = _texel_places(each, level)
-    for y in range(view.rows):
-        line = first[y, 1] + step * np.arange(view.cols)
-        out[y] = _linear(_linear(level.planes, first[y : y + 1, 0])[0], line)
-    return out
-
-
-def _linear(values: Array, places: Doubles) -> Array:
-    """Linear interpolation along the first axis; the border goes on."""
-    places = np.clip(places, 0, len(values) - 1)
-    lower = np.minimum(places.astype(int), len(values) - 2)
-    part = (places - lower).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
-    return np.asarray(values[lower] * (1 - part) + values[lower + 1] * part, np.float32)
+    """A level at the pixels: premultiplied light and coverage, HxWx4."""
+    texture = Texture(level.planes, *_texel_places(each, level))
+    ones = [np.ones(4, np.float32)]
+    planes = [_composed([texture], ones, np.full(4, k, np.int64), view) for k in range(4)]
+    return np.stack(planes, axis=2)
 
 
 def _exact_sigma(each: Placed, level: Level, optics: Optics, focus_dpt: float, view: View) -> Array:
@@ -238,39 +234,57 @@ def _exact_sigma(each: Placed, level: Level, optics: Optics, focus_dpt: float, v
     relief = each.surface.relief_m
     if relief is None:
         variance = blur_variance(optics, focus_dpt, each.distance_m, view)
-        sigma = max(variance - _chain(each, level), 0.0) ** 0.5
+        sigma = max(variance - _chain(each.scale, level.number), 0.0) ** 0.5
         return np.full((view.rows, view.cols), sigma, np.float32)
     moved = each.distance_m - each.surface.distance_m
-    fine = Level((like_texels(each.surface, relief) + np.float32(moved))[..., None], 0)
+    planes = np.ones((*relief.shape, 4), np.float32)
+    planes[..., 0] = relief + np.float32(moved)
+    fine = Level(like_texels(each.surface, planes), 0)
     distance = _sampled_planes(each, fine, view)[..., 0].astype(np.float64)
     diameter = np.abs(focus_dpt - 1 / distance) * abs(
         optics.lens.defocus_mm2(focus_dpt / 1000) / 1000 / view.pitch_mm
     )
-    rest = diameter**2 / 16 + blur_variance(optics, focus_dpt, 1 / max(focus_dpt, 1e-9), view)
-    return np.sqrt(np.maximum(rest - _chain(each, level), 0)).astype(np.float32)
+    rest = diameter**2 / 16 + spot_variance(optics, view)
+    return np.sqrt(np.maximum(rest - _chain(each.scale, level.number), 0)).astype(np.float32)
 
 
 @kernel(reads(f32, 3), reads(f64, 2), f64, reads(f32, 1), reads(i64, 1), i64, i64, writes(f32, 2))
 def _over(planes, first, step, light, mosaic, start, stop, out):  # type: ignore[no-untyped-def]
-    """Composite a surface over the picture, in the colour of each pixel."""
+    """Composite a surface over the picture, in the colour of each pixel.
+
+    A pixel is the mean of 2 x 2 samples, a quarter of a pixel from its middle. The mean is zero at
+    a frequency of one cycle per pixel, so that small lights do not flicker when they move.
+    """
     height, width = planes.shape[0], planes.shape[1]
+    line = np.empty((width, 4), np.float32)
+    half = np.float32(0.5)
     for y in range(start, stop):
-        v = min(max(first[y, 0], 0.0), height - 1.0)
-        top = min(int(v), height - 2)
-        down = np.float32(v - top)
-        up = np.float32(1) - down
-        upper, lower = planes[top], planes[top + 1]
+        above = min(max(first[y, 0] - SAMPLE_PX * step, 0.0), height - 1.0)
+        below = min(max(first[y, 0] + SAMPLE_PX * step, 0.0), height - 1.0)
+        top, base = min(int(above), height - 2), min(int(below), height - 2)
+        p, q = np.float32(above - top), np.float32(below - base)
+        a, b = half - half * p, half * p
+        c, d = half - half * q, half * q
+        begin = int(min(max(first[y, 1] - SAMPLE_PX * step, 0.0), width - 2.0))
+        end = int(min(max(first[y, 1] + step * out.shape[1], 0.0), width - 2.0)) + 2
+        for u in range(begin, end):
+            for k in range(4):
+                line[u, k] = (a * planes[top, u, k] + b * planes[top + 1, u, k]) + (
+                    c * planes[base, u, k] + d * planes[base + 1, u, k]
+                )
         for x in range(out.shape[1]):
-            u = min(max(first[y, 1] + step * x, 0.0), width - 1.0)
-            left = min(int(u), width - 2)
-            part = np.float32(u - left)
-            rest = np.float32(1) - part
-            alpha = up * (rest * upper[left, 3] + part * upper[left + 1, 3]) + down * (
-                rest * lower[left, 3] + part * lower[left + 1, 3]
+            before = min(max(first[y, 1] + step * (x - SAMPLE_PX), 0.0), width - 1.0)
+            behind = min(max(first[y, 1] + step * (x + SAMPLE_PX), 0.0), width - 1.0)
+            left, right = min(int(before), width - 2), min(int(behind), width - 2)
+            p, q = np.float32(before - left), np.float32(behind - right)
+            a, b = half - half * p, half * p
+            c, d = half - half * q, half * q
+            alpha = (a * line[left, 3] + b * line[left + 1, 3]) + (
+                c * line[right, 3] + d * line[right + 1, 3]
             )
             if alpha > 0:
-                c = mosaic[(y & 1) * 2 + (x & 1)]
-                value = up * (rest * upper[left, c] + part * upper[left + 1, c]) + down * (
-                    rest * lower[left, c] + part * lower[left + 1, c]
+                k = mosaic[(y & 1) * 2 + (x & 1)]
+                value = (a * line[left, k] + b * line[left + 1, k]) + (
+                    c * line[right, k] + d * line[right + 1, k]
                 )
-                out[y, x] = value * light[c] + (np.float32(1) - alpha) * out[y, x]
+                out[y, x] = value * light[k] + (np.float32(1) - alpha) * out[y, x]

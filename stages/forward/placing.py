@@ -135,8 +135,12 @@ def samples_of(
     return min(max(math.ceil(2 * path), 1), most)
 
 
+def spot_variance(optics: Optics, view: View) -> float:
+    """Variance along each axis of the image of a point in focus, px^2: spot and square pixel."""
+    return (optics.spot_um / 1000 / view.pitch_mm) ** 2 + PIXEL_VARIANCE
+
+
 def blur_variance(optics: Optics, focus_dpt: float, distance_m: float, view: View) -> float:
     """Variance along each axis of the image of a point, px^2: defocus, spot and pixel."""
     diameter_px = optics.blur_mm(focus_dpt, distance_m) / view.pitch_mm
-    spot_px = optics.spot_um / 1000 / view.pitch_mm
-    return diameter_px**2 / 16 + spot_px**2 + PIXEL_VARIANCE
+    return diameter_px**2 / 16 + spot_variance(optics, view)
