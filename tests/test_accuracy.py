@@ -127,7 +127,7 @@ VERDICTS = {  # how a scene is photographed: the verdict, and the number that it
     "as it is": ("defocus_present", 2.574),
     "everything in focus": ("everything_in_focus", 0.2),
     "out of focus": ("no_sharp_subject", 1.987),
-    "shaken": ("shaken", 28.09),
+    "shaken": ("shaken", 29.88),
     "in the dark": ("too_dark_or_noisy", 8.397),
     "through fog": ("too_few_edges", 0),
 }
@@ -147,7 +147,7 @@ def photographed(scene, how):
     if how == "out of focus":
         light = compose((Layer(light, np.ones(SHAPE, np.float32), np.full(SHAPE, 3, np.float32)),))
     elif how == "shaken":
-        light = cv2.filter2D(light, -1, np.full((1, 5), 1 / 5))
+        light = cv2.filter2D(light, -1, np.full((1, 15), 1 / 15))
     elif how == "in the dark":
         light = np.maximum(add_noise(0.02 * light, shot=4e-4, read=2e-3, seed=1), 0)
     elif how == "through fog":

@@ -54,6 +54,9 @@ class DetailLoss(NamedTuple):
         Loss along the direction of a track over that across it, dB: peak to peak of the second
         harmonic over direction. Grids and facades, whose detail has two directions at right angles,
         have none.
+    across : float
+        The same for a long track, which spares the detail of few directions only: the loss at right
+        angles to a direction (the least of three) over the loss in it, dB, where it is largest.
     directions : int
         Number of directions with structure, of `DIRECTIONS`; 0 if nothing could be measured.
     soft_share : float
@@ -65,6 +68,7 @@ class DetailLoss(NamedTuple):
     median: float = 0.0
     most: float = 0.0
     contrast: float = 0.0
+    across: float = 0.0
     directions: int = 0
     soft_share: float = 1.0
 
@@ -114,12 +118,14 @@ def detail_loss(
         np.take_along_axis(each, detailed, axis=0).mean(axis=0) for each in (coarse, fine)
     )
     structured = coarse > coarse.max() * 10 ** (STRUCTURE_DB / 10)
-    loss = DB * np.log(coarse / fine)[structured]
+    every_loss = DB * np.log(coarse / fine)
+    loss = every_loss[structured]
     return DetailLoss(
         float(loss.min()),
         float(np.median(loss)),
         float(loss.max()),
         _contrast(loss, np.flatnonzero(structured)),
+        _across(every_loss, structured),
         int(structured.sum()),
         soft_share,
     )
@@ -131,6 +137,18 @@ def _contrast(loss: Array, directions: npt.NDArray[np.intp]) -> float:
     waves = np.stack([np.ones_like(turns), np.cos(turns), np.sin(turns)], axis=1)
     fitted = np.linalg.lstsq(waves, loss, rcond=None)[0]
     return float(2 * np.hypot(fitted[1], fitted[2]))
+
+
+def _across(loss: Array, structured: npt.NDArray[np.bool_]) -> float:
+    """Largest difference of the loss at right angles to a direction and in it; 0 if there is none.
+
+    A direction without structure is not compared. Of the three directions around the right angle,
+    the one that lost least counts, so that the detail of a grid is found there.
+    """
+    around = np.arange(DIRECTIONS)[:, None] + DIRECTIONS // 2 + np.array([-1, 0, 1])
+    turned = np.where(structured, loss, np.inf)[around % DIRECTIONS].min(axis=1)
+    compared = structured & np.isfinite(turned)
+    return float((turned - loss)[compared].max(initial=0.0))
 
 
 def _soft_share(coarse: Array, fine: Array, noise_power: float) -> float:

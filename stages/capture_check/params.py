@@ -41,9 +41,15 @@ class CheckParams(Params):
     shaken_contrast_db: float = param(
         8.4, 0.0, 60.0, unit="dB", help="contrast of that loss over direction; above: shaken"
     )
+    long_track_db: float = param(
+        6.0, 0.0, 60.0, unit="dB",
+        help="loss at right angles to the direction that lost least, over the loss there; above: "
+        "shaken along a long track",
+    )  # fmt: skip
     least_directions: int = param(
-        8, 1, DIRECTIONS, help="directions with structure, of 12, below which shake is not judged"
-    )
+        8, 1, DIRECTIONS, help="directions with structure, of 12, below which shake is not judged, "
+        "and only strong blur is defocus",
+    )  # fmt: skip
     soft_share: float = param(
         0.05, 0.0, 1.0,
         help="share of blocks without fine detail; below: nothing is blurred, whatever edges show",
@@ -79,11 +85,16 @@ class CheckParams(Params):
         return loss.overall > self.unsharp_loss_db
 
     def lacks_a_direction(self, loss: DetailLoss, certainty: float = 1.0) -> bool:
-        """Whether fine detail is lost in one direction more than in others."""
+        """Whether fine detail is lost in one direction more than in others.
+
+        Where all detail is lost (a certainty above 1), the loss across a track is not compared:
+        the direction that lost least is then one of noise.
+        """
+        long_track = certainty == 1 and loss.across > self.long_track_db
         return (
             loss.directions >= self.least_directions
             and loss.most > self.shaken_loss_db
-            and loss.contrast > certainty * self.shaken_contrast_db
+            and (long_track or loss.contrast > certainty * self.shaken_contrast_db)
         )
 
     def shaken_loss(self, detail: DetailLoss, coarse: DetailLoss) -> DetailLoss | None:

@@ -16,8 +16,8 @@ from stages.blur import edge_blur, link_edges, noise_sigma, survey
 from stages.capture_check.detail import DetailLoss, detail_loss
 from stages.capture_check.params import CheckParams
 from stages.capture_check.rim import within_rim
+from stages.capture_check.statistics import EDGES as FULL_EDGES
 from stages.capture_check.statistics import (
-    EDGES,
     BlurStatistics,
     Pixel,
     away_from_rim,
@@ -28,6 +28,8 @@ from stages.kinds import Encoded
 from stages.params import Array
 
 MIN_SIGMA_PX = np.float32(1e-3)  # px: an edge that is no softer than its view still counts
+# luma per px of the view: a coarser view shows weak texture, such as a lawn, as soft edges
+EDGES = FULL_EDGES.replace(least_gradient=0.015)
 STRIPS = 4  # that the view is cut into, to be shared among workers
 
 

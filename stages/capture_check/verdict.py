@@ -19,6 +19,10 @@ NEGATIVE_CODES = frozenset(
 )
 
 DOUBT = 1.5  # times the limits of defocus that the optics rule out
+LINES_DOUBT = 2.0  # times the limit of sigma if a picture has straight lines only
+# In a file below this share of the view, blur that is visible in the frame is less than a pixel at
+# edges. Blocks tell it: the share of soft ones, and a loss in the sharpest ones that is far less.
+SMALL_FILE, SMALL_SOFT_SHARE, SMALL_SHARP_DB = 0.5, 0.3, 20.0
 
 
 def judge(
@@ -80,7 +84,8 @@ def _unusable(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
 def _unsharp(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
     """Finding if the picture is shaken or nothing is in focus; blocking if nothing is sharp."""
     sharp_px = limit_at(limits.sharp_sigma_px, blur.view_side_px, limits.view_side_px)
-    soft, lost = blur.sharpest_sigma > sharp_px, limits.lacks_detail(blur.detail)
+    soft = blur.sharpest_sigma > sharp_px and blur.detail.soft_share >= limits.soft_share
+    lost = limits.lacks_detail(blur.detail)
     loss = limits.shaken_loss(blur.detail, blur.coarse_detail)
     if loss is not None:
         return Finding(
@@ -112,27 +117,39 @@ def _unsharp(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
 def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -> Finding:
     """Finding about the amount of blur that can be magnified.
 
-    If the optics rule out defocus, metadata or picture deceive: the limits are higher.
+    If the optics rule out defocus, metadata or picture deceive: the limits are higher. If there is
+    nothing but straight lines, the shading of round poles looks like slight blur: only strong blur
+    counts.
     """
     blurred = blur.blurriest_sigma
-    doubt = DOUBT if rules_out_defocus(optics, limits) else 1.0
+    lines = 0 < blur.detail.directions < limits.least_directions
+    doubt = DOUBT if rules_out_defocus(optics, limits) else LINES_DOUBT if lines else 1.0
     present_px, weak_px = (
         doubt * limit_at(limit, blur.view_side_px, limits.view_side_px)
         for limit in (limits.present_sigma_px, limits.weak_sigma_px)
     )
     soft = blur.detail.soft_share >= doubt * limits.soft_share
-    if soft and (
+    present = (
         blurred > present_px
-        or blur.share_blurred > doubt * limits.present_share
-        or blur.coarse_share_very_blurred >= doubt * limits.coarse_share
-    ):
+        or not lines
+        and (
+            blur.share_blurred > doubt * limits.present_share
+            or blur.coarse_share_very_blurred >= doubt * limits.coarse_share
+        )
+    )
+    weak = not lines and (
+        blurred > weak_px
+        or blur.share_blurred > doubt * limits.weak_share
+        or _blurred_within_pixels(blur, limits)
+    )
+    if soft and present:
         return Finding(
             "defocus_present", Severity.INFO,
             f"Background blur found (sigma {blurred:.1f} px at {blur.view_side_px} px); it can be "
             "magnified.",
             blurred, present_px,
         )  # fmt: skip
-    if soft and (blurred > weak_px or blur.share_blurred > doubt * limits.weak_share):
+    if soft and weak:
         return Finding(
             "defocus_weak", Severity.WARNING,
             f"Only slight background blur (sigma {blurred:.1f} px at {blur.view_side_px} px): the "
@@ -148,3 +165,12 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
         "something near.",
         blurred, weak_px,
     )  # fmt: skip
+
+
+def _blurred_within_pixels(blur: BlurStatistics, limits: CheckParams) -> bool:
+    """Whether a small file is soft in part of its blocks, and far sharper in others."""
+    return (
+        blur.view_side_px < SMALL_FILE * limits.view_side_px
+        and blur.detail.soft_share > SMALL_SOFT_SHARE
+        and blur.detail.overall < SMALL_SHARP_DB
+    )

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from datasets.lines import picture_of_lines
 from stages import capture_check as check
 from stages.blur import BlurParams, survey
 from stages.capture_check import CheckParams, Optics, blur_statistics
@@ -157,6 +158,34 @@ def test_optics_that_rule_out_defocus_raise_its_limits():
 def test_blur_of_edges_counts_only_if_blocks_have_lost_their_detail():
     ramps = seen(blurriest_sigma=3.0, detail=SHARP._replace(soft_share=0.01))
     assert codes(ramps, None)[0] == "everything_in_focus"
+
+
+def test_edges_that_look_soft_do_not_stop_a_picture_whose_blocks_are_sharp():
+    slats = seen(sharpest_sigma=3.0, detail=SHARP._replace(soft_share=0.0))
+    assert codes(slats, None)[0] == "everything_in_focus"
+    assert codes(seen(sharpest_sigma=3.0), None)[0] == "no_sharp_subject"
+
+
+def test_only_strong_blur_counts_where_lines_have_one_direction():
+    lines = SHARP._replace(directions=5)
+    for sigma_px, code in ((3.0, "everything_in_focus"), (4.5, "defocus_present")):
+        found = seen(blurriest_sigma=sigma_px, share_blurred=0.4, detail=lines)
+        assert codes(found, None)[0] == code
+
+
+def test_lines_of_which_half_are_blurred_show_defocus():
+    picture = picture_of_lines("poles").astype(np.float32) / 255
+    assert verdict(picture).code == "everything_in_focus"
+    picture[:, 640:] = blurred(picture, 5.0)[:, 640:]
+    assert verdict(picture).code == "defocus_present"
+
+
+def test_soft_blocks_show_defocus_in_a_small_file():
+    detail = SHARP._replace(soft_share=0.5)
+    assert codes(seen(view_side_px=320, detail=detail), None)[0] == "defocus_weak"
+    assert codes(seen(view_side_px=1280, detail=detail), None)[0] == "everything_in_focus"
+    soft = detail._replace(least=22, median=23)  # soft alike everywhere: no part is sharper
+    assert codes(seen(view_side_px=320, detail=soft), None)[0] == "everything_in_focus"
 
 
 def test_limits_follow_the_size_of_small_files():

@@ -128,6 +128,29 @@ def test_walls_of_bricks_are_no_shake():
     assert not shaken(0.2 + 0.6 * courses)
 
 
+@pytest.mark.parametrize("degrees", [0, 30, 60, 110])
+def test_a_long_track_in_a_small_picture_spares_the_direction_across_it(degrees):
+    """Its loss is the same in most directions: the second harmonic alone would miss it."""
+    plane = cv2.resize(leaves(6, (720, 1280)), (480, 270), interpolation=cv2.INTER_AREA)
+    assert detail_loss(plane, NOISE).across < LIMITS.long_track_db / 2
+    assert detail_loss(moved(plane, 14, degrees), NOISE).across > LIMITS.long_track_db
+    assert verdict(moved(plane, 14, degrees)).code == "shaken"
+
+
+@pytest.mark.parametrize("degrees", [0, 20])
+def test_sharp_squares_before_blurred_ones_are_no_shake(degrees):
+    """Detail is lost in most directions, but not at right angles to the one that keeps it."""
+    rng = np.random.default_rng(5)
+    sharp = 0.1 + 0.8 * rng.random((20, 30), np.float32).repeat(12, axis=0).repeat(12, axis=1)
+    aim = cv2.getRotationMatrix2D((180, 120), degrees, 1.3)
+    sharp = cv2.warpAffine(sharp, aim, (360, 240), borderMode=cv2.BORDER_REFLECT)
+    plane = cv2.GaussianBlur(sharp, (0, 0), 3.5)
+    plane[70:170, 110:250] = sharp[70:170, 110:250]
+    loss = detail_loss(plane, NOISE)
+    assert loss.median - loss.least > LIMITS.long_track_db / 2 > loss.across
+    assert verdict(plane).code == "defocus_present"
+
+
 def test_turning_the_picture_changes_nothing():
     plane = moved(leaves(), 12, 20)
     turned = detail_loss(np.ascontiguousarray(plane.T), NOISE)

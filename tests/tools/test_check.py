@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from datasets.lines import picture_of_lines
+
 
 def moments(kernel):
     y, x = np.indices(kernel.shape) - kernel.shape[0] // 2
@@ -72,3 +74,9 @@ def test_all_cases_of_a_picture_belong_to_one_half(tool):
     for case in tool("measures.check_cases").cases(Nothing()):
         halves.setdefault((case.kind.startswith("lines"), case.name), set()).add(case.half)
     assert all(len(each) == 1 for each in halves.values())
+
+
+@pytest.mark.parametrize("name", ["road", "blinds", "poles"])
+def test_straight_lines_in_a_stream_are_in_focus(name, tool):
+    """Weak texture of the ground, shading within slats, and round poles."""
+    assert tool("subjects.check").live_verdict(picture_of_lines(name)) == "everything_in_focus"
