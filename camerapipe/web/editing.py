@@ -157,7 +157,7 @@ class Editing:
         """Apply what waits, and show the newest state in better and better quality."""
         edits, self._waiting = self._waiting, []
         if edits:
-            await self._apply(edits)
+            edits = await self._apply(edits)
         if not self._views:
             return
         first, *better = self.desk.sizes
@@ -177,31 +177,28 @@ class Editing:
         if self._refining is None or self._refining.done():
             self._refining = asyncio.create_task(self._refine())
 
-    async def _apply(self, edits: list[Edit]) -> None:
-        """Apply edits in order; those that are refused are answered at once."""
-        kept: list[Edit] = []
+    async def _apply(self, edits: list[Edit]) -> list[Edit]:
+        """Apply edits in order, and return those that were accepted; others are answered."""
+        accepted: list[Edit] = []
+        refused: list[tuple[Edit, str]] = []
         for edit in edits:
-            message = edit.message
+            fields = dict(edit.message.fields)
+            resting = fields.pop("resting", True) is not False
             try:
-                if message.op == "edit":
-                    wish = {
-                        name: each for name, each in message.fields.items() if name != "resting"
-                    }
-                    await asyncio.to_thread(self.desk.edit, wish)
-                    self._resting = message.fields.get("resting", True) is not False
+                if edit.message.op == "edit":
+                    await asyncio.to_thread(self.desk.edit, fields)
                 else:
-                    await asyncio.to_thread(
-                        self.desk.undo if message.op == "undo" else self.desk.redo
-                    )
-                    self._resting = True
+                    await asyncio.to_thread(getattr(self.desk, edit.message.op))
             except ValueError as error:
-                edit.channel.send({"op": "done", "id": message.id, "error": str(error)})
+                refused.append((edit, str(error)))
             else:
-                kept.append(edit)
-        edits[:] = kept
-        if kept:
-            self.revision += 1
+                accepted.append(edit)
+                self._resting = resting
+        self.revision += bool(accepted)
         self._tell({"op": "state", "revision": self.revision, **self.desk.state()})
+        for edit, reason in refused:
+            edit.channel.send({"op": "done", "id": edit.message.id, "error": reason})
+        return accepted
 
     async def _render(self, size: Size, *, stoppable: bool = True) -> None:
         """Render a size of the current state and show it, unless that was done."""

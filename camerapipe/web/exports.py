@@ -144,9 +144,10 @@ class Exports:
         async with self.heavy:
             result = await asyncio.to_thread(self._work, export, asyncio.get_running_loop())
         if isinstance(result, JobResult) and result.error is None:
+            places = [(kind, result.written[kind]) for kind in KINDS if kind in result.written]
             files = [
                 {"kind": kind, "name": path.name, "bytes": path.stat().st_size}
-                for kind, path in result.written.items()
+                for kind, path in places
             ]
             tell({
                 "op": "export", "export": export.number, "files": files,
