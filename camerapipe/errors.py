@@ -21,6 +21,10 @@ class OutputError(Exception):
     """An output that cannot be written; nothing was left under its name."""
 
 
+class WorkersError(Exception):
+    """Workers of a batch that end before they have done anything, or do not answer."""
+
+
 class ExitCode(IntEnum):
     """How a job or a command ended. The values are the exit codes of the command line."""
 
@@ -55,8 +59,8 @@ def exit_code_of(error: BaseException) -> ExitCode:
 
 def explain(error: BaseException, subject: str) -> str:
     """One line that says what went wrong with `subject`, such as the name of a file."""
-    if isinstance(error, CaptureError | OutputError):
-        return str(error)  # it names the file
+    if isinstance(error, CaptureError | OutputError | WorkersError):
+        return str(error)  # it names the file, or the workers
     if isinstance(error, RequestError):
         return f"{subject}: {error}"
     if isinstance(error, MemoryError):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import gc
+import hashlib
+import importlib
 import os
 import platform
 import re
@@ -31,6 +33,7 @@ from stages.kernels import Kernel
 from stages.strips import available_cores as available_cores
 
 PACKAGES = ("numpy", "opencv-python-headless", "numba", "scipy", "pillow", "rawpy")
+CODE = ("camerapipe", "stages")  # our packages
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # of <malloc.h>
 MAX_HELPERS = 7  # processes that help to compile; each takes some 200 MB
@@ -292,3 +295,15 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def code_versions() -> dict[str, str]:
+    """Versions of packages and of Python, and a digest of our code: equal for equal pictures."""
+    found = versions()
+    found["python"] = ".".join(found["python"].split(".")[:2])
+    blake = hashlib.blake2b(digest_size=8)
+    for name in CODE:
+        package = Path(importlib.import_module(name).__path__[0])
+        for path in sorted(package.rglob("*.py")):
+            blake.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return found | {"code": blake.hexdigest()}

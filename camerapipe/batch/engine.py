@@ -17,7 +17,10 @@ from camerapipe.batch.order import Order, Outcome
 class Engine(Protocol):
     """Performs orders; a context whose end stops what is in work and leaves no temporary file."""
 
-    workers: int
+    @property
+    def workers(self) -> int:
+        """Orders that can be in work at the same time."""
+        ...
 
     def __enter__(self) -> Engine: ...
 

@@ -22,17 +22,13 @@ from pebble import ProcessExpired, ProcessPool
 from camerapipe.batch.memory import as_text
 from camerapipe.batch.order import Order, Outcome, State, Work
 from camerapipe.batch.working import perform, prepare_worker
-from camerapipe.errors import ExitCode
+from camerapipe.errors import ExitCode, WorkersError
 from camerapipe.ingest import remove_leftovers
 from camerapipe.runtime import available_cores
 
 RECYCLED_AFTER = 500  # files, after which a worker process is replaced
 TICK_S = 0.25  # longest time without a yield
 MAX_RESTARTS = 3  # of the pool without an outcome between them
-
-
-class WorkersError(Exception):
-    """Workers end before they have done anything."""
 
 
 class LocalEngine:
@@ -51,6 +47,8 @@ class LocalEngine:
         alone.
     timeout_s : float
         Longest time for one file.
+    threads : int or None
+        Of each worker; None: the workers share the cores.
     perform : callable
         What a worker does with an order; it must be importable.
     prepare : callable
@@ -65,6 +63,7 @@ class LocalEngine:
         memory_bytes: int,
         largest_bytes: int,
         timeout_s: float,
+        threads: int | None = None,
         recycled_after: int = RECYCLED_AFTER,
         perform: Callable[[Order], Outcome] = perform,
         prepare: Callable[[Work, int], None] = prepare_worker,
@@ -72,7 +71,7 @@ class LocalEngine:
         self.workers, self._memory, self._largest = workers, memory_bytes, largest_bytes
         self._timeout_s, self._recycled_after = timeout_s, recycled_after
         self._perform, self._prepare = perform, prepare
-        self._initargs = (work, max(1, available_cores() // workers))
+        self._initargs = (work, threads or max(1, available_cores() // workers))
         self._running: dict[Future[Outcome], Order] = {}
         self._waiting: deque[Order] = deque()
         self._ended: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()

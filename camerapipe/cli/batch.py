@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from camerapipe.cli.batch_engines import engine_in
 from camerapipe.cli.common import (
     USAGE,
     Failure,
@@ -23,7 +24,6 @@ from camerapipe.cli.jobs import protection_in, recipe_in, request_in
 from camerapipe.cli.render import EMBEDDED, render_command
 
 if TYPE_CHECKING:
-    from camerapipe.batch.engine import Engine
     from camerapipe.batch.journal import Journal
     from camerapipe.batch.listing import Listing
     from camerapipe.batch.order import Work
@@ -39,8 +39,6 @@ SHOWN_AGAIN = (*SHARED, "preset", "look", "config", "overrides", "max_pixels")  
 AGAIN = "again"  # folder of a command that shows a fault
 REPORT_FOLDER = "camerapipe-report"
 TEMPLATE = "{folder}/{stem}_bokeh{ext}"
-MEMORY_SHARE = 0.5  # of the machine, where --memory is not given
-ALONE_SHARE = 0.9  # for a file that runs alone
 
 
 @click.command("batch", epilog="Fields of --template: {folder} of the file below SRC, {parent} "
@@ -64,6 +62,12 @@ ALONE_SHARE = 0.9  # for a file that runs alone
     help="further attempts at a file whose worker crashed, hung or ran out of memory")  # fmt: skip
 @click.option("--retry-quarantined", is_flag=True, help="try again what crashed workers before")
 @click.option("--verify", is_flag=True, help="read files again that seem unchanged")
+@click.option("--cluster", metavar="ADDRESS|local",
+    help="a Dask scheduler (tcp:// or tls://), or workers of Dask on this machine")  # fmt: skip
+@click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE",
+    help="certificate authority of a tls:// cluster")  # fmt: skip
+@click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="own certificate")
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="its private key")
 @click.option("--shard", metavar="I/N", help="only this part of the files, on each of N machines")
 @click.option("--journal", "journal_path", type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE", help="journal of the batch (default: in DIR)")  # fmt: skip
@@ -106,7 +110,7 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
         planner, command=_command_again(), quiet=options["quiet"], as_json=options["as_json"]
     )
     listing.problem = teller.problem
-    engine = _engine(options, planner.work)
+    engine = engine_in(options, planner.work)
     prepare(quiet=options["quiet"])
     with engine:
         batch = Batch(
@@ -116,34 +120,6 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
         with interrupts(batch, "ending after the files in work") as seen, teller.progress(count):
             batch.run(listing)
     return teller.summary(interrupted=seen)
-
-
-def _engine(options: dict[str, Any], work: Work) -> Engine:
-    try:
-        from camerapipe.batch.local import LocalEngine
-    except ModuleNotFoundError as error:
-        if error.name != "pebble":
-            raise
-        message = "batch needs the package pebble: install camerapipe with the extra batch"
-        raise Failure(message, USAGE) from error
-    from camerapipe.batch.disks import memory_bytes
-    from camerapipe.batch.memory import parse_bytes
-    from camerapipe.budget import BudgetError, parse_duration_ms
-    from camerapipe.runtime import available_cores
-
-    try:
-        timeout_ms = parse_duration_ms(options["timeout"])
-    except BudgetError as error:
-        raise Failure(str(error).replace("budget", "--timeout", 1), USAGE) from error
-    given = None if options["memory"] is None else parse_bytes("--memory", options["memory"])
-    whole = memory_bytes()
-    return LocalEngine(
-        work,
-        workers=options["workers"] or available_cores(),
-        memory_bytes=given or int(MEMORY_SHARE * whole),
-        largest_bytes=given or int(ALONE_SHARE * whole),
-        timeout_s=timeout_ms / 1000,
-    )
 
 
 def _work(options: dict[str, Any]) -> Work:

@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("pebble", reason="needs the extra batch")
 
 from camerapipe.assembly import Request
-from camerapipe.batch.local import LocalEngine, WorkersError
+from camerapipe.batch.local import LocalEngine
 from camerapipe.batch.order import Asked, Order, State, Work
 from camerapipe.cli import main
+from camerapipe.errors import WorkersError
 from camerapipe.naming import Outputs
 from camerapipe.recipe import resolve_with
 

@@ -25,6 +25,9 @@ def perform(order):
         ctypes.string_at(0)
     if name.startswith("hang"):
         threading.Event().wait()
+    if name.startswith("lost") and not (once := Path(order.outputs.picture)).exists():
+        once.touch()
+        os.kill(os.getppid(), signal.SIGKILL)  # the worker of Dask that this process belongs to
     if name.startswith("memory"):
         raise MemoryError
     if name.startswith("error"):
