@@ -1,8 +1,8 @@
 """The forward model of a simulated camera: scenery with metric depth, lens and sensor, to RAW.
 
 `scenery` is what stands before the camera (`made`: from nothing, `rgbd`: from pictures with
-disparity), `motion` how things change in time, `lens` focuses, `photograph` makes the light on the
-sensor, `sensor` has the noise model, and `raw` exposes a frame. All are functions of their
+disparity), and `motion` how things change in time. `lens` focuses, `sensor_light` makes the light
+on the sensor, `sensor` has the noise model, and `raw` exposes a frame. All are functions of their
 arguments: time, motion and seeds are given.
 
 Distances are in m from the camera, focus is in dioptres (1/m), time in s.
@@ -11,11 +11,11 @@ Distances are in m from the camera, focus is in dioptres (1/m), time in s.
 from stages.forward.lens import Actuator, FocusMotion, Optics
 from stages.forward.made import SCENERIES, make_scenery
 from stages.forward.motion import Pose, Tremor, still
-from stages.forward.photograph import photograph, photograph_exactly
 from stages.forward.raw import Exposure, RawFrame, capture_raw
 from stages.forward.rgbd import Stereo, rgbd_scenery
 from stages.forward.scenery import Scenery, Surface
 from stages.forward.sensor import Sensor
+from stages.forward.sensor_light import photograph, photograph_exactly
 
 __all__ = [
     "SCENERIES",

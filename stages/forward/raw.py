@@ -15,10 +15,10 @@ from scipy.special import ndtri
 
 from stages.forward.lens import Optics
 from stages.forward.motion import PoseAt
-from stages.forward.photograph import photograph
 from stages.forward.placing import Span
 from stages.forward.scenery import Scenery
 from stages.forward.sensor import Sensor, View
+from stages.forward.sensor_light import photograph
 from stages.kernels import f32, f64, i64, inline, kernel, reads, u16, u64, writes
 from stages.params import Array
 from stages.strips import run_strips

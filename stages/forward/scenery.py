@@ -120,9 +120,7 @@ def level_of(surface: Surface, number: int) -> Level:
 
 
 def like_texels(surface: Surface, plane: Array) -> Array:
-    """Pad a plane of a surface as level 0 of its mipmap is padded.
-
-    The sides are multiples of the coarsest texel, so that the middle stays in its place.
+    """Pad a plane of a surface as level 0 of its mipmap is padded, to multiples of a coarse texel.
 
     Parameters
     ----------
@@ -132,10 +130,15 @@ def like_texels(surface: Surface, plane: Array) -> Array:
         HxW or HxWxC float32.
     """
     most = _coarsest(surface)
-    spare = [-side % 2**most for side in surface.alpha.shape]
-    around = [(extra // 2, extra - extra // 2) for extra in spare]
-    padding = [*around, (0, 0)][: plane.ndim]
+    spare = [(0, -side % 2**most) for side in surface.alpha.shape]
+    padding = [*spare, (0, 0)][: plane.ndim]
     return np.ascontiguousarray(np.pad(plane, padding, mode="edge"))
+
+
+def middle_of(surface: Surface, number: int) -> tuple[float, float]:
+    """Place (y, x) of the middle of the texture among the texels of a level."""
+    height, width = surface.alpha.shape
+    return height / 2 / 2**number - 0.5, width / 2 / 2**number - 0.5
 
 
 def _coarsest(surface: Surface) -> int:

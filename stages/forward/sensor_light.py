@@ -10,6 +10,7 @@ disk, also over a relief.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from stages.bokeh.aperture import Doubles
 from stages.forward.lens import Optics
 from stages.forward.motion import PoseAt
 from stages.forward.placing import Placed, Span, blur_variance, placed, samples_of, spot_variance
-from stages.forward.scenery import Level, Scenery, Surface, level_of, like_texels
+from stages.forward.scenery import Level, Scenery, Surface, level_of, like_texels, middle_of
 from stages.forward.sensor import COLOURS, View
 from stages.forward.spread import convolved, disk_of_variance, reach_of
 from stages.kernels import f32, f64, i64, kernel, reads, writes
@@ -28,7 +29,7 @@ from stages.params import Array
 from stages.scene import Layer, compose
 from stages.strips import run_strips
 
-LEVEL_SHARE = 0.4  # of the variance of the blur that a level of the mipmap may have by itself
+LEVEL_SHARE = 0.2  # of the variance of the blur that a level of the mipmap may have by itself
 WINDOW_SHARE = 0.5  # of a level; a picture that shows less is blurred without the rest
 MOST_SAMPLES = 32  # moments of an exposure
 VARIANCE_STEPS = 64  # rounding of the variance per px^2, so that a blurred texture is used again
@@ -167,32 +168,55 @@ def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Text
         max(variance - _chain(each.scale, level.number), 0.0) / (each.scale * 2**level.number) ** 2
     )
     steps = round(rest * VARIANCE_STEPS)
+    reach = reach_of(steps / VARIANCE_STEPS)
     first, step = _texel_places(each, level)
-    box = _box(level.planes.shape, first, step, view, reach_of(steps / VARIANCE_STEPS))
+    box = _box(level.planes.shape, first, step, view, reach)
     if (box[1] - box[0]) * (box[3] - box[2]) > WINDOW_SHARE * level.planes[..., 0].size:
-        return Texture(_blurred_level(each.surface, level.number, steps), first, step)
-    part = level.planes[box[0] : box[1], box[2] : box[3]]
+        planes = _blurred_level(each.surface, level.number, steps)
+        return Texture(planes, first + reach, step)
+    part = _with_margin(level.planes, box, reach)
     planes = convolved(part, disk_of_variance(steps / VARIANCE_STEPS))
-    return Texture(np.ascontiguousarray(planes), first - np.array([box[0], box[2]]), step)
+    return Texture(planes, first - np.array([box[0], box[2]]), step)
 
 
 def _box(
     shape: tuple[int, ...], first: Doubles, step: float, view: View, reach: int
 ) -> tuple[int, int, int, int]:
-    """Texels that a picture shows, and those around that blur into them; at least two each way."""
-    top, left = first.min(axis=0)
-    bottom, right = first.max(axis=0) + np.array([0, step * view.cols])
+    """Rows and columns of texels that a picture shows, at least two each.
+
+    Beyond a level they go as far as its border is blurred.
+    """
+    low = first.min(axis=0)
+    high = first.max(axis=0) + np.array([0, step * view.cols])
     spans = []
-    for low, high, side in zip((top, left), (bottom, right), shape, strict=False):
-        start = min(max(int(low) - reach - 1, 0), side - 2)
-        spans += [start, max(min(int(high) + reach + 3, side), start + 2)]
+    for begin, end, side in zip(low, high, shape, strict=False):
+        start = min(max(math.floor(begin - step), -reach), side + reach - 2)
+        spans += [start, max(min(math.ceil(end + step) + 1, side + reach), start + 2)]
     return spans[0], spans[1], spans[2], spans[3]
+
+
+def _with_margin(planes: Array, box: tuple[int, int, int, int], reach: int) -> Array:
+    """A part of a level and a margin around it; beyond the border, the border goes on."""
+    spans, margins = [], []
+    for begin, end, side in zip(box[::2], box[1::2], planes.shape, strict=False):
+        start, stop = begin - reach, end + reach
+        inner = slice(min(max(start, 0), side - 1), max(min(stop, side), 1))
+        spans.append(inner)
+        margins.append((inner.start - start, stop - inner.stop))
+    part = planes[spans[0], spans[1]]
+    return np.ascontiguousarray(np.pad(part, [*margins, (0, 0)], mode="edge"))
 
 
 @lru_cache(maxsize=8)
 def _blurred_level(surface: Surface, number: int, steps: int) -> Array:
-    """A level of a surface after a disk of a variance in texels^2 * `VARIANCE_STEPS`."""
-    return convolved(level_of(surface, number).planes, disk_of_variance(steps / VARIANCE_STEPS))
+    """A level of a surface after a disk of a variance in texels^2 * `VARIANCE_STEPS`.
+
+    The result is larger than the level by the reach of the disk on all sides.
+    """
+    weights = disk_of_variance(steps / VARIANCE_STEPS)
+    planes, reach = level_of(surface, number).planes, len(weights) // 2
+    whole = -reach, planes.shape[0] + reach, -reach, planes.shape[1] + reach
+    return convolved(_with_margin(planes, whole, reach), weights)
 
 
 def _composed(
@@ -214,7 +238,7 @@ def _texel_places(each: Placed, level: Level) -> tuple[Doubles, float]:
     """Texel coordinates (y, x) of the first pixel of each row, and texels per pixel."""
     step = 1 / (each.scale * 2**level.number)
     rows = np.arange(len(each.middle))
-    middle = (np.array(level.planes.shape[:2]) - 1) / 2
+    middle = middle_of(each.surface, level.number)
     first = np.empty_like(each.middle)
     first[:, 0] = middle[0] + (rows - each.middle[:, 0]) * step
     first[:, 1] = middle[1] - each.middle[:, 1] * step
