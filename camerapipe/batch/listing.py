@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from camerapipe.batch.journal import holds_a_journal
+from camerapipe.batch.thumbnails import REPORT_FOLDER
 from camerapipe.errors import RequestError
 from camerapipe.ingest.folders import Pairs, is_picture, passed_over
 
@@ -174,7 +175,7 @@ class Listing:
 
     def _has_outputs(self, folder: str) -> bool:
         own = os.path.realpath(folder) == os.path.realpath(self.output)
-        return own or holds_a_journal(folder)
+        return own or os.path.basename(folder) == REPORT_FOLDER or holds_a_journal(folder)
 
 
 class _Names:

@@ -16,6 +16,7 @@ from concurrent.futures import Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import resource_tracker
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -195,6 +196,7 @@ class LocalEngine:
             initargs=self._initargs,
             context=multiprocessing.get_context("spawn"),
         )
+        resource_tracker.ensure_running()  # its own start would unblock the signal
         with _blocked(signal.SIGINT):
             assert pool.active  # this starts it
         return pool

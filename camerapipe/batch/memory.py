@@ -20,8 +20,8 @@ try:
 except ImportError:  # Windows: no limits
     resource = None  # type: ignore[assignment]
 
-JOB_BYTES = 150 << 20
-BYTES_PER_PIXEL = 55
+JOB_BYTES = 100 << 20
+BYTES_PER_PIXEL = 72
 ADDRESS_SPACE = 1.5  # of the limit over the estimate
 STATM = Path("/proc/self/statm")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from camerapipe.batch.order import Outcome, State
 from camerapipe.camera import open_input
 from camerapipe.ingest import open_preview
 from camerapipe.job import Job, Task, run_job
@@ -12,7 +13,7 @@ from stages.findings import Finding
 from stages.view import ViewParams
 
 
-def checked(job: Job) -> tuple[Job, Finding | None]:
+def checked(job: Job) -> tuple[Job, Outcome | None]:
     """Check the capture of a job before it is rendered.
 
     The preview in a RAW serves if it is not smaller than the working scale of the check. Other
@@ -20,8 +21,8 @@ def checked(job: Job) -> tuple[Job, Finding | None]:
 
     Returns
     -------
-    Job, Finding or None
-        The job, and the reason not to run it.
+    Job, Outcome or None
+        The job, and how it ended if it is not to be run.
     """
     assert job.path is not None
     side = ViewParams().working_side_px
@@ -31,15 +32,19 @@ def checked(job: Job) -> tuple[Job, Finding | None]:
         reason = _reason(replace(job, source=preview))
         if reason is None:
             return job, None
-        message = f"{reason.message} (told by the preview in the RAW, {cols} x {rows})"
-        return job, replace(reason, message=message)
+        return job, _skipped(reason, f" (told by the preview in the RAW, {cols} x {rows})")
     try:
         capture, _ = open_input(job.path, max_pixels=job.max_pixels)
     except Exception:  # the job itself reports it
         return job, None
     opened = replace(job, source=capture, protected=(*job.protected, job.path))
     reason = _reason(opened)
-    return opened, reason
+    return opened, None if reason is None else _skipped(reason)
+
+
+def _skipped(reason: Finding, source: str = "") -> Outcome:
+    message = f"{reason.message} [{reason.code}]{source}"
+    return Outcome(state=State.SKIPPED, message=message, findings=(reason.code,))
 
 
 def _reason(job: Job) -> Finding | None:

@@ -14,6 +14,8 @@ from camerapipe.ingest import embedded_jpeg, make_folder, write_bytes
 SIDE_PX = 240
 QUALITY = 80
 BEFORE, AFTER = "before", "after"
+THUMBNAILS = "thumbnails"  # folder in that of the report
+REPORT_FOLDER = "camerapipe-report"  # in that of the pictures
 
 
 def thumbnail_path(folder: Path, number: int, kind: str) -> Path:

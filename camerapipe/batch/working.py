@@ -66,10 +66,12 @@ def _perform(order: Order, work: Work) -> Outcome:
     file, digest = _content(order.source)
     if digest is not None and digest == order.known_digest:
         return Outcome(state=State.DONE, digest=digest, file=file, unchanged=True)
-    bytes_ = job_bytes(count_pixels(order.source) or 0)
+    pixels = count_pixels(order.source)
+    bytes_ = job_bytes(pixels or 0)
     if order.granted_bytes is not None and _started.resident + bytes_ > order.granted_bytes:
         return Outcome(state=State.QUEUED, needs_bytes=_started.resident + bytes_)
-    room = bytes_ if order.attempt == 1 else max(bytes_, order.granted_bytes or 0)
+    unsure = pixels is None or order.attempt > 1
+    room = max(bytes_, order.granted_bytes or 0) if unsure else bytes_
     limit = max(_started.virtual, Size.now().virtual) + int(ADDRESS_SPACE * room)
     with limited_address_space(limit):
         outcome = _run(order, work)
@@ -95,19 +97,23 @@ def _run(order: Order, work: Work) -> Outcome:
         overwrite=order.overwrite,
         max_pixels=work.max_pixels,
     )
+    outcome = None
     if work.only_suitable:
-        job, reason = checked(job)
-        if reason is not None:
-            return Outcome(state=State.SKIPPED, message=reason.message, findings=(reason.code,))
+        job, outcome = checked(job)
+    if outcome is None:
+        outcome = _rendered(job)
+    if work.thumbnails is not None and outcome.state is not State.FAILED:
+        write_thumbnails(work.thumbnails, order)
+    return outcome
+
+
+def _rendered(job: Job) -> Outcome:
     try:
-        for path in order.outputs.paths():
+        for path in job.outputs.paths():
             make_folder(path.parent)
     except OutputError as error:
         return Outcome(state=State.FAILED, message=str(error), code=ExitCode.UNWRITTEN)
-    result = run_job(job)
-    if work.thumbnails is not None and result.error is None:
-        write_thumbnails(work.thumbnails, order)
-    return _outcome(result)
+    return _outcome(run_job(job))
 
 
 def _outcome(result: JobResult) -> Outcome:

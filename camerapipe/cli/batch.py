@@ -37,7 +37,6 @@ SHARED = (  # options of `render` that a batch has as well
 )  # fmt: skip
 SHOWN_AGAIN = (*SHARED, "preset", "look", "config", "overrides", "max_pixels")  # in a command
 AGAIN = "again"  # folder of a command that shows a fault
-REPORT_FOLDER = "camerapipe-report"
 TEMPLATE = "{folder}/{stem}_bokeh{ext}"
 
 
@@ -102,12 +101,15 @@ def batch_command(**options: Any) -> None:
 
 
 def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
+    from camerapipe.batch.report import write_report
     from camerapipe.batch.running import Batch
+    from camerapipe.batch.thumbnails import REPORT_FOLDER
     from camerapipe.cli.batch_telling import BatchTeller
     from camerapipe.cli.telling import interrupts
 
+    command = _command_again()
     teller = BatchTeller(
-        planner, command=_command_again(), quiet=options["quiet"], as_json=options["as_json"]
+        planner, command=command, quiet=options["quiet"], as_json=options["as_json"]
     )
     listing.problem = teller.problem
     engine = engine_in(options, planner.work)
@@ -119,11 +121,15 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
         count = None if "-" in listing.sources else _listing(options)
         with interrupts(batch, "ending after the files in work") as seen, teller.progress(count):
             batch.run(listing)
+    if options["with_report"]:
+        folder = options["output"] / REPORT_FOLDER
+        teller.report(write_report(planner.journal, folder, command))
     return teller.summary(interrupted=seen)
 
 
 def _work(options: dict[str, Any]) -> Work:
     from camerapipe.batch.order import Asked, Work
+    from camerapipe.batch.thumbnails import REPORT_FOLDER, THUMBNAILS
     from camerapipe.ingest import Metadata
     from camerapipe.job import Writing
 
@@ -133,7 +139,6 @@ def _work(options: dict[str, Any]) -> Work:
             raise Failure(f"{option}: a batch takes {EMBEDDED!r} only", USAGE)
     recipe = recipe_in(options)
     one = {"protect": None, "subject": None}  # options of `render` for one photograph
-    report = options["output"] / REPORT_FOLDER
     return Work(
         asked=Asked(request=request_in(options, recipe), recipe=recipe),
         writing=Writing(
@@ -148,7 +153,9 @@ def _work(options: dict[str, Any]) -> Work:
         protection=protection_in({**options, **one}, several=True),
         max_pixels=max_pixels(options),
         only_suitable=options["only_suitable"],
-        thumbnails=report / "thumbnails" if options["with_report"] else None,
+        thumbnails=options["output"] / REPORT_FOLDER / THUMBNAILS
+        if options["with_report"]
+        else None,
     )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from camerapipe.batch.order import State
+from camerapipe.batch.report import clock
 from camerapipe.budget import wall_s
 from camerapipe.cli.common import OK, SOME_FAILED, UNREADABLE, say
 from camerapipe.cli.telling import SIGNALLED
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from camerapipe.batch.running import Ended
 
 LINE_EVERY_S = 10.0  # between lines of progress where there is no terminal
+RATE_FILES = 100  # over which the rate is measured
 SHOWN_FAULTS = 20  # commands that the summary shows
 ENDED = (State.DONE, State.SKIPPED, State.FAILED, State.QUARANTINED)
 
@@ -53,6 +56,7 @@ class BatchTeller:
         self._problems = 0
         self._total: int | None = None
         self._started_s = self._told_s = wall_s()
+        self._ends_s: deque[float] = deque(maxlen=RATE_FILES)
         self._show: Callable[[], None] = self._line
 
     def problem(self, line: str) -> None:
@@ -64,6 +68,7 @@ class BatchTeller:
         """Take how a file ended, or a tick."""
         if ended is not None:
             order, outcome = ended.order, ended.outcome
+            self._ends_s.append(wall_s())
             if not ended.again:
                 self._counts[outcome.state] += 1
             self._tell(order, outcome, again=ended.again)
@@ -87,14 +92,13 @@ class BatchTeller:
     @property
     def status(self) -> str:
         """Files, rate, expected time and failures so far, as one line."""
-        ended, seconds = self._counts.total(), wall_s() - self._started_s
-        met = self._planner.seen
-        parts = [f"{ended + self._planner.fresh} of {self._total or f'{met} or more'} files"]
-        if ended and seconds > 0:
-            parts.append(f"{60 * ended / seconds:.3g} a minute")
-            left = max(0, (self._total or 0) - ended - self._planner.fresh)
+        met, ended = self._planner.seen, self._counts.total() + self._planner.fresh
+        parts = [f"{ended} of {self._total or f'{met} or more'} files"]
+        if len(self._ends_s) > 1 and (seconds := self._ends_s[-1] - self._ends_s[0]) > 0:
+            rate = (len(self._ends_s) - 1) / seconds
+            parts.append(f"{60 * rate:.3g} a minute")
             if self._total is not None:
-                parts.append(f"{_clock(left * seconds / ended)} left")
+                parts.append(f"{clock(max(0, self._total - ended) / rate)} left")
         failed = self._counts[State.FAILED] + self._counts[State.QUARANTINED]
         return ", ".join([*parts, f"{failed} failed"])
 
@@ -137,7 +141,7 @@ class BatchTeller:
                     "seconds": round(seconds, 3), "interrupted": bool(interrupted)})  # fmt: skip
         if not self._quiet or left:
             told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-            say(f"{self._planner.seen} files: {told or 'nothing'} in {_clock(seconds)}; "
+            say(f"{self._planner.seen} files: {told or 'nothing'} in {clock(seconds)}; "
                 f"journal: {journal.path}")  # fmt: skip
         for command in self._faults:
             say(f"to see the fault again: {command}")
@@ -150,6 +154,11 @@ class BatchTeller:
             say("error: there are no pictures; see SRC, -r and --include", "error:", "red")
             return UNREADABLE
         return SOME_FAILED if left or self._problems else OK
+
+    def report(self, page: Path) -> None:
+        """Say where the report is."""
+        if not self._quiet:
+            say(f"report: {page}")
 
     def _line(self) -> None:
         if wall_s() - self._told_s >= LINE_EVERY_S and not self._quiet:
@@ -195,9 +204,3 @@ def _data(order: Order, outcome: Outcome) -> dict[str, Any]:
 def _print(data: dict[str, Any]) -> None:
     click.echo(json.dumps(data))
     sys.stdout.flush()
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -15,6 +15,7 @@ from camerapipe.batch.listing import Found, Listing, Shard, names_in
 from camerapipe.batch.memory import parse_bytes
 from camerapipe.batch.order import Asked, FileStamp, Order, Outcome, State, Work
 from camerapipe.batch.planning import Planner
+from camerapipe.batch.report import write_report
 from camerapipe.batch.running import Batch
 from camerapipe.batch.sidecar import layered
 from camerapipe.batch.template import DEFAULT_TEMPLATE, Template
@@ -438,3 +439,40 @@ def test_an_order_and_its_outcome_are_small(folder):
     order = Order(number=1, source="/in/1.jpg", outputs=next(
         Template(DEFAULT_TEMPLATE, "/out").candidates(Found("/in/1.jpg", "1.jpg"))))  # fmt: skip
     assert len(pickle.dumps(order)) < 1000
+
+
+def test_a_report_has_failures_first_and_pages(folder, monkeypatch):
+    monkeypatch.setattr("camerapipe.batch.report.ROWS", 2)
+
+    def fail(order):
+        name = Path(order.source).name
+        failed = Outcome(state=State.FAILED, message="<b>broken</b>", fatal=name == "3.jpg")
+        return failed if name != "1.jpg" else None
+
+    run(folder, fail)
+    pages = folder / "out" / "report"
+    touch(pages, "page-9.html", "thumbnails/001/1-after.jpg")
+    with Journal(folder / "out" / JOURNAL_NAME) as journal:
+        first = write_report(journal, pages, lambda source: f"camerapipe batch '{source}'")
+    assert sorted(path.name for path in pages.glob("*.html")) == ["index.html", "page-2.html"]
+    text, more = first.read_text(), (pages / "page-2.html").read_text()
+    assert text.index("quarantined</span>") < text.index("failed</span>")
+    assert "&lt;b&gt;broken" in text and "<b>" not in text and "3.jpg&#x27;" in text
+    assert "1.jpg" in more and 'href="../1_bokeh.jpg"' in more
+    assert 'src="thumbnails/001/1-after.jpg"' in more and "page 2 of 2" in more
+
+
+def test_a_paused_list_of_files_is_committed_before_it_is_handed_out(folder):
+    """Rows are on the disk before the first order of their group is."""
+    path, seen = folder / "out" / JOURNAL_NAME, []
+
+    def fail(order):
+        copy = folder / "copy.sqlite"
+        for ending in ("", "-wal"):
+            if Path(f"{path}{ending}").exists():
+                Path(f"{copy}{ending}").write_bytes(Path(f"{path}{ending}").read_bytes())
+        with Journal(copy) as journal:
+            seen.append(len(list(journal.rows(*State))))
+
+    run(folder, fail)
+    assert seen == [3, 3, 3]
