@@ -175,7 +175,7 @@ class Desk:
             "undo": self.session.can_undo,
             "redo": self.session.can_redo,
             "values": values_of(request.settings),
-            "look": request.settings.look,
+            "look": request.settings.look if request.settings.preset.looks else None,
             "focus_point": request.focus_point,
             "force": request.force,
             "scribbles": [each.to_plain() for each in request.scribbles],

@@ -25,6 +25,7 @@ const TOOLS = [
 const SLACK_PX = 0.4; // on the screen: how far a line may be from what was drawn
 /** @type {{ [key: string]: [number, number] }} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const FADED = 0.3; // opacity of strokes whose result is seen
 const KEY_STEP = 12; // CSS px that an arrow key moves a brush
 
 export class Brushes {
@@ -41,9 +42,12 @@ export class Brushes {
     this.picture = byId("picture");
     this.width = byId("width", HTMLInputElement);
     this.sigma = byId("sigma", HTMLInputElement);
+    this.circle = byId("cursor");
+    this.byKey = false; // the cursor is moved by keys
     this.tool = "move";
-    /** @type {Stroke[]} strokes that the server knows */
+    /** @type {Stroke[]} */
     this.strokes = [];
+    this.known = 0; // strokes that the picture shows already
     /** @type {Point[] | null} the line under way */
     this.line = null;
     /** @type {{ x: number, y: number } | null} */
@@ -100,7 +104,15 @@ export class Brushes {
 
   /** @param {Stroke[]} strokes */
   show(strokes) {
+    this.known = Math.min(this.known, strokes.length);
     this.strokes = strokes;
+    this.redraw();
+  }
+
+  /** A picture with all strokes has come: they fade, so that it is seen. */
+  fade() {
+    if (this.line || this.known === this.strokes.length) return;
+    this.known = this.strokes.length;
     this.redraw();
   }
 
@@ -148,7 +160,8 @@ export class Brushes {
   /** @param {number} x @param {number} y @param {boolean} inside */
   hover(x, y, inside) {
     this.cursor = inside ? { x, y } : null;
-    if (this.isBrush) this.redraw();
+    this.byKey = false;
+    this.moveCursor();
   }
 
   /** @returns {Stroke} */
@@ -179,6 +192,7 @@ export class Brushes {
     if (this.tool === "move") return false;
     const step = ARROWS[event.key];
     const { clientWidth, clientHeight } = this.view.stage;
+    this.byKey = true;
     this.cursor ??= { x: clientWidth / 2, y: clientHeight / 2 };
     if (step) {
       const far = KEY_STEP * (event.shiftKey ? 5 : 1);
@@ -214,27 +228,21 @@ export class Brushes {
     const context = context2d(canvas);
     context.clearRect(0, 0, width, height);
     if (this.isBrush)
-      for (const { points, width_px, kind } of this.strokes)
+      this.strokes.forEach(({ points, width_px, kind }, place) => {
+        context.globalAlpha = place < this.known ? FADED : 1;
         trace(context, view, points, width_px, KINDS[kind].colour);
+      });
     if (this.line) this.ink(this.line);
-    const brush = this.isBrush || (this.tool === "focus" && this.cursor);
-    if (brush && this.cursor) this.drawCursor(context, this.cursor);
+    this.moveCursor();
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {{ x: number, y: number }} at */
-  drawCursor(context, { x, y }) {
-    const { ratio } = this.view;
-    const radius = (this.isBrush ? this.radius : 10) * ratio;
-    for (const [colour, width] of /** @type {[string, number][]} */ ([
-      ["rgb(0 0 0 / 70%)", 3],
-      ["#fff", 1.25],
-    ])) {
-      context.strokeStyle = colour;
-      context.lineWidth = width * ratio;
-      context.beginPath();
-      context.arc(x * ratio, y * ratio, radius, 0, 2 * Math.PI);
-      context.stroke();
-    }
+  moveCursor() {
+    const brush = this.isBrush || (this.tool === "focus" && this.byKey);
+    this.circle.hidden = !brush || !this.cursor;
+    if (!this.cursor) return;
+    const radius = this.isBrush ? this.radius : 10;
+    this.circle.style.width = this.circle.style.height = `${2 * radius}px`;
+    this.circle.style.transform = `translate(${this.cursor.x - radius}px, ${this.cursor.y - radius}px)`;
   }
 }
 

@@ -18,8 +18,9 @@ export class Looks {
     byId("looks").replaceChildren(make("h2", { text: "Look" }), row);
   }
 
-  /** @param {string} look */
+  /** @param {string | null} look null: the preset has none */
   show(look) {
+    byId("looks").hidden = look === null;
     LOOKS.forEach(({ name }, k) =>
       this.buttons[k].setAttribute("aria-checked", String(name === look)),
     );

@@ -31,6 +31,9 @@ export class Notes {
   setFindings(findings, blocked) {
     this.findings = findings;
     this.blocked = blocked;
+    byId("check-list").replaceChildren(
+      ...findings.map(({ message }) => make("li", { text: message })),
+    );
     this.show();
   }
 

@@ -20,6 +20,7 @@ import { View } from "./view.js";
 
 const VIEW_MS = 70; // after the last move, before a part of the full-size result is asked for
 const PROBE_MS = 40;
+const PATIENCE_MS = 500; // before it is said that something is under way
 
 export class Studio {
   /** @param {Header} start what the server says of itself */
@@ -34,12 +35,14 @@ export class Studio {
     this.probeTimer = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.viewTimer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.progressTimer = undefined;
     this.page = Math.random().toString(36).slice(2);
     this.gesture = 0;
     this.drawing = false;
     this.item = -1; // of the shelf
     this.revision = 0;
-    this.force = false;
+    this.blocked = false; // the picture is left untouched
     this.proxyWidth = 1;
     this.notes = new Notes(() => this.edit("force", { force: true }));
     this.view = new View(byId("stage"), () => this.viewChanged());
@@ -61,7 +64,10 @@ export class Studio {
       this.slide(key, value, gesture, resting),
     );
     this.looks = new Looks((look) => this.edit("look", { look }));
-    this.strokeList = new StrokeList((scribbles) => this.edit("strokes", { scribbles }));
+    this.strokeList = new StrokeList(
+      (scribbles) => this.edit("strokes", { scribbles }),
+      () => this.edit("focus", { focus_point: null }),
+    );
     this.exporting = new Exporting(
       start.formats,
       (asked) => this.ask({ op: "export", ...asked }),
@@ -148,23 +154,24 @@ export class Studio {
   /** @param {Header} header */
   showState(header) {
     this.revision = header.revision;
-    this.force = header.force;
     byId("undo", HTMLButtonElement).disabled = !header.undo;
     byId("redo", HTMLButtonElement).disabled = !header.redo;
     this.controls.show(header.values);
     this.looks.show(header.look);
     this.layers.focus = header.focus_point;
     if (!this.drawing) this.brushes.show(header.scribbles);
-    this.strokeList.show(header.scribbles);
+    this.strokeList.show(header.scribbles, header.focus_point);
     this.layers.redraw();
-    this.progress("Rendering…");
+    this.progress("Rendering…", PATIENCE_MS);
   }
 
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
   shown(header, data) {
     this.layers.setAfter(header, data);
     this.notes.setFindings(header.findings, header.blocked);
-    byId("divider").hidden = header.blocked || !this.layers.comparing;
+    this.blocked = header.blocked;
+    this.showDivider();
+    if (header.revision === this.revision) this.brushes.fade();
     if (header.size !== "quick" && header.revision === this.revision) this.progress("");
     return this.layers.settled();
   }
@@ -267,8 +274,12 @@ export class Studio {
   compare() {
     this.layers.comparing = !this.layers.comparing;
     byId("compare").setAttribute("aria-pressed", String(this.layers.comparing));
-    byId("divider").hidden = !this.layers.comparing;
+    this.showDivider();
     this.viewChanged();
+  }
+
+  showDivider() {
+    byId("divider").hidden = this.blocked || !this.layers.comparing;
   }
 
   toggleMap() {
@@ -288,10 +299,15 @@ export class Studio {
     this.layers.redraw();
   }
 
-  /** @param {string} text */
-  progress(text) {
-    byId("progress").hidden = !text;
-    byId("progress").textContent = text;
+  /** @param {string} text empty: nothing is under way @param {number} [after] ms */
+  progress(text, after = 0) {
+    clearTimeout(this.progressTimer);
+    const show = () => {
+      byId("progress").hidden = !text;
+      byId("progress").textContent = text;
+    };
+    if (after) this.progressTimer = setTimeout(show, after);
+    else show();
   }
 
   /** @param {string} text to be read out */
