@@ -18,8 +18,8 @@ Tint = tuple[float, float, float]
 Random = np.random.Generator
 Codes = npt.NDArray[np.uint8]
 
-LEAVES_PER_MP = 2500
-LEAF_SIZES = (0.25, 3.0)  # radius of the largest as a share of the height, of the smallest in px
+LEAVES_PER_MP = 2000
+LEAF_SIZES = (0.18, 3.0)  # radius of the largest as a share of the height, of the smallest in px
 GRAIN_CODES = 14
 SUBPIXEL_BITS = 4  # of the coordinates that OpenCV draws at
 OUTLINE_POINTS, HAIR_POINTS = 360, 24
@@ -152,6 +152,7 @@ def blades(shape: Shape, count: int, width_px: float, rng: Random) -> Array:
         lean = rng.normal(0, 0.35) * height
         points = np.stack([shape[0] - along * height, foot + lean * along**2], axis=1)
         _draw_line(drawing, points, width_px * rng.uniform(0.5, 1.5))
+    drawing[:2] = drawing[:, :2] = drawing[:, -2:] = 0  # a border that is covered would go on
     return _halved(drawing)
 
 
