@@ -134,9 +134,7 @@ class Journal:
             for statement in TABLES.split(";"):
                 run(statement)
             run(f"PRAGMA user_version = {FORMAT}")
-        cursor = run("INSERT INTO runs DEFAULT VALUES")
-        assert cursor.lastrowid is not None
-        self.run = cursor.lastrowid
+        self.new_run()
         if not self._dry:
             run("COMMIT")
             run("BEGIN IMMEDIATE")
@@ -146,6 +144,12 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def new_run(self) -> None:
+        """Start another run: inputs that were seen before may be named again."""
+        cursor = self._base.execute("INSERT INTO runs DEFAULT VALUES")
+        assert cursor.lastrowid is not None
+        self.run = cursor.lastrowid
 
     def close(self) -> None:
         """Commit, and close the file."""

@@ -17,6 +17,7 @@ from camerapipe.version import __version__
 COMMANDS = {  # name of a command and of its module: what it does
     "render": "Turn captures into shallow depth-of-field pictures.",
     "batch": "Render many files, several at a time, with a journal.",
+    "watch": "Render the photographs that come into a folder.",
     "map": "Estimate the blur maps of captures.",
     "check": "Say whether captures have defocus to magnify.",
     "optics": "Hyperfocal distance, depth of field, blur of the background.",

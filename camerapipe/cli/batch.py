@@ -82,17 +82,14 @@ def batch_command(**options: Any) -> None:
     photograph (IMG_1.recipe.toml) counts key by key: --recipe < beside < command line. A file that
     crashes or hangs its worker costs that file only.
     """
-    from camerapipe.batch.journal import JOURNAL_NAME, Journal
     from camerapipe.cli.batch_telling import tell_plan
-    from camerapipe.ingest import make_folder
 
-    work = _work(options)
-    journal_path = options["journal_path"] or options["output"] / JOURNAL_NAME
-    if not options["dry_run"]:
-        make_folder(options["output"])
-        make_folder(journal_path.parent)
-    with Journal(journal_path, dry=options["dry_run"]) as journal:
-        planner, listing = _planner(options, work, journal), _listing(options, journal.is_output)
+    work = work_in(options)
+    with journal_in(options, dry=options["dry_run"]) as journal:
+        planner, listing = (
+            planner_in(options, work, journal),
+            listing_in(options, journal.is_output),
+        )
         if options["dry_run"]:
             code = tell_plan(planner, listing, as_json=options["as_json"])
         else:
@@ -107,7 +104,7 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
     from camerapipe.cli.batch_telling import BatchTeller
     from camerapipe.cli.telling import interrupts
 
-    command = _command_again()
+    command = command_again()
     teller = BatchTeller(
         planner, command=command, quiet=options["quiet"], as_json=options["as_json"]
     )
@@ -118,7 +115,7 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
         batch = Batch(
             planner=planner, engine=engine, retry=options["retry"], observe=teller.observe
         )
-        count = None if "-" in listing.sources else _listing(options)
+        count = None if "-" in listing.sources else listing_in(options)
         with interrupts(batch, "ending after the files in work") as seen, teller.progress(count):
             batch.run(listing)
     if options["with_report"]:
@@ -127,7 +124,20 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
     return teller.summary(interrupted=seen)
 
 
-def _work(options: dict[str, Any]) -> Work:
+def journal_in(options: dict[str, Any], *, dry: bool = False) -> Journal:
+    """The journal of a batch; the folders of its outputs are made."""
+    from camerapipe.batch.journal import JOURNAL_NAME, Journal
+    from camerapipe.ingest import make_folder
+
+    path = options["journal_path"] or options["output"] / JOURNAL_NAME
+    if not dry:
+        make_folder(options["output"])
+        make_folder(path.parent)
+    return Journal(path, dry=dry)
+
+
+def work_in(options: dict[str, Any]) -> Work:
+    """What the options of a batch ask of all files."""
     from camerapipe.batch.order import Asked, Work
     from camerapipe.batch.thumbnails import REPORT_FOLDER, THUMBNAILS
     from camerapipe.ingest import Metadata
@@ -159,7 +169,8 @@ def _work(options: dict[str, Any]) -> Work:
     )
 
 
-def _planner(options: dict[str, Any], work: Work, journal: Journal) -> Planner:
+def planner_in(options: dict[str, Any], work: Work, journal: Journal) -> Planner:
+    """What turns inputs into orders."""
     from camerapipe.batch.planning import Planner
     from camerapipe.batch.template import Template
 
@@ -178,9 +189,10 @@ def _planner(options: dict[str, Any], work: Work, journal: Journal) -> Planner:
     )
 
 
-def _listing(
+def listing_in(
     options: dict[str, Any], is_output: Callable[[str], bool] = lambda path: False
 ) -> Listing:
+    """The inputs of a batch."""
     from camerapipe.batch.listing import Listing, Shard
     from camerapipe.ingest.folders import Pairs
 
@@ -197,7 +209,7 @@ def _listing(
     )
 
 
-def _command_again() -> Callable[[str], str]:
+def command_again() -> Callable[[str], str]:
     """The command that shows a fault of a file again, with what was asked of it."""
     context = click.get_current_context()
     words = ["--workers", "1", "--retry", "0"]

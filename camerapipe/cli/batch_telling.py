@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,10 +44,18 @@ class BatchTeller:
         Print failures only.
     as_json : bool
         Print a line of JSON for every file on stdout.
+    each : bool
+        Print a line for every file that is done, and none of progress.
     """
 
     def __init__(
-        self, planner: Planner, *, command: Callable[[str], str], quiet: bool, as_json: bool
+        self,
+        planner: Planner,
+        *,
+        command: Callable[[str], str],
+        quiet: bool,
+        as_json: bool,
+        each: bool = False,
     ) -> None:
         self._planner, self._command = planner, command
         self._quiet, self._as_json = quiet, as_json
@@ -57,7 +65,8 @@ class BatchTeller:
         self._total: int | None = None
         self._started_s = self._told_s = wall_s()
         self._ends_s: deque[float] = deque(maxlen=RATE_FILES)
-        self._show: Callable[[], None] = self._line
+        self._each = each
+        self._show: Callable[[], None] = (lambda: None) if each else self._line
 
     def problem(self, line: str) -> None:
         """Tell a problem of the list of inputs."""
@@ -88,6 +97,8 @@ class BatchTeller:
             say(f"error: {outcome.message}", "error:", "red")
         elif outcome.state is State.SKIPPED and not self._quiet:
             say(f"{order.source}: skipped: {outcome.message}")
+        elif self._each and not self._quiet:
+            say(f"{order.source}: {outcome.message}")
 
     @property
     def status(self) -> str:
@@ -130,8 +141,8 @@ class BatchTeller:
             yield
             self._show = lambda: None
 
-    def summary(self, *, interrupted: list[int]) -> int:
-        """Sum up, and give the exit code."""
+    def summary(self, *, interrupted: Sequence[int] = (), may_be_empty: bool = False) -> int:
+        """Sum up, and give the exit code; no input at all is an error, unless it `may_be_empty`."""
         journal, fresh = self._planner.journal, self._planner.fresh
         left = journal.failures()
         counts = {str(state): self._counts[state] for state in ENDED} | {"unchanged": fresh}
@@ -150,7 +161,7 @@ class BatchTeller:
             say(f"{stay} quarantined before; try them again by --retry-quarantined")
         if interrupted:
             return SIGNALLED + interrupted[0]
-        if not self._planner.seen and not self._problems:
+        if not self._planner.seen and not self._problems and not may_be_empty:
             say("error: there are no pictures; see SRC, -r and --include", "error:", "red")
             return UNREADABLE
         return SOME_FAILED if left or self._problems else OK
