@@ -2,8 +2,9 @@
 
 Files are named by their path below the data folder (`depth_gt/teddy/im2.png`), wherever they come
 from. The folder is the argument, else the environment's `CAMERAPIPE_DATA`, else the reference data
-beside a checkout, else the cache of downloads. Nothing is downloaded unless it is asked for, and
-nothing is kept whose SHA-256 differs from the one here.
+beside a checkout, else the cache of downloads. Some public files come with scikit-image, and are
+found there if it is installed. Nothing is downloaded unless it is asked for, and nothing is kept
+whose SHA-256 differs from the one here.
 
 URLs name a fixed version. Checksums of scikit-image's files are those of its own registry.
 """
@@ -11,6 +12,7 @@ URLs name a fixed version. Checksums of scikit-image's files are those of its ow
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,6 +110,16 @@ PUBLIC: dict[str, Remote] = {
 }
 
 
+CARRIED = {  # public files that the package of scikit-image contains, by their names there
+    "depth_gt/motorcycle/motorcycle_left.png": "motorcycle_left.png",
+    "depth_gt/motorcycle/motorcycle_right.png": "motorcycle_right.png",
+    "depth_gt/motorcycle/motorcycle_disp.npz": "motorcycle_disp.npz",
+    "photos/astronaut.png": "astronaut.png",
+    "photos/chelsea_cat.png": "chelsea.png",
+    "photos/coffee.png": "coffee.png",
+}
+
+
 def data_folder(folder: Path | None = None) -> Path:
     """Folder that data files are looked for in."""
     if folder is not None:
@@ -124,7 +136,7 @@ def download_folder() -> Path:
 
 
 def locate(name: str, folder: Path | None = None) -> Path:
-    """Path of a data file: in the folder, or downloaded before.
+    """Path of a data file: in the folder, downloaded before, or in the package of scikit-image.
 
     Raises
     ------
@@ -135,12 +147,23 @@ def locate(name: str, folder: Path | None = None) -> Path:
     for place in dict.fromkeys((looked, download_folder())):
         if (place / name).is_file():
             return place / name
+    if (carried := _carried(name)) is not None:
+        return carried
     remedy = (
         f"python -m datasets.fetch {name}"
         if name in PUBLIC
         else f"it is not public: set {ENVIRONMENT} to a folder that has it"
     )
     raise DataError(f"{name}: not in {looked}; {remedy}")
+
+
+def _carried(name: str) -> Path | None:
+    """Path of a file within scikit-image; None if it is not there."""
+    found = find_spec("skimage") if name in CARRIED else None
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin).parent / "data" / CARRIED[name]
+    return path if path.is_file() else None
 
 
 def fetch(name: str, folder: Path | None = None) -> Path:
@@ -156,7 +179,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     try:
         import pooch
     except ImportError:
-        raise DataError("downloads need pooch: pip install 'camerapipe[data]'") from None
+        raise DataError("downloads need pooch: python -m pip install pooch") from None
     url, sha256 = PUBLIC[name]
     path = (download_folder() if folder is None else folder) / name
     try:

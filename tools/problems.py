@@ -8,17 +8,21 @@ hold it to a direct solution.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from datasets.scenes import day
+from datasets.sources import DataError, locate
 from stages.arrays import luma, reduce_by
 from stages.grid import BlurMap, Grid, lift
 from stages.laplacian import LaplacianParams, MattingLaplacian, matting_laplacian
 from stages.params import Array
 from stages.propagate import PropagateParams, propagate
+from stages.sensor import develop
 
 PHOTOGRAPHS = {
     "dandelion": "photos/dandelion_16mp.jpg",
@@ -26,6 +30,12 @@ PHOTOGRAPHS = {
     "koi": "photos/kodak_pixpro_s1_koi.jpg",
     "picos": "all_in_focus/picosdeeuropa.jpg",
 }
+PUBLIC_PHOTOGRAPHS = {  # scikit-image carries them
+    "cat": "photos/chelsea_cat.png",
+    "coffee": "photos/coffee.png",
+}
+MADE = "flower"  # a scene made from nothing
+MADE_RADIUS = 0.012  # of the largest disk, as a share of the long side
 PAPER = PropagateParams(data_weight=0.1, start="zero", tolerance_px=0.0)
 CONVERGED = PAPER.replace(iterations=40, steps_per_estimate=1000)
 REBLUR_PX, CLEAN_PX, MOST_PX = 3.0, 9, 5.0
@@ -45,13 +55,47 @@ class Problem(NamedTuple):
         return matting_laplacian(self.guide, params)
 
 
-def load(path: Path, megapixels: float) -> Array:
+def load(path: Path, megapixels: float, *, enlarge: bool = True) -> Array:
     """Photograph at a size, encoded RGB; sides are multiples of 8, so that grids fit exactly."""
     picture = cv2.imread(str(path))[..., ::-1]
     scale = (megapixels * 1e6 / (picture.shape[0] * picture.shape[1])) ** 0.5
+    scale = scale if enlarge else min(scale, 1)
     rows, cols = (8 * round(n * scale / 8) for n in picture.shape[:2])
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (cols, rows), interpolation=how), np.float32) / 255
+
+
+def pictures(data: Path | None, megapixels: float, count: int) -> dict[str, Array]:
+    """The first photographs that can be found, and where they are too few the one that is made.
+
+    Parameters
+    ----------
+    data : Path or None
+        Folder that is looked in first; None: the usual one.
+    megapixels : float
+        Size of each; smaller photographs are not enlarged.
+    count : int
+        How many, at least 1.
+
+    Returns
+    -------
+    dict
+        Names and encoded pictures, HxWx3 float32 in [0, 1].
+    """
+    found: dict[str, Array] = {}
+    for name, file in (PHOTOGRAPHS | PUBLIC_PHOTOGRAPHS).items():
+        with contextlib.suppress(DataError):
+            if len(found) < count:
+                found[name] = load(locate(file, data), megapixels, enlarge=False)
+    if len(found) < count:
+        found[MADE] = made_picture(megapixels)
+    return found
+
+
+def made_picture(megapixels: float) -> Array:
+    """A flower before a defocused background, of a given size."""
+    rows, cols = (8 * round((megapixels * 1e6 * ratio) ** 0.5 / 8) for ratio in (2 / 3, 3 / 2))
+    return develop(day(MADE_RADIUS * cols, (rows, cols)).truth).astype(np.float32) / 255
 
 
 def problem(picture: Array, step: int) -> Problem:
