@@ -23,7 +23,6 @@ from stages.forward import (
     still,
 )  # fmt: skip
 from stages.forward.placing import PIXEL_VARIANCE
-from stages.forward.raw import expose
 from stages.optics import Lens
 
 Doubles = npt.NDArray[np.float64]
@@ -37,9 +36,9 @@ LEAST_DIAMETER_PX = 1.0  # disks that are measured; the second moment hardly see
 TEXELS_PER_RAD = 1300
 LIGHT_SIDE = 129  # texels of the black surface around a light
 EXPOSED_SHARE = 0.5  # of the full well, the brightest pixel
-GREY_LEVELS = np.geomspace(0.01, 0.8, 8)  # of the white level, at each gain
+GREY_LEVELS = np.geomspace(0.01, 0.75, 8)  # of the white level, at each gain
 GAINS = (1.0, 4.0, 16.0, 64.0)
-PATCH = 400  # px; the side of a patch holds more than 10^5 pixels
+PATCH = 480  # px, the side of a patch: more than 10^5 green pixels
 
 
 class Disk(NamedTuple):
@@ -79,7 +78,7 @@ def disks(seed: int = 0) -> list[Disk]:
             frame = capture_raw(
                 scenery, still(), PHONE, focus_dpt, sensor, exposed, seed=len(found)
             )
-            found.append(Disk(focus_dpt, distance_m, formula, _diameter_px(frame, formula)))
+            found.append(Disk(focus_dpt, distance_m, formula, diameter_px(frame, formula)))
     return found
 
 
@@ -90,7 +89,7 @@ def _exposed(scenery: Scenery, focus_dpt: float, sensor: Sensor) -> Exposure:
     return Exposure(wanted_e / (sensor.electrons_per_lux_s * float(lux.max())), sensor.base_iso)
 
 
-def _diameter_px(frame: RawFrame, formula_px: float) -> float:
+def diameter_px(frame: RawFrame, formula_px: float) -> float:
     """Diameter by the second moment, without the variances of the spot and of the pixel."""
     sensor = frame.sensor
     signal = frame.mosaic.astype(float) - sensor.black_level
@@ -115,27 +114,30 @@ class Patch(NamedTuple):
 
 
 def patches(seed: int = 0) -> list[Patch]:
-    """Grey patches from DNG files that rawpy has read back; clipped values are excluded.
+    """Green pixels of grey walls, from DNG files that rawpy has read back, without clipped ones.
 
-    A patch of one colour of the mosaic has one mean. Its model is the sensor's noise model at the
-    mean that was asked for.
+    The model has the mean number of electrons of the photometric formula; nothing is fitted.
     """
     sensor = Sensor(rows=PATCH, cols=PATCH)
-    device = Device("camerapipe", "bench", PHONE)
     span = sensor.white_level - sensor.black_level
+    grey = np.ones((LIGHT_SIDE, LIGHT_SIDE, 3), np.float32)
+    wall = Surface(light=grey, alpha=grey[..., 0].copy(), distance_m=1.0, texel_m=0.01)
     found = []
     for gain in GAINS:
         for level in GREY_LEVELS:
-            electrons = level * sensor.full_well_e / gain
-            means = np.full((PATCH, PATCH), electrons, np.float32)
-            mosaic = expose(means, sensor, gain, seed + len(found))
-            exposure = Exposure(0.01, gain * sensor.base_iso)
-            frame = RawFrame(mosaic, sensor, exposure, 1.0, 0.0)
-            data = encode_raw_frame(frame, device, (2.0, 1.6))
+            time_s = level * sensor.full_well_e / gain / sensor.electrons_per_lux_s
+            lux = 1 / PHONE.relative_light(1.0)  # on the wall, for one on the sensor
+            scenery = Scenery(name="wall", surfaces=(wall,), lux=lambda at_s, lux=lux: lux)
+            exposure = Exposure(time_s, gain * sensor.base_iso)
+            frame = capture_raw(
+                scenery, still(), PHONE, 1.0, sensor, exposure, seed=seed + len(found)
+            )
+            data = encode_raw_frame(frame, Device("camerapipe", "bench", PHONE), (2.0, 1.6))
             with rawpy.imread(io.BytesIO(data)) as raw:
                 codes = raw.raw_image.astype(float)
-            codes = codes[codes < sensor.white_level]
+            green = np.concatenate([codes[0::2, 1::2].ravel(), codes[1::2, 0::2].ravel()])
+            green = green[green < sensor.white_level]
             scale, offset = sensor.noise_profile(gain)
-            model = (scale * level + offset) * span**2
-            found.append(Patch(gain, float(codes.mean() - sensor.black_level), codes.var() / model))
+            ratio = float(green.var() / ((scale * level + offset) * span**2))
+            found.append(Patch(gain, float(green.mean() - sensor.black_level), ratio))
     return found

@@ -1,0 +1,40 @@
+"""A simulated camera: physics of its RAW frames, and 3A."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from measures.camera_control import SCENERIES, auto_exposure, autofocus
+from measures.camera_physics import disks, patches
+
+
+def measure(context: Any) -> dict[str, float]:
+    """Measure everything of a simulated camera."""
+    return physics(context) | control(context)
+
+
+def physics(context: Any) -> dict[str, float]:
+    """Blur of point lights, and noise of grey walls."""
+    found, greys = disks(), patches()
+    rows = [[*disk, disk.measured_px - disk.formula_px] for disk in found]
+    head = ["focus 1/m", "distance m", "formula px", "measured px", "error px"]
+    context.table("diameters of disks", head, rows)
+    head = ["gain", "code over black", "variance / model"]
+    context.table("noise of grey walls", head, [list(patch) for patch in greys])
+    return {
+        "camera.truth_px": statistics.mean(abs(d.measured_px - d.formula_px) for d in found),
+        "camera.noise_ratio": max((patch.ratio for patch in greys), key=lambda r: abs(r - 1)),
+    }
+
+
+def control(context: Any) -> dict[str, float]:
+    """Frames until auto-exposure and autofocus have settled."""
+    sceneries = SCENERIES[:1] if context.quick else SCENERIES
+    exposed, focused = auto_exposure(sceneries), autofocus(sceneries)
+    head = ["scenery", "change", "frames"]
+    context.table("3A", head, [list(each) for each in (*exposed, *focused)])
+    return {
+        "camera.ae_frames": max(each.frames for each in exposed),
+        "camera.af_frames": max(each.frames for each in focused),
+    }
