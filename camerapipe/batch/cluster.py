@@ -31,10 +31,10 @@ from camerapipe.batch.cluster_worker import (
     perform_there,
 )
 from camerapipe.batch.order import Order, Outcome, State, Work
+from camerapipe.batch.places import remove_partial
 from camerapipe.batch.working import perform, prepare_worker
 from camerapipe.budget import wall_s
 from camerapipe.errors import ExitCode, RequestError, WorkersError
-from camerapipe.ingest import remove_leftovers
 from camerapipe.runtime import code_versions
 
 LOCAL = "local"  # instead of an address: a cluster on this machine
@@ -154,7 +154,7 @@ class ClusterEngine:
         if self._local is not None:
             self._local.close()
         for order in running.values():
-            _clean(order)
+            remove_partial(order.outputs)
 
     def outcomes(
         self, orders: Iterable[Order], *, alone: bool = False
@@ -224,7 +224,7 @@ class ClusterEngine:
             outcome = Outcome(state=State.FAILED, message=message, code=ExitCode.FAILED)
         if order.number in self._doubtful:
             self._doubtful.discard(order.number)
-            _clean(order)
+            remove_partial(order.outputs)
         return order, outcome
 
     def _look(self) -> None:
@@ -291,8 +291,3 @@ class ClusterEngine:
                 client.unregister_worker_plugin(self._name)
         with suppress(Exception):
             client.close()
-
-
-def _clean(order: Order) -> None:
-    for path in order.outputs.paths():
-        remove_leftovers(path)

@@ -22,9 +22,9 @@ from pebble import ProcessExpired, ProcessPool
 
 from camerapipe.batch.memory import as_text
 from camerapipe.batch.order import Order, Outcome, State, Work
+from camerapipe.batch.places import remove_partial
 from camerapipe.batch.working import perform, prepare_worker
 from camerapipe.errors import ExitCode, WorkersError
-from camerapipe.ingest import remove_leftovers
 from camerapipe.runtime import available_cores
 
 RECYCLED_AFTER = 500  # files, after which a worker process is replaced
@@ -86,8 +86,7 @@ class LocalEngine:
         """Stop the workers; what they have not finished leaves no file behind."""
         self._end_pool()
         for order in self._running.values():
-            for path in order.outputs.paths():
-                remove_leftovers(path)
+            remove_partial(order.outputs)
 
     def outcomes(
         self, orders: Iterable[Order], *, alone: bool = False
@@ -216,8 +215,7 @@ def _blocked(number: signal.Signals) -> Iterator[None]:
 
 
 def _fatal(order: Order, message: str, code: ExitCode) -> Outcome:
-    for path in order.outputs.paths():
-        remove_leftovers(path)
+    remove_partial(order.outputs)
     return Outcome(state=State.FAILED, message=message, code=code, fatal=True)
 
 

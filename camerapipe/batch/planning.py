@@ -16,6 +16,7 @@ from camerapipe.assembly import Request
 from camerapipe.batch.journal import Journal, Row
 from camerapipe.batch.listing import Found
 from camerapipe.batch.order import Asked, FileStamp, Order, Outcome, State, Work
+from camerapipe.batch.places import exists, url_of
 from camerapipe.batch.sidecar import digest_of, layered, sidecar_of
 from camerapipe.batch.template import Template
 from camerapipe.errors import OutputError, exit_code_of, explain
@@ -111,7 +112,7 @@ class Planner:
             return None
         outputs, number, owned = self._claimed(found, row, file, recipe)
         if not owned and refusal is None:
-            there = next(path for path in outputs.paths() if os.path.lexists(path))
+            there = url_of(next(filter(exists, outputs.paths())))
             refusal = _failed(
                 OutputError(
                     f"{there}: exists, and is not in the journal; replace it by --overwrite"
@@ -152,7 +153,7 @@ class Planner:
             (row.recipe != recipe, RECIPE),
             (state is State.QUARANTINED and self.retry_quarantined, QUARANTINED),
             (state is State.SKIPPED and not self.work.only_suitable, SKIPPED),
-            (not all(map(os.path.exists, row.written)), MISSING),
+            (not all(exists(os.fsdecode(path)) for path in row.written), MISSING),
             (row.file != file, CONTENT),
             (self.verify and state is not State.QUARANTINED, VERIFIED),
         )
@@ -172,7 +173,7 @@ class Planner:
             candidates.insert(0, kept)
         for outputs in candidates:
             known = row is not None and outputs == kept and bool(row.owned)
-            free = self.overwrite or not any(map(os.path.lexists, outputs.paths()))
+            free = self.overwrite or not any(map(exists, outputs.paths()))
             number = self.journal.claim(
                 found.path, outputs, file, recipe=recipe, version=__version__, owned=known or free
             )

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from camerapipe.batch.journal import Journal, Row
 from camerapipe.batch.order import State
+from camerapipe.batch.places import is_remote, url_of
 from camerapipe.batch.thumbnails import AFTER, BEFORE, THUMBNAILS, thumbnail_path
 from camerapipe.ingest import make_folder, write_text
 
@@ -166,6 +167,8 @@ def _thumbnails(row: Row, folder: Path) -> str:
 
 
 def _link(path: Path, folder: Path) -> str:
+    if is_remote(path):
+        return quote(url_of(path), safe=":/@")
     return quote(os.fsencode(os.path.relpath(path, folder.absolute())))
 
 

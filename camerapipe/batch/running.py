@@ -10,6 +10,7 @@ from camerapipe.batch.engine import Engine
 from camerapipe.batch.journal import Journal
 from camerapipe.batch.listing import Found
 from camerapipe.batch.order import Order, Outcome, State
+from camerapipe.batch.places import forget
 from camerapipe.batch.planning import Due, Planner
 from camerapipe.budget import wall_s
 
@@ -73,6 +74,7 @@ class Batch:
 
     def run(self, found: Iterable[Found]) -> None:
         """Work on the inputs that are due, then once more on those that cost a worker, alone."""
+        forget()
         self._through(self._first(found), alone=False)
         while not self._stopping and (rows := self.journal.to_try_again()):
             self._through(map(self.planner.again, rows), alone=True)

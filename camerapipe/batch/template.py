@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from camerapipe.batch.listing import Found
+from camerapipe.batch.places import is_remote
 from camerapipe.errors import RequestError, hint
 from camerapipe.naming import ENDINGS, Outputs, picture_suffix
 
@@ -51,7 +52,8 @@ class Template:
         with_map: bool = False,
     ) -> None:
         _check(text)
-        self._text, self._folder = text, os.path.abspath(folder)
+        self._text = text
+        self._folder = os.fspath(folder) if is_remote(folder) else os.path.abspath(folder)
         self._format, self._with_map = format_name, with_map
 
     def candidates(self, found: Found) -> Iterator[Outputs]:

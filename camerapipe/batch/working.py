@@ -6,18 +6,20 @@ import hashlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing import connection, parent_process
+from pathlib import Path
 
 from camerapipe import runtime
 from camerapipe.batch.memory import ADDRESS_SPACE, Size, job_bytes, limited_address_space
 from camerapipe.batch.order import FileStamp, Order, Outcome, State, Work
+from camerapipe.batch.places import publish, remove_partial, staged, url_of
 from camerapipe.batch.suitable import checked
 from camerapipe.batch.thumbnails import write_thumbnails
 from camerapipe.budget import Stopwatch, cpu_s
 from camerapipe.errors import ExitCode, OutputError
-from camerapipe.ingest import count_pixels, make_folder, remove_leftovers
+from camerapipe.ingest import count_pixels, make_folder
 from camerapipe.job import Job, JobResult, run_job
 
 DIGEST_BYTES = 16
@@ -61,8 +63,7 @@ def timed(perform: Callable[[], Outcome]) -> Outcome:
 
 def _perform(order: Order, work: Work) -> Outcome:
     if order.interrupted:
-        for path in order.outputs.paths():
-            remove_leftovers(path)
+        remove_partial(order.outputs)
     file, digest = _content(order.source)
     if digest is not None and digest == order.known_digest:
         return Outcome(state=State.DONE, digest=digest, file=file, unchanged=True)
@@ -75,6 +76,7 @@ def _perform(order: Order, work: Work) -> Outcome:
     limit = max(_started.virtual, Size.now().virtual) + int(ADDRESS_SPACE * room)
     with limited_address_space(limit):
         outcome = _run(order, work)
+    outcome = replace(outcome, message=outcome.message[:MESSAGE_CHARACTERS])
     if FileStamp.of(order.source) != file and outcome.code is ExitCode.OK:
         message = f"{order.source}: changed while it was read; run again when it is complete"
         return Outcome(state=State.FAILED, message=message, code=ExitCode.UNREADABLE)
@@ -84,6 +86,22 @@ def _perform(order: Order, work: Work) -> Outcome:
 
 
 def _run(order: Order, work: Work) -> Outcome:
+    with staged(order.outputs) as outputs:
+        outcome, written = _written(replace(order, outputs=outputs), work)
+        if outcome.state is State.FAILED:
+            return outcome
+        try:
+            publish(written, order.outputs)
+        except OutputError as error:
+            return _unwritten(error)
+    message = outcome.message
+    for kind, local in written.items():
+        message = message.replace(str(local), url_of(getattr(order.outputs, kind)))
+    return replace(outcome, message=message)
+
+
+def _written(order: Order, work: Work) -> tuple[Outcome, Mapping[str, Path]]:
+    """How the job of an order ended, and the files that it wrote, by their kind."""
     asked = order.asked or work.asked
     job = Job(
         source=order.source,
@@ -97,23 +115,29 @@ def _run(order: Order, work: Work) -> Outcome:
         overwrite=order.overwrite,
         max_pixels=work.max_pixels,
     )
-    outcome = None
+    outcome: Outcome | None = None
+    written: Mapping[str, Path] = {}
     if work.only_suitable:
         job, outcome = checked(job)
     if outcome is None:
-        outcome = _rendered(job)
+        outcome, written = _rendered(job)
     if work.thumbnails is not None and outcome.state is not State.FAILED:
         write_thumbnails(work.thumbnails, order)
-    return outcome
+    return outcome, written
 
 
-def _rendered(job: Job) -> Outcome:
+def _rendered(job: Job) -> tuple[Outcome, Mapping[str, Path]]:
     try:
         for path in job.outputs.paths():
             make_folder(path.parent)
     except OutputError as error:
-        return Outcome(state=State.FAILED, message=str(error), code=ExitCode.UNWRITTEN)
-    return _outcome(run_job(job))
+        return _unwritten(error), {}
+    result = run_job(job)
+    return _outcome(result), result.written
+
+
+def _unwritten(error: OutputError) -> Outcome:
+    return Outcome(state=State.FAILED, message=str(error), code=ExitCode.UNWRITTEN)
 
 
 def _outcome(result: JobResult) -> Outcome:
@@ -121,7 +145,7 @@ def _outcome(result: JobResult) -> Outcome:
     message = error.message if error else result.verdict
     return Outcome(
         state=State.FAILED if error else State.DONE,
-        message=message[:MESSAGE_CHARACTERS],
+        message=message,
         code=result.exit_code,
         written=tuple(result.written),
         findings=tuple(finding.code for finding in result.findings),

@@ -22,6 +22,7 @@ from camerapipe.cli.common import (
 )
 from camerapipe.cli.jobs import protection_in, recipe_in, request_in
 from camerapipe.cli.render import EMBEDDED, render_command
+from camerapipe.errors import RequestError
 
 if TYPE_CHECKING:
     from camerapipe.batch.journal import Journal
@@ -40,12 +41,25 @@ AGAIN = "again"  # folder of a command that shows a fault
 TEMPLATE = "{folder}/{stem}_bokeh{ext}"
 
 
+def _place(ctx: click.Context, option: click.Parameter, text: str) -> Path:
+    """The folder of `-o`, of this machine or remote."""
+    from camerapipe.batch.places import is_remote, place_of
+
+    try:
+        place = place_of(text)
+    except RequestError as error:
+        raise click.BadParameter(str(error)) from error
+    if not is_remote(place) and place.exists() and not place.is_dir():
+        raise click.BadParameter(f"{text} is a file; expected a folder")
+    return place
+
+
 @click.command("batch", epilog="Fields of --template: {folder} of the file below SRC, {parent} "
     "name of its folder, {stem} its name without suffix, {suffix} its suffix without the dot, "
     "{ext} suffix of the picture.")  # fmt: skip
 @click.argument("sources", nargs=-1, required=True, metavar="SRC...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR", help="folder of the pictures")  # fmt: skip
+@click.option("-o", "--output", required=True, callback=_place, metavar="DIR|URL",
+    help="folder of the pictures, also remote (s3://, sftp://, ...; needs --journal)")  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="look into subfolders")
 @click.option("--include", multiple=True, metavar="GLOB", help="of a folder, only such names")
 @click.option("-0", "--null", is_flag=True, help="names of the list end with a NUL, not a newline")
@@ -100,7 +114,6 @@ def batch_command(**options: Any) -> None:
 def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
     from camerapipe.batch.report import write_report
     from camerapipe.batch.running import Batch
-    from camerapipe.batch.thumbnails import REPORT_FOLDER
     from camerapipe.cli.batch_telling import BatchTeller
     from camerapipe.cli.telling import interrupts
 
@@ -119,27 +132,39 @@ def _run(options: dict[str, Any], planner: Planner, listing: Listing) -> int:
         with interrupts(batch, "ending after the files in work") as seen, teller.progress(count):
             batch.run(listing)
     if options["with_report"]:
-        folder = options["output"] / REPORT_FOLDER
-        teller.report(write_report(planner.journal, folder, command))
+        teller.report(write_report(planner.journal, _report_folder(options), command))
     return teller.summary(interrupted=seen)
 
 
 def journal_in(options: dict[str, Any], *, dry: bool = False) -> Journal:
     """The journal of a batch; the folders of its outputs are made."""
     from camerapipe.batch.journal import JOURNAL_NAME, Journal
+    from camerapipe.batch.places import is_remote
     from camerapipe.ingest import make_folder
 
     path = options["journal_path"] or options["output"] / JOURNAL_NAME
+    if is_remote(path):
+        raise Failure("-o URL: the journal has to be on this machine; name it by --journal", USAGE)
     if not dry:
-        make_folder(options["output"])
+        if not is_remote(options["output"]):
+            make_folder(options["output"])
         make_folder(path.parent)
     return Journal(path, dry=dry)
+
+
+def _report_folder(options: dict[str, Any]) -> Path:
+    """The folder of the report: beside the pictures, or beside the journal if they are remote."""
+    from camerapipe.batch.places import is_remote
+    from camerapipe.batch.thumbnails import REPORT_FOLDER
+
+    output, journal = options["output"], options["journal_path"]
+    return Path(journal.parent if journal and is_remote(output) else output, REPORT_FOLDER)
 
 
 def work_in(options: dict[str, Any]) -> Work:
     """What the options of a batch ask of all files."""
     from camerapipe.batch.order import Asked, Work
-    from camerapipe.batch.thumbnails import REPORT_FOLDER, THUMBNAILS
+    from camerapipe.batch.thumbnails import THUMBNAILS
     from camerapipe.ingest import Metadata
     from camerapipe.job import Writing
 
@@ -163,9 +188,7 @@ def work_in(options: dict[str, Any]) -> Work:
         protection=protection_in({**options, **one}, several=True),
         max_pixels=max_pixels(options),
         only_suitable=options["only_suitable"],
-        thumbnails=options["output"] / REPORT_FOLDER / THUMBNAILS
-        if options["with_report"]
-        else None,
+        thumbnails=_report_folder(options) / THUMBNAILS if options["with_report"] else None,
     )
 
 

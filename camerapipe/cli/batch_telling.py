@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from camerapipe.batch.order import State
+from camerapipe.batch.places import url_of
 from camerapipe.batch.report import clock
 from camerapipe.budget import wall_s
 from camerapipe.cli.common import OK, SOME_FAILED, UNREADABLE, say
@@ -187,7 +188,7 @@ def tell_plan(planner: Planner, listing: Iterable[Found], *, as_json: bool) -> i
     for each in planner.plan(listing):
         due[each.reason] += 1
         refused += each.refusal is not None
-        source, picture = each.order.source, str(each.order.outputs.picture)
+        source, picture = each.order.source, url_of(each.order.outputs.picture or "")
         problem = f" [{each.refusal.message}]" if each.refusal else ""
         if as_json:
             data = {"event": "due", "source": source, "picture": picture, "reason": each.reason}
@@ -202,7 +203,7 @@ def tell_plan(planner: Planner, listing: Iterable[Found], *, as_json: bool) -> i
 def _data(order: Order, outcome: Outcome) -> dict[str, Any]:
     return {
         "source": order.source,
-        "picture": str(order.outputs.picture),
+        "picture": url_of(order.outputs.picture or ""),
         "message": outcome.message,
         "unchanged": outcome.unchanged,
         "attempt": order.attempt,

@@ -13,6 +13,7 @@ from camerapipe.ingest.atomic import (
     check_output,
     make_folder,
     remove_leftovers,
+    temporary_beginning,
     write_bytes,
     write_text,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "read_mask",
     "read_saved_map",
     "remove_leftovers",
+    "temporary_beginning",
     "untouched_bytes",
     "write_bytes",
     "write_map",

@@ -92,7 +92,9 @@ def whole_path(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Pat
     path = Path(path)
     check_output(path, overwrite=overwrite, suffixes=())
     target = Path(os.path.realpath(path))  # write to the target of a symbolic link
-    temporary = target.with_name(f"{_temporary(target)}{secrets.token_hex(8)}.tmp{target.suffix}")
+    temporary = target.with_name(
+        f"{temporary_beginning(target)}{secrets.token_hex(8)}.tmp{target.suffix}"
+    )
     try:
         yield temporary
         _to_disk(temporary)
@@ -110,11 +112,11 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove temporary files of an output whose process was killed; nobody may be writing it."""
     target = Path(os.path.realpath(path))
     with suppress(OSError):
-        for temporary in target.parent.glob(f"{_temporary(target)}*.tmp*"):
+        for temporary in target.parent.glob(f"{temporary_beginning(target)}*.tmp*"):
             temporary.unlink(missing_ok=True)
 
 
-def _temporary(target: Path) -> str:
+def temporary_beginning(target: Path) -> str:
     """Beginning of the names of temporary files for an output."""
     digest = hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()
     return f".camerapipe-{digest}-"
