@@ -151,7 +151,7 @@ class Editing:
                 continue
             except Exception as error:
                 logger.exception("a picture could not be made")
-                self._tell({"op": "failed", "message": explain(error, self.desk.path.name)})
+                self.tell({"op": "failed", "message": explain(error, self.desk.path.name)})
 
     async def _work(self) -> None:
         """Apply what waits, and show the newest state in better and better quality."""
@@ -195,7 +195,7 @@ class Editing:
                 accepted.append(edit)
                 self._resting = resting
         self.revision += bool(accepted)
-        self._tell({"op": "state", "revision": self.revision, **self.desk.state()})
+        self.tell({"op": "state", "revision": self.revision, **self.desk.state()})
         for edit, reason in refused:
             edit.channel.send({"op": "done", "id": edit.message.id, "error": reason})
         return accepted
@@ -279,7 +279,7 @@ class Editing:
                 if self._full is not None and self._full[0] == revision:
                     return
                 self._full = None
-                self._tell({"op": "refining", "revision": revision})
+                self.tell({"op": "refining", "revision": revision})
                 try:
                     codes = await self._thread(self.desk.full)
                 except SupersededError:
@@ -294,7 +294,7 @@ class Editing:
             "width": codes.shape[1], "height": codes.shape[0], "space": self.desk.screen.space,
         }  # fmt: skip
 
-    def _tell(self, header: Mapping[str, Any]) -> None:
+    def tell(self, header: Mapping[str, Any]) -> None:
         """Send a message to all pages."""
         for channel in self._views:
             channel.send(header)

@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ class Export:
     number: str
     job: Job
     folder: Path
-    tell: Tell
     cancelled: bool = False
+    news: dict[str, Any] = field(default_factory=dict)  # how it goes, as a message for pages
 
 
 @dataclass(slots=True, eq=False)
@@ -53,16 +54,19 @@ class Exports:
         Held by one export at a time, of all photographs.
     max_pixels : int
         As for the job.
+    tell : callable
+        Called with progress and results, as messages for all pages.
     """
 
     desk: Desk
     decoder: Decoder
     heavy: asyncio.Lock
     max_pixels: int
+    tell: Tell
     _kept: dict[str, Export] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def start(self, asked: Mapping[str, Any], folder: Path, tell: Tell) -> str:
+    def start(self, asked: Mapping[str, Any], folder: Path) -> str:
         """Start an export of the present state, and return its number.
 
         Parameters
@@ -71,15 +75,13 @@ class Exports:
             `kinds`, a list of `KINDS`; `format`, `bits`, `quality`, `strip_gps` of the picture.
         folder : Path
             Empty folder for its files.
-        tell : callable
-            Called with progress and the result, as messages for a page.
 
         Raises
         ------
         RequestError
             If something is asked for that does not exist.
         """
-        export = Export(secrets.token_urlsafe(9), self._job(asked, folder), folder, tell)
+        export = Export(secrets.token_urlsafe(9), self._job(asked, folder), folder)
         while len(self._kept) >= MOST:
             oldest = self._kept.pop(next(iter(self._kept)))
             shutil.rmtree(oldest.folder, ignore_errors=True)
@@ -137,28 +139,31 @@ class Exports:
             writing=writing, max_pixels=self.max_pixels,
         )  # fmt: skip
 
+    def news(self) -> list[Mapping[str, Any]]:
+        """How all exports go, as messages for a page."""
+        return [export.news for export in self._kept.values() if export.news]
+
+    def _tell(self, export: Export, **news: Any) -> None:
+        export.news = {"op": "export", "export": export.number, **news}
+        self.tell(export.news)
+
     async def _run(self, export: Export) -> None:
-        tell = export.tell
         if self.heavy.locked():
-            tell({"op": "export", "export": export.number, "waits": True})
+            self._tell(export, waits=True)
         async with self.heavy:
             result = await asyncio.to_thread(self._work, export, asyncio.get_running_loop())
-        if isinstance(result, JobResult) and result.error is None:
+        if result is not None and result.error is None:
             places = [(kind, result.written[kind]) for kind in KINDS if kind in result.written]
             files = [
                 {"kind": kind, "name": path.name, "bytes": path.stat().st_size}
                 for kind, path in places
             ]
-            tell({
-                "op": "export", "export": export.number, "files": files,
-                "verdict": result.verdict.partition(" -> ")[0], "notes": list(result.notes),
-            })  # fmt: skip
+            verdict = result.verdict.partition(" -> ")[0]
+            self._tell(export, files=files, verdict=verdict, notes=list(result.notes))
             return
         shutil.rmtree(export.folder, ignore_errors=True)
         reason = None if result is None or result.error is None else result.error.message
-        tell(
-            {"op": "export", "export": export.number, "cancelled": result is None, "error": reason}
-        )
+        self._tell(export, cancelled=result is None, error=reason)
 
     def _work(self, export: Export, loop: asyncio.AbstractEventLoop) -> JobResult | None:
         """Run the job in a thread; None if it was cancelled."""
@@ -166,10 +171,8 @@ class Exports:
         def watcher(stage: str, number: int, count: int) -> None:
             if export.cancelled:
                 raise SupersededError
-            message = {
-                "op": "export", "export": export.number, "stage": stage, "part": number / count,
-            }  # fmt: skip
-            loop.call_soon_threadsafe(export.tell, message)
+            advance = partial(self._tell, export, stage=stage, part=number / count)
+            loop.call_soon_threadsafe(advance)
 
         if export.cancelled:
             return None

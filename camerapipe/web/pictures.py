@@ -103,7 +103,7 @@ class Pictures:
             await self._make_room()
             desk = await asyncio.to_thread(self._desk, path)
         editing = Editing(desk, self.heavy)
-        exports = Exports(desk, self.decoder, self.heavy, self.serving.max_pixels)
+        exports = Exports(desk, self.decoder, self.heavy, self.serving.max_pixels, editing.tell)
         picture = Picture(secrets.token_urlsafe(9), name, editing, exports)
         self._open[picture.number] = picture
         editing.start()

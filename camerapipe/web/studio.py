@@ -185,6 +185,8 @@ class Studio:
 
         channel.send({"op": "opened", **picture.about()})
         picture.editing.join(channel)
+        for news in picture.exports.news():
+            channel.send(news)
         try:
             await channel.run(handle)
         finally:
@@ -206,7 +208,7 @@ class Studio:
                 )
             case "export":
                 try:
-                    number = picture.exports.start(fields, self.workplace.folder(), channel.send)
+                    number = picture.exports.start(fields, self.workplace.folder())
                 except ValueError as error:
                     channel.send({"op": "done", "id": message.id, "error": str(error)})
                 else:

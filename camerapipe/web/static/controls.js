@@ -51,7 +51,7 @@ export class Controls {
     );
     const row = make(
       "div",
-      { class: "control" },
+      { class: "control", id: `${id.replace(".", "-")}-row` },
       make("label", { for: id, title: help, text: label }),
       make("span", { class: "value" }, reset, number, make("span", { class: "unit", text: unit })),
       slider,

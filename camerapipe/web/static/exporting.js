@@ -18,9 +18,12 @@ export class Exporting {
     this.start = start;
     this.cancel = cancel;
     this.picture = ""; // number of the open photograph
+    this.usualBits = "8"; // of the format, for this photograph
     this.deep = false; // whether it has more than 8 bits
     /** @type {Map<string, HTMLElement>} */
     this.rows = new Map();
+    /** @type {Set<string>} exports that this page asked for, whose files are saved at once */
+    this.own = new Set();
     this.dialog = byId("export-dialog", HTMLDialogElement);
     this.format = byId("export-format", HTMLSelectElement);
     this.bits = byId("export-bits", HTMLSelectElement);
@@ -67,6 +70,7 @@ export class Exporting {
     const wanted = this.deep
       ? Math.max(...format.bits.filter((each) => each <= 16))
       : format.bits[0];
+    this.usualBits = String(wanted);
     this.bits.replaceChildren(
       ...format.bits.map((each) =>
         make("option", { value: each, text: each, selected: each === wanted }),
@@ -81,9 +85,12 @@ export class Exporting {
     const asked = {
       kinds,
       format: this.format.value,
-      bits: Number(this.bits.value),
       strip_gps: byId("export-gps", HTMLInputElement).checked,
-      ...(format?.lossy ? { quality: Number(this.quality.value) } : {}),
+      // What is not changed is left to the server, as on the command line.
+      ...(this.bits.value === this.usualBits ? {} : { bits: Number(this.bits.value) }),
+      ...(format?.lossy && this.quality.value !== this.quality.defaultValue
+        ? { quality: Number(this.quality.value) }
+        : {}),
     };
     const row = make("li", {});
     this.list.prepend(row);
@@ -91,6 +98,7 @@ export class Exporting {
     if (!kinds.length) return;
     try {
       const { export: number } = await this.start(asked);
+      this.own.add(number);
       this.rows.set(number, row);
     } catch (error) {
       row.replaceChildren(make("p", { class: "bad", text: /** @type {Error} */ (error).message }));
@@ -99,8 +107,12 @@ export class Exporting {
 
   /** Show how an export goes. @param {Header} message */
   show(message) {
-    const row = this.rows.get(message.export);
-    if (!row) return;
+    let row = this.rows.get(message.export);
+    if (!row) {
+      row = make("li", {}); // of another page, or of this one before it was loaded anew
+      this.rows.set(message.export, row);
+      this.list.prepend(row);
+    }
     if (message.files) this.done(row, message);
     else if (message.error || message.cancelled)
       row.replaceChildren(make("p", { text: message.error ?? "Cancelled." }));
@@ -144,7 +156,7 @@ export class Exporting {
       ...links.map((/** @type {{ row: HTMLElement }} */ each) => each.row),
       make("p", { class: "soft small", text: [verdict, ...notes].join(". ") }),
     );
-    for (const { link } of links) link.click();
+    if (this.own.delete(number)) for (const { link } of links) link.click();
   }
 }
 

@@ -67,7 +67,11 @@ export class Notes {
   /** @param {Finding} finding @param {boolean} blocks */
   note({ severity, message }, blocks) {
     const text = blocks ? `${message} The picture is left as it is.` : message;
-    const note = make("div", { class: `note ${severity}` }, make("p", { text }));
+    const note = make(
+      "div",
+      { class: `note ${blocks ? severity : "warning"}` },
+      make("p", { text }),
+    );
     if (blocks)
       note.append(make("button", { class: "small", onclick: this.goOn, text: "Go on anyway" }));
     return note;

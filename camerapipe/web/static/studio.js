@@ -112,7 +112,7 @@ export class Studio {
         picture: (header, data) => this.shown(header, data),
         map: (header, data) => this.map(header, data),
         tile: (header, data) => this.tile(header, data),
-        refining: () => this.progress("Full size…"),
+        refining: () => this.progress("Full size…", PATIENCE_MS),
         export: (header) => this.exporting.show(header),
         failed: (header) => this.notes.setError(header.message),
       },
@@ -162,6 +162,7 @@ export class Studio {
     if (!this.drawing) this.brushes.show(header.scribbles);
     this.strokeList.show(header.scribbles, header.focus_point);
     this.layers.redraw();
+    document.body.dataset.rendering = "";
     this.progress("Rendering…", PATIENCE_MS);
   }
 
@@ -172,7 +173,7 @@ export class Studio {
     this.blocked = header.blocked;
     this.showDivider();
     if (header.revision === this.revision) this.brushes.fade();
-    if (header.size !== "quick" && header.revision === this.revision) this.progress("");
+    if (header.size !== "quick" && header.revision === this.revision) this.rendered();
     return this.layers.settled();
   }
 
@@ -187,8 +188,14 @@ export class Studio {
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
   tile(header, data) {
     this.layers.setTile(header, data);
-    if (header.which === "after" && header.revision === this.revision) this.progress("");
+    if (header.which === "after" && header.revision === this.revision) this.rendered();
     return this.layers.settled();
+  }
+
+  /** The newest state is on the screen. */
+  rendered() {
+    delete document.body.dataset.rendering;
+    this.progress("");
   }
 
   // What the person wants

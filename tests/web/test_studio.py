@@ -1,0 +1,284 @@
+"""The studio in a real browser: as a person uses it, by mouse, by keys, and with trouble."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import camerapipe
+from stages.tone import to_codes
+
+SHAPE = (240, 320)
+
+
+def photograph():
+    """A sharp subject before a blurred background, uint8."""
+    rng = np.random.default_rng(3)
+
+    def texture(cell):
+        small = rng.random((SHAPE[0] // cell, SHAPE[1] // cell, 3), np.float32)
+        return cv2.resize(small, SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
+
+    subject = np.zeros((*SHAPE, 1), np.float32)
+    subject[60:200, 100:220] = 1
+    blurred = cv2.GaussianBlur(texture(20), (0, 0), 3.5)
+    return (255 * (0.1 + 0.8 * (subject * texture(10) + (1 - subject) * blurred))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    Image.fromarray(photograph()).save(folder / "one.png")
+    Image.new("RGB", SHAPE[::-1], (9, 9, 9)).save(folder / "two.png")  # too dark
+    (folder / "zero.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(start, folder):
+    return start(folder)
+
+
+@pytest.fixture
+def page(server, new_page):
+    """The page with its photograph, in the state in which it is opened."""
+    page = new_page(server.link)
+    wait(page)
+    while page.is_enabled("#undo"):
+        page.click("#undo")
+        wait(page)
+    return page
+
+
+def wait(page):
+    """Wait until the newest state is on the screen."""
+    page.wait_for_selector("body[data-state=open]")
+    page.wait_for_timeout(50)  # the answer to what was done before
+    page.wait_for_selector("body:not([data-rendering])")
+
+
+def room_of(page):
+    """Width and height that a whole photograph has on the stage, which has margins."""
+    box = page.locator("#picture").bounding_box()
+    return box["width"] - 24, box["height"] - 96
+
+
+def stage_point(page, x, y):
+    """Place of a pixel of the photograph on the page."""
+    box, room = page.locator("#picture").bounding_box(), room_of(page)
+    scale = min(room[0] / SHAPE[1], room[1] / SHAPE[0])
+    left = box["x"] + 12 + (room[0] - SHAPE[1] * scale) / 2
+    top = box["y"] + 12 + (room[1] - SHAPE[0] * scale) / 2
+    return left + (x + 0.5) * scale, top + (y + 0.5) * scale
+
+
+def drag(page, *points):
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=4)
+    page.mouse.up()
+    wait(page)
+
+
+def export(page):
+    page.click("#export")
+    with page.expect_download() as download:
+        page.click("#export-go")
+    page.click("#export-close")
+    return Path(download.value.path()).read_bytes()
+
+
+def test_a_region_is_mended_and_exported(page, folder, tmp_path):
+    page.click("text=Sharp")
+    drag(page, stage_point(page, 20, 20), stage_point(page, 80, 40))
+    assert page.inner_text("#stroke-list").strip() == "Sharp"
+    mended = export(page)
+    page.click("#undo")
+    wait(page)
+    plain = export(page)
+    usual = tmp_path / "usual.jpg"
+    camerapipe.render(folder / "one.png").save(usual)
+    assert plain == usual.read_bytes() and mended != plain
+    page.keyboard.press("Control+Shift+Z")
+    wait(page)
+    assert page.is_visible("#stroke-list")
+
+
+def test_every_control_is_moved_and_reset(page):
+    sliders = page.locator("#controls input[type=range]")
+    for k in range(sliders.count()):
+        slider = sliders.nth(k)
+        before = slider.input_value()
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        assert slider.input_value() != before or slider.get_attribute("max") == before
+        row = slider.locator("xpath=..")
+        page.wait_for_selector(f"#{re.sub(r'[.]', '-', slider.get_attribute('id'))}-row.changed")
+        slider.dblclick()
+        page.wait_for_selector(
+            f"#{re.sub(r'[.]', '-', slider.get_attribute('id'))}-row:not(.changed)"
+        )
+        assert row.locator("input[type=number]").input_value() is not None
+    number = page.locator("#controls input[type=number]").first
+    number.fill("3.3")
+    number.press("Enter")
+    wait(page)
+    assert sliders.first.input_value() == "3.3"
+    number.fill("99")
+    number.press("Enter")
+    assert number.input_value() == "3.3"
+    page.click("text=Portrait")
+    wait(page)
+    assert page.get_attribute("text=Portrait", "aria-checked") == "true"
+
+
+def test_all_keys_are_pressed(page):
+    page.focus("#picture")
+    for key in "vfsbane[]cm+-01\\?":
+        page.keyboard.press(key)
+        if key == "?":
+            assert "Zoom in" in page.inner_text("#help-list")
+            page.keyboard.press("Escape")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+y")
+    page.keyboard.press("Control+s")
+    assert page.is_visible("#export-dialog")
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.keyboard.press("m")
+
+
+def test_by_the_keyboard_alone(page):
+    page.focus("#picture")
+    for key in ("0", "s", " ", "ArrowRight", "ArrowRight", "ArrowDown", " "):
+        page.keyboard.press(key)
+    wait(page)
+    assert page.inner_text("#stroke-list").strip() == "Sharp"
+    for key in ("f", "ArrowLeft", "Enter"):
+        page.keyboard.press(key)
+    wait(page)
+    assert "Focus point" in page.inner_text("#stroke-list")
+    page.focus("#divider")
+    before = page.get_attribute("#divider", "aria-valuenow")
+    page.keyboard.press("ArrowRight")
+    assert page.get_attribute("#divider", "aria-valuenow") != before
+
+
+def test_an_eraser_cuts_a_stroke(page):
+    page.keyboard.press("b")
+    drag(page, stage_point(page, 20, 220), stage_point(page, 160, 220))
+    page.keyboard.press("e")
+    drag(page, stage_point(page, 90, 210), stage_point(page, 90, 235))
+    assert page.inner_text("#stroke-list").split() == ["Blurred", "Blurred"]
+    page.click("text=Remove all")
+    wait(page)
+    assert not page.is_visible("#stroke-list")
+
+
+def test_at_one_to_one_the_screen_has_the_pixels_of_the_result(page, folder):
+    page.keyboard.press("c")  # the divider is not part of the result
+    page.keyboard.press("1")
+    wait(page)
+    left, top = (
+        12 + (room - size + 1) // 2 for room, size in zip(room_of(page), (320, 240), strict=True)
+    )
+    address = page.evaluate(
+        """([left, top]) => {
+             const part = new OffscreenCanvas(320, 240);
+             part.getContext("2d").drawImage(document.querySelector("#picture"), -left, -top);
+             return part.convertToBlob().then((blob) => blob.arrayBuffer())
+               .then((bytes) => new Uint8Array(bytes).toBase64());
+           }""",
+        [left, top],
+    )
+    part = np.asarray(Image.open(io.BytesIO(base64.b64decode(address))).convert("RGB"))
+    expected = to_codes(camerapipe.render(folder / "one.png").image, 8)
+    np.testing.assert_array_equal(part, expected)
+    page.keyboard.press("c")
+
+
+def test_two_pages_show_one_state_and_a_reload_keeps_it(page, server):
+    other = page.context.new_page()
+    other.goto(page.url)
+    wait(other)
+    for strength in ("3", "4", "5"):
+        other.locator("#controls input[type=number]").first.fill(strength)
+        other.keyboard.press("Enter")
+    page.wait_for_selector("[aria-valuetext='5']")
+    page.reload()
+    page.wait_for_selector("[aria-valuetext='5']")
+    page.click("#undo")
+    other.wait_for_selector("[aria-valuetext='4']")
+
+
+def test_a_reload_in_the_midst_of_an_export_finds_it_again(page):
+    page.click("#export")
+    page.click("#export-go")
+    page.wait_for_selector("#export-list li")
+    page.reload()
+    wait(page)
+    page.click("#export")
+    page.wait_for_selector("#export-list a[download]")
+
+
+def test_files_that_are_refused_are_explained(server, new_page, folder, tmp_path):
+    page = new_page(server.link)
+    wait(page)
+    bomb = tmp_path / "bomb.png"
+    Image.new("1", (20_000, 10_000)).save(bomb)  # 200 MP in few bytes
+    for path, words in (
+        (bomb, "200000000 pixels are more than the limit"),
+        (folder / "zero.jpg", "zero.jpg: "),
+    ):
+        page.set_input_files("#file", path)
+        page.wait_for_selector(f".note.error:has-text('{words}')")
+    assert page.is_visible("#picture")  # the photograph before is still open
+    new_page.errors[:] = [each for each in new_page.errors if "422" not in each]
+
+
+def test_after_a_blocking_finding_going_on_is_one_click(server, new_page, folder):
+    page = new_page(server.link)
+    wait(page)
+    page.set_input_files("#file", folder / "two.png")
+    page.wait_for_selector(".note.blocking")
+    assert not page.is_visible("#divider")
+    page.click("text=Go on anyway")
+    page.wait_for_selector(".note.blocking", state="hidden")
+    page.wait_for_selector("#divider")
+
+
+def test_a_folder_is_a_strip_with_verdicts(page, new_page):
+    assert "one.png" in page.inner_text("#name")
+    for words in ("ready", "no blur", "unreadable"):
+        page.wait_for_selector(f"#strip .chip:has-text('{words}')")
+    page.click("#strip button:has-text('two.png')")
+    page.wait_for_selector("#name:has-text('two.png')")
+    assert page.get_attribute("#strip button:has-text('two.png')", "aria-current") == "true"
+    page.click("#strip button:has-text('unreadable')")
+    page.wait_for_selector(".note.error:has-text('zero.jpg: ')")
+    new_page.errors[:] = [each for each in new_page.errors if "422" not in each]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(server, new_page, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = new_page(server.link, color_scheme=scheme, viewport={"width": 390, "height": 844})
+    wait(page)
+
+    def check(where):
+        found = axe.run(page).response["violations"]
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert not serious, [(where, each["id"], each["nodes"][0]["html"]) for each in serious]
+
+    check("start")
+    page.keyboard.press("s")
+    page.keyboard.press("m")
+    check("brush and map")
+    page.keyboard.press("Control+s")
+    check("export")
