@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -147,26 +147,28 @@ class Journal:
 
     def new_run(self) -> None:
         """Start another run: inputs that were seen before may be named again."""
-        cursor = self._base.execute("INSERT INTO runs DEFAULT VALUES")
+        cursor = self._do("INSERT INTO runs DEFAULT VALUES")
         assert cursor.lastrowid is not None
         self.run = cursor.lastrowid
 
     def close(self) -> None:
         """Commit, and close the file."""
-        if self._dry:
-            self._base.execute("ROLLBACK")
-        else:
-            self.commit(more=False)
-        self._base.close()
+        try:
+            if self._dry:
+                self._do("ROLLBACK")
+            else:
+                self.commit(more=False)
+        finally:
+            self._base.close()
 
     def commit(self, *, more: bool = True) -> None:
         """Put all changes on the disk."""
         if self._dry:
             return
-        self._base.execute("COMMIT")
+        self._do("COMMIT")
         self.changes = 0
         if more:
-            self._base.execute("BEGIN IMMEDIATE")
+            self._do("BEGIN IMMEDIATE")
 
     def find(self, source: str) -> Row | None:
         """The row of a source, by its absolute path."""
@@ -175,7 +177,7 @@ class Journal:
     def is_output(self, path: str) -> bool:
         """Whether a path is an output that some run claimed."""
         key = os.fsencode(path)
-        found = self._base.execute(
+        found = self._do(
             "SELECT 1 FROM files WHERE picture = ? UNION ALL SELECT 1 FROM files WHERE map = ?",
             (key, key),
         )
@@ -199,7 +201,7 @@ class Journal:
         }  # fmt: skip
         changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "source")
         try:
-            (number,) = self._base.execute(
+            (number,) = self._do(
                 f"INSERT INTO files ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) "
                 f"ON CONFLICT (source) DO UPDATE SET {changes} RETURNING number",
                 (*values.values(),),
@@ -242,7 +244,7 @@ class Journal:
         """Rows in these states, in the order in which they were entered."""
         marks = ", ".join("?" * len(states))
         query = f"SELECT {COLUMNS} FROM files WHERE state IN ({marks}) ORDER BY number"
-        yield from map(Row._make, self._base.execute(query, states))
+        yield from map(Row._make, self._do(query, states))
 
     def to_try_again(self) -> list[Row]:
         """The next rows of this run whose worker crashed, hung or ran out of memory."""
@@ -250,21 +252,30 @@ class Journal:
             f"SELECT {COLUMNS} FROM files WHERE state = ? AND run = ? AND attempts > 0 "
             "ORDER BY attempts, number LIMIT 64"
         )
-        return [*map(Row._make, self._base.execute(query, (State.QUEUED, self.run)))]
+        return [*map(Row._make, self._do(query, (State.QUEUED, self.run)))]
 
     def failures(self) -> Counter[State]:
         """Number of files of this run that are failed or quarantined."""
         query = "SELECT state, COUNT(*) FROM files WHERE run = ? AND state IN (?, ?) GROUP BY state"
         values = (self.run, State.FAILED, State.QUARANTINED)
-        return Counter({State(state): n for state, n in self._base.execute(query, values)})
+        return Counter({State(state): n for state, n in self._do(query, values)})
 
     def _set(self, number: int, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
-        self._base.execute(f"UPDATE files SET {names} WHERE number = ?", (*values.values(), number))
+        self._do(f"UPDATE files SET {names} WHERE number = ?", (*values.values(), number))
         self.changes += 1
 
+    def _do(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._base.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise OutputError(
+                f"{self.path}: the journal cannot be written ({error}); what is done is kept: make "
+                "room, and run the same command again"
+            ) from error
+
     def _one(self, where: str, *values: object) -> Row | None:
-        found = self._base.execute(f"SELECT {COLUMNS} FROM files WHERE {where}", values).fetchone()
+        found = self._do(f"SELECT {COLUMNS} FROM files WHERE {where}", values).fetchone()
         return found and Row(*found)
 
 

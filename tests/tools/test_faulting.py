@@ -18,6 +18,13 @@ def test_writing_survives_a_kill_or_a_full_disk_at_every_step(tool, shim, tmp_pa
     assert found["wrong"] == []
 
 
+def test_a_batch_and_its_journal_survive_them_too(tool, shim, tmp_path):
+    run_preloaded = tool("measures.faulting").run_preloaded
+    found = run_preloaded(shim, "measures.faulting:faults_in_a_batch", str(tmp_path), 1, 5)
+    assert found["trials"] >= 3 * 8
+    assert found["wrong"] == []
+
+
 def test_a_torn_file_is_found(tool, tmp_path):
     torn = tool("measures.faulting").torn
     (tmp_path / "a").write_bytes(b"whole")

@@ -2,7 +2,7 @@
 
 import pytest
 
-SERIES, SAMPLE = 7, range(40)
+SERIES, SAMPLE = 7, range(30)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,10 @@ def forked(work: Callable[[], int], fault: Fault, step: int) -> int:
 
 
 def every_step(
-    work: Callable[[], int], prepare: Callable[[], None], judge: Callable[[Fault, int], str]
+    work: Callable[[], int],
+    prepare: Callable[[], None],
+    judge: Callable[[Fault, int], str],
+    stride: int = 1,
 ) -> dict[str, Any]:
     """Let every fault happen at every step.
 
@@ -92,6 +95,8 @@ def every_step(
         Restores the folder before each trial.
     judge : callable
         What is wrong after a fault, given the exit code of the child; empty if nothing is.
+    stride : int
+        Take only each step of this number.
 
     Returns
     -------
@@ -100,14 +105,15 @@ def every_step(
     """
     prepare()
     steps = count_steps(work)
-    wrong = []
+    trials, wrong = 0, []
     for fault in (Fault.KILLED, Fault.KILLED_HALFWAY, Fault.FULL):
-        for step in range(1, steps + 1):
+        for step in range(1, steps + 1, stride):
             prepare()
+            trials += 1
             code = forked(work, fault, step)
             if found := judge(fault, code):
                 wrong.append(f"{fault.name} at step {step}: {found}")
-    return {"trials": 3 * steps, "wrong": wrong}
+    return {"trials": trials, "wrong": wrong}
 
 
 def torn(folder: Path, whole: Mapping[str, tuple[bytes | None, ...]]) -> str:
@@ -197,3 +203,53 @@ def faults_in_a_job(place: str) -> dict[str, Any]:
     assert work() == 0
     whole = {name: (None, path.read_bytes()) for name, path in names.items()}
     return every_step(work, prepare, judge)
+
+
+def faults_in_a_batch(place: str, count: int, stride: int = 1) -> dict[str, Any]:
+    """A batch with its journal, done with every fault, and then resumed.
+
+    The engine copies files, so that the journal and its outputs are all that is written.
+    """
+    from camerapipe.batch.journal import JOURNAL_NAME, Journal
+    from camerapipe.batch.listing import Listing
+    from camerapipe.batch.order import State
+    from camerapipe.batch.running import Batch
+    from camerapipe.errors import OutputError
+    from measures.copying import CopyingEngine, planner_for
+
+    source, folder = Path(place) / "in", Path(place) / "out"
+    source.mkdir()
+    contents = {f"{number}.jpg": bytes([number]) * 9000 for number in range(count)}
+    for name, data in contents.items():
+        (source / name).write_bytes(data)
+    whole = {name.replace(".", "_bokeh."): (None, data) for name, data in contents.items()}
+
+    def prepare() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+
+    def work() -> int:
+        try:
+            with Journal(folder / JOURNAL_NAME) as journal, CopyingEngine() as engine:
+                listing = Listing(sources=[str(source)], output=str(folder))
+                Batch(planner=planner_for(journal, folder), engine=engine).run(listing)
+                return int(bool(journal.failures()))
+        except OutputError:
+            return 5
+
+    def judge(fault: Fault, code: int) -> str:
+        found = torn(folder, whole)
+        if fault is Fault.FULL and code not in (0, 1, 5):
+            found += f" exit code {code}"
+        with Journal(folder / JOURNAL_NAME) as journal:
+            for row in journal.rows(State.DONE):
+                if not os.path.exists(os.fsdecode(row.picture)):
+                    found += f" {os.fsdecode(row.source)} is done without an output"
+        if again := work():
+            found += f" resumed with exit code {again}"
+        left = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".jpg"}
+        if left != {name: data for name, (_, data) in whole.items()}:
+            found += f" then {sorted(left)}"
+        return found + "".join(f" left {path.name}" for path in folder.glob(TEMPORARY))
+
+    return every_step(work, prepare, judge, stride)
