@@ -10,7 +10,66 @@ from camerapipe.errors import RequestError
 from stages.capture_check import Optics, UnknownOptics
 from stages.optics import FULL_FRAME_DIAGONAL_MM, Lens
 
+# Diagonals in mm of the sensor types that people name
+SENSORS = {
+    "1/3.6": 5.0, "1/3.2": 5.68, "1/3": 6.0, "1/2.7": 6.72, "1/2.5": 7.18, "1/2.3": 7.66,
+    "1/2": 8.0, "1/1.8": 8.93, "1/1.7": 9.5, "1/1.33": 12.0, "2/3": 11.0, "1": 15.86,
+    "4/3": 21.64, "aps-c": 28.2, "aps-c-canon": 26.82, "full-frame": 43.27, "44x33": 54.78,
+}  # fmt: skip
 GIVEN = "given"  # source of metadata that a person gives
+
+
+def sensor_diagonal_mm(sensor: str) -> float:
+    """Diagonal of a sensor type (`SENSORS`), or of a number of mm as text.
+
+    Raises
+    ------
+    RequestError
+        If it is neither.
+    """
+    if (known := SENSORS.get(sensor.lower().rstrip('"'))) is not None:
+        return known
+    try:
+        return float(sensor)
+    except ValueError:
+        raise RequestError(
+            f"sensor {sensor!r}: expected a diagonal in mm or one of {', '.join(SENSORS)}"
+        ) from None
+
+
+def lens_facts(lens: Lens, distance_m: float | None, shape: tuple[int, int]) -> dict[str, float]:
+    """What a lens does, by name and unit: hyperfocal distance, depth of field, predicted blur.
+
+    Parameters
+    ----------
+    lens : Lens
+        Lens and sensor.
+    distance_m : float, optional
+        Distance in focus; without it, depth of field and blur are left out.
+    shape : (int, int)
+        Rows and columns of the picture, px.
+
+    Raises
+    ------
+    ValueError
+        If the distance is not larger than the focal length.
+    """
+    facts = {
+        "sensor_diagonal_mm": lens.sensor_diagonal_mm,
+        "circle_of_confusion_um": lens.circle_of_confusion_mm * 1000,
+        "hyperfocal_m": lens.hyperfocal_mm / 1000,
+    }
+    if distance_m is None:
+        return facts
+    near, far = lens.depth_of_field_mm(distance_m * 1000)
+    blur_px = lens.background_blur_mm(distance_m * 1000) / lens.pixel_mm(shape)
+    return facts | {
+        "sharp_from_m": near / 1000,
+        "sharp_to_m": far / 1000,
+        "background_blur_px": blur_px,
+        "background_sigma_px": blur_px / 4,  # a disk of diameter d has standard deviation d / 4
+        "background_blur_at_1280_px": blur_px * 1280 / max(shape),
+    }
 
 
 def meta_of(lens: Lens) -> CaptureMeta:

@@ -24,7 +24,7 @@ SHOWN = "shown"
 TRY_AGAIN_LATER, POLICY_VIOLATION = 1013, 1008  # RFC 6455, and the registry of IANA
 
 Handler = Callable[[Message], Awaitable[None]]
-Supersede = Callable[[], None]
+Told = Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -32,8 +32,17 @@ class _Slot:
     """What waits, and how many are with the browser."""
 
     waiting: bytes | None = None
-    superseded: Supersede | None = None
-    in_flight: int = 0
+    superseded: Told | None = None
+    shown: Told | None = None  # of the one that waits
+    in_flight: deque[Told | None] = field(default_factory=deque)  # whom to tell that it was shown
+    has_room: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def update(self) -> None:
+        """Say whether the next message would leave at once."""
+        if self.waiting is None and len(self.in_flight) < IN_FLIGHT:
+            self.has_room.set()
+        else:
+            self.has_room.clear()
 
 
 @dataclass(slots=True, eq=False)
@@ -63,16 +72,29 @@ class Channel:
         slot: str,
         header: Mapping[str, Any],
         data: bytes | memoryview = b"",
-        superseded: Supersede | None = None,
+        superseded: Told | None = None,
+        shown: Told | None = None,
     ) -> None:
-        """Send the newest message of a slot; `superseded` is called if a newer one replaces it."""
+        """Send the newest message of a slot.
+
+        `superseded` is called if a newer one replaces it before it leaves, `shown` when the browser
+        says that it was shown.
+        """
         place = self._slots.setdefault(slot, _Slot())
         if place.waiting is not None:
             self.superseded += 1
             if place.superseded is not None:
                 place.superseded()
-        place.waiting, place.superseded = pack({**header, "slot": slot}, data), superseded
+        place.waiting = pack({**header, "slot": slot}, data)
+        place.superseded, place.shown = superseded, shown
+        place.update()
         self._news.set()
+
+    async def room(self, slot: str) -> None:
+        """Wait until the next message of a slot would leave at once."""
+        place = self._slots.setdefault(slot, _Slot())
+        place.update()
+        await place.has_room.wait()
 
     async def run(self, handle: Handler) -> None:
         """Accept the connection, and handle its messages one after another until it ends.
@@ -108,7 +130,10 @@ class Channel:
 
     def _shown(self, name: str) -> None:
         if slot := self._slots.get(name):
-            slot.in_flight = max(slot.in_flight - 1, 0)
+            shown = slot.in_flight.popleft() if slot.in_flight else None
+            if shown is not None:
+                shown()
+            slot.update()
             self._news.set()
 
     def _next(self) -> bytes | None:
@@ -116,9 +141,10 @@ class Channel:
         if self._waiting:
             return self._waiting.popleft()
         for slot in self._slots.values():
-            if slot.waiting is not None and slot.in_flight < IN_FLIGHT:
-                message, slot.waiting, slot.superseded = slot.waiting, None, None
-                slot.in_flight += 1
+            if slot.waiting is not None and len(slot.in_flight) < IN_FLIGHT:
+                slot.in_flight.append(slot.shown)
+                message, slot.waiting, slot.superseded, slot.shown = slot.waiting, None, None, None
+                slot.update()
                 return message
         return None
 

@@ -127,7 +127,7 @@ def _with_headers(send: Send, host: str) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in added.items():
-                headers[name] = value
+                headers.setdefault(name, value)  # a report has a policy of its own
             headers.setdefault("cache-control", "no-cache")
         await send(message)
 

@@ -1,0 +1,360 @@
+/**
+ * The page of the viewfinder: what a person wants goes to the server, frames come from there.
+ *
+ * @typedef {import("./socket.js").Header} Header
+ */
+
+import { Camera } from "./camera.js";
+import { byId, clamp, make } from "./dom.js";
+import { Meters } from "./meters.js";
+import { Screen } from "./screen.js";
+import { Socket } from "./socket.js";
+
+const KEYS = {
+  S: "Start or stop",
+  Space: "Shutter: the newest frame opens in the studio",
+  R: "Record, or end the recording",
+  M: "Blur map",
+  P: "Focus peaking",
+  "[ ]": "Strength",
+  ", .": "Budget",
+  "?": "This list",
+};
+const CAMERA = "camera";
+
+const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (byId(id));
+const select = (/** @type {string} */ id) => /** @type {HTMLSelectElement} */ (byId(id));
+const dialog = /** @type {HTMLDialogElement} */ (byId("help-dialog"));
+
+const screen = new Screen();
+let meters = new Meters();
+const layers = { map: false, peaking: false };
+let run = 0; // number of the newest run
+let running = false;
+let recording = false;
+let optics = ""; // what is shown of them, as text
+
+const camera = new Camera((header, data) => socket.send(header, data));
+const socket = new Socket(
+  "/viewfinder/socket",
+  {
+    about: (header, data) => meet(header, data),
+    more: (header) => camera.more(header.frames),
+    started: (header) => header.run === run && header.findings.forEach(tellFinding),
+    frame: (header, data) => show(header, data),
+    counts: () => {},
+    recorded: (header) => endedRecording(header),
+    ended: (header) => over(header),
+  },
+  (state, reason) => {
+    if (state === "lost") note("The connection was lost; trying again…", "warning");
+    if (state === "ended") note(reason || "The server has ended the connection.", "error");
+    if (state === "open") byId("notes").replaceChildren();
+    if (state !== "open") camera.close();
+  },
+);
+
+/** The server says what there is; after a lost connection, what ran is started again. */
+function meet(/** @type {Header} */ header, /** @type {Uint8Array} */ palette) {
+  screen.setPalette(palette);
+  const addresses = { trace: "trace.json", report: "report.html" };
+  for (const [id, file] of Object.entries(addresses))
+    /** @type {HTMLAnchorElement} */ (byId(id)).href = `/viewfinder/${header.viewer}/${file}`;
+  delete document.body.dataset.traced;
+  if (running) {
+    look();
+    start();
+    return;
+  }
+  fill("source", header.sources);
+  fill("rung", [["", "Best that fits"], ...header.rungs.map(twice)]);
+  fill("profile", [["", "This computer"], ...header.profiles.map(twice)]);
+  fill("sensor", header.sensors.map(twice));
+  select("sensor").value = "full-frame";
+  const { low, high, value, help } = header.strength;
+  const strength = input("strength");
+  Object.assign(strength, { min: low, max: high });
+  strength.value = value;
+  byId("strength-label").title = help;
+  input("budget").value = header.budget_ms;
+  tellValues();
+}
+
+const twice = (/** @type {string} */ name) => [name, name];
+
+/** @param {string} id @param {any[]} choices */
+function fill(id, choices) {
+  const pairs = choices.map((each) => (Array.isArray(each) ? each : [each.id, each.label]));
+  select(id).replaceChildren(...pairs.map(([value, text]) => make("option", { value, text })));
+}
+
+function tellValues() {
+  const limited = input("limited").checked;
+  byId("budget-value").textContent = limited ? `${input("budget").value} ms` : "–";
+  input("budget").disabled = !limited;
+  byId("strength-value").textContent = Number(input("strength").value).toFixed(1);
+}
+
+/** All that a person has chosen. */
+function wish() {
+  return {
+    run,
+    source: select("source").value,
+    profile: select("profile").value,
+    strength: Number(input("strength").value),
+    budget_ms: input("limited").checked ? Number(input("budget").value) : null,
+    rung: select("rung").value,
+    force: input("force").checked,
+    ...lens(),
+  };
+}
+
+/** Lens and distance as they are typed; null where something is missing. */
+function lens() {
+  const [focal, number] = [input("focal").valueAsNumber, input("f-number").valueAsNumber];
+  const distance = input("distance").valueAsNumber;
+  return {
+    lens:
+      focal > 0 && number > 0
+        ? { focal_mm: focal, f_number: number, sensor: select("sensor").value }
+        : null,
+    distance_m: distance > 0 ? distance : null,
+  };
+}
+
+async function start() {
+  byId("notes").replaceChildren();
+  state("opening");
+  byId("welcome-state").textContent = "Preparing…";
+  meters = new Meters();
+  run += 1;
+  try {
+    if (select("source").value === CAMERA) await camera.open();
+    await socket.ask({ op: "start", ...wish() });
+    running = true;
+    state("running");
+  } catch (error) {
+    camera.close();
+    fail(error);
+  }
+}
+
+async function stop() {
+  running = false;
+  camera.close();
+  await ask({ op: "stop" });
+}
+
+/** @param {Header} header */
+function over(header) {
+  if (header.run !== run) return;
+  camera.close();
+  running = false;
+  recording = false;
+  byId("record").setAttribute("aria-pressed", "false");
+  document.body.toggleAttribute("data-traced", header.traced);
+  state("idle");
+  const { report } = header;
+  const ended = report && !["stopped", "complete"].includes(report.ended) ? report.ended : "";
+  if (header.error || ended) note(header.error || `The stream has ended: ${ended}.`, "error");
+  byId("welcome-state").textContent = report
+    ? `The last run: ${report.done} frames done, ${report.dropped} dropped, ${report.failed} failed.`
+    : "";
+  byId("advice").hidden = true;
+}
+
+/** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
+async function show(header, data) {
+  if (!running) return;
+  document.body.toggleAttribute("data-traced", true);
+  const advice = byId("advice");
+  if (advice.textContent !== header.advice.text) advice.textContent = header.advice.text;
+  advice.dataset.severity = header.advice.severity;
+  advice.hidden = false;
+  meters.take(header);
+  if (!lens().lens) tellOptics(header.optics);
+  await screen.draw(header, data);
+}
+
+/** @param {{ [name: string]: any } | null} facts */
+function tellOptics(facts) {
+  const text = JSON.stringify(facts);
+  if (text === optics) return;
+  optics = text;
+  const rows = facts ? rowsOf(facts) : [["Not known", "type them above"]];
+  byId("optics").replaceChildren(
+    ...rows.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]),
+  );
+}
+
+/** @param {{ [name: string]: any }} facts */
+function rowsOf(facts) {
+  const metres = (/** @type {number} */ value) =>
+    value > 1000 ? "infinity" : `${value.toPrecision(3)} m`;
+  const rows = [["Hyperfocal distance", metres(facts.hyperfocal_m)]];
+  if (facts.lens) rows.unshift(["Lens", facts.lens]);
+  if (facts.background_blur_px === undefined) return rows;
+  return [
+    ...rows,
+    ["Sharp", `${metres(facts.sharp_from_m)} to ${metres(facts.sharp_to_m)}`],
+    ["Blur of the background", `${facts.background_blur_px.toFixed(1)} px`],
+  ];
+}
+
+async function typedOptics() {
+  const { lens: typed, distance_m } = lens();
+  if (!typed) {
+    ask({ op: "change", lens: null, distance_m });
+    return;
+  }
+  const answer = await ask({ op: "optics", lens: typed, distance_m });
+  if (answer) tellOptics(answer.facts);
+}
+
+async function shutter() {
+  const tab = window.open("", "_blank");
+  const answer = await ask({ op: "shutter" });
+  if (!answer) tab?.close();
+  else if (tab) tab.location.href = `/?picture=${answer.picture}`;
+}
+
+async function record() {
+  if (recording) {
+    const answer = await ask({ op: "end_recording" });
+    endedRecording(answer ?? {});
+    return;
+  }
+  const answer = await ask({ op: "record" });
+  if (!answer) return;
+  recording = true;
+  byId("record").setAttribute("aria-pressed", "true");
+  note(`Recording to ${answer.folder}, for ${answer.longest_s} s at most.`);
+}
+
+/** @param {{ [name: string]: any }} answer */
+function endedRecording(answer) {
+  recording = false;
+  byId("record").setAttribute("aria-pressed", "false");
+  if (answer.error) note(answer.error, "error");
+  else if (answer.folder) note(`Recorded. Play it: camerapipe stream replay:${answer.folder}`);
+}
+
+/** @param {"map" | "peaking"} name */
+function toggle(name) {
+  layers[name] = !layers[name];
+  byId(name).setAttribute("aria-pressed", String(layers[name]));
+  look();
+}
+
+function look() {
+  ask({ op: "look", ...layers });
+}
+
+/** Ask the server; what it refuses is shown. @param {Header} header */
+async function ask(header) {
+  try {
+    return await socket.ask(header);
+  } catch (error) {
+    note(error instanceof Error ? error.message : String(error), "error");
+    return null;
+  }
+}
+
+/** @param {"idle" | "opening" | "running"} name */
+function state(name) {
+  document.body.dataset.state = name;
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  running = false;
+  state("idle");
+  byId("welcome-state").textContent = "";
+  note(error instanceof Error ? error.message : String(error), "error");
+}
+
+/** @param {{ severity: string, message: string }} finding */
+function tellFinding(finding) {
+  note(finding.message, finding.severity);
+}
+
+/** @param {string} text @param {string} kind */
+function note(text, kind = "") {
+  const close = make("button", {
+    class: "quiet square",
+    "aria-label": "Close",
+    text: "×",
+    onclick: () => line.remove(),
+  });
+  const line = make("p", { class: `note ${kind}` }, make("span", { text }), close);
+  byId("notes").replaceChildren(line);
+}
+
+/** @param {string} id @param {number} by */
+function nudge(id, by) {
+  const slider = input(id);
+  if (slider.disabled) return;
+  slider.value = String(clamp(Number(slider.min), Number(slider.value) + by, Number(slider.max)));
+  slider.dispatchEvent(new Event("input"));
+}
+
+/** @param {KeyboardEvent} event */
+function key(event) {
+  const { target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
+  if (target instanceof HTMLSelectElement) return;
+  if (target instanceof HTMLInputElement && target.type === "number") return;
+  const own = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
+  if (event.key === " " && own) return;
+  const act = {
+    s: () => (running ? stop() : byId("start").click()),
+    " ": () => running && shutter(),
+    r: () => running && record(),
+    m: () => toggle("map"),
+    p: () => toggle("peaking"),
+    "[": () => nudge("strength", -0.5),
+    "]": () => nudge("strength", 0.5),
+    ",": () => nudge("budget", -5),
+    ".": () => nudge("budget", 5),
+    "?": () => dialog.showModal(),
+  }[event.key.toLowerCase()];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+byId("start").onclick = start;
+byId("stop").onclick = stop;
+byId("shutter").onclick = shutter;
+byId("record").onclick = record;
+byId("map").onclick = () => toggle("map");
+byId("peaking").onclick = () => toggle("peaking");
+byId("help").onclick = () => dialog.showModal();
+byId("help-list").replaceChildren(
+  ...Object.entries(KEYS).flatMap(([keys, text]) => [
+    make("dt", {}, make("kbd", { text: keys })),
+    make("dd", { text }),
+  ]),
+);
+for (const id of ["budget", "strength"]) {
+  byId(id).oninput = () => {
+    tellValues();
+    const { strength, budget_ms } = wish();
+    socket.wish("change", { op: "change", strength, budget_ms }, fail);
+  };
+}
+byId("limited").onchange = () => {
+  tellValues();
+  ask({ op: "change", budget_ms: wish().budget_ms });
+};
+byId("rung").onchange = () => ask({ op: "change", rung: wish().rung });
+byId("force").onchange = () => ask({ op: "change", force: wish().force });
+byId("profile").onchange = () => running && start();
+for (const id of ["focal", "f-number", "sensor", "distance"]) byId(id).onchange = typedOptics;
+document.addEventListener("keydown", key);
+screen.box.onpointermove = (event) => {
+  const sigma = screen.sigmaAt(event);
+  byId("readout").hidden = sigma === null;
+  if (sigma !== null) byId("readout").textContent = `sigma ${sigma.toFixed(1)} px`;
+};
+screen.box.onpointerleave = () => (byId("readout").hidden = true);

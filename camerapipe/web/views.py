@@ -1,0 +1,148 @@
+"""What a viewfinder can show: its sources, and the streams that are opened from them.
+
+Pages name sources by numbers of a list that the server makes: a page cannot name a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from camerapipe.errors import RequestError, hint
+from camerapipe.ingest import DEFAULT_MAX_PIXELS
+from camerapipe.levels import LADDER
+from camerapipe.optics import SENSORS, sensor_diagonal_mm
+from camerapipe.stream.opening import StreamInput, open_stream
+from camerapipe.stream.profile import profile_names
+from camerapipe.stream.sources import SYNTHETIC
+from camerapipe.stream.stream import Stream
+from camerapipe.synthetic import SCENES
+from camerapipe.web.live import Live
+from stages.bokeh import RadiusParams
+from stages.optics import Lens
+
+CAMERA, GIVEN = "camera", "given"  # ids of sources; those of scenes are `synthetic:NAME`
+FOLDER_FPS = 2.0  # rate at which the photographs of a folder are shown
+DEFAULT_BUDGET_MS = 66.0
+
+
+@dataclass(slots=True)
+class Views:
+    """The sources of a viewfinder, and the options of its streams.
+
+    Parameters
+    ----------
+    given : str, optional
+        A source that a person named on the command line, as for `open_stream`.
+    options : mapping
+        Further options of `open_stream`.
+    max_pixels : int
+        Larger frames are refused.
+    """
+
+    given: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def about(self) -> dict[str, Any]:
+        """What a page can choose from, as plain data."""
+        strength = next(each for each in fields(RadiusParams) if each.name == "strength")
+        return {
+            "sources": self._sources(),
+            "profiles": profile_names(),
+            "rungs": [rung.name for rung in LADDER],
+            "sensors": list(SENSORS),
+            "budget_ms": DEFAULT_BUDGET_MS,
+            "strength": {
+                "value": strength.default,
+                **{key: strength.metadata[key] for key in ("low", "high", "help")},
+            },
+        }
+
+    def opening(self, wish: Mapping[str, Any]) -> Callable[[Live], Stream]:
+        """How the stream of a wish is opened.
+
+        Raises
+        ------
+        RequestError
+            If the wish names something that does not exist.
+        """
+        number, known = wish.get("source"), [each["id"] for each in self._sources()]
+        if number not in known:
+            raise RequestError(f"source {number!r} does not exist{hint(str(number), known)}")
+        text = str(self.given if number == GIVEN else number)
+        options = {**self.options, **changes_of(wish)}
+
+        def opened(live: Live) -> Stream:
+            source: StreamInput = text if live.feed is None else live.feed
+            profile = wish.get("profile") or None
+            rate = FOLDER_FPS if Path(text).is_dir() else None
+            return open_stream(
+                source,
+                live.pace if profile else None,
+                policy="latest",
+                fps=rate,
+                profile=profile,
+                observe=live.observe,
+                max_pixels=self.max_pixels,
+                **options,
+            )
+
+        return opened
+
+    def _sources(self) -> list[dict[str, str]]:
+        scenes = [
+            {"id": f"{SYNTHETIC}{name}", "label": f"Synthetic scene: {name}"} for name in SCENES
+        ]
+        given = [{"id": GIVEN, "label": Path(self.given).name}] if self.given else []
+        return [*given, {"id": CAMERA, "label": "Camera of this browser"}, *scenes]
+
+
+def changes_of(wish: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a stream that a page may set, and change while it runs.
+
+    Raises
+    ------
+    RequestError
+        If a value has another form.
+    """
+    changes: dict[str, Any] = {}
+    if "strength" in wish:
+        changes["strength"] = _number("strength", wish["strength"])
+    if "budget_ms" in wish:
+        limit_ms = wish["budget_ms"]
+        changes["budget"] = None if limit_ms is None else _number("budget", limit_ms) / 1000
+    if "rung" in wish:
+        changes["rung"] = wish["rung"] or None
+    if "distance_m" in wish:
+        distance_m = wish["distance_m"]
+        changes["distance_m"] = None if distance_m is None else _number("distance", distance_m)
+    if "lens" in wish:
+        changes["lens"] = None if wish["lens"] is None else lens_of(wish["lens"])
+    if "force" in wish:
+        changes["force"] = wish["force"] is True
+    return changes
+
+
+def lens_of(typed: Mapping[str, Any]) -> Lens:
+    """A lens that a person typed; `RequestError` says what is wrong with it."""
+    try:
+        return Lens(
+            focal_length_mm=_number("focal length", typed["focal_mm"]),
+            f_number=_number("f-number", typed["f_number"]),
+            sensor_diagonal_mm=sensor_diagonal_mm(str(typed["sensor"])),
+        )
+    except (LookupError, TypeError) as error:
+        raise RequestError(f"lens: {error} is missing") from None
+    except RequestError:
+        raise
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RequestError(f"{name}: expected a number; got {value!r}")
+    return float(value)
