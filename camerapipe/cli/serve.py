@@ -26,6 +26,7 @@ from camerapipe.cli.common import (
 
 if TYPE_CHECKING:
     from camerapipe.recipe import Recipe
+    from camerapipe.web.views import Views
 
 NEEDED = ("starlette", "uvicorn", "websockets")
 MEGABYTE = 1 << 20
@@ -34,6 +35,14 @@ DEMO = "coffee"  # a photograph of scikit-image
 
 @click.command("serve")
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[PHOTO|DIR]...")
+@click.option(
+    "--viewfinder", metavar="SRC",
+    help="open the viewfinder, on a video, a folder, the index of a camera, or synthetic:SCENE",
+)  # fmt: skip
+@click.option(
+    "--recordings", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    default=Path("camerapipe-recordings"), show_default=True, help="for those of the viewfinder",
+)  # fmt: skip
 @click.option("--demo", is_flag=True, help="open a photograph that scikit-image carries")
 @recipe_option
 @settings_options
@@ -63,6 +72,7 @@ DEMO = "coffee"  # a photograph of scikit-image
 def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
     """Open the studio in the browser: on a photograph, on the pictures of a folder, or empty.
 
+    With --viewfinder, open the viewfinder instead; each has a link to the other.
     Everything stays on this machine; nothing is loaded from elsewhere. Ctrl-C ends it.
     """
     _check_address(options)
@@ -73,9 +83,9 @@ def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
     from camerapipe.web.shelf import Shelf
     from camerapipe.web.site import site
     from camerapipe.web.studio import Studio
+    from camerapipe.web.viewfinder import Viewfinder
 
-    recipe = _recipe(options)
-
+    recipe, views = _recipe(options), _views(options)
     serving = Serving(
         host=options["host"] or LOOPBACK,
         port=DEFAULT_PORT if options["port"] is None else options["port"],
@@ -93,13 +103,15 @@ def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
         stack.enter_context(listener)
         prepare(quiet=quiet, long_running=True)
         studio = Studio(serving, shelf, {"recipe": recipe})
+        finder = Viewfinder(views, studio.open_file, options["recordings"])
+        link = serving.link("viewfinder" if options["viewfinder"] else "")
 
         def started() -> None:
-            say(f"{serving.link()}  (Ctrl-C ends it)")
+            say(f"{link}  (Ctrl-C ends it)")
 
         run(
-            site(serving, [studio]), serving, listener, started=started,
-            browse=None if options["no_browser"] else serving.link(),
+            site(serving, [studio, finder]), serving, listener, started=started,
+            browse=None if options["no_browser"] else link,
         )  # fmt: skip
     if not quiet:
         say("stopped")
@@ -120,6 +132,18 @@ def _recipe(options: dict[str, Any]) -> Recipe:
         look=settings.look if settings.preset.looks else None,
         params=settings.changed(Layer.FILE, Layer.RECIPE, Layer.PERSON),
     )
+
+
+def _views(options: dict[str, Any]) -> Views:
+    """What the viewfinder can show; a source that cannot be opened is refused before it starts."""
+    from camerapipe.stream.sources import open_source
+    from camerapipe.web.views import Views
+
+    limit, source = max_pixels(options), options["viewfinder"]
+    if source is not None and not source.isdecimal():
+        open_source(source, paced=False, max_pixels=limit).close()
+    given = {key: options[key] for key in ("preset", "config", "overrides")}
+    return Views(source, given, limit)
 
 
 @contextmanager

@@ -18,12 +18,13 @@ from camerapipe.web.feed import CREDIT, Feed
 from camerapipe.web.frames import INFINITE, Layers
 from camerapipe.web.live import Live
 from camerapipe.web.messages import Message, MessageError
+from camerapipe.web.pictures import Picture
 from camerapipe.web.views import CAMERA, Views, changes_of, lens_of
 from stages.tone import encode
 
 LONGEST_RECORDING_S = 30.0  # a frame of 720p takes some MB
 CLOSED = 4000  # code of the socket for an end that is meant
-OpenFile = Callable[[Path, str], Awaitable[str]]  # opens a file in the studio, gives its number
+OpenFile = Callable[[Path, str], Awaitable[Picture]]  # opens a file in the studio
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +136,7 @@ class Viewer:
             raise RequestError("There is no frame yet.")
         self._stills += 1
         path = await asyncio.to_thread(_still, shown, self.folder / f"still-{self._stills}")
-        return {"picture": await self.open_file(path, shown.frame.capture.name)}
+        return {"picture": (await self.open_file(path, shown.frame.capture.name)).number}
 
     async def _record(self, _: Mapping[str, Any]) -> dict[str, Any]:
         stream = self.live.stream if self.live is not None else None

@@ -27,7 +27,6 @@ from camerapipe.web.workplace import Workplace
 
 MOST_VIEWERS = 3
 TOO_MANY = "It was closed, because the viewfinder was opened in more tabs. Reload to go on here."
-RECORDINGS = Path("camerapipe-recordings")
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -44,7 +43,7 @@ class Viewfinder:
         Folder of recordings.
     """
 
-    def __init__(self, views: Views, open_file: OpenFile, recordings: Path = RECORDINGS) -> None:
+    def __init__(self, views: Views, open_file: OpenFile, recordings: Path) -> None:
         self.views, self.open_file, self.recordings = views, open_file, recordings
         self._viewers: dict[str, Viewer] = {}  # the oldest first
 

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ class Site:
 
         async def open_file(path, name):
             self.opened.append((path, name, open_capture(path)))
-            return "a-number"
+            return SimpleNamespace(number="a-number")
 
         self.part = Viewfinder(Views(given, {**SMALL, **options}), open_file, folder / "kept")
         self.client = TestClient(
@@ -341,7 +342,7 @@ def test_the_oldest_page_gives_way(opened):
             sockets[0].receive_bytes()
         assert ended.value.code == 4000 and "more tabs" in ended.value.reason
     finally:
-        for page in pages[1:]:
+        for page in pages:
             page.__exit__(None, None, None)
 
 

@@ -28,6 +28,7 @@ export function listen(keys, first, active) {
     );
     if (types && !event.ctrlKey && !event.metaKey) return;
     if (document.querySelector("dialog[open]")) return;
+    if (event.key === " " && target.matches("button, a")) return; // it presses them
     if (first(event)) {
       event.preventDefault();
       return;

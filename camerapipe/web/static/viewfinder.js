@@ -6,20 +6,11 @@
 
 import { Camera } from "./camera.js";
 import { byId, clamp, make } from "./dom.js";
+import { listen } from "./keys.js";
 import { Meters } from "./meters.js";
 import { Screen } from "./screen.js";
 import { Socket } from "./socket.js";
 
-const KEYS = {
-  S: "Start or stop",
-  Space: "Shutter: the newest frame opens in the studio",
-  R: "Record, or end the recording",
-  M: "Blur map",
-  P: "Focus peaking",
-  "[ ]": "Strength",
-  ", .": "Budget",
-  "?": "This list",
-};
 const CAMERA = "camera";
 
 const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (byId(id));
@@ -298,30 +289,20 @@ function nudge(id, by) {
   slider.dispatchEvent(new Event("input"));
 }
 
-/** @param {KeyboardEvent} event */
-function key(event) {
-  const { target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
-  if (target instanceof HTMLSelectElement) return;
-  if (target instanceof HTMLInputElement && target.type === "number") return;
-  const own = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
-  if (event.key === " " && own) return;
-  const act = {
-    s: () => (running ? stop() : byId("start").click()),
-    " ": () => running && shutter(),
-    r: () => running && record(),
-    m: () => toggle("map"),
-    p: () => toggle("peaking"),
-    "[": () => nudge("strength", -0.5),
-    "]": () => nudge("strength", 0.5),
-    ",": () => nudge("budget", -5),
-    ".": () => nudge("budget", 5),
-    "?": () => dialog.showModal(),
-  }[event.key.toLowerCase()];
-  if (!act) return;
-  event.preventDefault();
-  act();
-}
+/** @param {string} shown @param {string} label @param {string[]} keys @param {() => void} act */
+const key = (shown, label, keys, act) => ({ shown, label, keys, act });
+const keys = [
+  key("S", "Start or stop", ["s"], () => (running ? stop() : byId("start").click())),
+  key("Space", "Shutter: the newest frame opens in the studio", [" "], () => running && shutter()),
+  key("R", "Record, or end the recording", ["r"], () => running && record()),
+  key("M", "Blur map", ["m"], () => toggle("map")),
+  key("P", "Focus peaking", ["p"], () => toggle("peaking")),
+  key("]", "More strength", ["]"], () => nudge("strength", 0.5)),
+  key("[", "Less strength", ["["], () => nudge("strength", -0.5)),
+  key(".", "More time for a frame", ["."], () => nudge("budget", 5)),
+  key(",", "Less time for a frame", [","], () => nudge("budget", -5)),
+  key("?", "This list", ["?"], () => dialog.showModal()),
+];
 
 byId("start").onclick = start;
 byId("stop").onclick = stop;
@@ -330,11 +311,10 @@ byId("record").onclick = record;
 byId("map").onclick = () => toggle("map");
 byId("peaking").onclick = () => toggle("peaking");
 byId("help").onclick = () => dialog.showModal();
-byId("help-list").replaceChildren(
-  ...Object.entries(KEYS).flatMap(([keys, text]) => [
-    make("dt", {}, make("kbd", { text: keys })),
-    make("dd", { text }),
-  ]),
+listen(
+  keys,
+  () => false,
+  () => true,
 );
 for (const id of ["budget", "strength"]) {
   byId(id).oninput = () => {
@@ -351,7 +331,6 @@ byId("rung").onchange = () => ask({ op: "change", rung: wish().rung });
 byId("force").onchange = () => ask({ op: "change", force: wish().force });
 byId("profile").onchange = () => running && start();
 for (const id of ["focal", "f-number", "sensor", "distance"]) byId(id).onchange = typedOptics;
-document.addEventListener("keydown", key);
 screen.box.onpointermove = (event) => {
   const sigma = screen.sigmaAt(event);
   byId("readout").hidden = sigma === null;
