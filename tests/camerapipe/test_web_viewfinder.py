@@ -1,6 +1,7 @@
 """The viewfinder behind its web socket: frames are accounted, changes act, nothing stays behind."""
 
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -353,6 +354,9 @@ def test_a_page_that_goes_ends_its_stream(opened):
         page.ask(PAN)
         page.receive("frame")
         viewer = next(iter(site.part._viewers.values()))
-    with site.page() as socket:
-        Page(socket)
-        assert viewer.live.stream._ran and not viewer.folder.exists()
+        stream = viewer.live.stream
+    for _ in range(200):
+        if not viewer.folder.exists():
+            break
+        time.sleep(0.05)
+    assert stream._ran and not viewer.folder.exists()
