@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from camerapipe.assembly import is_blocked, shape_of
+from camerapipe.assembly import Request, is_blocked, shape_of
 from camerapipe.budget import Stopwatch
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError, hint
@@ -20,7 +20,7 @@ from camerapipe.recipe import Recipe
 from camerapipe.recipe_keys import strokes_of
 from camerapipe.runner import watched
 from camerapipe.session import Session, Size
-from camerapipe.settings import Layer
+from camerapipe.settings import Layer, Settings
 from camerapipe.shot import Shot
 from camerapipe.web.controls import values_of
 from camerapipe.web.screen import Codes, Screen
@@ -87,10 +87,12 @@ class Desk:
     path: Path
     recipe: Recipe | None = None
     screen: Screen = field(init=False)
+    _first: Request = field(init=False)
     _gesture: object = None  # of the last edit
 
     def __post_init__(self) -> None:
         self.screen = Screen.of(self.session.capture)
+        self._first = self.session.request
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -134,21 +136,22 @@ class Desk:
             if name not in EDITS:
                 raise RequestError(f"edit: {name!r} does not exist{hint(name, EDITS)}")
         changes: dict[str, Any] = {}
-        for name in ("focus_point", "force", "look"):
-            if name in wish:
-                changes[name] = wish[name]
+        changes |= {name: wish[name] for name in ("focus_point", "force") if name in wish}
+        if "look" in wish:
+            changes["look"] = str(wish["look"])
         if "scribbles" in wish:
             changes["scribbles"] = strokes_of("scribbles", wish["scribbles"])
         if "stroke" in wish:
             present = changes.get("scribbles", self.session.request.scribbles)
             changes["scribbles"] = (*present, *strokes_of("stroke", [wish["stroke"]]))
-        params = wish.get("params", {})
-        if params:
-            changes["settings"] = self._settings(params)
+        if "params" in wish:
+            changes["settings"] = self._settings(wish["params"])
         self.session.change(**changes)
 
-    def _settings(self, params: Mapping[str, Any]) -> Any:
+    def _settings(self, params: object) -> Settings:
         """Settings with parameters changed, by `section.name`; None: as without the person."""
+        if not isinstance(params, Mapping):
+            raise RequestError(f"edit: params: expected values by section.name; got {params!r}")
         settings = self.session.request.settings
         person = settings.changed(Layer.PERSON)
         for key, value in params.items():
@@ -167,6 +170,11 @@ class Desk:
         """Redo one step."""
         self._gesture = None
         return self.session.redo()
+
+    def reset(self) -> None:
+        """Make everything as it was when the photograph was opened; this can be undone."""
+        self._gesture = None
+        self.session.apply(self._first)
 
     def state(self) -> dict[str, Any]:
         """What a page shows of the edits, as plain data."""

@@ -189,7 +189,9 @@ class Editing:
                     await asyncio.to_thread(self.desk.edit, fields)
                 else:
                     await asyncio.to_thread(getattr(self.desk, edit.message.op))
-            except ValueError as error:
+            except Exception as error:
+                if not isinstance(error, ValueError):
+                    logger.exception("an edit failed")
                 refused.append((edit, str(error)))
             else:
                 accepted.append(edit)

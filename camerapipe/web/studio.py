@@ -195,7 +195,7 @@ class Studio:
     def _handle(self, message: Message, picture: Picture, channel: Channel) -> None:
         fields, editing = message.fields, picture.editing
         match message.op:
-            case "edit" | "undo" | "redo":
+            case "edit" | "undo" | "redo" | "reset":
                 editing.ask(message, channel)
             case "view":
                 editing.look(View.of(fields), channel)

@@ -174,11 +174,23 @@ def test_a_refused_edit_changes_nothing(client, picture):
             ({"focus_point": [9999, 0]}, "focus"),
             ({"scribbles": 3}, "list of strokes"),
             ({"colour": 1}, "'colour' does not exist"),
+            ({"params": [1]}, "values by section.name"),
+            ({"params": {"radius.strength": {}}}, "expected float"),
+            ({"look": ["lens"]}, "look"),
         ):
             state, answer = page.ask("edit", **wrong)
             assert reason in answer["error"], wrong
             assert state["values"]["radius.strength"]["value"] == 3.0
         assert page.ask("undo")[0]["undo"] is False
+
+
+def test_a_reset_is_one_step(client, picture):
+    with page_of(client, picture) as page:
+        page.ask("edit", params={"radius.strength": 3.0})
+        page.ask("edit", stroke=STROKE)
+        state, _ = page.ask("reset")
+        assert state["scribbles"] == [] and not state["values"]["radius.strength"]["changed"]
+        assert len(page.ask("undo")[0]["scribbles"]) == 1
 
 
 def test_strokes_are_drawn_erased_and_listed(client, picture):

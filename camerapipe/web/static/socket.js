@@ -51,7 +51,8 @@ export class Socket {
     this.ended = false;
     /** @type {Map<number, { resolve: (header: Header) => void, reject: (error: Error) => void }>} */
     this.open = new Map();
-    /** @type {Map<string, { next: Header | null }>} newest wish of each slot, while one is out */
+    /** @type {Map<string, { next: Header | null, failed: (error: Error) => void }>} newest wish of
+     * each slot, while one is out */
     this.wishes = new Map();
     this.socket = this.connect();
   }
@@ -120,6 +121,18 @@ export class Socket {
   }
 
   /**
+   * Ask for something that comes after all that was wished so far, such as undo.
+   * @param {Header} header @returns {Promise<Header>}
+   */
+  askInOrder(header) {
+    for (const wishes of this.wishes.values()) {
+      if (wishes.next) this.ask(wishes.next).catch(wishes.failed);
+      wishes.next = null;
+    }
+    return this.ask(header);
+  }
+
+  /**
    * Ask for something of which only the newest counts: while an answer is awaited, a newer wish
    * replaces the one that waits.
    * @param {string} slot @param {Header} header @param {(error: Error) => void} failed
@@ -130,7 +143,7 @@ export class Socket {
       out.next = header;
       return;
     }
-    const wishes = { next: /** @type {Header | null} */ (null) };
+    const wishes = { next: /** @type {Header | null} */ (null), failed };
     this.wishes.set(slot, wishes);
     this.ask(header)
       .catch(failed)

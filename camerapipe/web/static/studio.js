@@ -2,14 +2,17 @@
 
 import { Brushes } from "./brushes.js";
 import { Controls } from "./controls.js";
-import { byId, clamp } from "./dom.js";
+import { Divider } from "./divider.js";
+import { byId } from "./dom.js";
 import { Exporting } from "./exporting.js";
+import { facts } from "./facts.js";
 import { listen } from "./keys.js";
 import { drawRamp, Layers } from "./layers.js";
 import { Looks } from "./looks.js";
 import { Notes } from "./notes.js";
 import { Opening } from "./opening.js";
 import { Pointers } from "./pointers.js";
+import { Readout } from "./readout.js";
 import { Socket } from "./socket.js";
 import { Strip } from "./strip.js";
 import { StrokeList } from "./stroke_list.js";
@@ -19,7 +22,6 @@ import { View } from "./view.js";
 /** @typedef {import("./socket.js").Header} Header */
 
 const VIEW_MS = 70; // after the last move, before a part of the full-size result is asked for
-const PROBE_MS = 40;
 const PATIENCE_MS = 500; // before it is said that something is under way
 
 export class Studio {
@@ -29,10 +31,6 @@ export class Studio {
     /** @type {Socket | null} */
     this.socket = null;
     this.picture = ""; // number of the open photograph
-    /** @type {[number, number]} */
-    this.point = [0, 0]; // under the pointer
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.probeTimer = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.viewTimer = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -47,6 +45,8 @@ export class Studio {
     this.notes = new Notes(() => this.edit("force", { force: true }));
     this.view = new View(byId("stage"), () => this.viewChanged());
     this.layers = new Layers(byId("picture", HTMLCanvasElement), this.view);
+    this.divider = new Divider(this.layers);
+    this.readout = new Readout((x, y) => this.ask({ op: "probe", x, y }));
     this.brushes = new Brushes(this.view, {
       stroke: (stroke, resting) => this.stroke(stroke, resting),
       replace: (scribbles) => this.edit("strokes", { scribbles }),
@@ -156,6 +156,7 @@ export class Studio {
     this.revision = header.revision;
     byId("undo", HTMLButtonElement).disabled = !header.undo;
     byId("redo", HTMLButtonElement).disabled = !header.redo;
+    byId("reset", HTMLButtonElement).disabled = !header.undo;
     this.controls.show(header.values);
     this.looks.show(header.look);
     this.layers.focus = header.focus_point;
@@ -202,7 +203,7 @@ export class Studio {
   /** @param {Header} header */
   async ask(header) {
     if (!this.socket) throw new Error("No photograph is open.");
-    return this.socket.ask(header);
+    return header.op === "probe" ? this.socket.ask(header) : this.socket.askInOrder(header);
   }
 
   /** @param {string} slot @param {{ [name: string]: any }} wish */
@@ -225,10 +226,10 @@ export class Studio {
     if (resting) this.gesture += 1;
   }
 
-  /** @param {"undo" | "redo"} op */
+  /** @param {"undo" | "redo" | "reset"} op */
   step(op) {
     this.ask({ op }).catch((error) => this.notes.setError(error.message));
-    this.say(op === "undo" ? "Undone" : "Redone");
+    this.say({ undo: "Undone", redo: "Redone", reset: "Reset" }[op]);
   }
 
   viewChanged() {
@@ -255,26 +256,7 @@ export class Studio {
   hover(x, y, inside) {
     this.brushes.hover(x, y, inside);
     const point = this.view.toPicture(x, y);
-    if (!inside || !this.view.isInside(...point)) {
-      byId("readout").hidden = true;
-      return;
-    }
-    this.point = point;
-    this.probeTimer ??= setTimeout(() => this.probe(), PROBE_MS);
-  }
-
-  async probe() {
-    const [x, y] = this.point;
-    try {
-      const { sigma_px, radius_px } = await this.ask({ op: "probe", x, y });
-      const readout = byId("readout");
-      readout.hidden = sigma_px === undefined;
-      const radius = radius_px === undefined ? "" : `, disk radius ${radius_px.toFixed(1)} px`;
-      if (sigma_px !== undefined) readout.textContent = `Blur ${sigma_px.toFixed(2)} px${radius}`;
-    } catch {
-      // The connection was lost: there is nothing to read.
-    }
-    this.probeTimer = undefined;
+    this.readout.at(inside && this.view.isInside(...point) ? point : null);
   }
 
   // The page
@@ -286,7 +268,7 @@ export class Studio {
   }
 
   showDivider() {
-    byId("divider").hidden = this.blocked || !this.layers.comparing;
+    this.divider.show(this.layers.comparing && !this.blocked);
   }
 
   toggleMap() {
@@ -295,15 +277,6 @@ export class Studio {
     byId("legend").hidden = !this.layers.mapShown;
     this.layers.redraw();
     this.sendView();
-  }
-
-  /** @param {number} share of the width of the stage */
-  moveBorder(share) {
-    this.layers.border = clamp(0, share, 1);
-    const divider = byId("divider");
-    divider.style.left = `${this.layers.border * 100}%`;
-    divider.setAttribute("aria-valuenow", String(Math.round(this.layers.border * 100)));
-    this.layers.redraw();
   }
 
   /** @param {string} text empty: nothing is under way @param {number} [after] ms */
@@ -330,19 +303,20 @@ export class Studio {
     click("redo", () => this.step("redo"));
     click("compare", () => this.compare());
     click("map", () => this.toggleMap());
+    click("reset", () => this.step("reset"));
     click("export", () => this.exporting.open());
     click("help", () => byId("help-dialog", HTMLDialogElement).showModal());
     click("zoom-in", () => this.view.zoomBy(1));
     click("zoom-out", () => this.view.zoomBy(-1));
     click("zoom-fit", () => this.view.fit());
     click("zoom-one", () => this.view.zoomTo(1));
+    byId("picture").addEventListener("dblclick", (event) => this.zoomHere(event));
     const opacity = byId("opacity", HTMLInputElement);
     opacity.addEventListener("input", () => {
       this.layers.opacity = Number(opacity.value) / 100;
       this.layers.redraw();
     });
     drawRamp(byId("legend-bar", HTMLCanvasElement));
-    this.listenToDivider();
     listen(
       studioKeys(this),
       (event) => this.keyOnPicture(event),
@@ -350,21 +324,11 @@ export class Studio {
     );
   }
 
-  listenToDivider() {
-    const divider = byId("divider");
-    divider.addEventListener("pointerdown", (event) => divider.setPointerCapture(event.pointerId));
-    divider.addEventListener("pointermove", (event) => {
-      if (!divider.hasPointerCapture(event.pointerId)) return;
-      const box = byId("stage").getBoundingClientRect();
-      this.moveBorder((event.clientX - box.left) / box.width);
-    });
-    divider.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
-      if (step === undefined) return;
-      event.preventDefault();
-      this.moveBorder(this.layers.border + step);
-    });
-    this.moveBorder(0.5);
+  /** To one pixel per pixel and back. @param {MouseEvent} event */
+  zoomHere(event) {
+    if (this.brushes.tool !== "move") return;
+    if (this.view.fitted) this.view.zoomTo(1, ...this.pointers.place(event));
+    else this.view.fit();
   }
 
   /** @param {KeyboardEvent} event */
@@ -372,20 +336,4 @@ export class Studio {
     const plain = !event.ctrlKey && !event.metaKey;
     return plain && event.target === byId("picture") && this.brushes.key(event);
   }
-}
-
-/** What is known of a photograph, in one line. @param {Header} header */
-function facts({ width, height, facts: known }) {
-  const { model, focal_length_mm, f_number, exposure_s, iso } = known;
-  const exposure = exposure_s >= 0.4 ? `${exposure_s} s` : `1/${Math.round(1 / exposure_s)} s`;
-  return [
-    `${width} × ${height}`,
-    model,
-    focal_length_mm && `${Math.round(focal_length_mm * 10) / 10} mm`,
-    f_number && `f/${f_number}`,
-    exposure_s && exposure,
-    iso && `ISO ${iso}`,
-  ]
-    .filter(Boolean)
-    .join(" · ");
 }
