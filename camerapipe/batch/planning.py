@@ -167,10 +167,10 @@ class Planner:
         They may if the journal knows them as those of this file, if they do not exist, or if the
         person said so.
         """
-        candidates = list(self.template.candidates(found))
-        kept = _outputs(row) if row is not None else None
-        if kept in candidates:
-            candidates.insert(0, kept)
+        candidates: Iterable[Outputs] = self.template.candidates(found)
+        kept = None if row is None else _outputs(row)
+        if kept is not None:
+            candidates = sorted(candidates, key=lambda outputs: outputs != kept)
         for outputs in candidates:
             known = row is not None and outputs == kept and bool(row.owned)
             free = self.overwrite or not any(map(exists, outputs.paths()))

@@ -227,7 +227,7 @@ def listing_in(
         include=options["include"],
         pairs=Pairs(options["pairs"]),
         shard=None if options["shard"] is None else Shard.parse(options["shard"]),
-        names=sys.stdin.buffer,
+        names=sys.stdin.buffer if "-" in options["sources"] else None,
         separator=b"\0" if options["null"] else b"\n",
     )
 
