@@ -28,6 +28,7 @@ REST_S = (
     0.15  # without edits, after which the proxy follows the quick preview in the midst of a drag
 )
 SETTLE_S = 0.8  # without edits, after which a map is solved from the beginning
+MAX_WAITING = 1000  # edits
 CLOSED = 4000  # code with which the server ends a connection for good
 
 
@@ -124,7 +125,16 @@ class Editing:
         self._views.pop(channel, None)
 
     def ask(self, message: Message, channel: Channel) -> None:
-        """An edit, which is answered when its picture was shown or it was refused."""
+        """An edit, which is answered when its picture was shown or it was refused.
+
+        One of a gesture replaces one that still waits.
+        """
+        gesture, last = message.fields.get("gesture"), self._waiting[-1:]
+        if gesture is not None and last and last[0].message.fields.get("gesture") == gesture:
+            self._waiting.pop()
+            last[0].channel.send({"op": "done", "id": last[0].message.id})
+        if len(self._waiting) >= MAX_WAITING:
+            raise MessageError("edit: too many are waiting")
         self._waiting.append(Edit(message, channel))
         self._news.set()
 

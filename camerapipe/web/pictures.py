@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +25,13 @@ TOO_MANY = "It was closed, because more photographs were opened. Open it again t
 
 @dataclass(slots=True, eq=False)
 class Picture:
-    """An open photograph; `number` is secret as names of pages are."""
+    """An open photograph; `number` is how pages call it, and `folder` goes when it is closed."""
 
     number: str
     name: str
     editing: Editing
     exports: Exports
+    folder: Path | None = None
 
     def about(self) -> dict[str, Any]:
         """What a page tells of the photograph, as plain data."""
@@ -91,8 +93,17 @@ class Pictures:
             self._open[number] = picture
         return picture
 
-    async def open(self, path: Path, name: str) -> Picture:
+    async def open(self, path: Path, name: str, folder: Path | None = None) -> Picture:
         """Open a photograph; the least recently used ones are closed for it.
+
+        Parameters
+        ----------
+        path : Path
+            Its file.
+        name : str
+            What pages call it.
+        folder : Path, optional
+            A folder that is removed when the photograph is closed.
 
         Raises
         ------
@@ -104,7 +115,7 @@ class Pictures:
             desk = await asyncio.to_thread(self._desk, path)
         editing = Editing(desk, self.heavy)
         exports = Exports(desk, self.decoder, self.heavy, self.serving.max_pixels, editing.tell)
-        picture = Picture(secrets.token_urlsafe(9), name, editing, exports)
+        picture = Picture(secrets.token_urlsafe(9), name, editing, exports, folder)
         self._open[picture.number] = picture
         editing.start()
         return picture
@@ -114,6 +125,8 @@ class Pictures:
         picture = self._open.pop(number)
         await picture.exports.close()
         await picture.editing.close(reason)
+        if picture.folder is not None:
+            shutil.rmtree(picture.folder, ignore_errors=True)
 
     def _desk(self, path: Path) -> Desk:
         capture: Capture = self.decoder.open(path)

@@ -103,10 +103,14 @@ class Studio:
         folder = self.workplace.folder()
         try:
             await self._store(request, folder / name)
-            return await self._opened(folder / name, name)
-        except BaseException:
+            picture = await self.pictures.open(folder / name, name, folder)
+        except HTTPException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        except Exception as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            return _refused(error, folder / name)
+        return JSONResponse({"picture": picture.number})
 
     async def _store(self, request: Request, path: Path) -> None:
         limit, size = self.serving.max_upload_bytes, 0
@@ -129,17 +133,6 @@ class Studio:
             reason = error.strerror or str(error)
             raise HTTPException(507, f"{path.name}: cannot be stored: {reason}") from error
 
-    async def _opened(self, path: Path, name: str, item: Item | None = None) -> Response:
-        """Answer with the number of a photograph that is opened, or with what is wrong with it."""
-        try:
-            picture = await self.pictures.open(path, name)
-        except Exception as error:
-            message = explain(error, name).replace(str(path), name)
-            return JSONResponse({"error": message}, 422)
-        if item is not None:
-            item.picture = picture.number
-        return JSONResponse({"picture": picture.number})
-
     async def _shelf_data(self, _: Request) -> Response:
         return JSONResponse([item.to_plain() for item in self.shelf.items])
 
@@ -155,7 +148,12 @@ class Studio:
         async with self._opening:
             if item.picture is not None and self.pictures.find(item.picture):
                 return JSONResponse({"picture": item.picture})
-            return await self._opened(item.path, item.path.name, item)
+            try:
+                picture = await self.pictures.open(item.path, item.path.name)
+            except Exception as error:
+                return _refused(error, item.path)
+            item.picture = picture.number
+        return JSONResponse({"picture": picture.number})
 
     async def _thumbnail(self, request: Request) -> Response:
         thumbnail = self._item(request).thumbnail
@@ -217,3 +215,9 @@ class Studio:
                 picture.exports.cancel(str(fields.get("export")))
             case other:
                 raise MessageError(f"message: there is no {other!r}")
+
+
+def _refused(error: Exception, path: Path) -> Response:
+    """Answer that says why a photograph cannot be opened."""
+    message = explain(error, path.name).replace(str(path), path.name)
+    return JSONResponse({"error": message}, 422)

@@ -334,7 +334,7 @@ def test_a_name_from_a_page_leads_nowhere_else(client, studio, tmp_path):
     assert not list(tmp_path.parent.rglob("evil.png"))
 
 
-def test_photographs_are_closed_for_new_ones_the_oldest_first(client, picture):
+def test_photographs_are_closed_for_new_ones_the_oldest_first(client, studio, picture):
     def opened():
         return upload(client, png(photograph())).json()["picture"]
 
@@ -350,6 +350,7 @@ def test_photographs_are_closed_for_new_ones_the_oldest_first(client, picture):
         with page_of(client, number) as page, pytest.raises(WebSocketDisconnect) as ended:
             page.until("nothing")
         assert "no longer open" in ended.value.reason
+    assert len(list(studio.workplace.path.rglob("photo.png"))) == 3  # their files have gone, too
 
 
 def test_the_shelf_has_verdicts_and_opens_what_was_named_only(client):
