@@ -2,12 +2,13 @@
 
 `scenery` is what stands before the camera (`made`: from nothing, `rgbd`: from pictures with
 disparity), and `motion` how things change in time. `lens` focuses, `sensor_light` makes the light
-on the sensor, `sensor` has the noise model, and `raw` exposes a frame. All are functions of their
-arguments: time, motion and seeds are given.
+on the sensor (`exact` makes it slowly, and says what is true of it), `sensor` has the noise model,
+and `raw` exposes a frame. All are functions of their arguments: time, motion and seeds are given.
 
 Distances are in m from the camera, focus is in dioptres (1/m), time in s.
 """
 
+from stages.forward.exact import Truth, photograph_exactly, true_blur
 from stages.forward.lens import Actuator, FocusMotion, Optics
 from stages.forward.made import SCENERIES, make_scenery
 from stages.forward.motion import Pose, Tremor, still
@@ -15,7 +16,7 @@ from stages.forward.raw import Exposure, RawFrame, capture_raw
 from stages.forward.rgbd import Stereo, rgbd_scenery
 from stages.forward.scenery import Scenery, Surface
 from stages.forward.sensor import Sensor
-from stages.forward.sensor_light import photograph, photograph_exactly
+from stages.forward.sensor_light import photograph
 
 __all__ = [
     "SCENERIES",
@@ -30,10 +31,12 @@ __all__ = [
     "Stereo",
     "Surface",
     "Tremor",
+    "Truth",
     "capture_raw",
     "make_scenery",
     "photograph",
     "photograph_exactly",
     "rgbd_scenery",
     "still",
+    "true_blur",
 ]

@@ -13,6 +13,7 @@ from stages.forward import (
     photograph,
     photograph_exactly,
     still,
+    true_blur,
 )
 from stages.forward.motion import steps, swing
 from stages.forward.placing import Span, spot_variance
@@ -160,6 +161,30 @@ def test_a_mosaic_has_the_colours_of_its_pixels_and_a_window_is_a_part_of_the_wh
     part = View(16, 20, 0.005, (4.0, -6.0))
     window = photograph(textured, still(), PHONE, 2.0, part)
     np.testing.assert_allclose(window, every[20:36, 16:36], rtol=2e-3)
+
+
+def test_truth_says_what_each_pixel_shows_and_how_blurred_it_is(textured):
+    truth = true_blur(textured, still(), PHONE, 2.0, View(88, 104, 0.005))
+    assert truth.surface[44, 52] == 1 and truth.surface[2, 2] == 0
+    assert truth.distance_m[44, 52] == 0.5 and truth.distance_m[2, 2] == 3.0
+    assert truth.diameter_px[44, 52] == pytest.approx(0, abs=1e-5)
+    assert truth.diameter_px[2, 2] == pytest.approx(PHONE.blur_mm(2.0, 3.0) / 0.005)
+    side = np.sqrt((truth.surface == 1).sum())
+    v_px = PHONE.image_distance_mm(2.0) / 0.005
+    assert side == pytest.approx(40 / 1200 * v_px, abs=1.5)
+
+
+def test_truth_follows_a_relief():
+    light = np.full((64, 64, 3), 0.5, np.float32)
+    ramp = np.broadcast_to(np.linspace(1, 2, 64, dtype=np.float32), (64, 64)).copy()
+    alpha = np.ones((64, 64), np.float32)
+    slope = Surface(light=light, alpha=alpha, distance_m=1.5, texel_m=1.5 / 900, relief_m=ramp)
+    scenery = Scenery(name="", surfaces=(slope,))
+    nearer = still(Pose(forward_m=0.5))
+    truth = true_blur(scenery, nearer, PHONE, 1.0, View(32, 64, 0.005))
+    assert truth.distance_m[16, 32] == pytest.approx(1.0, abs=0.01)
+    assert (np.diff(truth.distance_m[16, 8:-8]) > 0).all()
+    assert truth.diameter_px[16, 8] < 0 < truth.diameter_px[16, -8]
 
 
 def test_a_raw_frame_is_the_same_on_any_number_of_threads(textured):

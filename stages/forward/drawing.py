@@ -1,0 +1,185 @@
+"""Draw surfaces into a picture: textures sampled at its pixels, composited from back to front."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.bokeh.aperture import Doubles
+from stages.forward.placing import Placed
+from stages.forward.scenery import Level, middle_of
+from stages.forward.sensor import View
+from stages.kernels import f32, f64, i64, kernel, reads, writes
+from stages.params import Array
+from stages.strips import run_strips
+
+INTERPOLATION_VARIANCE = 1 / 6  # texels^2, of linear interpolation
+SAMPLE_PX = 0.25  # from the middle of a pixel to its samples, along each axis
+
+
+class Texture(NamedTuple):
+    """Premultiplied light and coverage HxWx4, and where pixels are in it.
+
+    `first` is the place (y, x) in texels of the first pixel of each row, and `step` the texels from
+    one pixel to the next.
+    """
+
+    planes: Array
+    first: Doubles
+    step: float
+
+
+def sampling_variance(scale: float, number: int) -> float:
+    """Variance in px^2 that a level of the mipmap and its sampling have."""
+    texels = 4.0**number
+    return ((texels - 1) / 4 + INTERPOLATION_VARIANCE * texels) * scale**2 + SAMPLE_PX**2
+
+
+def coarsest_level(scale: float, variance: float) -> int:
+    """Number of the coarsest level that blurs by no more than a variance (px^2)."""
+    number = 0
+    while sampling_variance(scale, number + 1) <= variance:
+        number += 1
+    return number
+
+
+def texel_places(each: Placed, level: Level) -> tuple[Doubles, float]:
+    """Texel coordinates (y, x) of the first pixel of each row, and texels per pixel."""
+    step = 1 / (each.scale * 2**level.number)
+    rows = np.arange(len(each.middle))
+    middle = middle_of(each.surface, level.number)
+    first = np.empty_like(each.middle)
+    first[:, 0] = middle[0] + (rows - each.middle[:, 0]) * step
+    first[:, 1] = middle[1] - each.middle[:, 1] * step
+    return first, step
+
+
+def visible_box(
+    shape: tuple[int, ...], first: Doubles, step: float, view: View, reach: int
+) -> tuple[int, int, int, int]:
+    """Rows and columns of texels that a picture shows, at least two each.
+
+    Parameters
+    ----------
+    shape : (int, ...)
+        Of a level.
+    first : array of float64
+        Place (y, x) in texels of the first pixel of each row, rows x 2.
+    step : float
+        Texels from one pixel to the next.
+    view : View
+        Pixels.
+    reach : int
+        Reach of the blur: beyond a level the box goes as far as its border is blurred.
+
+    Returns
+    -------
+    (int, int, int, int)
+        First row and end, first column and end.
+    """
+    low = first.min(axis=0)
+    high = first.max(axis=0) + np.array([0, step * view.cols])
+    spans = []
+    for begin, end, side in zip(low, high, shape, strict=False):
+        start = min(max(math.floor(begin - step), -reach), side + reach - 2)
+        spans += [start, max(min(math.ceil(end + step) + 1, side + reach), start + 2)]
+    return spans[0], spans[1], spans[2], spans[3]
+
+
+def with_margin(planes: Array, box: tuple[int, int, int, int], reach: int) -> Array:
+    """Cut a part of a level, with a margin; beyond the border of the level, the border goes on.
+
+    Parameters
+    ----------
+    planes : Array
+        A level, HxWxC.
+    box : (int, int, int, int)
+        First row and end, first column and end.
+    reach : int
+        Width of the margin.
+    """
+    spans, margins = [], []
+    for begin, end, side in zip(box[::2], box[1::2], planes.shape, strict=False):
+        start, stop = begin - reach, end + reach
+        inner = slice(min(max(start, 0), side - 1), max(min(stop, side), 1))
+        spans.append(inner)
+        margins.append((inner.start - start, stop - inner.stop))
+    part = planes[spans[0], spans[1]]
+    return np.ascontiguousarray(np.pad(part, [*margins, (0, 0)], mode="edge"))
+
+
+def composed(
+    textures: list[Texture], lights: list[Array], mosaic: npt.NDArray[np.int64], view: View
+) -> Array:
+    """Composite surfaces from back to front, in one plane per pixel.
+
+    Parameters
+    ----------
+    textures : list of Texture
+        From back to front.
+    lights : list of Array
+        Factors of the planes of each, 4 x float32 values.
+    mosaic : array of int64
+        The plane (0 to 2: colours, 3: coverage) at each place of 2 x 2 pixels.
+    view : View
+        Pixels.
+
+    Returns
+    -------
+    Array
+        HxW float32.
+    """
+    out = np.zeros((view.rows, view.cols), np.float32)
+    layers = list(zip(textures, lights, strict=True))
+
+    def rows(start: int, stop: int) -> None:
+        for texture, light in layers:
+            _over(*texture, light, mosaic, start, stop, out)
+
+    run_strips(rows, view.rows)
+    return out
+
+
+@kernel(reads(f32, 3), reads(f64, 2), f64, reads(f32, 1), reads(i64, 1), i64, i64, writes(f32, 2))
+def _over(planes, first, step, light, mosaic, start, stop, out):  # type: ignore[no-untyped-def]
+    """Composite a surface over the picture, in the colour of each pixel.
+
+    A pixel is the mean of 2 x 2 samples, a quarter of a pixel from its middle. The mean is zero at
+    a frequency of one cycle per pixel, so that small lights do not flicker when they move.
+    """
+    height, width = planes.shape[0], planes.shape[1]
+    line = np.empty((width, 4), np.float32)
+    half = np.float32(0.5)
+    for y in range(start, stop):
+        above = min(max(first[y, 0] - SAMPLE_PX * step, 0.0), height - 1.0)
+        below = min(max(first[y, 0] + SAMPLE_PX * step, 0.0), height - 1.0)
+        top, base = min(int(above), height - 2), min(int(below), height - 2)
+        p, q = np.float32(above - top), np.float32(below - base)
+        a, b = half - half * p, half * p
+        c, d = half - half * q, half * q
+        begin = int(min(max(first[y, 1] - SAMPLE_PX * step, 0.0), width - 2.0))
+        end = int(min(max(first[y, 1] + step * out.shape[1], 0.0), width - 2.0)) + 2
+        for u in range(begin, end):
+            for k in range(4):
+                line[u, k] = (a * planes[top, u, k] + b * planes[top + 1, u, k]) + (
+                    c * planes[base, u, k] + d * planes[base + 1, u, k]
+                )
+        for x in range(out.shape[1]):
+            before = min(max(first[y, 1] + step * (x - SAMPLE_PX), 0.0), width - 1.0)
+            behind = min(max(first[y, 1] + step * (x + SAMPLE_PX), 0.0), width - 1.0)
+            left, right = min(int(before), width - 2), min(int(behind), width - 2)
+            p, q = np.float32(before - left), np.float32(behind - right)
+            a, b = half - half * p, half * p
+            c, d = half - half * q, half * q
+            alpha = (a * line[left, 3] + b * line[left + 1, 3]) + (
+                c * line[right, 3] + d * line[right + 1, 3]
+            )
+            if alpha > 0:
+                k = mosaic[(y & 1) * 2 + (x & 1)]
+                value = (a * line[left, k] + b * line[left + 1, k]) + (
+                    c * line[right, k] + d * line[right + 1, k]
+                )
+                out[y, x] = value * light[k] + (np.float32(1) - alpha) * out[y, x]
