@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("starlette", "uvicorn", "websockets")
 MEGABYTE = 1 << 20
-DEMO = "coffee"  # a photograph of scikit-image
+DEMO = "chelsea"  # a photograph of scikit-image
 
 
 @click.command("serve")
