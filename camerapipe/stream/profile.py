@@ -20,7 +20,7 @@ from typing import Any
 from camerapipe.capture import CaptureMeta, Sourced
 from camerapipe.errors import RequestError
 from camerapipe.settings import toml_of
-from stages.forward import Actuator
+from stages.actuator import Actuator
 
 DATA = resources.files("camerapipe.stream")
 PACKAGED = DATA / "profiles"

@@ -8,8 +8,9 @@ and `raw` exposes a frame. All are functions of their arguments: time, motion an
 Distances are in m from the camera, focus is in dioptres (1/m), time in s.
 """
 
+from stages.actuator import Actuator, FocusMotion
 from stages.forward.exact import Truth, photograph_exactly, true_blur
-from stages.forward.lens import Actuator, FocusMotion, Optics
+from stages.forward.lens import Optics
 from stages.forward.made import SCENERIES, make_scenery
 from stages.forward.motion import Pose, Tremor, still
 from stages.forward.raw import Exposure, RawFrame, capture_raw

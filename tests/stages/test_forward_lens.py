@@ -2,11 +2,10 @@ import math
 
 import pytest
 
-from stages.forward import Actuator, FocusMotion, Optics
+from stages.forward import Optics
 from stages.optics import Lens
 
 PHONE = Optics(lens=Lens(focal_length_mm=4.48, f_number=1.8, sensor_diagonal_mm=7.34))
-MOTOR = Actuator(speed_dpt_per_s=100, settling_ms=16, tolerance_dpt=0.02)
 
 
 @pytest.mark.parametrize("focus_m", [0.2, 1.0, math.inf])
@@ -40,27 +39,3 @@ def test_light_falls_with_the_square_of_the_f_number_and_with_extension():
 def test_a_lens_that_focuses_within_its_focal_length_is_refused():
     with pytest.raises(ValueError, match="nearest_focus_m must exceed the focal length 0.00448 m"):
         Optics(lens=PHONE.lens, nearest_focus_m=0.004)
-
-
-def test_the_motor_slews_then_settles():
-    move = MOTOR.command(FocusMotion(), 5.0, 1.0)
-    assert MOTOR.position_dpt(move, 1.0) == 0
-    assert MOTOR.position_dpt(move, 1.02) == pytest.approx(2.0, abs=2e-3)  # 100 dpt/s
-    knee_s = 1 + (5 - 0.4) / 100  # the rest is speed * time constant (4 ms) here
-    assert MOTOR.position_dpt(move, knee_s) == pytest.approx(4.6, abs=2e-3)
-    settled = MOTOR.position_dpt(move, knee_s + 0.016)
-    assert settled == pytest.approx(5 - 0.4 * math.exp(-4), abs=2e-3)
-    assert MOTOR.is_moving(move, knee_s) and not MOTOR.is_moving(move, knee_s + 0.016)
-
-
-def test_a_command_under_way_starts_from_where_the_lens_is():
-    move = MOTOR.command(FocusMotion(), 5.0, 0.0)
-    turned = MOTOR.command(move, 1.0, 0.03)
-    assert turned.start_dpt == MOTOR.position_dpt(move, 0.03)
-    assert MOTOR.position_dpt(turned, 1.0) == 1.0
-    assert MOTOR.command(turned, 1.0, 0.04) is turned
-
-
-def test_a_motor_without_speed_is_refused():
-    with pytest.raises(ValueError, match="speed_dpt_per_s must be greater than 0"):
-        Actuator(speed_dpt_per_s=0)
