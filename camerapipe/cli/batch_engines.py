@@ -48,7 +48,8 @@ def _local(options: dict[str, Any], work: Work, timeout_s: float, memory: int | 
 
 
 def _cluster(options: dict[str, Any], work: Work, timeout_s: float, memory: int | None) -> Engine:
-    from camerapipe.batch.cluster import LOCAL, Cluster, ClusterEngine, certificates
+    from camerapipe.batch.cluster import ClusterEngine
+    from camerapipe.batch.cluster_connection import LOCAL, Cluster, certificates
     from camerapipe.runtime import available_cores
 
     address, security = options["cluster"], None

@@ -1,5 +1,6 @@
 """Batches on a cluster of Dask: workers and connections that are lost cost no file."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import distributed
 
 from camerapipe.assembly import Request
 from camerapipe.batch import cluster as room
-from camerapipe.batch.cluster import Cluster, ClusterEngine, certificates
+from camerapipe.batch import cluster_connection
+from camerapipe.batch.cluster import ClusterEngine
+from camerapipe.batch.cluster_connection import Cluster, certificates
 from camerapipe.batch.order import Asked, Order, State, Work
 from camerapipe.errors import RequestError, WorkersError
 from camerapipe.naming import Outputs
@@ -63,7 +66,7 @@ def test_a_lost_worker_and_a_lost_connection_cost_no_file(engine, scheduler, tmp
         for each in filter(None, workers.outcomes(orders(tmp_path, names))):
             ended.append(each)
             if len(ended) == 3:
-                workers._client.close()
+                workers._connection._client.close()
         alone = filter(None, workers.outcomes(orders(tmp_path, "ab"), alone=True))
         assert [order.number for order, _ in alone] == [0, 1]
     assert sorted(order.number for order, _ in ended) == list(range(len(names)))
@@ -81,13 +84,16 @@ def test_a_worker_with_other_code_is_refused(engine, scheduler, monkeypatch):
         pass
 
 
-def test_without_a_scheduler_the_address_is_named(engine, monkeypatch):
-    monkeypatch.setattr(room, "CONNECT_S", 0.2)
-    with (
-        pytest.raises(WorkersError, match=r"tcp://127.0.0.1:9: no scheduler"),
-        engine("tcp://127.0.0.1:9"),
-    ):
-        pass
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_without_a_scheduler_the_address_is_named(engine, monkeypatch, is_frozen):
+    monkeypatch.setattr(cluster_connection, "CONNECT_S", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if is_frozen:
+            silent.listen()  # it accepts, and says nothing
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(WorkersError, match=f"{address}: no scheduler"), engine(address):
+            pass
 
 
 def test_certificates_are_files_and_given_together(tmp_path):
