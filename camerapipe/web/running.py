@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,8 +79,8 @@ def run(
             await super().startup(sockets)
             if self.started:
                 started()
-                if browse is not None:
-                    webbrowser.open(browse)
+                if browse is not None:  # in a thread, since a browser of the terminal blocks
+                    threading.Thread(target=webbrowser.open, args=(browse,), daemon=True).start()
 
     config = uvicorn.Config(
         application,

@@ -33,7 +33,7 @@ export class Brushes {
    * @param {import("./view.js").View} view
    * @param {{ stroke: (stroke: Stroke, resting: boolean) => void,
    *   replace: (strokes: Stroke[]) => void, focus: (point: Point) => void,
-   *   say: (text: string) => void }} wishes
+   *   say: (text: string) => void, selected: (tool: string) => void }} wishes
    */
   constructor(view, wishes) {
     this.view = view;
@@ -99,6 +99,7 @@ export class Brushes {
     byId("width-field").hidden = !this.isBrush;
     byId("sigma-field").hidden = name !== "sigma";
     if (hint) this.wishes.say(hint);
+    this.wishes.selected(name);
     this.redraw();
   }
 

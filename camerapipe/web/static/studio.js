@@ -41,6 +41,7 @@ export class Studio {
     this.item = -1; // of the shelf
     this.revision = 0;
     this.blocked = false; // the picture is left untouched
+    this.paused = false; // comparing, while a brush is used
     this.proxyWidth = 1;
     this.notes = new Notes(() => this.edit("force", { force: true }));
     this.view = new View(byId("stage"), () => this.viewChanged());
@@ -52,6 +53,7 @@ export class Studio {
       replace: (scribbles) => this.edit("strokes", { scribbles }),
       focus: (focus_point) => this.edit("focus", { focus_point }),
       say: (text) => this.say(text),
+      selected: (tool) => this.toolSelected(tool),
     });
     this.pointers = new Pointers(byId("picture"), this.view, {
       start: (x, y) => this.brushes.start(x, y),
@@ -260,11 +262,23 @@ export class Studio {
   }
 
   // The page
-  compare() {
-    this.layers.comparing = !this.layers.comparing;
-    byId("compare").setAttribute("aria-pressed", String(this.layers.comparing));
+  /** @param {boolean} on whether before and after are compared */
+  compare(on) {
+    this.layers.comparing = on;
+    byId("compare").setAttribute("aria-pressed", String(on));
     this.showDivider();
     this.viewChanged();
+  }
+
+  /** With a brush, the result is seen everywhere. @param {string} tool */
+  toolSelected(tool) {
+    if (tool === "move") {
+      if (this.paused) this.compare(true);
+      this.paused = false;
+    } else if (this.layers.comparing) {
+      this.paused = true;
+      this.compare(false);
+    }
   }
 
   showDivider() {
@@ -301,7 +315,7 @@ export class Studio {
       byId(id).addEventListener("click", act);
     click("undo", () => this.step("undo"));
     click("redo", () => this.step("redo"));
-    click("compare", () => this.compare());
+    click("compare", () => this.compare(!this.layers.comparing));
     click("map", () => this.toggleMap());
     click("reset", () => this.step("reset"));
     click("export", () => this.exporting.open());

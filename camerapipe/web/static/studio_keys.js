@@ -39,7 +39,12 @@ export function studioKeys(studio) {
       label: "Redo",
       act: () => studio.step("redo"),
     },
-    { keys: ["c"], shown: "C", label: "Before and after", act: () => studio.compare() },
+    {
+      keys: ["c"],
+      shown: "C",
+      label: "Before and after",
+      act: () => studio.compare(!studio.layers.comparing),
+    },
     {
       keys: ["\\"],
       shown: "\\",
