@@ -21,7 +21,7 @@ except ImportError:  # Windows: no limits
     resource = None  # type: ignore[assignment]
 
 JOB_BYTES = 100 << 20
-BYTES_PER_PIXEL = 72
+BYTES_PER_PIXEL = 80
 ADDRESS_SPACE = 1.5  # of the limit over the estimate
 STATM = Path("/proc/self/statm")
 

@@ -8,6 +8,7 @@ from camerapipe.batch.order import Outcome, State
 from camerapipe.camera import open_input
 from camerapipe.ingest import open_preview
 from camerapipe.job import Job, Task, run_job
+from camerapipe.naming import Outputs
 from camerapipe.verdict import answer
 from stages.findings import Finding
 from stages.view import ViewParams
@@ -48,5 +49,5 @@ def _skipped(reason: Finding, source: str = "") -> Outcome:
 
 
 def _reason(job: Job) -> Finding | None:
-    findings = run_job(replace(job, task=Task.CHECK)).findings
+    findings = run_job(replace(job, task=Task.CHECK, outputs=Outputs())).findings
     return findings[0] if findings and answer(findings) == "no" else None

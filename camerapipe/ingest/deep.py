@@ -84,6 +84,14 @@ def decode_tiff(file: BinaryIO, max_pixels: int) -> Decoded:
         )
 
 
+def tiff_pixels(file: BinaryIO) -> int:
+    """Number of pixels of the full picture of a TIFF by its header."""
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
+        page = choose_page(tiff).page
+        return int(page.imagewidth * page.imagelength)
+
+
 def _is_plain(tiff: Any, page: Any) -> bool:
     """Whether Pillow decodes a page completely: it has 8 bits, and is no big-endian BigTIFF."""
     return bool(page.dtype.itemsize == 1 and not (tiff.is_bigtiff and tiff.byteorder == ">"))

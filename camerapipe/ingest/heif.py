@@ -45,6 +45,13 @@ def decode_heif(file: BinaryIO, max_pixels: int) -> Decoded:
     )
 
 
+def heif_pixels(file: BinaryIO) -> int:
+    """Number of pixels of the primary picture of a HEIF file by its header."""
+    file.seek(0)
+    width, height = _library().open_heif(file, convert_hdr_to_8bit=False).size
+    return int(width * height)
+
+
 def _gain_map(image: Any, exif: bytes | None, file: BinaryIO) -> Read:
     """Apple's gain map, an auxiliary image. libheif does not give those of ISO 21496-1."""
     found = image.info.get("aux", {}).get(APPLE_GAIN_MAP)

@@ -11,12 +11,12 @@ from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError
 from camerapipe.ingest.announced import GAIN_MAP, announcements
 from camerapipe.ingest.attachments import is_readable
-from camerapipe.ingest.deep import decode_png16, decode_tiff
+from camerapipe.ingest.deep import decode_png16, decode_tiff, tiff_pixels
 from camerapipe.ingest.display import FORMATS, decode_display, open_header
 from camerapipe.ingest.diverting import divertible
 from camerapipe.ingest.dng import has_jpeg_xl
 from camerapipe.ingest.files import DEFAULT_MAX_PIXELS, RAW_CUT_OFF, opened, refusing
-from camerapipe.ingest.heif import decode_heif, has_heif
+from camerapipe.ingest.heif import decode_heif, has_heif, heif_pixels
 from camerapipe.ingest.jpeg_gain_map import IGNORED
 from camerapipe.ingest.libraw import NotRawError
 from camerapipe.ingest.metadata import meta_from, read_exif_block
@@ -69,9 +69,14 @@ def count_pixels(path: str | os.PathLike[str]) -> int | None:
     """Number of pixels of a picture by its header; None if the header cannot be read."""
     try:
         with opened(Path(path)) as file, quiet(), muted():
-            if sniff(file) in (Kind.RAW, Kind.MAYBE_RAW):
+            kind = sniff(file)
+            if kind in (Kind.RAW, Kind.MAYBE_RAW):
                 with suppress(NotRawError):
                     return raw_pixels(file)
+            if kind in (Kind.TIFF, Kind.MAYBE_RAW):
+                return tiff_pixels(file)
+            if kind is Kind.HEIF:
+                return heif_pixels(file)
             width, height = open_header(file, DEFAULT_MAX_PIXELS).size
             return int(width * height)
     except Exception:  # the error is reported when the picture is opened

@@ -394,6 +394,8 @@ def test_pixels_are_counted_without_decoding(tmp_path):
     dng = tmp_path / "a.dng"
     write_dng(dng, sample_mosaic(np.full((32, 48, 3), 0.5)))
     assert count_pixels(dng) == 32 * 48
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30, 3), np.float32), photometric="rgb")
+    assert count_pixels(tmp_path / "a.tif") == 600
     (tmp_path / "b.jpg").write_bytes(b"no picture")
     assert count_pixels(tmp_path / "b.jpg") is None
     assert count_pixels(tmp_path / "absent.jpg") is None
