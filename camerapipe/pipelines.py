@@ -30,6 +30,7 @@ from stages.blur import (
     link_edges,
     linked_edges,
     octave_blur,
+    second_derivative_blur,
     sharp_edges_bound,
     sharpness_evidence,
     survey,
@@ -181,12 +182,21 @@ RENDER = (
     *FINISH,
 )
 # The paper's own stages.
+CLEAN_EDGES = (
+    Node("link", link_edges, ("edge_candidates", "grid"), "edge_data"),
+    Node("clean", clean_sparse, ("edge_data", "view"), "clean_data", BlurParams),
+)
 PAPER_EDGES = (
     *VIEW,
     *SURVEY,
     Node("edges", edge_blur, ("view", "edge_survey"), "edge_candidates", BlurParams),
-    Node("link", link_edges, ("edge_candidates", "grid"), "edge_data"),
-    Node("clean", clean_sparse, ("edge_data", "view"), "clean_data", BlurParams),
+    *CLEAN_EDGES,
+)
+ELDER_EDGES = (
+    *VIEW,
+    *SURVEY,
+    Node("edges", second_derivative_blur, ("view", "edge_survey"), "edge_candidates", BlurParams),
+    *CLEAN_EDGES,
 )
 PAPER_SOLVE = (
     Node("laplacian", matting_laplacian, ("guide",), "laplacian", LaplacianParams),
@@ -210,6 +220,7 @@ PAPER_HALF = (
 # What the segments make together.
 STILL_DENSE = (*STILL_GRID, *PROTECTED, *STILL_CELLS, *CONSTRAIN, *SOLVE, *UPSAMPLE, *DETAIL)
 PAPER_MAP = (*PAPER_EDGES, *PAPER_HALF)
+ELDER_MAP = (*ELDER_EDGES, *PAPER_HALF)
 DIRECT_MAP = (
     *PAPER_EDGES,
     *renamed(SCRIBBLE, cell_data="clean_data"),

@@ -12,8 +12,9 @@ Scharr operator. Energies are measured on the luma of a display-encoded view, an
 pixels of that view. `link_edges` converts the result to sigma in full-resolution pixels.
 
 `edge_blur` applies the formula to each edge pixel independently. `octave_blur` averages the
-energies of neighbouring edge pixels first, on three octaves. `sharpness_evidence` finds upper
-bounds on sigma, also away from edges.
+energies of neighbouring edge pixels first, on three octaves. `second_derivative_blur`, for
+comparison, fits the second derivative across edges. `sharpness_evidence` finds upper bounds on
+sigma, also away from edges.
 
 Pictures are processed in full-width strips, which does not change the result. `survey` computes the
 statistics of the whole picture, `edge_blur` is local (its halo is `BlurParams.halo`), and
@@ -43,6 +44,7 @@ from stages.blur.protect import (
     unclaimed,
     within_bounds,
 )
+from stages.blur.second_derivative import second_derivative_blur
 from stages.blur.shading import ShadingParams, doubt_shading
 from stages.blur.sparse import clean_sparse, link_edges
 from stages.blur.survey import EdgeSurvey, noise_sigma, survey
@@ -72,6 +74,7 @@ __all__ = [
     "linked_edges",
     "noise_sigma",
     "octave_blur",
+    "second_derivative_blur",
     "sharpness_evidence",
     "survey",
     "thin_edges",

@@ -1,6 +1,7 @@
-"""Upsampling of a dense map from a small grid to full resolution, by one of four methods.
+"""Upsampling of a dense map from a small grid to full resolution, by one of five methods.
 
-All methods are local: a strip of rows needs a halo of at most two window radii of the small map.
+All methods but `optimization` are local: a strip of rows needs a halo of at most two window radii
+of the small map.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from stages.params import Array, Params, param
 from stages.upsample.bilateral import joint_bilateral
 from stages.upsample.fast import fast_guided
 from stages.upsample.masked import masked_guided
+from stages.upsample.optimization import optimized
 
 PAPER_STEP = 2  # step of the small grid for which `window_radius_px` is given
 
@@ -26,9 +28,10 @@ class UpsampleParams(Params):
 
     method: str = param(
         "fast",
-        choices=("fast", "masked", "joint_bilateral", "bilinear"),
+        choices=("fast", "masked", "joint_bilateral", "optimization", "bilinear"),
         help="Fast guided filter, guided filter as printed in the paper, joint bilateral "
-        "upsampling (Kopf et al. 2007), or bilinear interpolation.",
+        "upsampling (Kopf et al. 2007), optimisation at full resolution (Park et al. 2011), or "
+        "bilinear interpolation.",
     )
     window_radius_px: int = param(
         4,
@@ -41,8 +44,11 @@ class UpsampleParams(Params):
         0.1, 1e-6, 10.0, help="Regularisation of the affine model: larger values are smoother."
     )
     range_sigma: float = param(
-        0.1, 1e-3, 10.0, help="joint_bilateral: standard deviation of colour, in encoded values."
-    )
+        0.1,
+        1e-3,
+        10.0,
+        help="joint_bilateral, optimization: standard deviation of colour, in encoded values.",
+    )  # fmt: skip
 
 
 def guided_upsample(low: DenseBlur, guide: Encoded, params: UpsampleParams) -> DenseBlur:
@@ -137,6 +143,8 @@ def _upsampled(low: BlurMap, guide: Array, params: UpsampleParams, *, linear: bo
     if params.method == "masked":
         radius = round(radius_px * low.grid.step / PAPER_STEP)
         sigma = masked_guided(low, guide, radius, params.epsilon)
+    elif params.method == "optimization":
+        sigma = optimized(low, guide, params.range_sigma)
     else:
         sigma = joint_bilateral(low, guide, params.range_sigma)
     return BlurMap(sigma, interpolate(low.confidence, low.grid, full), full)

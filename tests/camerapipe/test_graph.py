@@ -79,7 +79,7 @@ def test_a_chart_of_several_graphs_has_no_name_twice():
 
 
 def test_presets_are_the_rows_that_the_paper_compares():
-    assert set(PRESETS) == {"default", "paper", "direct"}
+    assert set(PRESETS) == {"default", "paper", "elder-zucker", "direct"}
     assert "upsample" not in {node.name for node in PRESETS["direct"].picture_graph.nodes}
 
 

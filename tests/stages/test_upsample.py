@@ -1,9 +1,11 @@
+from itertools import product
+
 import cv2
 import numpy as np
 import pytest
 
 from stages.arrays import reduce_by
-from stages.grid import BlurMap, Grid, lift
+from stages.grid import BlurMap, Grid, interpolate, lift
 from stages.laplacian import LaplacianParams, matting_laplacian
 from stages.propagate import PropagateParams, propagate
 from stages.strips import STRIP_ROWS
@@ -13,8 +15,10 @@ from stages.upsample import (
     guided_upsample,
     upsample_to_light,
 )
+from stages.upsample.samples import sample_pixels
 
-METHODS = ["fast", "masked", "bilinear", "joint_bilateral"]
+LOCAL = ["fast", "masked", "bilinear", "joint_bilateral"]
+METHODS = [*LOCAL, "optimization"]
 
 
 def picture(shape, seed=0, smooth=2):
@@ -148,7 +152,7 @@ def test_strips_and_threads_leave_no_trace(method, set_workers):
     np.testing.assert_array_equal(*results)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LOCAL)
 def test_tiled_equals_untiled(method):
     """A tile between strips of the small map, with a strip on each side as its halo."""
     guide, low = picture((640, 40)), dense(Grid.cells((640, 40), 2))
@@ -177,6 +181,31 @@ def test_joint_bilateral_is_the_formula_of_kopf(step, phase):
         expected[y, x] = (weight * low.sigma).sum() / weight.sum()
     params = UpsampleParams(method="joint_bilateral")
     np.testing.assert_allclose(guided_upsample(low, guide, params).sigma, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("step", "phase"), [(2, 0.0), (4, 1.5)])
+def test_optimization_minimises_the_energy_of_park(step, phase):
+    """The minimum, from the matrix of the energy written out pixel by pixel."""
+    shape = (12, 17)
+    guide, low = picture(shape), dense(grid_of(shape, step, phase))
+    first = interpolate(low.sigma, low.grid, Grid(shape)).astype(np.float64)
+    yuv = cv2.cvtColor(guide, cv2.COLOR_RGB2YUV).astype(np.float64)
+    pixels = list(np.ndindex(shape))
+    weight = np.zeros((len(pixels), len(pixels)))
+    for p, q in product(range(len(pixels)), repeat=2):
+        apart = np.abs(np.subtract(pixels[p], pixels[q]))
+        if p != q and apart.max() == 1:
+            colour = np.sum((yuv[pixels[p]] - yuv[pixels[q]]) ** 2) / (2 * 0.1**2)
+            weight[p, q] = np.exp(-colour - (first[pixels[p]] - first[pixels[q]]) ** 2 / 2)
+    share = weight / weight.sum(axis=1, keepdims=True)
+    both = 10 * (share + share.T)
+    matrix, right = np.diag(both.sum(axis=1)) - both, np.zeros(shape)
+    known = np.zeros(shape)
+    places = np.ix_(*sample_pixels(low.grid, shape))
+    known[places], right[places] = 1, low.sigma
+    expected = np.linalg.solve(matrix + np.diag(known.ravel()), right.ravel()).reshape(shape)
+    found = guided_upsample(low, guide, UpsampleParams(method="optimization")).sigma
+    assert np.sqrt(np.mean((found - np.maximum(expected, 0)) ** 2)) < 0.01
 
 
 def test_fast_is_within_the_goal_of_masked_on_a_photograph(shared_data):
