@@ -1,156 +1,46 @@
-"""What the solver is measured against: the paper's own, PyMatting, OpenCV's guided filter.
+"""Peers on the same work, side by side in one run: `python tools/peers.py`.
 
-Each is run to the same goal, a mean squared error of 1e-3 px^2 against the converged solution.
-OpenCV's colour `guidedFilter` is in its contrib build, which cannot share an environment with the
-plain one: name a Python that has it in `CAMERAPIPE_CONTRIB_PYTHON`.
+PyMatting solves for the same map, OpenCV's guided filter upsamples (both in an environment of their
+own, which the first run makes with pip), and GEGL's lens blur renders (Debian package `gegl`). A
+peer that is absent is said to be missing.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
+import argparse
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from problems import PAPER, Problem, mse
-
-from stages.laplacian import LaplacianParams, apply_laplacian
-from stages.params import Array
-from stages.propagate import PropagateParams, fill
-from stages.propagate.conjugate_gradients import conjugate_gradient_steps
-
-GOAL_MSE = 1e-3  # px^2
-CONTRIB = "CAMERAPIPE_CONTRIB_PYTHON"
-REACH_PX = 6  # of a product with windows of 7x7
+from bench import Context  # finds the packages of this checkout
+from measures.peer_environment import PeerError, make_environment
+from problems import photograph_paths
+from subjects import bokeh, propagate
 
 
-class ReachedError(Exception):
-    """The goal is reached: PyMatting's `cg` has no other way to stop on an error of the map."""
+def main() -> None:
+    """Parse the command line, make the environment, run the peers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of photographs")
+    parser.add_argument("--quick", action="store_true", help="smaller pictures")
+    parser.add_argument("--setup", action="store_true", help="only make the environment")
+    given = parser.parse_args()
+    try:
+        print(f"peers: {make_environment()}")
+    except PeerError as error:
+        print(error, file=sys.stderr)
+    if given.setup:
+        return
+    paths = dict(list(photograph_paths(given.data).items())[:1])
+    if not paths:
+        parser.error("no photograph: python -m pip install scikit-image, or name a folder: --data")
+    context = Context(given.data or Path(), given.quick)
+    found = propagate.against_pymatting(context, paths) | propagate.upsampling(context, paths)
+    found |= bokeh.against_gegl(context)
+    for key, value in found.items():
+        print(f"{key:32}{value:12.4g}")
+    for what in context.missing:
+        print(f"missing: {what}")
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds, and what came out."""
-    started = time.perf_counter()
-    out = work()
-    return time.perf_counter() - started, out
-
-
-def best(work: Callable[[], Any], repeats: int = 5) -> float:
-    """Least seconds of some runs: what the machine can do between its interruptions."""
-    return min(timed(work)[0] for _ in range(repeats))
-
-
-def cg_steps(given: Problem, params: PropagateParams = PAPER) -> Iterator[Array]:
-    """The paper's solver: box filters and plain conjugate gradients."""
-    laplacian = given.laplacian(LaplacianParams())
-    weight = params.data_weight * given.constraints.confidence
-    filled = params.start == "fill"
-    sigma = fill(given.constraints).sigma if filled else np.zeros_like(weight)
-
-    def system(p: Array, out: Array) -> float:
-        np.add(apply_laplacian(laplacian, p), weight * p, out=out)
-        return float(np.sum(p * out, dtype=np.float64))
-
-    for _ in conjugate_gradient_steps(system, weight, given.constraints.sigma, sigma, REACH_PX):
-        yield sigma
-
-
-def cg_to_goal(given: Problem, truth: Array, params: PropagateParams = PAPER) -> tuple[float, int]:
-    """Seconds (without looking at errors) and steps to the goal."""
-    seconds, steps, maps = 0.0, 0, cg_steps(given, params)
-    while True:
-        took, sigma = timed(lambda: next(maps))
-        seconds, steps = seconds + took, steps + 1
-        if steps % 5 == 0 and mse(sigma, truth) < GOAL_MSE:
-            return seconds, steps
-
-
-def pymatting_to_goal(given: Problem, truth: Array) -> tuple[float, int]:
-    """Seconds and steps of PyMatting with its best preconditioner for this, the V-cycle.
-
-    (Its incomplete Cholesky factors take fewer steps, and longer to make than all the rest.)
-    Raises ImportError where it is not installed.
-    """
-    import pymatting
-    from scipy import sparse
-
-    weight = PAPER.data_weight * given.constraints.confidence.ravel().astype(np.float64)
-    steps, looking = 0, 0.0
-
-    def look(_: Any, x: Array, *rest: Any) -> None:
-        nonlocal steps, looking
-        looked = time.perf_counter()
-        steps += 1
-        if mse(x.reshape(truth.shape), truth) < GOAL_MSE:
-            raise ReachedError
-        looking += time.perf_counter() - looked
-
-    started = time.perf_counter()
-    laplacian = pymatting.cf_laplacian(given.guide.astype(np.float64), epsilon=1e-3, radius=3)
-    system = (laplacian + sparse.diags(weight)).tocsr()
-    cycle = pymatting.vcycle(system, truth.shape)
-    right = weight * given.constraints.sigma.ravel()
-    with contextlib.suppress(ReachedError):
-        pymatting.cg(system, right, M=cycle, callback=look, maxiter=3000)
-    return time.perf_counter() - started - looking, steps
-
-
-def cv2_guided_seconds(picture: Array) -> float | None:
-    """Least time of three colour guided filters; None without an environment that has them."""
-    python = os.environ.get(CONTRIB)
-    if not python:
-        return None
-    code = (
-        "import sys, time, cv2, numpy as np\n"
-        "guide = np.load(sys.argv[1]); plane = np.ascontiguousarray(guide[..., 1]); times = []\n"
-        "for _ in range(3):\n"
-        "    started = time.perf_counter(); cv2.ximgproc.guidedFilter(guide, plane, 10, 1e-2)\n"
-        "    times.append(time.perf_counter() - started)\n"
-        "print(min(times))"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "guide.npy"
-        np.save(file, picture)
-        command = [python, "-c", code, str(file)]
-        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def compile_times() -> dict[str, float]:
-    """Seconds to compile all kernels of both stages, and from import to the first solve."""
-    compile_all = (
-        "import time, importlib; started = time.perf_counter()\n"
-        "for m in ('propagate', 'upsample'): importlib.import_module('stages.' + m)\n"
-        "from stages.kernels import registered\n"
-        "for kernel in registered(): kernel.compile()\n"
-        "print(time.perf_counter() - started)"
-    )
-    first_solve = (
-        "import time; started = time.perf_counter()\n"
-        "import numpy as np\n"
-        "from stages.grid import BlurMap, Grid\n"
-        "from stages.laplacian import LaplacianParams, matting_laplacian\n"
-        "from stages.propagate import PropagateParams, propagate\n"
-        "imported = time.perf_counter()\n"
-        "ones = np.ones((64, 64), np.float32); guide = np.ones((64, 64, 3), np.float32)\n"
-        "held = BlurMap(ones, ones, Grid((64, 64)))\n"
-        "laplacian = matting_laplacian(guide, LaplacianParams())\n"
-        "next(propagate(laplacian, held, None, PropagateParams()))\n"
-        "print(time.perf_counter() - imported)"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        cold = in_process(compile_all, folder)
-        warm = min(in_process(first_solve, folder) for _ in range(3))
-    return {"propagate.cold_compile_s": cold, "propagate.warm_start_s": warm}
-
-
-def in_process(code: str, cache: str) -> float:
-    """Number that a fresh interpreter prints, its kernels cached in a folder of their own."""
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
-                         env=os.environ | {"NUMBA_CACHE_DIR": cache})  # fmt: skip
-    return float(run.stdout)
+if __name__ == "__main__":
+    main()

@@ -65,6 +65,15 @@ def load(path: Path, megapixels: float, *, enlarge: bool = True) -> Array:
     return np.asarray(cv2.resize(picture, (cols, rows), interpolation=how), np.float32) / 255
 
 
+def photograph_paths(data: Path | None) -> dict[str, Path]:
+    """Names and paths of the photographs that can be found, `data` first."""
+    found: dict[str, Path] = {}
+    for name, file in (PHOTOGRAPHS | PUBLIC_PHOTOGRAPHS).items():
+        with contextlib.suppress(DataError):
+            found[name] = locate(file, data)
+    return found
+
+
 def pictures(data: Path | None, megapixels: float, count: int) -> dict[str, Array]:
     """The first photographs that can be found, and where they are too few the one that is made.
 
@@ -82,11 +91,8 @@ def pictures(data: Path | None, megapixels: float, count: int) -> dict[str, Arra
     dict
         Names and encoded pictures, HxWx3 float32 in [0, 1].
     """
-    found: dict[str, Array] = {}
-    for name, file in (PHOTOGRAPHS | PUBLIC_PHOTOGRAPHS).items():
-        with contextlib.suppress(DataError):
-            if len(found) < count:
-                found[name] = load(locate(file, data), megapixels, enlarge=False)
+    paths = list(photograph_paths(data).items())[:count]
+    found = {name: load(path, megapixels, enlarge=False) for name, path in paths}
     if len(found) < count:
         found[MADE] = made_picture(megapixels)
     return found

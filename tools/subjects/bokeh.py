@@ -81,7 +81,7 @@ def measure(context: Any) -> dict[str, float]:
         "bokeh.bytes_per_px": _bytes_per_px(),
         "bokeh.cold_compile_s": _cold_compile_s(),
     }
-    return results | _times(context) | _gegl(context)
+    return results | _times(context) | against_gegl(context)
 
 
 def psnr(a: Array, b: Array) -> float:
@@ -204,7 +204,7 @@ def _cold_compile_s() -> float:
     return float(found.stdout)
 
 
-def _gegl(context: Any) -> dict[str, float]:
+def against_gegl(context: Any) -> dict[str, float]:
     """Against GEGL's lens blur, sprites included; in quality, against the true picture."""
     if shutil.which("gegl") is None:
         context.missing.append("gegl (Debian package gegl)")

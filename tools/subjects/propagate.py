@@ -3,7 +3,8 @@
 All solvers run in one process on the same problems (`problems.py`), from zero to a mean squared
 error of 1e-3 px^2 against the converged solution, set-up included. Conjugate gradients run to the
 end at 0.43, 1 and 2 MP; above, their number of steps is fitted (a power of the width), their time
-per step measured, and the table says so. Without the peers (`peers.py`) their keys are missing.
+per step measured, and the table says so. Without the peers (`tools/peers.py`) their keys are
+missing.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peers import (
-    CONTRIB,
+from measures.peer_environment import PeerError
+from measures.peers import (
     GOAL_MSE,
     best,
     cg_steps,
@@ -184,11 +185,12 @@ def upsampling(context: Any, paths: Paths) -> dict[str, float]:
     sparse = problem(large, 2).constraints
     low = BlurMap(sparse.sigma, np.ones_like(sparse.sigma), sparse.grid)
     ours = best(lambda: guided_upsample(low, large, UpsampleParams()))
-    theirs = cv2_guided_seconds(large)
     megapixels = large.shape[0] * large.shape[1] / 1e6
     rows = [["ours, fast", ours * 1e3 / megapixels]]
-    if theirs is None:
-        context.missing.append(f"OpenCV contrib: name a Python that has it in {CONTRIB}")
+    try:
+        theirs = cv2_guided_seconds(large)
+    except PeerError:
+        context.missing.append("OpenCV contrib: `python tools/peers.py` makes an environment")
     else:
         rows.append(["cv2.ximgproc.guidedFilter, 21x21", theirs * 1e3 / megapixels])
         results["upsample.vs_cv2_guided"] = theirs / ours
@@ -254,8 +256,8 @@ def against_pymatting(context: Any, paths: Paths) -> dict[str, float]:
     truth = converged(given.laplacian(LaplacianParams()), given.constraints).sigma
     try:
         theirs, their_steps = pymatting_to_goal(given, truth)
-    except ImportError:
-        context.missing.append("PyMatting")
+    except PeerError:
+        context.missing.append("PyMatting: `python tools/peers.py` makes an environment")
         return {}
     ours, steps = ours_to_goal(given, truth)
     rows = [["ours", steps, ours * 1e3], ["PyMatting, V-cycle", their_steps, theirs * 1e3]]
