@@ -70,7 +70,9 @@ def second_derivative_blur(view: Encoded, found: EdgeSurvey, params: BlurParams)
     scale = np.full(plane.shape, -1, np.int8)
     for index, scale_px in enumerate(SCALES_PX):
         second = second_derivative(plane, scale_px, along_x, along_y)
-        reliable = (scale < 0) & (np.abs(second) > second_derivative_limit(scale_px, noise, plane))
+        reliable = (scale < 0) & (
+            np.abs(second) > second_derivative_limit(scale_px, noise, plane.size)
+        )
         scale[reliable], sign[reliable] = index, np.sign(second[reliable])
     edges = _sign_changes(sign, along_x, along_y)
     sigma = np.zeros(plane.shape, np.float32)
@@ -84,21 +86,21 @@ def second_derivative_blur(view: Encoded, found: EdgeSurvey, params: BlurParams)
     return EdgeCandidates(sigma, edges * STRONG)
 
 
-def gradient_limit(scale_px: float, noise: float, plane: Array) -> float:
+def gradient_limit(scale_px: float, noise: float, pixels: int) -> float:
     """Magnitude of the gradient that noise exceeds nowhere, luma/px (Elder and Zucker, eq. 9)."""
     deviation = noise / (2 * math.sqrt(2 * math.pi) * scale_px**2)
-    return deviation * math.sqrt(-2 * math.log(_pointwise(plane)))
+    return deviation * math.sqrt(-2 * math.log(_pointwise(pixels)))
 
 
-def second_derivative_limit(scale_px: float, noise: float, plane: Array) -> float:
+def second_derivative_limit(scale_px: float, noise: float, pixels: int) -> float:
     """Second derivative that noise exceeds nowhere, luma/px^2 (Elder and Zucker, eq. 15)."""
     deviation = noise / (4 * math.sqrt(math.pi / 3) * scale_px**3)
-    return deviation * math.sqrt(2) * float(erfinv(1 - 2 * _pointwise(plane)))
+    return deviation * math.sqrt(2) * float(erfinv(1 - 2 * _pointwise(pixels)))
 
 
-def _pointwise(plane: Array) -> float:
+def _pointwise(pixels: int) -> float:
     """Probability of a false alarm at one pixel."""
-    return -math.expm1(math.log1p(-FALSE_ALARMS) / plane.size)
+    return -math.expm1(math.log1p(-FALSE_ALARMS) / pixels)
 
 
 def reliable_direction(plane: Array, noise: float) -> tuple[Array, Array]:
@@ -120,7 +122,7 @@ def reliable_direction(plane: Array, noise: float) -> tuple[Array, Array]:
     for scale_px in SCALES_PX:
         gx, gy = gradient(plane, scale_px)
         size = np.hypot(gx, gy)
-        new = (along_x == 0) & (along_y == 0) & (size > gradient_limit(scale_px, noise, plane))
+        new = (along_x == 0) & (along_y == 0) & (size > gradient_limit(scale_px, noise, plane.size))
         along_x[new], along_y[new] = gx[new] / size[new], gy[new] / size[new]
     return along_x, along_y
 

@@ -59,7 +59,7 @@ def test_limits_are_those_of_white_noise(scale_px):
     measured = room.second_derivative(plane, scale_px, along, along).std()
     expected = noise / (4 * np.sqrt(np.pi / 3) * scale_px**3)
     assert measured == pytest.approx(expected, rel=0.35 / scale_px**2 + 0.05)
-    limit = room.second_derivative_limit(scale_px, noise, plane)
+    limit = room.second_derivative_limit(scale_px, noise, plane.size)
     assert limit / expected == pytest.approx(6.8, abs=0.5)  # none of 160 000, with 1e-6
 
 
