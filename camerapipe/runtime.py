@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -196,7 +196,8 @@ def _in_turn(known: list[Kernel]) -> Generator[Kernel, None, None]:
         yield kernel
         if kernel.is_new and not was_ready and available_cores() > 1:
             break
-    with _helpers(range(len(ours), len(known))) as places:
+    modules = sorted({kernel.name.rpartition(".")[0] for kernel in known})
+    with _helpers(range(len(ours), len(known)), modules) as places:
         for place in places:
             ours.add(place)
             yield known[place]
@@ -204,13 +205,15 @@ def _in_turn(known: list[Kernel]) -> Generator[Kernel, None, None]:
 
 
 @contextmanager
-def _helpers(places: range) -> Iterator[Iterator[int]]:
+def _helpers(places: range, modules: Sequence[str]) -> Iterator[Iterator[int]]:
     """Start processes that compile, and give the indices of the kernels for this process.
 
-    At the end of the block, the processes are awaited, since each may still compile its last
+    They import the given modules, which have kernels of this process, so that an index means the
+    same. At the end of the block, the processes are awaited, since each may still compile its last
     kernel. If the block raises an exception, they are stopped.
     """
-    work = "from camerapipe.runtime import compile_in_turn; compile_in_turn()"
+    imported = ", ".join(modules)
+    work = f"import {imported}; from camerapipe.runtime import compile_in_turn as go; go()"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     null = subprocess.DEVNULL
     reader, writer = os.pipe()

@@ -2,14 +2,14 @@
 
 `scenery` is what stands before the camera (`made`: from nothing, `rgbd`: from pictures with
 disparity), and `motion` how things change in time. `lens` focuses, `sensor_light` makes the light
-on the sensor (`exact` makes it slowly, and says what is true of it), `sensor` has the noise model,
-and `raw` exposes a frame. All are functions of their arguments: time, motion and seeds are given.
+on the sensor, `sensor` has the noise model, and `raw` exposes a frame. All are functions of their
+arguments: time, motion and seeds are given. `exact`, which is imported by itself, makes the light
+slowly, and says what is true of it.
 
 Distances are in m from the camera, focus is in dioptres (1/m), time in s.
 """
 
 from stages.actuator import Actuator, FocusMotion
-from stages.forward.exact import Truth, photograph_exactly, true_blur
 from stages.forward.lens import Optics
 from stages.forward.made import SCENERIES, make_scenery
 from stages.forward.motion import Pose, Tremor, still
@@ -32,12 +32,9 @@ __all__ = [
     "Stereo",
     "Surface",
     "Tremor",
-    "Truth",
     "capture_raw",
     "make_scenery",
     "photograph",
-    "photograph_exactly",
     "rgbd_scenery",
     "still",
-    "true_blur",
 ]

@@ -11,10 +11,9 @@ from stages.forward import (
     Tremor,
     capture_raw,
     photograph,
-    photograph_exactly,
     still,
-    true_blur,
 )
+from stages.forward.exact import photograph_exactly, true_blur
 from stages.forward.motion import steps, swing
 from stages.forward.placing import Span, spot_variance
 from stages.forward.sensor import View

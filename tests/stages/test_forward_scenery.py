@@ -7,10 +7,10 @@ from stages.forward import (
     Stereo,
     make_scenery,
     photograph,
-    photograph_exactly,
     rgbd_scenery,
     still,
 )  # fmt: skip
+from stages.forward.exact import photograph_exactly
 from stages.forward.scenery import level_of
 from stages.forward.sensor import View
 from stages.optics import Lens
