@@ -43,7 +43,8 @@ class SupersededError(Exception):
 class Shown:
     """A picture as pages show it.
 
-    `scale` is pixels of the full picture per pixel of this one; `ms` what the session took.
+    `scale` is pixels of the full picture per pixel of this one; `ms` what the session took;
+    `settled` whether the map is that of a new session.
     """
 
     size: Size
@@ -52,6 +53,7 @@ class Shown:
     radius: Array | None
     scale: float
     ms: float
+    settled: bool
     findings: tuple[dict[str, Any], ...]
     blocked: bool
 
@@ -222,6 +224,7 @@ class Desk:
             radius=shot.kept.get(RADIUS),
             scale=scale,
             ms=ms,
+            settled=self.session.is_settled(size),
             findings=tuple(map(asdict, shot.findings)),
             blocked=is_blocked(shot.findings, force=self.session.request.force),
         )

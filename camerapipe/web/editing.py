@@ -254,6 +254,7 @@ class Editing:
     def _show(self, channel: Channel, revision: int, shown: Shown) -> None:
         header = {
             "op": "picture", "revision": revision, "size": shown.size, "session_ms": shown.ms,
+            "settled": shown.settled,
             "findings": shown.findings, "blocked": shown.blocked, **self._size_of(shown.codes),
         }  # fmt: skip
         channel.show("picture", header, rgba(shown.codes))

@@ -59,7 +59,7 @@ def wait(page):
     """Wait until the newest state is on the screen."""
     page.wait_for_selector("body[data-state=open]")
     page.wait_for_timeout(50)  # the answer to what was done before
-    page.wait_for_selector("body:not([data-rendering])")
+    page.wait_for_selector("body:not([data-rendering]):not([data-unsettled])")
 
 
 def room_of(page):
@@ -190,7 +190,10 @@ def test_at_one_to_one_the_screen_has_the_pixels_of_the_result(page, folder):
         12 + (room - size + 1) // 2 for room, size in zip(room_of(page), (320, 240), strict=True)
     )
     address = page.evaluate(
-        """([left, top]) => {
+        """async ([left, top]) => {
+             const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+             await frame();
+             await frame();
              const part = new OffscreenCanvas(320, 240);
              part.getContext("2d").drawImage(document.querySelector("#picture"), -left, -top);
              return part.convertToBlob().then((blob) => blob.arrayBuffer())

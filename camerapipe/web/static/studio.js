@@ -176,6 +176,7 @@ export class Studio {
     this.blocked = header.blocked;
     this.showDivider();
     if (header.revision === this.revision) this.brushes.fade();
+    document.body.toggleAttribute("data-unsettled", !header.settled);
     if (header.size !== "quick" && header.revision === this.revision) this.rendered();
     return this.layers.settled();
   }
