@@ -28,7 +28,7 @@ from stages.grid import BlurMap
 from stages.params import Array
 
 PROXY_MEGAPIXELS = 1.0
-MEMORY_BYTES = 600 << 20  # of the values of a session
+MEMORY_BYTES = 400 << 20  # of the values of a session
 RADIUS = "signed_radius"  # value of the graphs: radius of the disk at each pixel
 EDITS = ("params", "look", "focus_point", "scribbles", "stroke", "force")
 

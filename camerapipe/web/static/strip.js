@@ -43,7 +43,7 @@ export class Strip {
     button.title = verdict ? `${name}: ${verdict.message}` : name;
     button.replaceChildren(
       thumbnail
-        ? make("img", { src: `/studio/shelf/${number}/thumbnail`, alt: "" })
+        ? make("img", { src: `/studio/shelf/${number}/thumbnail`, alt: "", loading: "lazy" })
         : make("span", { class: "blank" }),
       make("span", { class: "file", text: name }),
     );

@@ -22,6 +22,7 @@ import { View } from "./view.js";
 /** @typedef {import("./socket.js").Header} Header */
 
 const VIEW_MS = 70; // after the last move, before a part of the full-size result is asked for
+const MANY_LOSSES = 4;
 const PATIENCE_MS = 500; // before it is said that something is under way
 
 export class Studio {
@@ -41,6 +42,7 @@ export class Studio {
     this.item = -1; // of the shelf
     this.revision = 0;
     this.blocked = false; // the picture is left untouched
+    this.losses = 0; // of the connection, one after another
     this.paused = false; // comparing, while a brush is used
     this.proxyWidth = 1;
     this.notes = new Notes(() => this.edit("force", { force: true }));
@@ -125,7 +127,14 @@ export class Studio {
 
   /** @param {import("./socket.js").State} state @param {string} reason */
   connection(state, reason) {
-    this.progress(state === "lost" ? "Connection lost; trying again…" : "");
+    this.losses = state === "lost" ? this.losses + 1 : state === "open" ? 0 : this.losses;
+    this.progress(
+      this.losses > MANY_LOSSES
+        ? "The server does not answer. If it was started again, open its new link."
+        : this.losses
+          ? "Connection lost; trying again…"
+          : "",
+    );
     if (state !== "ended") return;
     this.notes.setError(reason);
     this.close();

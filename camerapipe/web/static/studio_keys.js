@@ -24,6 +24,12 @@ export function studioKeys(studio) {
   };
   return [
     tool("v", "move", "Move and zoom"),
+    {
+      keys: ["escape"],
+      shown: "Esc",
+      label: "Put the brush away",
+      act: () => studio.brushes.select("move"),
+    },
     tool("f", "focus", "Focus: click on what should be sharp"),
     tool("s", "sharp", "Brush: sharp"),
     tool("b", "blurred", "Brush: blurred"),
