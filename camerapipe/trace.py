@@ -35,6 +35,7 @@ ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=
 PROCESS = 1  # the one process of the viewer
 Fate = Literal["done", "failed", "dropped", "cancelled"]
 Mode = Literal["measured", "simulated"]
+Kind = Literal["frame", "capture"]
 HEAD = b'{"traceEvents":[\n{"ph":"M","pid":1,"name":"process_name","args":{"name":"camerapipe"}}'
 TAIL = b'\n],"displayTimeUnit":"ms","otherData":%s}\n'
 
@@ -162,19 +163,31 @@ class Tracer:
         seq: int,
         captured_s: float,
         ended_s: float,
+        phases: Sequence[tuple[str, float, float]] = (),
         *,
+        kind: Kind = "frame",
         fate: Fate,
         **args: Unpack[FrameArgs],
     ) -> None:
-        """Add the end of a frame, with its time from capture to delivery or loss."""
+        """Add the end of a frame, with its time from capture to delivery or loss.
+
+        `phases` are name, begin and end (s) of what it went through, drawn inside of it. A frame of
+        the kind `capture` was taken beside the stream, and may have the number of one in it.
+        """
         if fate not in get_args(Fate):
             raise RequestError(f"trace: fate: expected {', '.join(get_args(Fate))}; got {fate!r}")
         latency_ms = (ended_s - captured_s) * 1000
         facts = {"fate": fate, "latency_ms": latency_ms, **args}
         begun, ended = self._us(captured_s), self._us(ended_s)
-        common = {"cat": "frame", "name": "frame", "id": int(seq), "pid": PROCESS, "tid": 0}
+        common = {"cat": kind, "name": kind, "id": int(seq), "pid": PROCESS, "tid": 0}
         self._write(
             {"ph": "b", **common, "ts": begun, "args": facts},
+            *(
+                {"ph": ph, **common, "name": name, "ts": self._us(at_s)}
+                for name, start_s, end_s in phases
+                if end_s > start_s
+                for ph, at_s in (("b", start_s), ("e", end_s))
+            ),
             {"ph": "e", **common, "ts": max(begun, ended)},
         )
         if fate != "done":

@@ -27,6 +27,7 @@ WORDS = {  # verdict of the check: code and text of the advice
     "defocus_weak": ("move_closer", "move closer"),
     "defocus_present": ("shoot", "good: shoot now"),
 }
+TOO_NEAR = "too_near"  # finding of a viewfinder that knows its lens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,9 @@ class Advice(NamedTuple):
     code: str
     text: str
     severity: Severity
+
+
+FOCUSING = Advice("focusing", "focusing", Severity.INFO)  # before the first advice
 
 
 class Vote(NamedTuple):
@@ -136,6 +140,8 @@ def advice_of(findings: Iterable[Finding]) -> Advice:
     found = {finding.code: finding for finding in findings}
     for verdict, (code, text) in WORDS.items():
         if verdict in found:
+            if TOO_NEAR in found:
+                code, text = "move_back", "too near: move back"
             lens = found.get("hyperfocal")
             if code == "move_closer" and lens is not None and lens.limit is not None:
                 text = f"{text} than {limit_text(lens.limit)}"

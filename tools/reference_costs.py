@@ -4,38 +4,45 @@
     python tools/reference_costs.py --write               # put them into camerapipe/costs.toml
     python tools/reference_costs.py --write --keep-pace   # measured on a machine of another pace
     python tools/reference_costs.py --scale               # on a device: [cpu.scale] of its profile
+    python tools/reference_costs.py --profile pixel -o pixel.toml  # on a device: its profile
 
 The costs are medians over frames of a moving synthetic scene at 720p. The scale of a simulated
 device is the ratio of its times to these. `--scale` prints that ratio for each class of kernels, as
 a range from the quickest tenth of the stages to the slowest. `--keep-pace` divides all costs by the
 median ratio to the present table. As long as most stages are unchanged, that is the pace of the
-machine, so that the scales of profiles remain valid.
+machine, so that the scales of profiles remain valid. `--profile` writes a profile of this device:
+its scales and the jitter of its stages are measured; sensor, lens, memory and heat are those of the
+profile that it is `--like`, to be corrected by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import platform
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import tomli_w
 
 import camerapipe
 from camerapipe.assembly import Request
 from camerapipe.budget import Stopwatch, wall_s
 from camerapipe.costs import SETUP, STEP, Costs, cost_table, part_of
-from camerapipe.ingest import capture_from_array
+from camerapipe.ingest import capture_from_array, write_text
 from camerapipe.runtime import available_cores, configure, warm_up
 from camerapipe.settings import resolve
 from camerapipe.stream.device import KIND_OF
 from camerapipe.stream.policy import QualityPolicy
-from camerapipe.stream.profile import KINDS
+from camerapipe.stream.profile import KINDS, read_profile
 from camerapipe.stream.rungs import ReadyCheck, ReadyRung, ready_checks, ready_rungs
 from camerapipe.stream.shown import Frame, StreamState
 from camerapipe.stream.stream import DECODE, ENCODE, IO
@@ -50,6 +57,8 @@ Table = dict[str, dict[str, float]]  # rung, stage: ms per megapixel
 SCENE, FRAMES, SKIPPED = "pan", 24, 4
 JPEG_QUALITY = 95
 ENDS = (10, 90)  # percentiles of the ratios that make a range
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+MIN_JITTER = 0.01
 LEAST_COST = 0.3  # ms per megapixel; below, a ratio is noise
 
 
@@ -59,7 +68,12 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help="print the ratio to the reference")
     parser.add_argument("--write", action="store_true", help=f"put them into {COSTS_FILE.name}")
     parser.add_argument("--keep-pace", action="store_true", help="at the pace of the reference")
+    parser.add_argument("--profile", metavar="NAME", help="write a profile of this device")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.toml", help="where")
+    parser.add_argument("--like", default="everyday-phone", help="profile for what is not measured")
     given = parser.parse_args()
+    if (given.profile is None) != (given.output is None):
+        parser.error("--profile and -o go together")
     configure(long_running=True)
     warm_up()
     pictures = [synthetic_frame(SCENE, k, SIZE, 1).picture for k in range(FRAMES)]
@@ -75,7 +89,13 @@ def main() -> None:
             stage: cost for stage, cost in every.items() if stage.partition(".")[0] in nodes
         }
     if given.scale:
-        _print_scale(found)
+        print(tomli_w.dumps({"cpu": {"scale": _scales(found)}}), end="")
+        return
+    if given.profile:
+        jitter = _jitter(rungs[-1], checks[0], pictures)
+        table = profile_table(given.profile, given.like, _scales(found), jitter)
+        write_text(given.output, tomli_w.dumps(table))
+        print(f"{given.output}: check what is copied from {given.like}")
         return
     text = _live_tables(found, keep_pace=given.keep_pace)
     if given.write:
@@ -108,15 +128,20 @@ def _write(live: str) -> None:
     COSTS_FILE.write_text(stills + live, encoding="utf-8")
 
 
-def _stages(
-    rung: ReadyRung, check: ReadyCheck, pictures: list[npt.NDArray[np.uint8]]
-) -> dict[str, float]:
-    viewfinder = Viewfinder(
+def _viewfinder(rung: ReadyRung, check: ReadyCheck) -> Viewfinder:
+    """A viewfinder that always has one rung and one level of the check."""
+    return Viewfinder(
         request=Request(settings=resolve(), force=True),
         policy=QualityPolicy((rung,), (check,)),
         clock=wall_s,
         costs=Costs(),
     )
+
+
+def _stages(
+    rung: ReadyRung, check: ReadyCheck, pictures: list[npt.NDArray[np.uint8]]
+) -> dict[str, float]:
+    viewfinder = _viewfinder(rung, check)
     state = StreamState()
     found: dict[str, list[float]] = defaultdict(list)
     for seq, picture in enumerate(pictures):
@@ -157,11 +182,46 @@ def _ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
     return ratios
 
 
-def _print_scale(found: Mapping[str, Mapping[str, float]]) -> None:
-    print("[cpu.scale]")
-    for kind, values in _ratios(found).items():
-        low, high = np.percentile(values, ENDS)
-        print(f"{kind} = [{low:.2f}, {high:.2f}]")
+def _scales(found: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
+    """Range of the ratios to the reference, of each class of kernels."""
+    return {
+        kind: [round(float(end), 2) for end in np.percentile(values, ENDS)]
+        for kind, values in _ratios(found).items()
+    }
+
+
+def _jitter(rung: ReadyRung, check: ReadyCheck, pictures: list[npt.NDArray[np.uint8]]) -> float:
+    """Standard deviation of the logarithm of the time of a frame, robust against outliers."""
+    viewfinder = _viewfinder(rung, check)
+    state, times = StreamState(), []
+    for seq, picture in enumerate(pictures):
+        shown, state = viewfinder.show(Frame(seq, capture_from_array(picture, "srgb")), state)
+        times.append(math.log(shown.spent_ms))
+    kept = times[SKIPPED:]
+    middle = statistics.median(kept)
+    deviation = MAD_TO_SIGMA * statistics.median(abs(each - middle) for each in kept)
+    return round(max(deviation, MIN_JITTER), 3)
+
+
+def profile_table(
+    name: str, like: str, scales: Mapping[str, list[float]], jitter: float
+) -> dict[str, Any]:
+    """A profile with measured scales and jitter, as the table of its file."""
+    other = read_profile(like)
+    machine = f"{platform.machine()}, {available_cores()} cores"
+    return {
+        "name": name,
+        "about": f"Measured on {machine}.",
+        "source": "cpu: tools/reference_costs.py; sensor, lens, actuator, memory and thermal: "
+        f"copied from {like}, to be corrected by hand",
+        "calibrated": True,
+        "sensor": asdict(other.sensor),
+        "lens": asdict(other.lens),
+        "actuator": asdict(other.actuator),
+        "cpu": {"jitter": jitter, "scale": dict(scales)},
+        "memory": {"frames_mb": other.memory_mb},
+        "thermal": asdict(other.thermal),
+    }
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ COMMANDS = {  # name of a command and of its module: what it does
     "optics": "Hyperfocal distance, depth of field, blur of the background.",
     "stream": "Stream frames from a folder, a video, a camera or a synthetic scene.",
     "serve": "Open the studio and the viewfinder in the browser.",
+    "simulate": "Run a simulated camera before a scene: lens, sensor, 3A, captures.",
     "report": "Show the trace of a stream as a page.",
     "settings": "Show every parameter, its value, and who set it.",
     "graph": "Show the stage graphs.",

@@ -125,6 +125,10 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
 @click.option(
     "--trace", metavar="FILE.json", help="write a trace for Perfetto and `camerapipe report`"
 )
+@click.option("--loop", is_flag=True, help="files begin again when they have ended")
+@click.option(
+    "--faults", metavar="FILE.toml", help="the source stalls, repeats or loses frames by a script"
+)
 @click.option("--costs", is_flag=True, help="print what rungs and checks cost, and exit")
 @click.option("--focus", metavar="X,Y", help="a point (pixels) that counts as in focus")
 @scribbles_option
@@ -204,7 +208,7 @@ def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
         fps=options["fps"],
         policy=options["policy"],
         frames=options["frames"],
-        size=_size(options["size"]),
+        size=size_of(options["size"]),
         strength=options["strength"],
         budget=options["budgets"],
         rung=options["rung"],
@@ -227,6 +231,8 @@ def _opened(text: str, options: dict[str, Any], teller: Teller) -> Stream:
         overwrite=options["overwrite"],
         max_pixels=max_pixels(options),
         observe=teller.note,
+        loop=options["loop"],
+        faults=options["faults"],
     )
 
 
@@ -271,7 +277,8 @@ def _refuse_others(context: click.Context) -> None:
         )
 
 
-def _size(text: str) -> tuple[int, int]:
+def size_of(text: str) -> tuple[int, int]:
+    """Read a WxH."""
     try:
         width, height = (int(part) for part in text.lower().split("x"))
     except ValueError:

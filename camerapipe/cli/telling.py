@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -147,11 +147,16 @@ def tell(report: StreamReport) -> None:
     for reason, count in report.drops.items():
         say(f"dropped at the door: {count}: {reason}")
     if report.done:
-        half, most = report.latency_ms["p50"], report.latency_ms["p95"]
-        say(f"latency {half:.0f} ms (95 %: {most:.0f} ms), from capture to delivery with waiting")
+        say(f"latency {_ms(report.latency_ms)}, from capture to delivery with waiting")
     if report.spent_ms["p50"] is not None:
-        half, most = report.spent_ms["p50"], report.spent_ms["p95"]
-        say(f"processing {half:.0f} ms (95 %: {most:.0f} ms), from pixels to picture")
+        say(f"processing {_ms(report.spent_ms)}, from pixels to picture")
+    if report.ceiling is not None:
+        stage, rate_fps = report.ceiling
+        times = report.stages_ms.get(stage)
+        taken = f": it takes {_ms(times)}" if times else ""
+        say(f"ceiling: {stage}, {rate_fps:.1f} frames a second{taken}")
+    if report.lost:
+        say(f"lost by the source: {report.lost} frames")
     if report.within_budget is not None:
         limit = "budgets" if report.budget_ms is None else f"{report.budget_ms:g} ms"
         judged = "frames"
@@ -162,6 +167,12 @@ def tell(report: StreamReport) -> None:
     for what, counts in (("rungs", report.rungs), ("checks", report.checks)):
         if counts:
             say(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+def _ms(times: Mapping[str, float | None]) -> str:
+    """Median of times in ms, and the percentiles 95 and 99."""
+    half, most, nearly_all = (times[key] or 0.0 for key in ("p50", "p95", "p99"))
+    return f"{half:.0f} ms (95 %: {most:.0f} ms, 99 %: {nearly_all:.0f} ms)"
 
 
 def tell_written(report: StreamReport, *places: str | None) -> None:

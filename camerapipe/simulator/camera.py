@@ -13,45 +13,33 @@ has the same frames everywhere. A camera is used from one thread.
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Unpack
 
 from camerapipe.errors import RequestError
 from camerapipe.shot import Shot
+from camerapipe.simulator.driving import Driver, Pending
 from camerapipe.simulator.engine import Engine
-from camerapipe.simulator.futures import CaptureFuture, Turn
+from camerapipe.simulator.futures import CaptureFuture
 from camerapipe.simulator.requests import (
     REPEATING,
     SINGLE,
     CameraEvent,
     CaptureControls,
-    CaptureFailedError,
     CaptureRequest,
-    Failure,
+    FrameMetadata,
     Partial,
     Result,
-    Started,
     Target,
     check_controls,
 )
 from camerapipe.stream.controls import Changes
 
-E = TypeVar("E", Started, Partial, Result, Failure)
+FOCUS_ENDED = ("focused", "not_focused")  # states of autofocus
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A future, and which part of the result it is for."""
-
-    future: CaptureFuture[Any]
-    part: Callable[[Result], Any]
-
-
-class Camera:
+class Camera(Driver):
     """An open camera, whose preview repeats. `camerapipe.open_camera` makes one.
 
     Parameters
@@ -70,36 +58,14 @@ class Camera:
         repeating: CaptureRequest,
         finish: Callable[[], None] = lambda: None,
     ) -> None:
-        self._events: deque[CameraEvent] = deque()
-        self._engine = start(self._events.append)
-        self._finish = finish
-        self._futures: dict[int, _Pending] = {}
-        self._listeners: list[tuple[type, Callable[[Any], object]]] = []
-        self._newest: Result | None = None  # of the preview
-        self._previews = 0  # results of the preview so far
-        self._dispatching = self._closed = False
+        super().__init__(start, finish)
         self._controls = repeating.controls
         self.set_repeating(repeating)
-
-    @property
-    def now_s(self) -> float:
-        """Virtual time since the camera was opened, s."""
-        return self._engine.clock()
 
     @property
     def controls(self) -> CaptureControls:
         """What is set by hand for the next frames."""
         return self._controls
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._closed
-
-    @property
-    def open_requests(self) -> int:
-        """Number of requests that have not ended."""
-        return self._engine.open_requests
 
     def set(self, **changes: Any) -> None:
         """Change controls of the preview, and of later captures.
@@ -118,6 +84,37 @@ class Camera:
         self._controls = replace(self._controls, **changes)
         if self._engine.repeating is not None:
             self._engine.repeating = replace(self._engine.repeating, controls=self._controls)
+
+    def focus(self, point: tuple[float, float] | None = None) -> CaptureFuture[FrameMetadata]:
+        """Tap to focus: start a sweep of autofocus.
+
+        Parameters
+        ----------
+        point : (x, y), optional
+            Where it aims, in px of the picture; by default at the centre.
+
+        Returns
+        -------
+        CaptureFuture of FrameMetadata
+            That of the first preview frame after the sweep: `focused` or `not_focused`.
+
+        Raises
+        ------
+        RequestError
+            If the point is not two numbers.
+        """
+        trigger = self._controls.focus_trigger + 1
+        self.set(focus_point=point, focus_trigger=trigger, focus_distance_dpt=None)
+        future: CaptureFuture[FrameMetadata] = CaptureFuture(self._drive, self._engine.clock)
+
+        def note(partial: Partial) -> None:
+            aimed = partial.repeating and partial.request.controls.focus_trigger >= trigger
+            if aimed and partial.metadata.af_state in FOCUS_ENDED:
+                remove()
+                future.set(partial.metadata)
+
+        remove = self.listen(Partial, note)
+        return future
 
     def change(self, **changes: Unpack[Changes]) -> None:
         """Change how preview and stills are rendered: `strength`, `rung`, `budget`, `params` ...
@@ -214,78 +211,6 @@ class Camera:
         self._engine.flush()
         self._dispatch()
 
-    def listen(self, kind: type[E], callback: Callable[[E], object]) -> Callable[[], None]:
-        """Call a function with every event of a kind: Started, Partial, Result or Failure.
-
-        It is called while the app waits for the camera, and cannot wait itself. An error that it
-        raises ends that wait.
-
-        Returns
-        -------
-        callable
-            Ends the calls.
-        """
-        entry = (kind, callback)
-        self._listeners.append(entry)
-        return lambda: self._listeners.remove(entry)
-
-    def run(self, *, seconds: float = math.inf, frames: float = math.inf) -> None:
-        """Let time pass: so many seconds, or until so many preview frames were delivered.
-
-        Raises
-        ------
-        RequestError
-            If neither is given.
-        """
-        if math.isinf(seconds) and math.isinf(frames):
-            raise RequestError("run: expected seconds or frames")
-        until_s, last = self.now_s + seconds, self._previews + frames
-        while self._previews < last and self._drive(until_s):
-            pass
-
-    def __iter__(self) -> Iterator[Result]:
-        """Results of the preview, each as it comes; those that came meanwhile are not kept."""
-        while True:
-            seen = self._previews
-            while self._previews == seen:
-                if not self._drive(math.inf):
-                    return
-            assert self._newest is not None
-            yield self._newest
-
-    async def __aiter__(self) -> AsyncIterator[Result]:
-        """The same for `async for`; other coroutines run between the events of the camera."""
-        while True:
-            seen = self._previews
-            while self._previews == seen:
-                if not self._drive(math.inf):
-                    return
-                await Turn()
-            assert self._newest is not None
-            yield self._newest
-
-    def close(self) -> None:
-        """Close the camera. Requests that have not ended fail with the reason `closed`."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._engine.close()
-            self._dispatch()
-        finally:
-            self._finish()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _with(self, changes: dict[str, Any]) -> CaptureControls:
         check_controls(changes)
         return replace(self._controls, **changes)
@@ -299,46 +224,8 @@ class Camera:
         futures: list[CaptureFuture[Any]] = []
         for number in self._engine.submit(requests):
             futures.append(CaptureFuture(self._drive, self._engine.clock))
-            self._futures[number] = _Pending(futures[-1], part)
+            self._futures[number] = Pending(futures[-1], part)
         return futures
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RequestError("camera: it was closed; open it again")
-
-    def _drive(self, until_s: float) -> bool:
-        """Let something happen until a moment, and tell it; False if nothing can."""
-        if self._dispatching:
-            raise RuntimeError("a callback of the camera cannot wait for the camera")
-        if self._closed:
-            return False
-        moved = bool(self._events) or self._engine.advance(until_s)
-        self._dispatch()
-        return moved
-
-    def _dispatch(self) -> None:
-        """Tell events to futures, listeners and the iterator."""
-        if self._dispatching:
-            return  # the loop that runs tells them
-        self._dispatching = True
-        try:
-            while self._events:
-                self._tell(self._events.popleft())
-        finally:
-            self._dispatching = False
-
-    def _tell(self, event: CameraEvent) -> None:
-        if isinstance(event, Result) and event.repeating:
-            self._newest, self._previews = event, self._previews + 1
-        if isinstance(event, Result | Failure):
-            pending = self._futures.pop(event.request_id, None)
-            if pending is not None and isinstance(event, Result):
-                pending.future.set(pending.part(event))
-            elif pending is not None and isinstance(event, Failure):
-                pending.future.set(None, CaptureFailedError(event))
-        for kind, callback in list(self._listeners):
-            if isinstance(event, kind):
-                callback(event)
 
 
 def _check_target(request: CaptureRequest, known: Sequence[Target], what: str) -> None:

@@ -18,6 +18,8 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from camerapipe.errors import RequestError
 from camerapipe.simulator.lanes import Lane, Ticket
@@ -35,7 +37,8 @@ from camerapipe.simulator.requests import (
     Target,
 )
 from camerapipe.simulator.ring import Ring
-from camerapipe.stream.exposures import BYTES_PER_PX
+from camerapipe.stream.account import Account, StreamReport
+from camerapipe.stream.exposures import BYTES_PER_PX, FrameSource
 from camerapipe.stream.faults import NO_FAULTS, Faults
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.line import Rules, Stage
@@ -89,12 +92,15 @@ class Engine:
         self._pending: deque[Ticket] = deque()  # single requests that were not exposed yet
         self._reading: deque[Ticket] = deque()
         self._issued, self._next_s = 0, faults.start_s
+        self._lost = 0  # frames that the sensor lost
         self._before: Ticket | None = None  # the frame before, which a fault may repeat
         self._ring = Ring()
         self._closing = self.ended = False
         self._frame_bytes = BYTES_PER_PX * module.size[0] * module.size[1]
         self.processor = Processor(options, self.clock, lambda: self._makes_work())
-        self._lanes = self._lanes_on(options, observe)
+        self._account, self._options = Account(), options
+        self._observe = observe
+        self._lanes = self._lanes_on(options)
         self._preview, self._captures = self._lanes
         lines = [process for lane in self._lanes for process in lane.processes]
         self._scheduler.begin([self._sense(), self._read(), *lines])
@@ -149,6 +155,14 @@ class Engine:
             pass
         for ticket in list(self._open.values()):
             self._fail(ticket, FailureReason.CLOSED, "the camera was closed")
+
+    def report(self) -> StreamReport:
+        """Report of the preview so far."""
+        module, tally = self._module, replace(self._preview.line.tally, lost=self._lost)
+        fps = self._options.sensor_fps
+        source = FrameSource(module.name, "camera", fps, iter(()))
+        ended = "complete" if self.ended else "stopped"
+        return self._account.report(source, self._options, tally, ended)
 
     @property
     def open_requests(self) -> int:
@@ -239,6 +253,7 @@ class Engine:
                 break
             self._reading.popleft()
             if ticket.lost:
+                self._lost += 1
                 self._fail(ticket, FailureReason.LOST, "the sensor lost the frame")
                 continue
             assert ticket.exposure is not None and ticket.number is not None
@@ -254,8 +269,8 @@ class Engine:
         """Tell the metadata of a frame that was read, and process it as far as its target says."""
         assert ticket.metadata is not None and ticket.number is not None
         self._emit(Partial(
-            request_id=ticket.request_id, frame_number=ticket.number, metadata=ticket.metadata,
-            repeating=ticket.repeating,
+            request_id=ticket.request_id, request=ticket.request, frame_number=ticket.number,
+            metadata=ticket.metadata, repeating=ticket.repeating,
         ))  # fmt: skip
         if ticket.request.target is Target.METADATA:
             self._complete(ticket)
@@ -265,9 +280,7 @@ class Engine:
     def _makes_work(self) -> bool:
         return self.repeating is not None and self.repeating.target is not Target.METADATA
 
-    def _lanes_on(
-        self, options: StreamOptions, observe: Callable[[str, Event, InFlight], None]
-    ) -> tuple[Lane, Lane]:
+    def _lanes_on(self, options: StreamOptions) -> tuple[Lane, Lane]:
         work, stuck_s = self.processor, options.stuck_s
         max_bytes = max(options.rules.max_bytes, self._frame_bytes)  # one frame always fits
         preview = (
@@ -285,10 +298,15 @@ class Engine:
         every = Rules(max_in_flight=2, max_bytes=max_bytes, give_up_after=NEVER)
         return (
             Lane(preview, self._scheduler, newest, self._end,
-                 lambda event, flight: observe("preview", event, flight)),
+                 partial(self._note, "preview")),
             Lane(captures, self._scheduler, every, self._end,
-                 lambda event, flight: observe("capture", event, flight)),
+                 partial(self._note, "capture")),
         )  # fmt: skip
+
+    def _note(self, lane: str, event: Event, in_flight: InFlight) -> None:
+        if lane == "preview":
+            self._account.add(event)
+        self._observe(lane, event, in_flight)
 
     def _end(self, ticket: Ticket, outcome: Outcome) -> None:
         """End a request that has passed a lane."""
@@ -305,6 +323,7 @@ class Engine:
             request_id=ticket.request_id, request=ticket.request, repeating=ticket.repeating,
             frame_number=ticket.number, metadata=ticket.metadata, ended_s=self.clock(),
             raw=ticket.raw, picture=ticket.picture, shown=ticket.shown, shot=ticket.shot,
+            device=ticket.exposure.device if ticket.exposure else None,
         )  # fmt: skip
         self._emit(result)
 

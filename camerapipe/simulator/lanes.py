@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from camerapipe.capture import Capture
 from camerapipe.shot import Shot
 from camerapipe.simulator.module import Exposure
 from camerapipe.simulator.requests import CaptureRequest, FrameMetadata
-from camerapipe.stream.frames import Arrival, Event, InFlight, Outcome
+from camerapipe.stream.frames import Arrival, Event, Fate, InFlight, Outcome
 from camerapipe.stream.line import Line, Rules, Stage
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.virtual import VirtualScheduler
-from stages.control.statistics import Mosaic
+from stages.forward import RawFrame
 
 
 @dataclass(slots=True, eq=False)
@@ -30,7 +30,7 @@ class Ticket:
     arrives_s: float = 0.0  # when its last row has come from the sensor
     lost: bool = False
     metadata: FrameMetadata | None = None
-    raw: Mosaic | None = None
+    raw: RawFrame | None = None
     picture: Capture | None = None
     shown: Shown | None = None
     shot: Shot | None = None
@@ -50,7 +50,7 @@ class Lane:
     end : callable
         Is called with each ticket and its outcome.
     observe : callable
-        Is called with every event, and what is in flight.
+        Is called with every event, by the number of the frame, and what is in flight.
     """
 
     def __init__(
@@ -97,6 +97,11 @@ class Lane:
             yield Arrival(value=ticket, captured_s=at_s, filmed_s=at_s, size_bytes=size_bytes)
 
     def _note(self, event: Event) -> None:
-        self._observe(event, self.line.in_flight)
+        ticket = self._inside[event.seq]
+        assert ticket.number is not None
+        told: Event = replace(event, seq=ticket.number)
+        if isinstance(told, Outcome):
+            told = replace(told, value=ticket.shown if told.fate is Fate.DONE else None)
+        self._observe(told, self.line.in_flight)
         if isinstance(event, Outcome):
             self._end(self._inside.pop(event.seq), event)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from camerapipe.capture import Capture
+from camerapipe.ingest.dng.raw_frame import Device
 from camerapipe.simulator.requests import CaptureControls, FrameMetadata
-from stages.control.statistics import Mosaic
+from stages.forward import RawFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,9 +28,11 @@ class Exposure:
     duration_s : float
         From its start to that of the next frame, at least.
     raw : callable
-        Gives the mosaic of the sensor, HxW uint16; None if the source has developed pictures only.
+        Gives the frame of the sensor; None if the source has developed pictures only.
     develop : callable
-        Gives the capture in linear light from the mosaic.
+        Gives the capture in linear light from that frame.
+    device : Device or None
+        What a DNG of the frame says of the camera.
     state : Any
         What the module needs to finish it.
     """
@@ -39,8 +42,9 @@ class Exposure:
     exposure_s: float
     readout_s: float
     duration_s: float
-    develop: Callable[[Mosaic | None], Capture]
-    raw: Callable[[], Mosaic] | None = None
+    develop: Callable[[RawFrame | None], Capture]
+    raw: Callable[[], RawFrame] | None = None
+    device: Device | None = None
     state: Any = None
 
     @property

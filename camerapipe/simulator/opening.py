@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from camerapipe.budget import Budget, BudgetLike
 from camerapipe.errors import RequestError, hint
-from camerapipe.ingest import DEFAULT_MAX_PIXELS
+from camerapipe.ingest import DEFAULT_MAX_PIXELS, check_output
+from camerapipe.runtime import versions
 from camerapipe.settings import resolve
 from camerapipe.simulator.camera import Camera
 from camerapipe.simulator.engine import Engine
 from camerapipe.simulator.module import CameraModule
-from camerapipe.simulator.requests import REPEATING, CaptureControls, CaptureRequest, Target
+from camerapipe.simulator.recorded import RecordedModule
+from camerapipe.simulator.requests import (
+    REPEATING,
+    CameraEvent,
+    CaptureControls,
+    CaptureRequest,
+    Target,
+)
 from camerapipe.simulator.scene_module import SceneModule, ThreeA
-from camerapipe.simulator.scenes import Scene, read_scene
+from camerapipe.simulator.scenes import Scene, is_scene, read_scene
+from camerapipe.simulator.tracing import CameraTracing
+from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.faults import NO_FAULTS, Faults, read_faults
+from camerapipe.stream.looping import looped
 from camerapipe.stream.opening import place_of
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
-from camerapipe.stream.sources import DEFAULT_SIZE, MIN_SIDE_PX
+from camerapipe.stream.sources import DEFAULT_SIZE, MIN_SIDE_PX, open_source
+from camerapipe.stream.tracing import header_of
+from camerapipe.trace import GRAPH, TRACES, Tracer
+from stages.forward import SCENERIES
 from stages.strips import limited_workers
 
 DEFAULT_RUNG = "preview"
-STATISTICS_SIDES = (24, 18)  # least width and height of a sensor, for metering
+TRACKS = ("isp", GRAPH, "still isp", "still")
 
 
 def open_camera(
@@ -49,6 +64,8 @@ def open_camera(
     speed: str = "typical",
     workers: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    trace: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Camera:
     """Open a simulated camera, whose preview repeats.
 
@@ -88,6 +105,10 @@ def open_camera(
         Threads that compute. Nothing depends on it.
     max_pixels : int
         Refuse larger pictures of a recording.
+    trace : path, optional
+        Write a trace for Perfetto and `camerapipe report` (.json).
+    overwrite : bool
+        Replace a trace that exists.
 
     Returns
     -------
@@ -116,13 +137,44 @@ def open_camera(
     goal = _target_of(target)
     found = faults if isinstance(faults, Faults) else read_faults(faults)
     module = _module_of(scene, options, size, control, max_pixels)
+    if trace is not None:
+        check_output(trace, overwrite=overwrite, suffixes=TRACES)
     opened = ExitStack()
+    if isinstance(module, RecordedModule):
+        opened.callback(module.close)
     opened.enter_context(limited_workers(workers))
+    tracing = None
+    if trace is not None:
+        source = FrameSource(module.name, "camera", options.sensor_fps, iter(()))
+        header = header_of(source, options, versions())
+        tracing = CameraTracing(
+            opened.enter_context(Tracer(trace, header, tracks=TRACKS, overwrite=overwrite))
+        )
     return Camera(
-        lambda emit: Engine(module, options, emit, found),
+        partial(_started, module, options, found, tracing),
         CaptureRequest(controls=controls, target=goal),
         opened.close,
     )
+
+
+def _started(
+    module: CameraModule,
+    options: StreamOptions,
+    faults: Faults,
+    tracing: CameraTracing | None,
+    emit: Callable[[CameraEvent], None],
+) -> Engine:
+    """An engine whose events go to the camera, and to a trace."""
+    if tracing is None:
+        return Engine(module, options, emit, faults)
+    traced = tracing
+
+    def both(event: CameraEvent) -> None:
+        traced.note_event(event, engine.clock())
+        emit(event)
+
+    engine = Engine(module, options, both, faults, traced.note)
+    return engine
 
 
 def _target_of(target: Target | str) -> Target:
@@ -142,6 +194,10 @@ def _module_of(
     assert profile is not None
     if isinstance(scene, str | os.PathLike):
         text = os.fspath(scene)
+        if not is_scene(text):
+            if not os.path.exists(text):
+                raise RequestError(f"scene {text!r} does not exist{hint(text, SCENERIES)}")
+            return _recording(text, options, max_pixels)
         scene = read_scene(text, options.seed)
     if not isinstance(scene, Scene):
         return scene
@@ -151,3 +207,19 @@ def _module_of(
             f"got {size[0]}x{size[1]}"
         )
     return SceneModule(scene, profile, size=size, seed=options.seed, control=control)
+
+
+def _recording(text: str, options: StreamOptions, max_pixels: int) -> RecordedModule:
+    """A file or folder that repeats; without times of its own, at the rate of the sensor."""
+    source = looped(partial(_paced, text, options.sensor_fps, max_pixels))
+    return RecordedModule(source, options.sensor_fps)
+
+
+def _paced(text: str, fps: float, max_pixels: int) -> FrameSource:
+    """A source with times."""
+    source = open_source(text, paced=False, max_pixels=max_pixels)
+    if source.fps is not None:
+        source.close()
+        return open_source(text, max_pixels=max_pixels)
+    source.close()
+    return open_source(text, fps=fps, max_pixels=max_pixels)

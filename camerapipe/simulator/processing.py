@@ -27,6 +27,7 @@ from camerapipe.stream.stream import DECODE, IO
 from camerapipe.stream.virtual import VirtualClock
 
 BEST_RUNG = LADDER[0].name  # has the costs of stages that the table of stills does not list
+SCANNING = "scanning"  # state of autofocus
 STILL_SHARE = 0.5  # of the processor, while preview and stills both have work
 
 
@@ -69,10 +70,13 @@ class Processor:
 
     def show(self, ticket: Ticket, state: StreamState | None) -> tuple[Ticket, StreamState | None]:
         """Blur map, lens blur and advice of a preview frame."""
-        if ticket.request.target is not Target.PREVIEW:
+        if ticket.request.target not in (Target.VIEW, Target.PREVIEW):
             return ticket, state
         assert ticket.picture is not None and ticket.exposure is not None
-        frame = Frame(ticket.exposure.number, ticket.picture, at_s=ticket.exposure.start_s)
+        focusing = ticket.metadata is not None and ticket.metadata.af_state == SCANNING
+        exposure = ticket.exposure
+        plain = ticket.request.target is Target.VIEW
+        frame = Frame(exposure.number, ticket.picture, None, exposure.start_s, focusing, plain)
         ticket.shown, after = self.controls.show(frame, state or StreamState())
         return ticket, after
 

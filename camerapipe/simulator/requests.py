@@ -6,15 +6,17 @@ dioptres (1/m), timestamps in ns of the start of the exposure of the first row.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Literal
 
 from camerapipe.capture import Capture
-from camerapipe.errors import RequestError, hint
+from camerapipe.errors import OutputError, RequestError, hint
+from camerapipe.ingest.dng.raw_frame import Device, write_raw_frame
 from camerapipe.shot import Shot
 from camerapipe.stream.shown import Shown
-from stages.control.statistics import Mosaic
+from stages.forward import RawFrame
 
 NS = 1_000_000_000  # in a second
 
@@ -25,11 +27,12 @@ class Target(StrEnum):
     METADATA = "metadata"  # statistics and metadata only
     RAW = "raw"  # the mosaic of the sensor
     PICTURE = "picture"  # developed to linear light
+    VIEW = "view"  # shown with advice, without lens blur
     PREVIEW = "preview"  # shown with lens blur and advice, on a rung of the quality ladder
     STILL = "still"  # a `Shot`, as of `camerapipe.render`
 
 
-REPEATING = (Target.METADATA, Target.RAW, Target.PICTURE, Target.PREVIEW)
+REPEATING = (Target.METADATA, Target.RAW, Target.PICTURE, Target.VIEW, Target.PREVIEW)
 SINGLE = (Target.METADATA, Target.RAW, Target.PICTURE, Target.STILL)
 
 
@@ -53,8 +56,9 @@ class CaptureControls:
     focus_distance_dpt : float or None
         Distance in focus in 1/m, 0 being infinity; None: autofocus.
     focus_point : (x, y) or None
-        Autofocus aims at this point, in px of the picture; None: the centre. Another point starts
-        another sweep.
+        Autofocus aims at this point, in px of the picture; None: the centre.
+    focus_trigger : int
+        Another number, or another point, starts another sweep of autofocus.
     white_balance : (float, float) or None
         Gains of red and blue relative to green.
     """
@@ -66,6 +70,7 @@ class CaptureControls:
     awb_lock: bool = False
     focus_distance_dpt: float | None = None
     focus_point: tuple[float, float] | None = None
+    focus_trigger: int = 0
     white_balance: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -124,6 +129,11 @@ class CaptureRequest:
     target: Target = Target.STILL
     zero_shutter_lag: bool = False
     tag: Any = None
+
+    def __post_init__(self) -> None:
+        if self.target not in tuple(Target):
+            raise RequestError(f"target {self.target!r} does not exist{hint(self.target, Target)}")
+        object.__setattr__(self, "target", Target(self.target))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +209,7 @@ class Partial:
     """Partial result: the metadata of a frame whose picture is still processed."""
 
     request_id: int
+    request: CaptureRequest
     frame_number: int
     metadata: FrameMetadata
     repeating: bool
@@ -214,10 +225,24 @@ class Result:
     frame_number: int
     metadata: FrameMetadata
     ended_s: float  # virtual time of its delivery
-    raw: Mosaic | None = field(default=None, repr=False)
+    raw: RawFrame | None = field(default=None, repr=False)
     picture: Capture | None = field(default=None, repr=False)
     shown: Shown | None = field(default=None, repr=False)
     shot: Shot | None = None
+    device: Device | None = field(default=None, repr=False)  # of a RAW frame
+
+    def save_raw(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the RAW frame as a DNG with its metadata.
+
+        Raises
+        ------
+        OutputError
+            If there is none, or the file cannot be written.
+        """
+        if self.raw is None or self.device is None:
+            raise OutputError(f"{path}: frame {self.frame_number} has no RAW")
+        white_balance = self.metadata.white_balance
+        write_raw_frame(path, self.raw, self.device, white_balance, overwrite=overwrite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from camerapipe.capture import Capture, CaptureMeta, Sourced
+from camerapipe.ingest.dng.raw_frame import Device
 from camerapipe.simulator.module import Exposure
 from camerapipe.simulator.requests import NS, CaptureControls, FrameMetadata
 from camerapipe.simulator.scenes import Scene
@@ -41,8 +42,7 @@ from stages.control import (
     step_white_balance,
 )
 from stages.control.auto_focus import AutoFocusMode
-from stages.control.statistics import Mosaic
-from stages.forward import Actuator, FocusMotion, Optics, Sensor, capture_raw
+from stages.forward import Actuator, FocusMotion, Optics, RawFrame, Sensor, capture_raw
 from stages.isp import develop_raw
 from stages.optics import Lens
 
@@ -109,13 +109,15 @@ class SceneModule:
         self._limits = ExposureLimits(
             round(LEAST_EXPOSURE_S * NS), round(self.frame_s * NS), *self.sensor.sensitivity_range
         )
+        self._device = Device("camerapipe", profile.name, self.optics, profile.sensor.fps)
         self._binned = self.sensor.binned(max(-(-size[0] // STATISTICS_PX), 1))
         self._motion = FocusMotion()
         self._exposure = AutoExposureState(iso=self.sensor.sensitivity_range[0])
         self._focus = start_focus(self.optics.nearest_dpt, self._control.focus)
         self._colour = WhiteBalanceState()
         self._compensation_ev = 0.0  # that the loop of auto-exposure has in its state
-        self._point: tuple[float, float] | None = None
+        self._point: tuple[float, float] | None = None  # that autofocus aims at
+        self._trigger = 0
 
     @property
     def name(self) -> str:
@@ -143,7 +145,6 @@ class SceneModule:
             self.actuator.is_moving(self._motion, middle_s),
             controls,
         )
-        raw = partial(self._raw, settled, at_s, number)
         gains = controls.white_balance or (self._colour.red, self._colour.blue)
         return Exposure(
             number=number,
@@ -151,7 +152,8 @@ class SceneModule:
             exposure_s=exposure.time_s,
             readout_s=self.sensor.readout_ms / 1000,
             duration_s=max(self.frame_s, exposure.time_s),
-            raw=lambda: raw().mosaic,
+            raw=partial(self._raw, settled, at_s, number),
+            device=self._device,
             develop=partial(self._develop, settled, number, gains),
             state=(settled, gains),
         )
@@ -197,9 +199,10 @@ class SceneModule:
         return min(controls.focus_distance_dpt, self.optics.nearest_dpt)
 
     def _aim(self, controls: CaptureControls) -> None:
-        """Start another sweep if autofocus is given another point."""
-        if controls.focus_point != self._point:
-            self._point = controls.focus_point
+        """Start another sweep if autofocus is given another point, or triggered."""
+        aim = controls.focus_point, controls.focus_trigger
+        if aim != (self._point, self._trigger):
+            self._point, self._trigger = aim
             self._focus = start_focus(self.optics.nearest_dpt, self._control.focus)
 
     def _exposure_for(self, controls: CaptureControls) -> tuple[int, int]:
@@ -261,12 +264,12 @@ class SceneModule:
         width, height = self.size
         return self._point[1] / height, self._point[0] / width
 
-    def _raw(self, settled: Settled, at_s: float, number: int) -> forward.RawFrame:
+    def _raw(self, settled: Settled, at_s: float, number: int) -> RawFrame:
         return self._capture(settled, at_s, (number, PIXELS), self.sensor)
 
     def _capture(
         self, settled: Settled, at_s: float, key: tuple[int, int], sensor: Sensor, view: Any = None
-    ) -> forward.RawFrame:
+    ) -> RawFrame:
         seed = int(np.random.SeedSequence([self._seed, *key]).generate_state(1)[0])
         return capture_raw(
             self.scene.scenery, self.scene.pose, self.optics, settled.focus_dpt, sensor,
@@ -274,10 +277,14 @@ class SceneModule:
         )  # fmt: skip
 
     def _develop(
-        self, settled: Settled, number: int, gains: tuple[float, float], raw: Mosaic | None
+        self,
+        settled: Settled,
+        number: int,
+        gains: tuple[float, float],
+        raw: RawFrame | None,
     ) -> Capture:
         assert raw is not None
-        linear = develop_raw(raw, self.sensor, gains)
+        linear = develop_raw(raw.mosaic, self.sensor, gains)
         return Capture(
             name=f"{self.name}_{number:06d}",
             linear=linear,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from camerapipe.budget import Budget
 from camerapipe.stream.exposures import FrameSource
@@ -38,6 +38,29 @@ class TimeHistogram:
         return None
 
 
+PERCENTS = (50, 95, 99)
+
+
+class Ceiling(NamedTuple):
+    """The stage that sets the rate at which frames can be delivered, or the source."""
+
+    stage: str
+    frames_per_second: float
+
+
+@dataclass(slots=True)
+class StageTimes:
+    """Times of one stage."""
+
+    histogram: TimeHistogram = field(default_factory=TimeHistogram)
+    total_ms: float = 0.0
+
+    @property
+    def frames_per_second(self) -> float:
+        """Rate at which this stage alone could run; infinite if it takes no time."""
+        return 1000 * self.histogram.counts.total() / self.total_ms if self.total_ms else math.inf
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamReport:
     """Report of a stream that has ended. If `mode` is simulated, times are those of a model."""
@@ -61,6 +84,9 @@ class StreamReport:
     frames_per_second: float | None
     latency_ms: dict[str, float | None]  # from capture to delivery: p50, p95, p99
     spent_ms: dict[str, float | None]  # from pixels to picture, which the budget limits
+    stages_ms: dict[str, dict[str, float | None]]  # time of each stage: p50, p95, p99
+    ceiling: Ceiling | None  # what limits the rate
+    lost: int  # frames that the source itself lost
     rungs: dict[str, int]  # frames by rung, or `pass-through`
     checks: dict[str, int]  # frames by level of the check, or `carried`
     most_in_flight: int
@@ -72,8 +98,8 @@ class StreamReport:
         return asdict(self)
 
 
-PERCENTS = (50, 95, 99)
 MAX_FAILURES = 5  # that are kept as texts
+SOURCE = "source"  # instead of a stage, if nothing is slower
 
 
 class Account:
@@ -81,6 +107,7 @@ class Account:
 
     def __init__(self) -> None:
         self._latency, self._spent = TimeHistogram(), TimeHistogram()
+        self._stages: dict[str, StageTimes] = {}
         self._rungs: Counter[str] = Counter()
         self._checks: Counter[str] = Counter()
         self._failures: list[str] = []
@@ -91,6 +118,10 @@ class Account:
         """Count an event."""
         if isinstance(event, Service):
             self._first_s = min(self._first_s, event.started_s)
+            times = self._stages.setdefault(event.stage, StageTimes())
+            used_ms = (event.ended_s - event.started_s) * 1000
+            times.histogram.add(used_ms)
+            times.total_ms += used_ms
             return
         self._last_s = max(self._last_s, event.ended_s)
         if event.fate is Fate.FAILED and len(self._failures) < MAX_FAILURES:
@@ -111,6 +142,13 @@ class Account:
             return
         self._judged += 1
         self._within += shown.in_time
+
+    def _ceiling(self, source: FrameSource) -> Ceiling | None:
+        """The slowest of the stages, which overlap, and of the source."""
+        rates = [Ceiling(name, each.frames_per_second) for name, each in self._stages.items()]
+        rates += [Ceiling(SOURCE, source.fps)] if source.fps else []
+        found = min(rates, key=lambda each: each.frames_per_second, default=None)
+        return found if found and math.isfinite(found.frames_per_second) else None
 
     def report(
         self,
@@ -142,11 +180,18 @@ class Account:
             contended=self._contended / budgeted if budgeted else None,
             seconds=seconds,
             frames_per_second=fates[Fate.DONE] / seconds if seconds else None,
-            latency_ms={f"p{p}": self._latency.percentile(p) for p in PERCENTS},
-            spent_ms={f"p{p}": self._spent.percentile(p) for p in PERCENTS},
+            latency_ms=_percentiles(self._latency),
+            spent_ms=_percentiles(self._spent),
+            stages_ms={name: _percentiles(each.histogram) for name, each in self._stages.items()},
+            ceiling=self._ceiling(source),
+            lost=tally.lost,
             rungs=dict(self._rungs),
             checks=dict(self._checks),
             most_in_flight=tally.most_in_flight,
             ended=ended,
             findings=findings,
         )
+
+
+def _percentiles(times: TimeHistogram) -> dict[str, float | None]:
+    return {f"p{p}": times.percentile(p) for p in PERCENTS}

@@ -82,10 +82,25 @@ class Service:
 
 
 class InFlight(NamedTuple):
-    """Frames and bytes beyond the door."""
+    """Frames and bytes beyond the door, frames that wait for a stage, and frames lost so far.
+
+    Attributes
+    ----------
+    frames, size_bytes : int
+        Beyond the door.
+    waiting : int
+        For a stage, those at the door among them.
+    dropped : int
+        At the door, so far.
+    lost : int
+        By the source itself, so far.
+    """
 
     frames: int
     size_bytes: int
+    waiting: int = 0
+    dropped: int = 0
+    lost: int = 0
 
 
 Event = Service | Outcome

@@ -136,8 +136,9 @@ class Line:
 
     @property
     def in_flight(self) -> InFlight:
-        """Frames and bytes beyond the door."""
-        return InFlight(self._inside, self._bytes)
+        """What is in the line, and what was lost so far."""
+        waiting, tally = sum(map(len, self._queues)), self.tally
+        return InFlight(self._inside, self._bytes, waiting, tally.fates[Fate.DROPPED], tally.lost)
 
     @property
     def ended(self) -> str:

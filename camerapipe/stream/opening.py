@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.recipe import Recipe, as_recipe, resolve_with
 from camerapipe.recipe_keys import ScribblesLike, given_scribbles
 from camerapipe.stream.exposures import FrameSource
+from camerapipe.stream.faults import Faults, read_faults, with_faults
 from camerapipe.stream.frames import Observer
 from camerapipe.stream.line import DropPolicy
+from camerapipe.stream.looping import looped
 from camerapipe.stream.options import MAX_BYTES, STUCK_S, StreamOptions
 from camerapipe.stream.profile import SPEEDS, read_profile
 from camerapipe.stream.shown import Shown
@@ -70,6 +73,8 @@ def open_stream(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     workers: int | None = None,
     observe: Observer | None = None,
+    loop: bool = False,
+    faults: Faults | str | os.PathLike[str] | None = None,
 ) -> Stream:
     """Open a stream of frames. `run` runs it, `stop` ends it from any thread.
 
@@ -152,6 +157,10 @@ def open_stream(
         on it.
     observe : callable, optional
         Is called with every event of the stream, and with what is in flight.
+    loop : bool
+        The files of a source begin again when they have ended, as if a camera took them.
+    faults : Faults or path, optional
+        What goes wrong in the source (`stream.faults`); a path is a script.
 
     Returns
     -------
@@ -176,15 +185,13 @@ def open_stream(
         max_bytes=memory_mb * MB,
         frames=frames, stuck_s=stuck_s, rung=rung,
         profile=None if profile is None else read_profile(profile),
-        place=place_of(speed),
-        seed=seed,
-        distance_m=distance_m,
-        lens=lens,
+        place=place_of(speed), seed=seed, distance_m=distance_m, lens=lens,
         focus_point=None if focus is None else point_of("focus", focus),
         scribbles=given_scribbles(scribbles),
         force=force, recipe=recipe, workers=workers,
     )  # fmt: skip
-    with _opened(source, options, fps, size, max_pixels) as opened:
+    source_of = partial(_source_of, source, options, fps, size, max_pixels)
+    with _opened(source_of, loop=loop, faults=faults) as opened:
         sink = sink_for(output, view, opened, fps=fps, overwrite=overwrite, on_frame=on_frame)
         return Stream(
             opened, sink, options, (observe,) if observe else (), trace=trace, record=record,
@@ -194,14 +201,15 @@ def open_stream(
 
 @contextmanager
 def _opened(
-    source: StreamInput,
-    options: StreamOptions,
-    fps: float | None,
-    size: tuple[int, int],
-    max_pixels: int,
+    source_of: Callable[[], FrameSource],
+    *,
+    loop: bool,
+    faults: Faults | str | os.PathLike[str] | None,
 ) -> Iterator[FrameSource]:
     """Open a source, and close it if the block raises; otherwise a stream closes it."""
-    opened = _source_of(source, options, fps, size, max_pixels)
+    scripted = faults if faults is None or isinstance(faults, Faults) else read_faults(faults)
+    opened = looped(source_of) if loop else source_of()
+    opened = opened if scripted is None else with_faults(opened, scripted)
     try:
         yield opened
     except BaseException:

@@ -193,7 +193,7 @@ class Recorder(AbstractContextManager["Recorder"]):
         return {"changes": changes} if changes else {}
 
     def _keep(self, shown: Shown) -> None:
-        seq, capture, origin, _ = shown.frame
+        seq, capture, origin = shown.frame[:3]
         stem = self.folder / PIXELS / str(seq)
         if origin is not None:
             stem.with_suffix(origin.suffix or NO_SUFFIX).write_bytes(origin.read_bytes())

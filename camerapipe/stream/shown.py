@@ -41,12 +41,18 @@ class Frame(NamedTuple):
     at_s : float or None
         When it was filmed, in seconds after the first frame; None if that is unknown, as for
         pictures that were taken one by one.
+    focusing : bool
+        Autofocus was searching, so that its sharpness says nothing about the picture to be taken.
+    plain : bool
+        It is shown with advice, but without lens blur.
     """
 
     seq: int
     capture: Capture
     origin: Path | None = None
     at_s: float | None = None
+    focusing: bool = False
+    plain: bool = False
 
     @property
     def megapixels(self) -> float:

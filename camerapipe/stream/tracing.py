@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from camerapipe.live import LIVE_CHECK
 from camerapipe.report import Caveat
 from camerapipe.stream.exposures import FrameSource
@@ -9,8 +11,11 @@ from camerapipe.stream.frames import Event, Fate, InFlight, Outcome, Service
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.policy import CHECK
 from camerapipe.stream.shown import Shown
-from camerapipe.trace import GRAPH, TraceHeader, Tracer
+from camerapipe.trace import GRAPH, Kind, TraceHeader, Tracer
 
+DROPPED, LOST = "frames dropped", "frames lost by the source"
+MB_OF: dict[Kind, str] = {"frame": "MB in flight", "capture": "MB of captures in flight"}
+SENSOR = "sensor"  # first phase of a frame: exposure and readout, until it is at the door
 ADVICE, LADDER = "advice", "ladder"  # tracks of changes, as is `CHECK`
 CHECK_FIRST = LIVE_CHECK.order[0].name
 CHECK_STAGES = {node.name for node in LIVE_CHECK.order}
@@ -37,22 +42,44 @@ def header_of(source: FrameSource, options: StreamOptions, versions: dict[str, s
     )
 
 
-class Tracing:
-    """Writes the events of a stream to a trace."""
+def phases_of(outcome: Outcome, hops: Sequence[Service]) -> list[tuple[str, float, float]]:
+    """Name, begin and end (s) of what a frame went through, from the sensor to its end."""
+    at_s = outcome.captured_s
+    phases: list[tuple[str, float, float]] = []
+    for hop in hops:
+        if not phases:
+            phases.append((SENSOR, at_s, hop.queued_s))
+        phases.append((f"wait for {hop.stage}", hop.queued_s, hop.started_s))
+        phases.append((hop.stage, hop.started_s, hop.ended_s))
+    return phases
 
-    def __init__(self, tracer: Tracer) -> None:
-        self._tracer = tracer
+
+class Tracing:
+    """Writes the events of a stream to a trace; those of another `kind` beside it."""
+
+    def __init__(self, tracer: Tracer, kind: Kind = "frame") -> None:
+        self._tracer, self._kind = tracer, kind
         self._advice, self._rung, self._check = "", "", ""
-        self._hops: dict[int, list[tuple[str, float]]] = {}  # of frames in flight: track, time
+        self._hops: dict[int, list[Service]] = {}  # of frames in flight
+        self._counted: dict[str, int] = {}  # last values of the counters that seldom change
 
     def note(self, event: Event, in_flight: InFlight) -> None:
         """Write one event."""
-        self._tracer.counter("frames in flight", event.ended_s, in_flight.frames)
-        self._tracer.counter("MB in flight", event.ended_s, in_flight.size_bytes / 1e6)
+        self._tracer.counter(f"{self._kind}s in flight", event.ended_s, in_flight.frames)
+        self._tracer.counter(MB_OF[self._kind], event.ended_s, in_flight.size_bytes / 1e6)
+        self._count(f"{self._kind}s waiting", event.ended_s, in_flight.waiting)
+        self._count(DROPPED, event.ended_s, in_flight.dropped)
+        self._count(LOST, event.ended_s, in_flight.lost)
         if isinstance(event, Service):
             self._note_service(event)
         else:
             self._note_outcome(event)
+
+    def _count(self, name: str, at_s: float, value: int) -> None:
+        """Write a counter if it has changed."""
+        if self._counted.get(name, 0) != value:
+            self._counted[name] = value
+            self._tracer.counter(name, at_s, value)
 
     def _note_service(self, event: Service) -> None:
         outer = event.stage == GRAPH
@@ -60,16 +87,19 @@ class Tracing:
             event.stage, f"frame {event.seq}" if outer else event.stage,
             event.started_s, event.ended_s, frame=event.seq, outer=outer,
         )  # fmt: skip
-        self._hops.setdefault(event.seq, []).append((event.stage, event.started_s))
+        self._hops.setdefault(event.seq, []).append(event)
         waited_ms = (event.started_s - event.queued_s) * 1000
         self._tracer.counter(f"wait for {event.stage}, ms", event.started_s, waited_ms)
 
     def _note_outcome(self, event: Outcome) -> None:
-        self._tracer.flow(event.seq, self._hops.pop(event.seq, []))
+        hops = self._hops.pop(event.seq, [])
+        self._tracer.flow(event.seq, [(hop.stage, hop.started_s) for hop in hops])
+        phases = phases_of(event, hops)
         shown = event.value if isinstance(event.value, Shown) else None
         if shown is None:
             self._tracer.frame(
-                event.seq, event.captured_s, event.ended_s, fate=event.fate.value,
+                event.seq, event.captured_s, event.ended_s, phases,
+                kind=self._kind, fate=event.fate.value,
                 stage=event.stage or None, reason=event.reason or None,
                 lateness_ms=event.age_ms if event.fate is Fate.DROPPED else None,
             )  # fmt: skip
@@ -77,7 +107,8 @@ class Tracing:
         self._note_stages(shown)
         check = shown.check
         self._tracer.frame(
-            event.seq, event.captured_s, event.ended_s, fate=event.fate.value,
+            event.seq, event.captured_s, event.ended_s, phases,
+            kind=self._kind, fate=event.fate.value,
             capture=shown.frame.capture.name, spent_ms=shown.spent_ms,
             budget_ms=shown.budget.total_ms, step_ms=shown.step_ms or None, late=shown.late,
             contended=shown.contended, rung=shown.label, caveats=shown.caveats.names(),

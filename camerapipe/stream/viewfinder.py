@@ -36,10 +36,13 @@ from camerapipe.stream.shown import (
     StreamState,
     codes_of,
 )
-from stages.advice import Advice, AdviceParams, AdviceState, advise
-from stages.findings import Finding
+from stages.advice import FOCUSING, Advice, AdviceParams, AdviceState, advise
+from stages.findings import Finding, Severity
+from stages.optics import limit_text
 from stages.steady import Memory
 
+UNUSABLE = {"too_dark_or_noisy", "too_few_edges"}  # verdicts that say nothing about the focus
+NEAREST = 1.05  # times the nearest distance, up to which the lens counts as focused there
 CUT = Caveat.UNFINISHED | Caveat.FALLBACK  # less was done than the rung has
 
 
@@ -91,11 +94,11 @@ class Viewfinder:
         choice = plan.lost if sources["motion"].memory is None else plan.tracked
         checked, check_rows = self._check(choice, state.checked, sources, deadline, frame)
         findings = (*checked.findings, *frame.capture.findings)
-        advice_state, advice = _advise(state.advice, checked, findings, frame.at_s, choice.rung)
+        advice_state, advice = _advise(state.advice, checked, findings, frame, choice.rung)
         force = self.request.force
         blocked = is_blocked(frame.capture.findings, force=force)
         blocked |= advice_state.blocked and not force
-        graph = PASS_THROUGH if blocked else choice.rung.picture
+        graph = PASS_THROUGH if blocked or frame.plain else choice.rung.picture
         done = self._run(graph, choice.rung, sources, deadline, frame)
         spent_ms = (self.clock() - started_s) * 1000
         shown = Shown(
@@ -108,7 +111,7 @@ class Viewfinder:
             advice=advice,
             rung=choice.rung.name,
             reason=reason_of(self.policy, plan, choice, frame.megapixels),
-            blocked=blocked,
+            blocked=blocked or frame.plain,
             before=state,
             stages=(*seen.stages, *check_rows, *done.stages),
             started_s=started_s,
@@ -124,7 +127,7 @@ class Viewfinder:
             map_ms=spent_ms - shown.check.used_ms,
             megapixels=frame.megapixels,
             cut=bool(shown.caveats & CUT),
-            blocked=blocked,
+            blocked=shown.blocked,
         )
         memory = done.values.get("next_memory")
         return shown, StreamState(memory, advice_state, after, checked)
@@ -143,7 +146,8 @@ class Viewfinder:
             assert before is not None  # else the policy has a frame checked
             return before._replace(age_frames=before.age_frames + 1), []
         done = self._run(check.graph, check, sources, deadline, frame)
-        return AgedFindings(self._within_reach(done.values["findings"])), done.stages
+        findings = self._within_reach(done.values["findings"])
+        return AgedFindings(findings + self._too_near(findings, frame.capture)), done.stages
 
     def _within_reach(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """Findings whose distance to step closer than is one at which the lens can focus."""
@@ -153,6 +157,19 @@ class Viewfinder:
             else found
             for found in findings
         )
+
+    def _too_near(self, findings: tuple[Finding, ...], capture: Capture) -> tuple[Finding, ...]:
+        """A warning if the lens is focused as near as it can be.
+
+        Then nothing says whether the subject is there or nearer.
+        """
+        distance_m = capture.meta.subject_distance_m.value
+        usable = not UNUSABLE & {found.code for found in findings}
+        if not usable or distance_m is None or distance_m > NEAREST * self.nearest_focus_m:
+            return ()
+        message = f"Nearer than {limit_text(self.nearest_focus_m)}, where the lens can focus."
+        limit_m = self.nearest_focus_m
+        return (Finding("too_near", Severity.WARNING, message, distance_m, limit_m),)
 
     def _cpu_s(self) -> float:
         return cpu_s() if self.device is None else 0.0
@@ -201,16 +218,20 @@ def _advise(
     state: AdviceState,
     checked: AgedFindings,
     findings: tuple[Finding, ...],
-    at_s: float | None,
+    frame: Frame,
     rung: ReadyRung,
 ) -> tuple[AdviceState, Advice]:
     """Advice of a frame.
 
-    Findings carried over from an earlier frame leave the advice as it is. How long an advice stays
-    is measured in the frames' own time, not in processing time. A single picture (`at_s` None) is
-    advised without regard to earlier ones.
+    Findings carried over from an earlier frame, and those of a frame that was exposed while
+    autofocus was searching, leave the advice as it is. How long an advice stays is measured in the
+    frames' own time, not in processing time. A single picture (`at_s` None) is advised without
+    regard to earlier ones.
     """
-    if checked.age_frames and state.shown is not None:
+    if (checked.age_frames or frame.focusing) and state.shown is not None:
         return state, state.shown
+    if frame.focusing:
+        return state, FOCUSING
+    at_s = frame.at_s
     before, at_ms = (AdviceState(), 0.0) if at_s is None else (state, at_s * 1000)
     return advise(before, findings, at_ms, cast(AdviceParams, rung.params[AdviceParams]))

@@ -112,7 +112,7 @@ def _counts(counted: dict[str, int]) -> str:
 def _cards(summary: Summary) -> str:
     """Cards with the main numbers: label, number, explanation."""
     fates, latency, frames = summary.fates, summary.latency_ms, summary.frames
-    spent = summary.spent_ms
+    spent, ceiling = summary.spent_ms, summary.ceiling
     lost = ", ".join(f"{_big(fates[f])} {f}" for f in ("failed", "dropped", "cancelled"))
     reasons = ", ".join(f"{_big(r.count)} × {r.reason or r.fate}" for r in summary.losses[:2])
     contended = f", {_big(summary.contended)} contended, not counted" if summary.contended else ""
@@ -128,6 +128,10 @@ def _cards(summary: Summary) -> str:
         ("Within budget", _share(summary.within_budget),
          f"of done frames; {judged}; {_big(summary.late)} late{contended}"),
         ("Frames per second", _number(summary.fps), f"{_number(summary.offered_fps)} offered"),
+        ("Ceiling", _number(ceiling.fps, "fps") if ceiling else NOTHING,
+         f"set by {ceiling.track}; median {_part(ceiling.ms, 'median', 'ms')}, "
+         f"p95 {_part(ceiling.ms, 'p95', 'ms')}, p99 {_part(ceiling.ms, 'p99', 'ms')}"
+         if ceiling else "no stage took any time"),
         ("Latency, median", _part(latency, "median", "ms"),
          f"p95 {_part(latency, 'p95', 'ms')}{in_intervals}, "
          f"p99 {_part(latency, 'p99', 'ms')}"),

@@ -230,6 +230,8 @@ class _Events:
         self.whole.extend((kind, int(args.get("frame", -1)), outer, caveats))
 
     def _frame(self, event: dict[str, Any], args: dict[str, Any]) -> None:
+        if event.get("name", "frame") != "frame":  # a phase of one, which the spans have as well
+            return
         seq = int(event["id"])
         if seq in self.frames:
             raise ValueError(f"frame {seq} ends twice")

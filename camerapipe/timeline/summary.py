@@ -54,6 +54,15 @@ class StageRow:
     unfinished: int
 
 
+@dataclass(frozen=True, slots=True)
+class CeilingRow:
+    """The track that sets the rate at which frames can be delivered, or the source."""
+
+    track: str
+    fps: float  # at which it alone could run
+    ms: Quantiles | None  # of a frame on it; None: the source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossRow:
     """Number of frames that were not done, for one fate, stage and reason."""
@@ -84,6 +93,7 @@ class Summary:
     late: int
     contended: int
     stages: tuple[StageRow, ...]
+    ceiling: CeilingRow | None
     losses: tuple[LossRow, ...]
     moments: dict[str, int]
     rungs: dict[str, int]  # done frames on each rung of the quality ladder
@@ -120,6 +130,7 @@ def summarise(trace: Trace) -> Summary:
         late=sum(frame.late for frame in done),
         contended=len(done) - len(own),
         stages=_stages(trace),
+        ceiling=_ceiling(trace),
         losses=_losses(frames),
         moments=dict(Counter(moment.name for moment in trace.moments)),
         rungs=dict(Counter(frame.rung for frame in done if frame.rung is not None)),
@@ -150,6 +161,20 @@ def _stages(trace: Trace) -> tuple[StageRow, ...]:
     total_ms = float(stages.ms.sum())
     order = sorted(set(stages.kind.tolist()), key=lambda k: (_track_order(trace, k), k))
     return tuple(_stage_row(trace, kind, stages, total_ms) for kind in order)
+
+
+def _ceiling(trace: Trace) -> CeilingRow | None:
+    """The slowest track, since tracks overlap, or the source if that is slower."""
+    rows, grouped = [], {trace.kinds[kind][0] for kind in trace.spans.kind[trace.spans.outer]}
+    for number, (track, _) in enumerate(trace.kinds):
+        spans = trace.spans.where(trace.spans.kind == number)
+        whole = spans.where(spans.outer) if track in grouped else spans
+        if whole.ms.sum() > 0:
+            fps = 1000 * len(whole.ms) / float(whole.ms.sum())
+            rows.append(CeilingRow(track, fps, Quantiles.of(whole.ms)))
+    if trace.header.interval_ms:
+        rows.append(CeilingRow("source", 1000 / trace.header.interval_ms, None))
+    return min(rows, key=lambda row: row.fps, default=None)
 
 
 def _track_order(trace: Trace, kind: int) -> int:

@@ -102,6 +102,21 @@ def rules_out_defocus(optics: Optics | None, limits: CheckParams) -> bool:
     return optics.lens.background_blur_mm(optics.distance_mm) / pixel_mm < VISIBLE_BLUR_PX
 
 
+def confirms_prediction(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -> bool:
+    """Whether optics and picture agree on blur that magnifies well.
+
+    The optics predict it for a far background, and the most blurred areas of the picture have it
+    in comparison with the sharpest ones.
+    """
+    if optics is None or optics.distance_mm is None:
+        return False
+    pixel_mm, side = _view_pixel(optics, limits)
+    predicted_px = optics.lens.background_blur_mm(optics.distance_mm) / pixel_mm
+    excess = max(blur.blurriest_sigma**2 - blur.sharpest_sigma**2, 0.0) ** 0.5
+    wanted_px = limits.wanted_blur_px * side / limits.view_side_px
+    return bool(min(predicted_px, DIAMETER_PER_SIGMA * excess) >= wanted_px)
+
+
 def _view_pixel(optics: Optics, limits: CheckParams) -> tuple[float, int]:
     """Size of a pixel of the view on the sensor, mm, and the long side of the view, px."""
     side = min(limits.view_side_px, max(optics.shape))

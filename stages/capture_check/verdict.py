@@ -5,6 +5,7 @@ from __future__ import annotations
 from stages.capture_check.explain import (
     Optics,
     UnknownOptics,
+    confirms_prediction,
     explain,
     nearest_m,
     rules_out_defocus,
@@ -119,7 +120,7 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
 
     If the optics rule out defocus, metadata or picture deceive: the limits are higher. If there is
     nothing but straight lines, the shading of round poles looks like slight blur: only strong blur
-    counts.
+    counts. If the optics predict clear blur, the picture only has to confirm it.
     """
     blurred = blur.blurriest_sigma
     lines = 0 < blur.detail.directions < limits.least_directions
@@ -142,7 +143,7 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
         or blur.share_blurred > doubt * limits.weak_share
         or _blurred_within_pixels(blur, limits)
     )
-    if soft and present:
+    if (soft and present) or confirms_prediction(blur, optics, limits):
         return Finding(
             "defocus_present", Severity.INFO,
             f"Background blur found (sigma {blurred:.1f} px at {blur.view_side_px} px); it can be "

@@ -29,6 +29,7 @@ from camerapipe.simulator.ring import RING_FRAMES
 from camerapipe.stream.faults import Fault, FaultKind, Faults
 from camerapipe.stream.options import StreamOptions
 from camerapipe.stream.profile import read_profile
+from stages.forward import RawFrame, Sensor
 
 FRAME_S, READOUT_S, SETTLE_S = 1 / 30, 0.02, 0.08
 ZERO_LAG = CaptureRequest(target=Target.RAW, zero_shutter_lag=True)
@@ -58,10 +59,14 @@ class Bench:
                 raise ValueError("broken")
             return capture_from_array(np.full((16, 16, 3), number % 256, np.uint8), "srgb")
 
+        def raw():
+            return RawFrame(np.full((16, 16), number, np.uint16), Sensor(), None, 0.0, at_s)
+
         return Exposure(
             number=number, start_s=at_s, exposure_s=exposure_s, readout_s=READOUT_S,
             duration_s=max(FRAME_S, exposure_s),
-            develop=develop, raw=lambda: np.full((16, 16), number, np.uint16), state=controls,
+            develop=develop, raw=raw,
+            state=controls,
         )  # fmt: skip
 
     def finish(self, exposure):
@@ -223,7 +228,7 @@ def test_metadata_comes_before_the_result_and_pictures_are_those_of_their_frame(
             assert told[event.request_id] is event.metadata
             if event.raw is not None:
                 repeated = any(fault.kind is FaultKind.REPEAT for fault in schedule["faults"])
-                assert event.raw[0, 0] == event.frame_number or repeated
+                assert event.raw.mosaic[0, 0] == event.frame_number or repeated
 
 
 def test_a_preview_repeats_at_the_rate_of_the_sensor():
@@ -278,7 +283,7 @@ def test_zero_shutter_lag_takes_the_sharpest_of_the_newest_frames():
         ].result()
         assert newest - RING_FRAMES <= result.frame_number <= newest
         assert result.metadata.sharpness == 4
-        assert result.raw[0, 0] == result.frame_number
+        assert result.raw.mosaic[0, 0] == result.frame_number
 
 
 def test_without_frames_in_the_ring_a_new_one_is_taken():
@@ -337,7 +342,7 @@ def test_lost_and_repeated_frames():
         camera.run(frames=8)
     lost = [e.frame_number for e in of(Failure, events) if e.reason is FailureReason.LOST]
     assert lost == [2, 3]
-    raw = {e.frame_number: int(e.raw[0, 0]) for e in of(Result, events)}
+    raw = {e.frame_number: int(e.raw.mosaic[0, 0]) for e in of(Result, events)}
     assert raw[5] == raw[6] == raw[7] == 5 and raw[8] == 8
 
 

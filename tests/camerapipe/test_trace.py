@@ -5,10 +5,12 @@ import json
 import math
 import threading
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import camerapipe
 from camerapipe.errors import OutputError, RequestError
 from camerapipe.trace import GRAPH, TraceHeader, Tracer
 
@@ -36,6 +38,12 @@ def one_of_each(tracer):
     tracer.flow(7, [("decode", 0.9), (GRAPH, 1.0), ("write", 1.04)])
     tracer.frame(7, 0.9, 1.05, fate="done", late=False)
     tracer.frame(8, 0.95, 1.0, fate="dropped", reason="newer frame", lateness_ms=20.0)
+
+
+def schema():
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is in the extra 'test'")
+    text = (Path(camerapipe.__file__).parent / "trace.schema.json").read_text()
+    return jsonschema.Draft202012Validator(json.loads(text))
 
 
 def load(path):
@@ -225,3 +233,41 @@ def test_wrong_words_are_refused(tmp_path):
         pytest.raises(RequestError, match="fate: expected done, failed, dropped, cancelled"),
     ):
         tracer.frame(0, 0.0, 1.0, fate="lost")
+
+
+def test_a_trace_fits_the_schema(tmp_path):
+    path = tmp_path / "t.json"
+    with Tracer(path, HEADER) as tracer:
+        one_of_each(tracer)
+        tracer.frame(9, 1.0, 1.1, [("sensor", 1.0, 1.02), ("graph", 1.03, 1.1)], fate="done")
+    schema().validate(load(path))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"ph": "X", "pid": 1, "name": "graph", "tid": 1, "ts": 0, "dur": -1, "cat": "stage"},
+        {"ph": "b", "pid": 1, "name": "frame", "tid": 0, "ts": 0, "cat": "frame"},
+        {"ph": "C", "pid": 1, "name": "queue", "ts": 0, "args": {}},
+        {"ph": "?", "pid": 1, "name": "queue"},
+    ],
+)
+def test_the_schema_refuses_what_no_viewer_understands(tmp_path, broken):
+    path = tmp_path / "t.json"
+    with Tracer(path, HEADER) as tracer:
+        one_of_each(tracer)
+    data = load(path)
+    assert schema().is_valid(data)
+    data["traceEvents"].append(broken)
+    assert not schema().is_valid(data)
+
+
+def test_phases_of_a_frame_lie_inside_its_slice(tmp_path):
+    path = tmp_path / "t.json"
+    with Tracer(path, HEADER) as tracer:
+        tracer.frame(3, 1.0, 1.1, [("sensor", 1.0, 1.02), ("graph", 1.03, 1.1)], fate="done")
+    slices = [(e["ph"], e["name"], e["ts"]) for e in load(path)["traceEvents"] if e.get("id") == 3]
+    assert slices == [
+        ("b", "frame", 1_000_000), ("b", "sensor", 1_000_000), ("e", "sensor", 1_020_000),
+        ("b", "graph", 1_030_000), ("e", "graph", 1_100_000), ("e", "frame", 1_100_000),
+    ]  # fmt: skip

@@ -5,13 +5,19 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from measures import camera_runtime, guidance_runs
 from measures.camera_control import SCENERIES, auto_exposure, autofocus
 from measures.camera_physics import disks, patches
 
 
 def measure(context: Any) -> dict[str, float]:
     """Measure everything of a simulated camera."""
-    return physics(context) | control(context)
+    parts = {"physics": physics, "control": control, "runtime": runtime, "guidance": guidance}
+    found: dict[str, float] = {}
+    for name, part in parts.items():
+        if context.wants(name):
+            found |= part(context)
+    return found
 
 
 def physics(context: Any) -> dict[str, float]:
@@ -38,3 +44,22 @@ def control(context: Any) -> dict[str, float]:
         "camera.ae_frames": max(each.frames for each in exposed),
         "camera.af_frames": max(each.frames for each in focused),
     }
+
+
+def runtime(context: Any) -> dict[str, float]:
+    """Speed in virtual time, and replays to the byte."""
+    speeds = camera_runtime.virtual_speeds(0.5 if context.quick else 1.0)
+    context.table(
+        "virtual over wall time", ["target", "ratio"], [list(each) for each in speeds.items()]
+    )
+    return {
+        "camera.virtual_speed_metadata": speeds["metadata"],
+        "camera.virtual_speed_picture": speeds["picture"],
+        "camera.virtual_speed_preview": speeds["preview"],
+        "camera.replay": camera_runtime.differing_bytes(),
+    }
+
+
+def guidance(context: Any) -> dict[str, float]:
+    """A person who obeys the advice, on the seed that no rule was tuned on."""
+    return guidance_runs.measure(context)
