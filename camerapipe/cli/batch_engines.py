@@ -48,10 +48,13 @@ def _local(options: dict[str, Any], work: Work, timeout_s: float, memory: int | 
 
 
 def _cluster(options: dict[str, Any], work: Work, timeout_s: float, memory: int | None) -> Engine:
+    import logging
+
     from camerapipe.batch.cluster import ClusterEngine
     from camerapipe.batch.cluster_connection import LOCAL, Cluster, certificates
     from camerapipe.runtime import available_cores
 
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # losses are told by the batch
     address, security = options["cluster"], None
     if address == LOCAL:
         _refuse_tls(options)
