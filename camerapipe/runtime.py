@@ -256,7 +256,7 @@ def _numbers_from(pipe: int) -> Iterator[int]:
 def _rare_collection() -> Iterator[None]:
     """Collect garbage rarely: it takes an eighth of the time of compiling, and frees little."""
     usual = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(400_000, 20, 100)
     try:
         yield
     finally:

@@ -16,6 +16,8 @@ from stages.strips import run_strips
 
 LUMA_WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709 primaries
 
+LARGE_BYTES = 48 << 20  # from this size on, unwritten parts of an array are worth to be saved
+
 # Keys' cubic (a = -1/2), stretched by two: its values at -1.5, -1, ... 1.5, halved.
 BICUBIC_TAPS = np.array([-1, 0, 9, 16, 9, 0, -1], np.float32) / 32
 
@@ -75,6 +77,25 @@ def lazy_zeros(shape: tuple[int, ...]) -> Array:
     else:
         pages = mmap.mmap(-1, size)
     return np.frombuffer(pages, np.float32).reshape(shape)
+
+
+def lazy_empty(size: int) -> Array:
+    """Uninitialised array of which parts may never be written, 1-D float32.
+
+    Those parts take no memory if the array is large. Small arrays come from the usual heap, since a
+    stream reuses the memory of the frame before.
+
+    Parameters
+    ----------
+    size : int
+        Number of values.
+
+    Returns
+    -------
+    Array
+        `size` float32.
+    """
+    return lazy_zeros((size,)) if 4 * size >= LARGE_BYTES else np.empty(size, np.float32)
 
 
 def luma(encoded: Array) -> Array:

@@ -28,13 +28,20 @@ import numba
 from numba import types
 from numba.core.caching import FunctionCache
 
+from stages.compiling import HelperCompiler, KernelCompiler
+
 f32, f64 = types.float32, types.float64
 i32, i64, b1 = types.int32, types.int64, types.boolean
 u64 = types.uint64
 u8, u16 = types.uint8, types.uint16
 
 IMPORTED = re.compile(r"^\s*(?:from|import) ([\w.]+)(?: import ([\w, ]+))?", re.MULTILINE)
-OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}  # no calls from C
+OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,  # no calls from C
+    "pipeline_class": KernelCompiler,
+}
 
 
 def reads(dtype: Any, ndim: int) -> Any:
@@ -228,7 +235,8 @@ def apart(function: Callable[..., Any]) -> Any:
 
     It is for large helpers, and for loops that are vectorised only if they are compiled alone.
     """
-    return numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    options = OPTIONS | {"no_cpython_wrapper": True, "pipeline_class": HelperCompiler}
+    return numba.njit(**options)(function)
 
 
 @inline

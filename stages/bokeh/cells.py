@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.arrays import LARGE_BYTES, lazy_zeros
 from stages.bokeh.aperture import Outline
 from stages.bokeh.bands import Fade
 from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
@@ -57,7 +58,9 @@ class Cells:
     def empty(cls, rows: int, cols: int, pad: int) -> Cells:
         """Empty cells; rows are padded to whole blocks of the gather."""
         stride = -(-(cols + 2 * pad) // BLOCK_COLS) * BLOCK_COLS + 2 * pad
-        return cls(np.zeros(PLANES * stride * (rows + 2 * pad), np.float32), rows, cols, pad)
+        size = PLANES * stride * (rows + 2 * pad)
+        large = 4 * size >= LARGE_BYTES
+        return cls(lazy_zeros((size,)) if large else np.zeros(size, np.float32), rows, cols, pad)
 
     @property
     def plane(self) -> int:

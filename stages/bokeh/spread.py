@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stages.arrays import lazy_empty
 from stages.bokeh.aperture import Lens, Outline, aim
 from stages.bokeh.disk import Offsets, lattice_offsets
 from stages.bokeh.gather import (
@@ -122,7 +123,7 @@ class Spread(NamedTuple):
     def empty(cls, rows: int, cols: int) -> Spread:
         """Uninitialised arrays for a layer of rows x cols outputs."""
         return cls(
-            np.empty(2 * COVERED * rows * cols, np.float32),
+            lazy_empty(2 * COVERED * rows * cols),
             np.empty((-(-rows // BLOCK_ROWS), -(-cols // BLOCK_COLS)), np.uint8),
         )
 
