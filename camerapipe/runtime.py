@@ -144,6 +144,8 @@ kernels.set_cache_fallback(_temporary_cache)
 def warm_up(
     progress: Callable[[str, int, int], None] | None = None,
     compiling: Callable[[], None] | None = None,
+    *,
+    seldom: bool = True,
 ) -> int:
     """Compile every kernel, or load it from the cache.
 
@@ -153,13 +155,16 @@ def warm_up(
         `progress(name, done, total)` is called before each kernel.
     compiling : callable, optional
         Called once, after the first kernel that was not in the cache.
+    seldom : bool
+        Whether those that most photographs do not need are included. If not, these are compiled
+        when they are first called, so that a first picture is there sooner.
 
     Returns
     -------
     int
         Number of kernels.
     """
-    known, found = _kernels(), False
+    known, found = [kernel for kernel in _kernels() if seldom or not kernel.seldom], False
     with _rare_collection(), closing(_in_turn(known)) as turn:
         for done, kernel in enumerate(turn):
             if progress is not None:
@@ -264,13 +269,16 @@ def _rare_collection() -> Iterator[None]:
 
 
 def _kernels() -> list[Kernel]:
-    """All kernels, in an order that does not depend on what was imported before.
+    """All kernels; those that are seldom needed come last, else the longest first.
 
-    Processes that help know a kernel by its place in this list.
+    The order does not depend on what was imported before, because processes that help know a kernel
+    by its place in this list. The very first is a short one: it tells soon whether they are cached.
     """
     import camerapipe.presets  # noqa: F401 - it has all graphs, and so all their kernels
 
-    return sorted(kernels.registered(), key=lambda kernel: kernel.name)
+    known = sorted(kernels.registered(), key=lambda k: (k.seldom, -k.length, k.name))
+    shortest = min(known, key=lambda k: (k.seldom, k.length, k.name))
+    return [shortest, *(kernel for kernel in known if kernel is not shortest)]
 
 
 def peak_mb() -> float | None:

@@ -192,7 +192,7 @@ def _measure(image, radius, boxes, gain, light):  # type: ignore[no-untyped-def]
             light[n, p] = gain * lamp * (ring[p] / largest if largest > zero else one)
 
 
-@kernel(reads(i32, 2), reads(f32, 2), writes(f32, 3))
+@kernel(reads(i32, 2), reads(f32, 2), writes(f32, 3), seldom=True)
 def _add(runs, light, out):  # type: ignore[no-untyped-def]
     """Add light to the pixels of the regions: from `CLIPPED` on, in full at white."""
     one, white = np.float32(1), np.float32(CLIPPED)

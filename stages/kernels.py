@@ -133,7 +133,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc]  # numba is untyped
 class Kernel:
     """A compiled-on-demand function with exactly one signature."""
 
-    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], signature: Any, *, seldom: bool = False
+    ) -> None:
+        self.seldom = seldom  # most photographs do not need it
         self.name = f"{function.__module__}.{function.__name__}"
         self.__doc__ = function.__doc__
         self._function = function
@@ -146,6 +149,11 @@ class Kernel:
     def ready(self) -> bool:
         """Whether it is compiled, or loaded from the cache, in this process."""
         return self._compiled is not None
+
+    @property
+    def length(self) -> int:
+        """Length of its bytecode with that of all helpers: roughly what compiling it takes."""
+        return _length_of(self._function)
 
     def compile(self) -> bool:
         """Compile, or load from the cache; return whether it was compiled. Thread-safe."""
@@ -172,6 +180,13 @@ class Kernel:
         if not self.ready:
             self.compile()
         return self._compiled(*args)
+
+
+def _length_of(function: Callable[..., Any]) -> int:
+    """Length of the bytecode of a function and of its helpers, each as often as it is named."""
+    named = (function.__globals__.get(name) for name in function.__code__.co_names)
+    helpers = (each.py_func for each in named if hasattr(each, "py_func"))
+    return len(function.__code__.co_code) + sum(map(_length_of, helpers))
 
 
 def digest_of(module: str) -> str:
@@ -203,13 +218,16 @@ def _source_of(module: str) -> tuple[str, tuple[str, ...]]:
 _REGISTRY: list[Kernel] = []
 
 
-def kernel(*arguments: Any) -> Callable[[Callable[..., Any]], Kernel]:
+def kernel(*arguments: Any, seldom: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
     """Register a function as a kernel.
 
     Parameters
     ----------
     *arguments : Numba types
         Type of each parameter, as of `reads`, `writes` and `f32`.
+    seldom : bool
+        Whether most photographs do not need it with the default preset. It is then compiled when it
+        is first called, and not before the first picture.
 
     Returns
     -------
@@ -218,7 +236,7 @@ def kernel(*arguments: Any) -> Callable[[Callable[..., Any]], Kernel]:
     """
 
     def register(function: Callable[..., Any]) -> Kernel:
-        made = Kernel(function, arguments)
+        made = Kernel(function, arguments, seldom=seldom)
         _REGISTRY.append(made)
         return made
 

@@ -195,7 +195,7 @@ def _blurred(picture: RenderInput, params: BokehParams) -> Array:
     return out
 
 
-@kernel(reads(f32, 2), f32, writes(f32, 2), writes(f32, 2))
+@kernel(reads(f32, 2), f32, writes(f32, 2), writes(f32, 2), seldom=True)
 def _disks_on_view(radius, step, disks, part):  # type: ignore[no-untyped-def]
     """Radius in px of the view, less the blur of its cells; and weight of the blurred picture."""
     focus, end = np.float32(FOCUS_PX), np.float32(BLURRED_PX)
@@ -238,6 +238,7 @@ def _mix_in(light, table, shares, entries, values):  # type: ignore[no-untyped-d
 @kernel(
     reads(f32, 3), reads(f32, 3), reads(f32, 2), reads(f32, 1), TAPS, TAPS, TAPS, i64, i64,
     writes(u8, 3),
+    seldom=True,
 )  # fmt: skip
 def _compose(  # type: ignore[no-untyped-def]
     linear, blurred, part, table, vertical, horizontal, of_values, start, stop, out

@@ -246,7 +246,7 @@ def _to_8_bits(values, start, stop, out):  # type: ignore[no-untyped-def]
         out[k] = np.uint8(_code(values[k], np.float32(255)))
 
 
-@kernel(reads(f32, 1), i64, i64, writes(u16, 1))
+@kernel(reads(f32, 1), i64, i64, writes(u16, 1), seldom=True)
 def _to_16_bits(values, start, stop, out):  # type: ignore[no-untyped-def]
     """Round to codes of 16 bits."""
     values, out = values[start:stop], out[start:stop]

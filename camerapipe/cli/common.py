@@ -204,7 +204,7 @@ def focus_in(text: str | None) -> tuple[tuple[float, float] | None, float | None
         raise RequestError(f"--focus: expected metres, as in 1.5m; got {text!r}") from None
 
 
-def prepare(*, quiet: bool, long_running: bool = False) -> None:
+def prepare(*, quiet: bool, long_running: bool = False, seldom: bool = False) -> None:
     """Set up the process and load the kernels; say so if they have to be compiled.
 
     Parameters
@@ -213,6 +213,8 @@ def prepare(*, quiet: bool, long_running: bool = False) -> None:
         Say nothing.
     long_running : bool
         More than one shot is to be taken (see `runtime.configure`).
+    seldom : bool
+        Whether the kernels that most photographs do not need are included.
     """
     from camerapipe import runtime
 
@@ -223,7 +225,9 @@ def prepare(*, quiet: bool, long_running: bool = False) -> None:
             say("compiling kernels for this machine; only the first start takes this long")
 
     with progress("preparing kernels", quiet=quiet) as advance:
-        runtime.warm_up(lambda name, done, total: advance(done, total, name), compiling)
+        runtime.warm_up(
+            lambda name, done, total: advance(done, total, name), compiling, seldom=seldom
+        )
 
 
 @contextmanager

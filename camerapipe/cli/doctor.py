@@ -20,7 +20,7 @@ def doctor_command(warm_up: bool, as_json: bool) -> None:
 
     runtime.configure()
     if warm_up:
-        prepare(quiet=as_json)
+        prepare(quiet=as_json, seldom=True)
     import cv2
 
     from stages import strips

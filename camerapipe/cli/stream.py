@@ -172,7 +172,7 @@ def _stream(text: str, options: dict[str, Any]) -> int:
     os.environ.setdefault(*OPENCV_QUIET)
     teller = Teller(quiet=options["quiet"])
     with closing(_opened(text, options, teller)) as stream:
-        prepare(quiet=options["quiet"], long_running=True)
+        prepare(quiet=options["quiet"], long_running=True, seldom=True)
         if options["costs"]:
             costs = stream.measure_costs()
             click.echo(json.dumps(costs_data(costs)) if options["as_json"] else costs_table(costs))
@@ -249,7 +249,7 @@ def _replay(folder: Path, options: dict[str, Any]) -> int:
     sink = sink_for(options["output"], options["view"], fps=rate, overwrite=options["overwrite"])
     if options["output"] and is_video(output := Path(options["output"])) and not options["quiet"]:
         tell_findings(video_findings(output, None, retimed=False))
-    prepare(quiet=options["quiet"], long_running=True)
+    prepare(quiet=options["quiet"], long_running=True, seldom=True)
     found = recording.replay(sink, versions=versions(), only=options["only"] or None)
     if options["as_json"]:
         click.echo(json.dumps(asdict(found)))

@@ -192,7 +192,10 @@ def _mean_of_blurred(image, radius, pixels, cell, half_image, half_radius):  # t
     half_radius[cell] = disk if blurred else zero
 
 
-@kernel(reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, writes(f32, 1), writes(f32, 1))
+@kernel(
+    reads(f32, 1), reads(f32, 1), u64, u64, u64, u64, writes(f32, 1), writes(f32, 1),
+    seldom=True,
+)  # fmt: skip
 def _average(image, radius, height, width, start, stop, half_image, half_radius):  # type: ignore[no-untyped-def]
     """Average 2 x 2 pixels; pixels of incomplete cells at the border count twice."""
     half = (width + u(1)) >> u(1)
@@ -206,7 +209,10 @@ def _average(image, radius, height, width, start, stop, half_image, half_radius)
             _mean_of_blurred(image, radius, pixels, y * half + x, half_image, half_radius)
 
 
-@kernel(reads(f32, 1), reads(f32, 1), u64, reads(f32, 1), u64, u64, u64, u64, writes(f32, 1))
+@kernel(
+    reads(f32, 1), reads(f32, 1), u64, reads(f32, 1), u64, u64, u64, u64, writes(f32, 1),
+    seldom=True,
+)  # fmt: skip
 def _fade_in(image, radius, width, doubled, stride, first, start, stop, out):  # type: ignore[no-untyped-def]
     """Cross-fade from the picture to the upsampled blur, which starts at row `first`."""
     zero, one, focus = np.float32(0), np.float32(1), np.float32(FOCUS_PX)

@@ -177,7 +177,7 @@ def fill_unseen(out: Array, linear: Array) -> None:
     run_strips(lambda y0, y1: _fill_in(smooth, y0, y1, out), len(out))
 
 
-@kernel(reads(f32, 3), i64, i64, writes(f32, 3))
+@kernel(reads(f32, 3), i64, i64, writes(f32, 3), seldom=True)
 def _average_known(picture, start, stop, out):  # type: ignore[no-untyped-def]
     """Write sum of the known light / 4 and known fraction of each 2 x 2 pixels."""
     height, width = picture.shape[0], picture.shape[1]
@@ -193,7 +193,7 @@ def _average_known(picture, start, stop, out):  # type: ignore[no-untyped-def]
                     out[y, x, 3] += quarter
 
 
-@kernel(reads(f32, 3), i64, i64, writes(f32, 3))
+@kernel(reads(f32, 3), i64, i64, writes(f32, 3), seldom=True)
 def _fill_in(fill, start, stop, out):  # type: ignore[no-untyped-def]
     """Write the fill, bilinearly upsampled by two, to unknown pixels."""
     near, far = np.float32(0.75), np.float32(0.25)

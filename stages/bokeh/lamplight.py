@@ -256,7 +256,8 @@ def _visibility(surfaces: Surfaces, lamps: Lamps, params: BokehParams) -> Array:
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 1), reads(f32, 1), i64, i64, writes(f32, 3)
+    reads(f32, 2), reads(f32, 2), reads(f32, 1), reads(f32, 1), i64, i64, writes(f32, 3),
+    seldom=True,
 )  # fmt: skip
 def _draw(disks, sides, facts, areas, start, stop, out):  # type: ignore[no-untyped-def]
     """Add disks (y, x, radius, R, G, B) to rows [start, stop), with an edge of 1 px."""

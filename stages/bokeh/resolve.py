@@ -180,6 +180,7 @@ def _ramp(value, limits):  # type: ignore[no-untyped-def]
 @kernel(
     reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), f32, f32, f32, f32,
     reads(i64, 1), writes(f32, 2),
+    seldom=True,
 )  # fmt: skip
 def _snap(radius, level, small, low, high, speck, surface, contrast, across, place, out):  # type: ignore[no-untyped-def]
     """Go to the nearer of the window's extremes as far as it is sure that there is an outline.

@@ -298,6 +298,7 @@ def _locate(image, radius, height, width, y, x, around, begin, made, sprites):  
 @kernel(
     reads(f32, 1), reads(f32, 1), STRIP, LIGHT, reads(f32, 2), reads(f32, 1), writes(f32, 2),
     writes(f32, 2),
+    seldom=True,
 )  # fmt: skip
 def _extract_sprites(image, radius, strip, light, limits, areas, table, stays):  # type: ignore[no-untyped-def]
     """Move the excess light of a strip to a table of sprites."""

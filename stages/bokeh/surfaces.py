@@ -126,6 +126,7 @@ def relit(surfaces: Surfaces, linear: LinearLight, light: LinearLight) -> Surfac
 @kernel(
     reads(f32, 2), reads(f32, 2), reads(f32, 3), reads(f32, 3), reads(f32, 3), i64, i64,
     writes(f32, 3),
+    seldom=True,
 )  # fmt: skip
 def _relight(far, share, far_light, before, after, start, stop, out):  # type: ignore[no-untyped-def]
     """Add the gain of each pixel, divided by `share`, to the far light in rows [start, stop)."""

@@ -118,7 +118,10 @@ def _carried_evidence(evidence: BlurMap, flow: Array) -> BlurMap:
     return BlurMap(sigma, confidence, evidence.grid)
 
 
-@kernel(reads(f32, 2), reads(f32, 2), reads(f32, 3), i64, i64, writes(f32, 2), writes(f32, 2))
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 3), i64, i64, writes(f32, 2), writes(f32, 2),
+    seldom=True,
+)  # fmt: skip
 def _carry(weight, sigma, flow, start, stop, out_weight, out_sigma):  # type: ignore[no-untyped-def]
     """Rows [start, stop) of a sparse map, bilinear; flow is that of cells of 2 x 2."""
     height, width = weight.shape

@@ -51,7 +51,10 @@ def joint_bilateral(low: BlurMap, guide: Array, range_sigma: float) -> Array:
     return out
 
 
-@kernel(reads(f32, 2), reads(f32, 3), reads(f32, 3), f64, f64, f64, i64, i64, writes(f32, 2))
+@kernel(
+    reads(f32, 2), reads(f32, 3), reads(f32, 3), f64, f64, f64, i64, i64, writes(f32, 2),
+    seldom=True,
+)  # fmt: skip
 def _upsample(sigma, small, guide, step, phase, range_sigma, start, stop, out):  # type: ignore[no-untyped-def]
     """Write rows [start, stop) of the weighted mean."""
     height, width = sigma.shape

@@ -104,6 +104,26 @@ assert "stages.preview._compose" in known
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_first_picture_needs_no_kernel_that_is_said_to_be_seldom_needed():
+    code = """
+import numpy as np
+import camerapipe
+from camerapipe import runtime
+from stages import kernels
+warmed = runtime.warm_up(seldom=False)
+before = {kernel.name for kernel in kernels.registered() if kernel.ready}
+assert warmed == len(before) < len(runtime._kernels())
+rows, cols = np.mgrid[:192, :256]
+sharp = np.where((rows // 8 + cols // 8) % 2, 0.7, 0.3)
+soft = 0.5 + 0.2 * np.tanh((cols % 64 - 32) / 6)
+grey = np.where(cols < 128, sharp, soft).astype(np.float32)
+camerapipe.render(np.repeat(grey[..., None], 3, axis=2), force=True)
+print(*{kernel.name for kernel in kernels.registered() if kernel.ready} - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def _three():
     return [Kernel(_twice, (i64,)) for _ in range(3)]
 
