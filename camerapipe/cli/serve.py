@@ -101,7 +101,7 @@ def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
         shelf = Shelf.of(sources)
         serving, listener = listen(serving)
         stack.enter_context(listener)
-        prepare(quiet=quiet, long_running=True)
+        prepare(quiet=quiet, long_running=True, seldom=True)
         studio = Studio(serving, shelf, {"recipe": recipe})
         finder = Viewfinder(views, studio.open_file, options["recordings"])
         link = serving.link("viewfinder" if options["viewfinder"] else "")

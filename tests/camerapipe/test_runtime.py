@@ -98,7 +98,7 @@ for module in pkgutil.walk_packages(stages.__path__, "stages."):
 # In no graph: for tests and data sets, and for simulated cameras.
 others = ("stages.bokeh.reference.", "stages.scene.", "stages.forward.")
 used = [k.name for k in kernels.registered() if not k.name.startswith(others)]
-assert known == sorted(used), set(used) ^ set(known)
+assert sorted(known) == sorted(used), set(used) ^ set(known)
 assert "stages.preview._compose" in known
 """
     subprocess.run([sys.executable, "-c", code], check=True)
