@@ -184,7 +184,7 @@ class Kernel:
 
 def _length_of(function: Callable[..., Any]) -> int:
     """Length of the bytecode of a function and of its helpers, each as often as it is named."""
-    named = (function.__globals__.get(name) for name in function.__code__.co_names)
+    named: list[Any] = [function.__globals__.get(name) for name in function.__code__.co_names]
     helpers = (each.py_func for each in named if hasattr(each, "py_func"))
     return len(function.__code__.co_code) + sum(map(_length_of, helpers))
 
