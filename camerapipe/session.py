@@ -56,6 +56,7 @@ PROXY_MEGAPIXELS = 1.5  # about the size of a preview on a screen
 QUICK_MEGAPIXELS = 0.4  # as large as can be shown while a person draws
 CHANGED = ("strength", "look")  # by `Session.change`, besides fields of a request
 MEMORY_BYTES = 1 << 30  # limit of stored values, of all sizes together
+WITH_ARRAYS = ("foreground", "protection", "blur_map", "from_depth", "guide_depth")  # of a request
 Size = Literal["quick", "proxy", "full"]
 
 
@@ -116,7 +117,7 @@ class Session:
         if recipe is not None:
             request = with_recipe(request, recipe, self.capture)
         check_request(self.capture, request)
-        self._requests = [with_arrays(request, own)]  # requests of all states, for undo and redo
+        self._requests = [_owned(request)]  # requests of all states, for undo and redo
         self._place = 0  # index of the current one
         self._memo = Memo(memory_bytes)
         self._histories = {size: SolveHistory() for size in self._captures}
@@ -143,7 +144,7 @@ class Session:
         """
         with self._lock:
             check_request(self.capture, request)
-            self._requests[self._place + 1 :] = [with_arrays(request, own)]
+            self._requests[self._place + 1 :] = [_owned(request)]
             self._place += 1
         return self
 
@@ -308,6 +309,14 @@ class Session:
         views = {name: with_arrays(getattr(shot, name), read_only) for name in shown}
         values = {name: with_arrays(value, read_only) for name, value in shot.kept.items()}
         return replace(shot, **views, kept=values)
+
+
+def _owned(request: Request) -> Request:
+    """Request with its own copies of the arrays in it."""
+    given = {name: getattr(request, name) for name in WITH_ARRAYS}
+    copies = {name: with_arrays(value, own) for name, value in given.items()}
+    same = all(copies[name] is given[name] for name in given)
+    return request if same else replace(request, **copies)
 
 
 def reduced(capture: Capture, megapixels: float) -> Capture:
