@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from camerapipe.extras import install
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 ENVIRONMENT = "CAMERAPIPE_DATA"
 SKIMAGE = "https://gitlab.com/scikit-image/data/-/raw/5c090b56df3988d988ff97928e2ef2d2cbe38e1b"
@@ -179,7 +181,7 @@ def fetch(name: str, folder: Path | None = None) -> Path:
     try:
         import pooch
     except ImportError:
-        raise DataError("downloads need pooch: python -m pip install pooch") from None
+        raise DataError(f"downloads need pooch: {install('data')}") from None
     url, sha256 = PUBLIC[name]
     path = (download_folder() if folder is None else folder) / name
     try:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for package in ("stages", "camerapipe") for p in (ROOT / package).rglob("*.py"))
 # Rooms of camerapipe, lowest level first: each imports only from lower levels, or its own room.
 LEVELS = [
-    {"errors", "version", "hints", "spreading"},
+    {"errors", "version", "hints", "spreading", "extras"},
     {"capture", "report", "graph", "arguments"},
     {"corrections"},
     {"budget", "optics", "costs", "memo", "pipelines"},

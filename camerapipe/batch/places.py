@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from camerapipe.errors import OutputError, RequestError, hint
+from camerapipe.extras import install
 from camerapipe.ingest import remove_leftovers, temporary_beginning
 from camerapipe.naming import Outputs
 
@@ -45,7 +46,7 @@ def place_of(text: str) -> Path:
     try:
         import fsspec
     except ImportError as error:
-        message = f"{scheme}:// needs the package fsspec: install camerapipe with the extra remote"
+        message = f"{scheme}:// needs the package fsspec: {install('remote')}"
         raise RequestError(message) from error
     known = fsspec.available_protocols()
     if scheme not in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from camerapipe.cli.common import USAGE, Failure
+from camerapipe.extras import install
 
 if TYPE_CHECKING:
     from camerapipe.batch.engine import Engine
@@ -28,7 +29,7 @@ def engine_in(options: dict[str, Any], work: Work) -> Engine:
         if error.name not in EXTRAS:
             raise
         extra = EXTRAS[error.name]
-        message = f"it needs the package {error.name}: install camerapipe with the extra {extra}"
+        message = f"it needs the package {error.name}: {install(extra)}"
         raise Failure(message, USAGE) from error
 
 

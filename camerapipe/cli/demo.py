@@ -18,6 +18,7 @@ from camerapipe.cli.common import (
     quiet_option,
     say,
 )
+from camerapipe.extras import install
 
 PHOTOGRAPHS = ("chelsea", "coffee")
 
@@ -36,7 +37,7 @@ def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) ->
         from skimage import data
     except ImportError as error:
         raise Failure(
-            'demo: its photographs come with scikit-image: pip install "camerapipe[demo]"',
+            f"demo: its photographs come with scikit-image: {install('demo')}",
             UNREADABLE,
         ) from error
     from camerapipe.ingest import make_folder

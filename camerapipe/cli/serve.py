@@ -23,6 +23,7 @@ from camerapipe.cli.common import (
     say,
     settings_options,
 )
+from camerapipe.extras import install
 
 if TYPE_CHECKING:
     from camerapipe.recipe import Recipe
@@ -77,7 +78,7 @@ def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
     """
     _check_address(options)
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise Failure(f'serve: {missing[0]} is missing: pip install "camerapipe[web]"', USAGE)
+        raise Failure(f"serve: {missing[0]} is missing: {install('web')}", USAGE)
     from camerapipe.web.running import listen, run
     from camerapipe.web.serving import DEFAULT_PORT, LOOPBACK, Serving
     from camerapipe.web.shelf import Shelf
@@ -153,7 +154,7 @@ def _demo() -> Iterator[Path]:
         from skimage import data
     except ImportError as error:
         raise Failure(
-            'serve: the photograph of --demo is in scikit-image: pip install "camerapipe[demo]"',
+            f"serve: the photograph of --demo is in scikit-image: {install('demo')}",
             USAGE,
         ) from error
     from PIL import Image

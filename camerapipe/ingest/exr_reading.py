@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from camerapipe.errors import CaptureError
+from camerapipe.extras import install
 from camerapipe.ingest.files import CUT_OFF, check_pixels
 from camerapipe.ingest.quiet import unprinted
 from stages.params import Array
@@ -29,7 +30,7 @@ def exr_library() -> Any:
         return importlib.import_module("OpenEXR")
     except ImportError as error:
         raise CaptureError(
-            'is an OpenEXR file, and the optional library is missing: pip install "camerapipe[exr]"'
+            f"is an OpenEXR file, and the optional library is missing: {install('exr')}"
         ) from error
 
 

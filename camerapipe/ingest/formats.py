@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from camerapipe.errors import RequestError
+from camerapipe.extras import install
 
 
 class Format(NamedTuple):
@@ -26,15 +27,15 @@ class Format(NamedTuple):
 
 
 def _extra(library: str, extra: str) -> tuple[str, str]:
-    """A library, and how an extra of this package installs it."""
-    return library, f'"camerapipe[{extra}]"'
+    """A library, and how it is installed."""
+    return library, install(extra)
 
 
 PICTURE_FORMATS: Mapping[str, Format] = {
     "jpeg": Format((".jpg", ".jpeg"), (8,), lossy=True, hdr=True),
     "png": Format((".png",), (8, 16)),
     "tiff": Format((".tif", ".tiff"), (8, 16)),
-    "avif": Format((".avif",), (8,), ("PIL._avif", "pillow"), lossy=True),
+    "avif": Format((".avif",), (8,), ("PIL._avif", "python -m pip install pillow"), lossy=True),
     "heic": Format((".heic", ".heif", ".hif"), (8, 10), _extra("pillow_heif", "heif"), lossy=True),
     "jxl": Format((".jxl",), (8, 16), _extra("imagecodecs", "jxl"), lossy=True),
     "exr": Format((".exr",), (16, 32), _extra("OpenEXR", "exr"), hdr=True),
@@ -122,6 +123,4 @@ def check_library(name: str, formats: Mapping[str, Format] = PICTURE_FORMATS) ->
     """
     needs = formats[name].needs
     if needs is not None and not can_write(name, formats):
-        raise RequestError(
-            f"format: to write {name.upper()}, a library is missing: pip install {needs[1]}"
-        )
+        raise RequestError(f"format: to write {name.upper()}, a library is missing: {needs[1]}")

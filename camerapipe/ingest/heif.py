@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from camerapipe.errors import CaptureError
+from camerapipe.extras import install
 from camerapipe.ingest.files import CUT_OFF, check_pixels
 from camerapipe.ingest.gain_metadata import BrokenGainMapError, gain_map_of_apple
 from camerapipe.ingest.isobmff import TONE_MAP, ends_early, item_types
@@ -80,7 +81,7 @@ def _library() -> Any:
         return importlib.import_module("pillow_heif")
     except ImportError as error:
         raise CaptureError(
-            'is a HEIF picture, and the optional reader is missing: pip install "camerapipe[heif]"'
+            f"is a HEIF picture, and the optional reader is missing: {install('heif')}"
         ) from error
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from camerapipe.capture import Capture
+from camerapipe.extras import install
 from camerapipe.ingest.coding import Cicp, Coding, ColourTags, coding_of
 from camerapipe.ingest.colorimetry import BT709, UNSPECIFIED, same, to_srgb_primaries
 from camerapipe.ingest.hdr import sdr_light
@@ -34,7 +35,7 @@ SD_SIZE = (1279, 576)  # the largest width and height that are BT.601 without a 
 FULL = 2  # AVColorRange: full range
 FULL_RANGE_FORMATS = ("yuvj", "gray", "ya", "rgb", "bgr", "gbr", "pal")  # where none is stated
 UNITY_16 = 255 << 8  # code of 1.0 in libswscale's RGB of 16 bits
-INSTALL = 'pip install "camerapipe[video]"'
+INSTALL = install("video")
 # EXIF orientation by the signs of a display matrix: x' = a x + c y, y' = b x + d y.
 ORIENTATIONS = {  # (a, b, c, d)
     (1, 0, 0, 1): 1, (-1, 0, 0, 1): 2, (-1, 0, 0, -1): 3, (1, 0, 0, -1): 4,

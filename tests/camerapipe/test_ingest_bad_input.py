@@ -210,7 +210,7 @@ def test_heif_without_the_extra_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "a.jpg"
     path.write_bytes(struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + bytes(100))
-    assert 'pip install "camerapipe[heif]"' in refused(path)
+    assert 'python -m pip install "pillow-heif' in refused(path)
 
 
 @pytest.mark.parametrize(

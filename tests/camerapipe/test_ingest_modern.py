@@ -218,7 +218,9 @@ def test_what_a_format_cannot_hold_is_told(tmp_path):
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_missing_library_is_told(monkeypatch, name):
     monkeypatch.setattr("importlib.util.find_spec", lambda library: None)
-    with pytest.raises(RequestError, match=f"{name.upper()}, a library is missing: pip install"):
+    with pytest.raises(
+        RequestError, match=f"{name.upper()}, a library is missing: python -m pip install"
+    ):
         check_library(name)
     check_library("png")
 

@@ -44,7 +44,7 @@ def test_a_taken_port_is_said(capsys):
 def test_a_missing_extra_is_said(capsys, monkeypatch):
     monkeypatch.setattr(serve, "find_spec", lambda name: None)
     code, said = failure([], capsys)
-    assert code == 2 and 'pip install "camerapipe[web]"' in said
+    assert code == 2 and 'python -m pip install "starlette' in said
 
 
 @pytest.mark.parametrize(

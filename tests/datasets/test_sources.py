@@ -118,7 +118,7 @@ def test_what_cannot_be_had_is_said(server, tmp_path):
 
 def test_without_pooch_the_remedy_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(DataError, match="python -m pip install pooch"):
+    with pytest.raises(DataError, match="python -m pip install .pooch"):
         fetch("photos/coffee.png", tmp_path)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from camerapipe.errors import CaptureError
+from camerapipe.extras import install
 from camerapipe.ingest.dng.levels import Codes
 
 CODESTREAM = b"\xff\x0a"
@@ -24,7 +25,7 @@ RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7
 FULL_RANGE = 65535
 MISSING = (
     "is a DNG with JPEG XL, and the optional reader is missing: "
-    'pip install "camerapipe[dng]", or export it as TIFF'
+    f"{install('dng')}, or export it as TIFF"
 )
 
 
