@@ -107,6 +107,7 @@ GOALS = (
     Goal("files.dng_error", "files", "<= 2.45e-4", "linear light, patches of lossless DNG files"),
     Goal("files.depth_sigma_px", "files", "<= 0.01", "px, sigma from depth of 16 bits"),
     Goal("camera.truth_px", "camera", "<= 0.05", "px, diameter of a point light by RAW pixels"),
+    Goal("camera.fast_db", "camera", "reported", "fast light to the exact one, the worst scene"),
     Goal("camera.noise_ratio", "camera", "0.97..1.03", "variance / model, the worst grey patch"),
     Goal("camera.ae_frames", "camera", "<= 12", "to settle after 4 stops, the worst scene"),
     Goal("camera.guided_share", "camera", ">= 0.95", "reachable situations with a good end"),

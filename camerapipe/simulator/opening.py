@@ -74,8 +74,8 @@ def open_camera(
     profile : str
         The device: the name of a profile, or a TOML file.
     scene : str, path, Scene or CameraModule
-        What it sees: the name of a scenery (`portrait`, `still-life`, `night`, `wall`), a TOML
-        file of a scene, or a scene; or else a folder, photograph or video, which repeats.
+        What it sees: the name of a scenery (`portrait`, `still-life`, `night`, `swing`, `wall`), a
+        TOML file of a scene, or a scene; or else a folder, photograph or video, which repeats.
     seed : int
         Of scenery, shake, noise, and the jitter of the device.
     size : (width, height)

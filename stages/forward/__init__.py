@@ -7,6 +7,10 @@ arguments: time, motion and seeds are given. `exact`, which is imported by itsel
 slowly, and says what is true of it.
 
 Distances are in m from the camera, focus is in dioptres (1/m), time in s.
+
+Not simulated: aberrations that vary over the picture, vignetting, flare, polarisation; differences
+between pixels (fixed-pattern noise, defects), dark current, crosstalk; light that flickers within
+a frame; rotation about the optical axis.
 """
 
 from stages.actuator import Actuator, FocusMotion

@@ -6,10 +6,12 @@ Sizes are those of real things. Textures are fine enough for a phone's frame 128
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from stages.forward.motion import swing
 from stages.forward.scenery import Scenery, Surface
 from stages.forward.textures import Random, Tint, ball, blades, body_with_hair, dead_leaves, lamps
 
@@ -17,8 +19,9 @@ TEXELS_PER_RAD = 1100.0  # of a texture at its distance; 1280 px over 71 degrees
 FIELD = (1.0, 1.7)  # height and width of a background over its distance: more than the view
 HEAD_M, BALL_M = 0.26, 0.12  # heights of subjects
 LARGEST_SHARE = 0.6  # height of a subject over its distance at most, so that it is seen in whole
-LAMP_LUX = 2_000_000.0  # light level at which a white surface is as bright as a small lamp
-LAMP_TEXELS = 3
+LAMP_LUX = 200_000.0  # light level at which a white surface is as bright as a small lamp
+LAMP_TEXELS = 1
+SWING_M, SWING_S = 0.15, 3.0  # amplitude and period of what moves
 SKIN = (0.55, 0.36, 0.27)
 DAYLIGHT, TUNGSTEN = (1.0, 1.0, 1.0), (1.55, 1.0, 0.5)
 
@@ -191,6 +194,12 @@ def _night(subject_m: float, background_m: float, detail: Detail) -> Parts:
     return Parts((wall, lights, _head(subject_m, detail)), 2)
 
 
+def _swing(subject_m: float, background_m: float, detail: Detail) -> Parts:
+    wall = backdrop(background_m, (0.8, 1.0, 0.9), detail)
+    moving = replace(_head(subject_m, detail), moves=swing(SWING_M * subject_m, SWING_S))
+    return Parts((wall, moving), 1)
+
+
 def _wall(subject_m: float, background_m: float, detail: Detail) -> Parts:
     return Parts((backdrop(subject_m, (1.0, 1.0, 1.0), detail),), 0)
 
@@ -202,5 +211,6 @@ SCENERIES = {
         150.0, TUNGSTEN, _still_life,
     ),
     "night": Kind("a head before a dim wall with lamps", 8.0, TUNGSTEN, _night),
+    "swing": Kind("a head that swings to the side and back before a wall", 300.0, DAYLIGHT, _swing),
     "wall": Kind("a textured wall alone: nothing to blur", 500.0, DAYLIGHT, _wall),
 }  # fmt: skip

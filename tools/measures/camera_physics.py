@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import rawpy
 
 from camerapipe.ingest.dng.raw_frame import Device, encode_raw_frame
 from stages.forward import (
+    SCENERIES,
     Exposure,
     Optics,
     RawFrame,
@@ -19,11 +21,14 @@ from stages.forward import (
     Sensor,
     Surface,
     capture_raw,
+    make_scenery,
     photograph,
     still,
 )  # fmt: skip
+from stages.forward.exact import photograph_exactly
 from stages.forward.placing import PIXEL_VARIANCE
 from stages.optics import Lens
+from stages.tone import encode
 
 Doubles = npt.NDArray[np.float64]
 
@@ -38,6 +43,7 @@ LIGHT_SIDE = 129  # texels of the black surface around a light
 EXPOSED_SHARE = 0.5  # of the full well, the brightest pixel
 GREY_LEVELS = np.geomspace(0.01, 0.75, 8)  # of the white level, at each gain
 GAINS = (1.0, 4.0, 16.0, 64.0)
+GREY = 0.18  # linear light of the median, of pictures that are compared
 PATCH = 480  # px, the side of a patch: more than 10^5 green pixels
 
 
@@ -103,6 +109,29 @@ def diameter_px(frame: RawFrame, formula_px: float) -> float:
               for axis, m in zip(axes, middle, strict=True)]  # fmt: skip
     spot_px = PHONE.spot_um / sensor.pitch_um
     return 4 * math.sqrt(max(np.mean(second) - spot_px**2 - PIXEL_VARIANCE, 0))
+
+
+class Likeness(NamedTuple):
+    """PSNR in dB of the fast light to the exact one, display-encoded."""
+
+    scenery: str
+    focus_dpt: float
+    psnr_db: float
+
+
+def fast_light(sceneries: Sequence[str] = tuple(SCENERIES)) -> list[Likeness]:
+    """The fast form against the exact one, at several focus distances."""
+    view, found = Sensor(rows=360, cols=640).view(), []
+    for name in sceneries:
+        scenery = make_scenery(name, subject_m=0.4)
+        for focus_dpt in FOCUS_DPT:
+            fast = photograph(scenery, still(), PHONE, focus_dpt, view)
+            exact = photograph_exactly(scenery, still(), PHONE, focus_dpt, view)
+            level = np.float32(GREY / np.median(exact))
+            error = encode(fast * level) - encode(exact * level)
+            psnr_db = -10 * math.log10(float(np.mean(error**2)))
+            found.append(Likeness(name, focus_dpt, psnr_db))
+    return found
 
 
 class Patch(NamedTuple):

@@ -7,7 +7,8 @@ from typing import Any
 
 from measures import camera_runtime, guidance_runs
 from measures.camera_control import SCENERIES, auto_exposure, autofocus
-from measures.camera_physics import disks, patches
+from measures.camera_physics import SCENERIES as MADE
+from measures.camera_physics import disks, fast_light, patches
 
 
 def measure(context: Any) -> dict[str, float]:
@@ -28,7 +29,11 @@ def physics(context: Any) -> dict[str, float]:
     context.table("diameters of disks", head, rows)
     head = ["gain", "code over black", "variance / model"]
     context.table("noise of grey walls", head, [list(patch) for patch in greys])
+    made = fast_light(tuple(MADE)[:1] if context.quick else tuple(MADE))
+    head = ["scenery", "focus 1/m", "PSNR dB"]
+    context.table("fast light against the exact one", head, [list(each) for each in made])
     return {
+        "camera.fast_db": min(each.psnr_db for each in made),
         "camera.truth_px": statistics.mean(abs(d.measured_px - d.formula_px) for d in found),
         "camera.noise_ratio": max((patch.ratio for patch in greys), key=lambda r: abs(r - 1)),
     }
