@@ -3,8 +3,8 @@
 Each surface is blurred as a whole by one disk, on the level of its mipmap on which the disk has a
 few texels, and sampled at every pixel, only in the colour of the pixel. Levels and sampling blur as
 well; the disk is smaller by their variance, so that the variance of the image of a point is exact.
-The error is in the shape: the rim of a disk is softer. Against `exact.photograph_exactly`, frames
-of made scenery have at least 46 dB (display-encoded, disks of up to 10 px).
+The error is in the shape: the rim of a disk is softer. Made scenery has at least 41 dB to
+`exact.photograph_exactly` (display-encoded, disks of up to 18 px).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from stages.forward.spread import convolved, disk_of_variance, reach_of
 from stages.params import Array
 
 LEVEL_SHARE = 0.2  # of the variance of the blur that a level of the mipmap may have by itself
+LAMP_SHARE = 0.05  # the same for lamps, whose disks clip, so that their rims show
 WINDOW_SHARE = 0.5  # of a level; a picture that shows less is blurred without the rest
 MOST_SAMPLES = 32  # moments of an exposure
 VARIANCE_STEPS = 64  # rounding of the variance per px^2, so that a blurred texture is used again
@@ -95,8 +96,9 @@ def light_of(
 def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Texture:
     """The level on which the disk is small, blurred where the picture shows it."""
     variance = blur_variance(optics, focus_dpt, each.distance_m, view)
-    share = max(LEVEL_SHARE * variance, spot_variance(optics, view))
-    level = level_of(each.surface, coarsest_level(each.scale, share))
+    share = LEVEL_SHARE if each.surface.own_lux is None else LAMP_SHARE
+    most = max(share * variance, spot_variance(optics, view))
+    level = level_of(each.surface, coarsest_level(each.scale, most))
     rest = max(variance - sampling_variance(each.scale, level.number), 0.0)
     steps = round(rest / (each.scale * 2**level.number) ** 2 * VARIANCE_STEPS)
     reach = reach_of(steps / VARIANCE_STEPS)

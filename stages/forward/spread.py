@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from stages.bokeh.aperture import Doubles
 from stages.bokeh.disk import FOCUS_PX, disk_kernel
@@ -63,23 +64,36 @@ def convolved(planes: Array, weights: Array) -> Array:
     height, width, channels = planes.shape
     spare = len(weights) - 1
     lines = planes.reshape(height, -1)
+    spans = _occupied(planes)
     out = np.empty((height - spare, (width - spare) * channels), np.float32)
-    run_strips(lambda y0, y1: _convolve(lines, weights, channels, y0, y1, out), len(out))
+    run_strips(lambda y0, y1: _convolve(lines, spans, weights, channels, y0, y1, out), len(out))
     return out.reshape(height - spare, width - spare, channels)
 
 
-@kernel(reads(f32, 2), reads(f32, 2), i64, i64, i64, writes(f32, 2))
-def _convolve(lines, weights, channels, start, stop, out):  # type: ignore[no-untyped-def]
-    """Rows of the result; one weight after the other is applied to a whole row."""
+def _occupied(planes: Array) -> npt.NDArray[np.int64]:
+    """First column of each row that is covered, and the end, rows x 2: most textures are sparse."""
+    covered = planes[..., 3] > 0
+    first = covered.argmax(axis=1)
+    end = planes.shape[1] - covered[:, ::-1].argmax(axis=1)
+    some = covered.any(axis=1)
+    return np.stack([np.where(some, first, 0), np.where(some, end, 0)], axis=1).astype(np.int64)
+
+
+@kernel(reads(f32, 2), reads(i64, 2), reads(f32, 2), i64, i64, i64, writes(f32, 2))
+def _convolve(lines, spans, weights, channels, start, stop, out):  # type: ignore[no-untyped-def]
+    """Rows of the result; one weight after the other is applied to the covered part of a row."""
     length = out.shape[1]
     for y in range(start, stop):
         row = out[y]
         row[:] = 0
         for j in range(len(weights)):
             line = lines[y + j]
+            first, end = spans[y + j, 0], spans[y + j, 1]
             for i in range(len(weights)):
                 weight = weights[j, i]
-                if weight != 0:
-                    part = line[i * channels : i * channels + length]
-                    for x in range(length):
-                        row[x] += weight * part[x]
+                begin, stop_at = max((first - i) * channels, 0), min((end - i) * channels, length)
+                if weight != 0 and begin < stop_at:
+                    target = row[begin:stop_at]
+                    part = line[i * channels + begin : i * channels + stop_at]
+                    for x in range(target.size):
+                        target[x] += weight * part[x]
