@@ -64,7 +64,7 @@ def test_levels_of_the_mipmap_keep_light_and_place(portrait):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"name": "beach"}, "expected one of portrait, still-life, night, swing, wall; got 'beach'"),
+        ({"name": "beach"}, "expected one of portrait, still-life, .*; got 'beach'"),
         ({"name": "wall", "subject_m": 7.0}, "subject_m < background_m; got 7.0, 6.0"),
     ],
 )
