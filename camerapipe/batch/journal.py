@@ -24,6 +24,7 @@ from camerapipe.errors import OutputError
 from camerapipe.naming import Outputs
 
 JOURNAL_NAME = "camerapipe-batch.sqlite"
+CACHE_KIB = 1024  # of pages in memory
 FORMAT = 1  # of the tables: PRAGMA user_version
 TABLES = """
 CREATE TABLE files (
@@ -123,6 +124,7 @@ class Journal:
     def _set_up(self, *, network: bool) -> None:
         run = self._base.execute
         run("PRAGMA locking_mode = EXCLUSIVE")
+        run(f"PRAGMA cache_size = -{CACHE_KIB}")
         if not self._dry:
             run(f"PRAGMA journal_mode = {'DELETE' if network else 'WAL'}")
             run("PRAGMA synchronous = FULL")
