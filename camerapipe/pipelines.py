@@ -19,7 +19,9 @@ from stages.blur import (
     BlurParams,
     CoarseParams,
     EvidenceParams,
+    OwnershipParams,
     ShadingParams,
+    border_ownership,
     clean_sparse,
     coarse_edges,
     crossings,
@@ -144,7 +146,9 @@ STILL_GRID = (
 )
 STILL_CELLS = (
     Node("bounds", lift, ("free_bounds", "half_grid"), "cell_bounds"),
-    Node("samples", crossings, ("edge_data", "half_grid"), "cell_data"),
+    Node("ownership", border_ownership, ("edge_data", "free_bounds", "view"), "owned_data",
+         OwnershipParams),
+    Node("samples", crossings, ("owned_data", "half_grid"), "cell_data"),
 )
 CONSTRAIN = (
     Node("constraints", within_bounds, ("cell_data", "cell_bounds"), "bounded_data"),

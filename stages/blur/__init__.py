@@ -12,7 +12,7 @@ Scharr operator. Energies are measured on the luma of a display-encoded view, an
 pixels of that view. `link_edges` converts the result to sigma in full-resolution pixels.
 
 `edge_blur` applies the formula to each edge pixel independently. `octave_blur` averages the
-energies of neighbouring edge pixels first, on three octaves. `second_derivative_blur`, for
+energies of neighbouring edge pixels first, on five octaves. `second_derivative_blur`, for
 comparison, fits the second derivative across edges. `sharpness_evidence` finds upper bounds on
 sigma, also away from edges.
 
@@ -35,6 +35,7 @@ from stages.blur.edges import linked_edges, thin_edges
 from stages.blur.evidence import EvidenceParams, sharpness_evidence
 from stages.blur.gradients import gradient
 from stages.blur.octaves import octave_blur
+from stages.blur.ownership import OwnershipParams, border_ownership
 from stages.blur.params import BlurParams
 from stages.blur.protect import (
     CoarseParams,
@@ -58,9 +59,11 @@ __all__ = [
     "EdgeCandidates",
     "EdgeSurvey",
     "EvidenceParams",
+    "OwnershipParams",
     "ShadingParams",
     "accepted_balls",
     "add_ball_edges",
+    "border_ownership",
     "clean_sparse",
     "coarse_edges",
     "crossings",
@@ -75,11 +78,11 @@ __all__ = [
     "noise_sigma",
     "octave_blur",
     "second_derivative_blur",
+    "sharp_edges_bound",
     "sharpness_evidence",
     "survey",
     "thin_edges",
     "unclaimed",
-    "sharp_edges_bound",
     "within_bounds",
     "without_ball_rims",
 ]

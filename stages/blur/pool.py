@@ -16,11 +16,14 @@ import numpy.typing as npt
 
 from stages.blur.gradients import gaussian_radius
 from stages.blur.params import BlurParams
-from stages.grid import mix
-from stages.kernels import apart, f32, i32, i64, inline, kernel, reads, u8, writes
+from stages.kernels import apart, f32, f64, i32, i64, inline, kernel, reads, u8, writes
 from stages.params import Array
 
-ENERGIES = 8  # per cell, at two scales each: edge pixels, 3 x 3 maxima, second and third octave
+OCTAVES = 5  # the view, and the view reduced by 2, 4, 8 and 16
+ENERGIES = 2 + 2 * OCTAVES  # per cell, at two scales each: edge pixels, 3 x 3 maxima, and octaves
+POOLED = 6  # energies that share a window: those of the first two octaves; then those of the others
+TAPS = 2  # samples of an octave on either side of a position, for its interpolation
+WIDE_POOL = 4.0  # window of the coarser octaves, over that of the first two
 
 
 class EdgeCells(NamedTuple):
@@ -53,26 +56,45 @@ def no_cells(rows: int, capacity: int) -> EdgeCells:
 
 
 def pooling_reach(params: BlurParams) -> int:
-    """Radius of the pooling window, in cells of 2 x 2 pixels of the view."""
-    return gaussian_radius(params.pool_px / 2)
+    """Radius of the wider pooling window, in cells of 2 x 2 pixels of the view."""
+    return windows_of(params)[1].size - 1
 
 
-def window_of(params: BlurParams) -> Array:
-    """Weights of the pooling window over cells, from its centre on: 1-D float32."""
-    radius = pooling_reach(params)
-    whole = cv2.getGaussianKernel(2 * radius + 1, params.pool_px / 2, cv2.CV_32F)
+def windows_of(params: BlurParams) -> tuple[Array, Array]:
+    """Weights of the pooling windows over cells, from their centres on.
+
+    Parameters
+    ----------
+    params : BlurParams
+        `pool_px` is used.
+
+    Returns
+    -------
+    Array, Array
+        1-D float32: for the first two octaves, and for the coarser ones.
+    """
+    narrow = params.pool_px / 2
+    return _half_window(narrow), _half_window(WIDE_POOL * narrow)
+
+
+def _half_window(sigma: float) -> Array:
+    """Gaussian weights from the centre on."""
+    radius = gaussian_radius(sigma)
+    whole = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)
     return np.ascontiguousarray(whole[radius:, 0])
 
 
-def pooled_energies(edges: EdgeCells, window: Array, rows: slice, cols: int) -> Array:
+def pooled_energies(
+    edges: EdgeCells, windows: tuple[Array, Array], rows: slice, cols: int
+) -> Array:
     """Pool the energies of the cells of some rows.
 
     Parameters
     ----------
     edges : EdgeCells
         Cells with edges.
-    window : Array
-        Of `window_of`.
+    windows : (Array, Array)
+        Of `windows_of`.
     rows : slice
         Rows of cells.
     cols : int
@@ -84,8 +106,12 @@ def pooled_energies(edges: EdgeCells, window: Array, rows: slice, cols: int) -> 
         Weighted sums over the cells around, N x `ENERGIES` float32 for the N cells of these rows.
     """
     pooled = np.empty((edges.begin[rows.stop] - edges.begin[rows.start], ENERGIES), np.float32)
-    sums = np.zeros((cols + 2 * (window.size - 1), ENERGIES), np.float32)
-    _pool(edges.begin, edges.column, edges.energy, window, rows.start, rows.stop, sums, pooled)
+    for window, first in zip(windows, range(0, ENERGIES, POOLED), strict=True):
+        sums = np.zeros((cols + 2 * (window.size - 1), POOLED), np.float32)
+        _pool(
+            edges.begin, edges.column, edges.energy, first, window, rows.start, rows.stop, sums,
+            pooled,
+        )  # fmt: skip
     return pooled
 
 
@@ -157,13 +183,13 @@ def _horizontal_maximum(row, x):  # type: ignore[no-untyped-def]
 
 
 @kernel(
-    reads(f32, 2), reads(f32, 2), reads(f32, 1), i64, i64,
+    reads(f32, 2), reads(f32, 2), reads(f32, 1), i64, f64,
     reads(i32, 1), reads(i32, 1), reads(f32, 1), writes(f32, 2),
 )  # fmt: skip
 def gather_octave(fine, coarse, floor, octave, first, begin, column, pixels, energy):  # type: ignore[no-untyped-def]
-    """Write the energies of a higher octave at cells with edges, by bilinear interpolation.
+    """Write the energies of a higher octave at cells with edges.
 
-    `first` is the row of this octave at which the first row of cells starts.
+    `first` is the place of this octave, in rows, at which the first row of cells starts.
     """
     rows, cols = fine.shape
     scale = 2.0 ** (1 - octave)
@@ -178,38 +204,51 @@ def gather_octave(fine, coarse, floor, octave, first, begin, column, pixels, ene
 
 @inline
 def _at(plane, y, x):  # type: ignore[no-untyped-def]
-    """Value of a plane at a position, by bilinear interpolation."""
-    above, left = int(y), int(x)
-    below, right = min(above + 1, plane.shape[0] - 1), min(left + 1, plane.shape[1] - 1)
-    down, across = np.float32(y - above), np.float32(x - left)
-    top = mix(plane[above, left], plane[above, right], across)
-    return mix(top, mix(plane[below, left], plane[below, right], across), down)
+    """Value of a plane at a position, by bicubic interpolation (Keys 1981)."""
+    top, left = int(y), int(x)
+    down, across = np.float32(y - top), np.float32(x - left)
+    value = np.float32(0)
+    for v in range(1 - TAPS, 1 + TAPS):
+        row, line = plane[min(max(top + v, 0), plane.shape[0] - 1)], np.float32(0)
+        for u in range(1 - TAPS, 1 + TAPS):
+            line += _cubic(u - across) * row[min(max(left + u, 0), plane.shape[1] - 1)]
+        value += _cubic(v - down) * line
+    return value
+
+
+@inline
+def _cubic(distance):  # type: ignore[no-untyped-def]
+    """Weight of a sample at a distance in samples, at most 2."""
+    d, one, half = abs(np.float32(distance)), np.float32(1), np.float32(0.5)
+    if d <= one:
+        return one + d * d * (np.float32(1.5) * d - np.float32(2.5))
+    return np.float32(2) + d * (np.float32(-4) + d * (np.float32(2.5) - half * d))
 
 
 @kernel(
-    reads(i32, 1), reads(i32, 1), reads(f32, 2), reads(f32, 1), i64, i64,
+    reads(i32, 1), reads(i32, 1), reads(f32, 2), i64, reads(f32, 1), i64, i64,
     writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
-def _pool(begin, column, energy, window, first, last, sums, out):  # type: ignore[no-untyped-def]
-    """Write pooled energies of rows [first, last): sums down the columns, then along the row.
+def _pool(begin, column, energy, least, window, first, last, sums, out):  # type: ignore[no-untyped-def]
+    """Write `POOLED` pooled energies of rows [first, last), from number `least` on.
 
-    `sums` is a row of cells with the window's radius at both ends, 0 before.
+    Energies are summed down the columns, then along the row. `sums` is a row of cells with the
+    window's radius at both ends, 0 before.
     """
     radius, none = window.size - 1, np.float32(0)
     for j in range(first, last):
         for v in range(max(j - radius, 0), min(j + radius + 1, begin.size - 1)):
             weight = window[abs(v - j)]
             for k in range(begin[v], begin[v + 1]):
-                below, one = sums[radius + column[k]], energy[k]
-                for n in range(ENERGIES):
+                below, one = sums[radius + column[k]], energy[k, least:]
+                for n in range(POOLED):
                     below[n] += weight * one[n]
         for k in range(begin[j], begin[j + 1]):
-            a, b, c, d, e, f, g, h = none, none, none, none, none, none, none, none
-            for u in range(2 * radius + 1):  # eight sums in registers
+            a, b, c, d, e, f = none, none, none, none, none, none
+            for u in range(2 * radius + 1):  # six sums in registers
                 w, s = window[abs(u - radius)], sums[column[k] + u]
                 a, b, c, d = a + w * s[0], b + w * s[1], c + w * s[2], d + w * s[3]
-                e, f, g, h = e + w * s[4], f + w * s[5], g + w * s[6], h + w * s[7]
-            total = out[k - begin[first]]
-            total[0], total[1], total[2], total[3] = a, b, c, d
-            total[4], total[5], total[6], total[7] = e, f, g, h
+                e, f = e + w * s[4], f + w * s[5]
+            total = out[k - begin[first], least:]
+            total[0], total[1], total[2], total[3], total[4], total[5] = a, b, c, d, e, f
         sums[:] = 0

@@ -4,11 +4,11 @@ The variances of blurs add. To magnify a blur of standard deviation sigma by m, 
 (m^2 - 1) sigma^2 is needed. A disk of radius r has the variance r^2 / 4 along each axis, so
 r = 2 sqrt(m^2 - 1) sigma.
 
-A lens has some blur even in focus, and the blur map has noise there. Blur up to the dead zone is
-therefore not magnified, and its variance is subtracted first. The square root of the difference has
-infinite slope at the dead zone and would amplify small errors of the map on a subject. The radius
-is therefore multiplied by a ramp of the variance, from 0 at the dead zone to 1. All sigmas and
-radii are in full-resolution px.
+A lens has some blur even in focus, and its variance is subtracted first. The blur map has errors
+on a subject, and blur up to the dead zone is therefore not magnified. From there on the radius is
+multiplied by a ramp of the variance, from 0 at the dead zone to 1. Where the dead zone is a map,
+its least value is the blur in focus. What is beyond is tolerance and is not subtracted. All sigmas
+and radii are in full-resolution px.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusPar
     blur : BlurMap
         Dense; sigma in full-resolution px.
     dead_zone : float or BlurMap
-        Dead zone, the sigma up to which blur is not magnified, >= 0, in full-resolution px. Its
-        variance is subtracted. A map must be dense; it may be on any grid over the same picture,
-        and is interpolated.
+        Dead zone, the sigma up to which blur is not magnified, >= 0, in full-resolution px. The
+        variance of its least value is subtracted. A map must be dense; it may be on any grid over
+        the same picture, and is interpolated.
     params : RadiusParams
         Strength and cap, or the largest radius.
 
@@ -87,15 +87,15 @@ def disk_radius(blur: DenseBlur, dead_zone: float | DenseBlur, params: RadiusPar
     """
     zones = _zones(dead_zone, blur.grid)
     width = blur.sigma.shape[1]
-    middle = _middle(dead_zone)
-    factor, cap = _magnification(blur, middle, params)
+    middle, least = _middle(dead_zone), _least(dead_zone)
+    factor, cap = _magnification(blur, middle, least, params)
     ramp, share = _ramp(middle, params), params.focus_ramp**2 - 1
     out = np.empty(blur.sigma.shape, np.float32)
     sigma, table = np.ascontiguousarray(blur.sigma), _radius_table()
 
     def strip(start: int, stop: int) -> None:
         values, radii = sigma[start:stop].reshape(-1), out[start:stop].reshape(-1)
-        _radii(values, zones(start, stop), ramp, share, factor, table, cap, radii)
+        _radii(values, zones(start, stop), least, ramp, share, factor, table, cap, radii)
 
     run_strips(strip, len(sigma), max(CHUNK // width, 1))
     return out
@@ -124,19 +124,26 @@ def _middle(dead_zone: float | BlurMap) -> float:
     return float(np.median(dead_zone.sigma)) if isinstance(dead_zone, BlurMap) else dead_zone
 
 
+def _least(dead_zone: float | BlurMap) -> float:
+    """Least value of the dead zone in px: the blur in focus."""
+    return float(dead_zone.sigma.min()) if isinstance(dead_zone, BlurMap) else dead_zone
+
+
 def _ramp(dead_zone: float, params: RadiusParams) -> float:
     """Variance in px^2 above that of the dead zone from which blur is magnified fully."""
     return max((params.focus_ramp**2 - 1) * dead_zone**2, MIN_RAMP_PX2)
 
 
 class Magnification(NamedTuple):
-    """Ratio of radius to sigma (px / px, dead zone subtracted), and largest radius in px."""
+    """Ratio of radius to sigma (px / px, blur in focus subtracted), and largest radius in px."""
 
     factor: float
     cap_px: float
 
 
-def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Magnification:
+def _magnification(
+    blur: BlurMap, dead_zone: float, in_focus: float, params: RadiusParams
+) -> Magnification:
     """Magnification by the strength, or the one that gives the blurriest samples a given radius.
 
     A largest radius relative to the diagonal is the same in a preview and at full size.
@@ -150,9 +157,8 @@ def _magnification(blur: BlurMap, dead_zone: float, params: RadiusParams) -> Mag
     if not blurred.size:
         return Magnification(0.0, largest)
     far = float(np.percentile(blurred, LARGEST_PERCENTILE))
-    beyond = far**2 - dead_zone**2
-    share = min(beyond / _ramp(dead_zone, params), 1.0)
-    return Magnification(largest / (float(np.sqrt(beyond)) * share), largest)
+    share = min((far**2 - dead_zone**2) / _ramp(dead_zone, params), 1.0)
+    return Magnification(largest / (float(np.sqrt(far**2 - in_focus**2)) * share), largest)
 
 
 @lru_cache(maxsize=1)
@@ -172,8 +178,8 @@ def _radius_table() -> Array:
     return radius.astype(np.float32)
 
 
-@kernel(reads(f32, 1), reads(f32, 1), f32, f32, f32, reads(f32, 1), f32, writes(f32, 1))
-def _radii(sigma, zones, ramp, share, factor, table, cap, out):  # type: ignore[no-untyped-def]
+@kernel(reads(f32, 1), reads(f32, 1), f32, f32, f32, f32, reads(f32, 1), f32, writes(f32, 1))
+def _radii(sigma, zones, in_focus, ramp, share, factor, table, cap, out):  # type: ignore[no-untyped-def]
     """Write the radii of samples: magnify sigma, and look up the lattice disk.
 
     `zones` has one value for all samples, with the ramp `ramp`, or one value per sample. Radii
@@ -193,7 +199,8 @@ def _radii(sigma, zones, ramp, share, factor, table, cap, out):  # type: ignore[
                 full[k] = max(share * zone[k] * zone[k], least)
         for k in range(values.size):
             beyond = max((values[k] - zone[k]) * (values[k] + zone[k]), zero)
-            position = factor * np.sqrt(beyond) * min(beyond / full[k], np.float32(1)) * steps
+            magnified = max((values[k] - in_focus) * (values[k] + in_focus), zero)
+            position = factor * np.sqrt(magnified) * min(beyond / full[k], np.float32(1)) * steps
             positions[k] = position
             inside += position < end
             blurred += position > zero

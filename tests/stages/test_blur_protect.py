@@ -62,7 +62,7 @@ def test_coarse_edges_fill_only_where_nothing_is_known_and_weigh_little():
     np.testing.assert_array_equal(found.sigma[old], sparse.sigma[old])
     added = (found.confidence > 0) & ~old
     assert added[:, 110:].sum() > 50 and not added[:, :98].any()
-    assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.25)
+    assert np.median(found.sigma[added]) == pytest.approx(9.0, rel=0.3)  # steps are 40 px apart
     assert found.confidence[added].max() <= CoarseParams().weight * 4 * 4 * 4
 
 

@@ -83,15 +83,20 @@ def test_without_crisp_detail_the_lowest_blur_of_the_map_counts():
     assert low.sigma[0, 0] == pytest.approx(DEFAULT.blind_px)
 
 
-def test_a_radius_with_a_map_of_zones_is_that_of_each_zone():
+def test_a_map_of_zones_begins_locally_and_subtracts_its_least_variance():
     sigma = np.linspace(0.2, 4, SHAPE[0] * SHAPE[1], dtype=np.float32).reshape(SHAPE)
     blur, params = BlurMap(sigma, np.ones_like(sigma), Grid(SHAPE)), RadiusParams()
     grid = Grid.cells(SHAPE, 80)
     zones = BlurMap(np.float32([[0.5, 1, 1.5]] * 2), np.ones((2, 3), np.float32), grid)
     radius = disk_radius(blur, zones, params)
     for part, zone in ((np.s_[:, :40], 0.5), (np.s_[:, 200:], 1.5)):
-        expected = disk_radius(blur, zone, params)[part]
-        np.testing.assert_allclose(radius[part], expected, rtol=1e-6)
+        in_focus = blur.sigma[part] <= zone
+        assert not radius[part][in_focus].any() and radius[part][~in_focus][-1] > 0
+        beyond = blur.sigma > params.focus_ramp * zone
+        expected = disk_radius(blur, 0.5, params)
+        whole = np.zeros(SHAPE, bool)
+        whole[part] = True
+        np.testing.assert_allclose(radius[whole & beyond], expected[whole & beyond], rtol=1e-6)
     one = BlurMap(np.float32([[0.7]]), np.ones((1, 1), np.float32), Grid((1, 1), 240))
     expected = disk_radius(blur, 0.7, params)
     np.testing.assert_allclose(disk_radius(blur, one, params), expected, rtol=1e-6)
