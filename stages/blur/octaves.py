@@ -70,9 +70,6 @@ SHADING = np.float32(0.4), np.float32(0.7)  # power p: below shading, above an e
 # px of the view: below the first number, the estimate of the octave below is used; above the
 # second, that of the octave; of octaves 1 to 3
 STRONG_BLUR: Array = np.array([[1.5, 3], [3.5, 6], [7, 12]], np.float32)
-import os
-
-KK = np.float32(float(os.environ.get("KK", "1")))
 LARGEST_RISE = np.float32(1.6)  # of an estimate from one octave to the next, against noise
 WIDE_PX = np.float32(2), np.float32(4)  # px of the view: below, `doubt` has no effect; above, full
 BALANCED_PX = np.float32(0.5), np.float32(4)  # px of the view: blur is clamped for the balance

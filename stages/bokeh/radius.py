@@ -53,7 +53,7 @@ class RadiusParams(Params):
         help="Largest radius relative to the picture's diagonal, instead of strength; 0: off.",
     )
     focus_ramp: float = param(
-        1.35, 1.0, 8.0, help="Multiple of the dead zone above which blur is magnified in full."
+        1.25, 1.0, 8.0, help="Multiple of the dead zone above which blur is magnified in full."
     )
     max_radius_px: float = param(
         120.0, 1.0, LARGEST_RADIUS_PX, unit="px", help="Largest radius of a disk."

@@ -50,7 +50,7 @@ def plain(picture):
 def test_a_mask_holds_against_the_measured_blur_and_says_so(picture, plain):
     held, codes = sigma(picture, protect=MASK)
     assert held[INNER].max() < 0.9 and codes[-1] == "protection_contradicted"
-    assert np.abs(held - plain)[:, 165:].max() < 0.3  # far away nothing changes
+    assert np.abs(held - plain)[:, 165:].max() < 0.35  # far away nothing changes
 
 
 def test_a_rectangle_and_a_model_lose_where_the_picture_is_blurred(picture, plain, tmp_path):

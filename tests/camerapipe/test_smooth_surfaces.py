@@ -45,7 +45,7 @@ def test_a_shaded_sphere_in_front_of_a_blurred_background_is_sharp_all_over():
     behind = layer(blocks(1, 60, 3), np.ones((ROWS, COLS)), 6.0)
     sigma = estimated(behind, layer(skin, distance < 1, 0.5))
     assert np.percentile(sigma[distance < 0.9], 90) < 1
-    assert np.median(sigma[distance > 1.3]) == pytest.approx(6, abs=0.4)
+    assert np.median(sigma[distance > 1.3]) == pytest.approx(6, abs=0.5)
 
 
 def test_grey_on_grey_without_a_sharp_edge_stays_blurred():
