@@ -193,8 +193,14 @@ class Decoder(AbstractContextManager["Decoder"]):
         """Send a question and wait for the answer."""
         if not self._ready:
             self._socket.settimeout(START_SECONDS)
-            with _told_as(f"{subject}: the decoder did not start", self._process):
-                _receive(self._socket)
+            try:
+                with _told_as(f"{subject}: the decoder did not start", self._process):
+                    _receive(self._socket)
+            except TimeoutError as error:
+                raise LimitError(
+                    f"{subject}: the decoder did not start within {START_SECONDS:g} s; "
+                    "the machine is too busy: try again"
+                ) from error
             self._ready = True
         self._socket.settimeout(self.limits.seconds)
         try:

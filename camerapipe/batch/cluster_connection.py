@@ -97,7 +97,7 @@ class Connection:
             if address == LOCAL:
                 self._local = LocalCluster(
                     n_workers=self._cluster.local_workers, threads_per_worker=1, memory_limit=0,
-                    host=HOST, dashboard_address=f"{HOST}:0", silence_logs="ERROR",
+                    host=HOST, dashboard_address=f"{HOST}:0", silence_logs="CRITICAL",
                 )  # fmt: skip
             self._client = _in_thread(self._connected).result(CONNECT_S)
             self._client.wait_for_workers(1, timeout=CONNECT_S)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from camerapipe import isolation
 from camerapipe.cli import cli
 from camerapipe.errors import CaptureError, LimitError, RequestError
 from camerapipe.ingest import open_capture, read_mask
@@ -124,6 +125,12 @@ def test_readers_of_ingest_are_diverted_in_a_block(decoder, photo, monkeypatch):
         read_mask(photo, (48, 64))
     assert asked == [open_capture, read_mask]
     assert open_capture(photo).linear.shape == (48, 64, 3)
+
+
+def test_a_decoder_that_does_not_start_is_told(photo, monkeypatch):
+    monkeypatch.setattr(isolation, "START_SECONDS", 0.001)
+    with Decoder(threads=1) as slow, pytest.raises(LimitError, match="photo.jpg: .*did not start"):
+        slow.open(photo)
 
 
 def test_a_closed_decoder_has_no_process_and_takes_no_file(photo):

@@ -63,7 +63,7 @@ def measure(context: Any) -> dict[str, float]:
         root = Path(folder)
         if photographs:
             count = 6 if context.quick else COUNT
-            large = _photographs(photographs, root / "large", count, LARGE)
+            large = photographs_of(photographs, root / "large", count, LARGE)
             results |= _against_one_process(context, large, 1 if context.quick else ROUNDS)
         results |= _overhead(_small(root / "small", 200 if context.quick else SMALL_COUNT))
         results |= _parent(root, NAMES // 10 if context.quick else NAMES)
@@ -80,13 +80,13 @@ def _against_one_process(context: Any, large: Path, rounds: int) -> dict[str, fl
     serial = multiprocessing.get_context("spawn").Process(target=_render_on_demand, args=(there,))
     serial.start()
     rows, ratios, shares = [], [], []
-    with _engine() as engine, tempfile.TemporaryDirectory(dir=large.parent) as folder:
+    with local_engine() as engine, tempfile.TemporaryDirectory(dir=large.parent) as folder:
         for number in range(rounds + 1):  # the first one warms up
             some = paths if number else paths[:WORKERS]
             place = Path(folder) / str(number)
             here.send((some, place / "serial"))
             serial_s, serial_cpu_s = here.recv()
-            wall_s, ended = _run(engine, some, place)
+            wall_s, ended = run_batch(engine, some, place)
             if number:
                 busy_s = sum(each.outcome.cpu_seconds for each in ended)
                 ratios.append(wall_s / serial_s)
@@ -125,14 +125,14 @@ def _render_on_demand(there: Connection) -> None:
 def _overhead(small: Path) -> dict[str, float]:
     """Time of a worker between jobs."""
     paths = sorted(small.iterdir())
-    with _engine() as engine, tempfile.TemporaryDirectory(dir=small.parent) as folder:
-        _run(engine, paths[: 10 * WORKERS], Path(folder) / "warm")
-        wall_s, ended = _run(engine, paths, Path(folder) / "timed")
+    with local_engine() as engine, tempfile.TemporaryDirectory(dir=small.parent) as folder:
+        run_batch(engine, paths[: 10 * WORKERS], Path(folder) / "warm")
+        wall_s, ended = run_batch(engine, paths, Path(folder) / "timed")
     job_s = sum(each.outcome.seconds for each in ended)
     return {"batch.overhead_ms": 1000 * (WORKERS * wall_s - job_s) / len(paths)}
 
 
-def _run(engine: Any, paths: Iterable[Path], folder: Path) -> tuple[float, list[Ended]]:
+def run_batch(engine: Any, paths: Iterable[Path], folder: Path) -> tuple[float, list[Ended]]:
     """One batch with a journal of its own: wall time, and how each file ended."""
     ended: list[Ended] = []
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,10 +147,11 @@ def _run(engine: Any, paths: Iterable[Path], folder: Path) -> tuple[float, list[
     return watch.ms / 1000, ended
 
 
-def _engine() -> LocalEngine:
+def local_engine() -> LocalEngine:
+    """An engine of `WORKERS` processes, which share half of the memory."""
     memory = memory_bytes() // 2
     return LocalEngine(
-        _work(), workers=WORKERS, memory_bytes=memory, largest_bytes=memory, timeout_s=600
+        work_of_all(), workers=WORKERS, memory_bytes=memory, largest_bytes=memory, timeout_s=600
     )
 
 
@@ -159,12 +160,13 @@ def _planner(journal: Journal, folder: Path) -> Planner:
     return Planner(
         journal=journal,
         template=template,
-        work=_work(),
-        request_for=lambda _: _work().asked.request,
+        work=work_of_all(),
+        request_for=lambda _: work_of_all().asked.request,
     )
 
 
-def _work() -> Work:
+def work_of_all() -> Work:
+    """What is asked of all files: the defaults."""
     return Work(asked=Asked(request=Request(settings=resolve())))
 
 
@@ -256,7 +258,7 @@ def _digests(command: list[str], folder: Path) -> dict[str, str]:
     }
 
 
-def _photographs(sources: list[Path], folder: Path, count: int, size: tuple[int, int]) -> Path:
+def photographs_of(sources: list[Path], folder: Path, count: int, size: tuple[int, int]) -> Path:
     """Photographs of a size, each mirrored or shifted, so that no two are equal."""
     folder.mkdir()
     pictures = [

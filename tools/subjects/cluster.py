@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,21 @@ from measures.clusters import (
 from measures.endings import small_pictures
 
 from camerapipe.assembly import Request
+from camerapipe.batch.cluster import ClusterEngine
+from camerapipe.batch.cluster_connection import LOCAL, Cluster
 from camerapipe.job import Job, run_job
 from camerapipe.naming import Outputs
 from camerapipe.settings import resolve
+from subjects.batch import (
+    LARGE,
+    PHOTOGRAPHS,
+    ROUNDS,
+    WORKERS,
+    local_engine,
+    photographs_of,
+    run_batch,
+    work_of_all,
+)
 
 FILES = 40
 CUT = "a network is cut"
@@ -36,7 +49,38 @@ LOSSES = {
 
 
 def measure(context: Any) -> dict[str, float]:
-    """Measure all keys of clusters."""
+    """Measure all keys of clusters; `--only` takes time or losses."""
+    results: dict[str, float] = {}
+    if context.wants("time"):
+        with tempfile.TemporaryDirectory() as place:
+            results |= _over_local(context, Path(place))
+    return results | (_losses(context) if context.wants("losses") else {})
+
+
+def _over_local(context: Any, root: Path) -> dict[str, float]:
+    """Wall time of workers of Dask over that of our own processes; rounds take turns."""
+    photographs = [path for name in PHOTOGRAPHS if (path := context.picture(name))]
+    if not photographs:
+        return {}
+    source = photographs_of(photographs, root / "in", 4 if context.quick else FILES, LARGE)
+    cluster = ClusterEngine(
+        work_of_all(), cluster=Cluster(address=LOCAL, local_workers=WORKERS), memory_bytes=None,
+        timeout_s=600,
+    )  # fmt: skip
+    paths, rows = sorted(source.iterdir()), []
+    with local_engine() as ours, cluster as theirs:
+        for number in range(1 + (1 if context.quick else ROUNDS)):
+            some = paths if number else paths[:WORKERS]  # the first round warms up
+            local_s, _ = run_batch(ours, some, root / f"local{number}")
+            cluster_s, _ = run_batch(theirs, some, root / f"cluster{number}")
+            if number:
+                rows.append([number, local_s, cluster_s, cluster_s / local_s])
+    head = ["round", "processes s", "workers of Dask s", "ratio"]
+    context.table(f"{len(paths)} photographs of 12 MP, {WORKERS} workers", head, rows)
+    return {"batch.cluster_over_local": statistics.median(row[-1] for row in rows)}
+
+
+def _losses(context: Any) -> dict[str, float]:
     rows, found = [], []
     with tempfile.TemporaryDirectory() as place:
         source = small_pictures(Path(place, "in"), FILES)
