@@ -52,6 +52,8 @@ def fuzz(
         for number in numbers:
             made = mutant(seeds, series, number)
             tried = trier.try_data(made.data, made.role(number), number)
+            if tried.kind == "slow":  # a busy machine may be the reason once
+                tried = trier.try_data(made.data, made.role(number), number)
             counts[tried.kind] += 1
             if not tried.is_fine:
                 said = (tried.words.strip().splitlines() or [""])[-1]
