@@ -20,6 +20,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 STRIP_ROWS = 64  # high enough to amortise a kernel call, low enough to occupy all workers
+MIN_STRIP_VALUES = 1 << 17  # fewer take less time than a thread takes to wake up
 
 
 def available_cores() -> int:
@@ -118,6 +119,11 @@ def with_halo(start: int, stop: int, halo: int, rows: int) -> tuple[slice, slice
     """
     first, last = max(start - halo, 0), min(stop + halo, rows)
     return slice(first, last), slice(start - first, stop - first)
+
+
+def rows_of_strips(values_in_row: int) -> int:
+    """Rows of the strips of a picture that may be small, so that each is worth a thread."""
+    return max(STRIP_ROWS, -(-MIN_STRIP_VALUES // values_in_row))
 
 
 def run_strips(work: Callable[[int, int], T], rows: int, strip_rows: int = STRIP_ROWS) -> list[T]:

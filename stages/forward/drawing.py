@@ -14,7 +14,7 @@ from stages.forward.scenery import Level, middle_of
 from stages.forward.sensor import View
 from stages.kernels import f32, f64, i64, kernel, reads, writes
 from stages.params import Array
-from stages.strips import run_strips
+from stages.strips import rows_of_strips, run_strips
 
 INTERPOLATION_VARIANCE = 1 / 6  # texels^2, of linear interpolation
 SAMPLE_PX = 0.25  # from the middle of a pixel to its samples, along each axis
@@ -139,7 +139,7 @@ def composed(
         for texture, light in layers:
             _over(*texture, light, mosaic, start, stop, out)
 
-    run_strips(rows, view.rows)
+    run_strips(rows, view.rows, rows_of_strips(view.cols))
     return out
 
 

@@ -21,7 +21,7 @@ from stages.forward.sensor import Sensor, View
 from stages.forward.sensor_light import photograph
 from stages.kernels import f32, f64, i64, inline, kernel, reads, u16, u64, writes
 from stages.params import Array
-from stages.strips import run_strips
+from stages.strips import rows_of_strips, run_strips
 
 QUANTILES = 1 << 16  # values of the normal distribution that are drawn
 Mosaic = npt.NDArray[np.uint16]
@@ -143,7 +143,9 @@ def expose(electrons: Array, sensor: Sensor, gain: float, seed: int) -> Mosaic:
     ])  # fmt: skip
     key = np.uint64(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
     run_strips(
-        lambda y0, y1: _expose(means, levels, _normal_quantiles(), key, y0, y1, out), len(means)
+        lambda y0, y1: _expose(means, levels, _normal_quantiles(), key, y0, y1, out),
+        len(means),
+        rows_of_strips(means.shape[1]),
     )
     return out
 

@@ -11,7 +11,7 @@ from stages.bokeh.aperture import Doubles
 from stages.bokeh.disk import FOCUS_PX, disk_kernel
 from stages.kernels import f32, i64, kernel, reads, writes
 from stages.params import Array
-from stages.strips import run_strips
+from stages.strips import rows_of_strips, run_strips
 
 SEARCH_STEPS = 40  # bisection to far below the precision of the weights
 
@@ -66,7 +66,11 @@ def convolved(planes: Array, weights: Array) -> Array:
     lines = planes.reshape(height, -1)
     spans = _occupied(planes)
     out = np.empty((height - spare, (width - spare) * channels), np.float32)
-    run_strips(lambda y0, y1: _convolve(lines, spans, weights, channels, y0, y1, out), len(out))
+    run_strips(
+        lambda y0, y1: _convolve(lines, spans, weights, channels, y0, y1, out),
+        len(out),
+        rows_of_strips(out.shape[1]),
+    )
     return out.reshape(height - spare, width - spare, channels)
 
 

@@ -125,3 +125,8 @@ def test_a_larger_pool_is_made_while_another_thread_works(set_workers):
 def test_halo_is_cut_at_the_picture():
     assert with_halo(0, 8, 3, 100) == (slice(0, 11), slice(0, 8))
     assert with_halo(96, 100, 3, 100) == (slice(93, 100), slice(3, 7))
+
+
+def test_strips_of_small_pictures_are_worth_a_thread():
+    assert strips.rows_of_strips(128) == 1024
+    assert strips.rows_of_strips(4000) == strips.STRIP_ROWS
