@@ -38,7 +38,8 @@ DEMO = "chelsea"  # a photograph of scikit-image
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[PHOTO|DIR]...")
 @click.option(
     "--viewfinder", metavar="SRC",
-    help="open the viewfinder, on a video, a folder, the index of a camera, or synthetic:SCENE",
+    help="open the viewfinder, on a video, a folder, the index of a camera, synthetic:SCENE, or "
+    "recording:DIR",
 )  # fmt: skip
 @click.option(
     "--recordings", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -104,7 +105,7 @@ def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
         stack.enter_context(listener)
         prepare(quiet=quiet, long_running=True, seldom=True)
         studio = Studio(serving, shelf, {"recipe": recipe})
-        finder = Viewfinder(views, studio.open_file, options["recordings"])
+        finder = Viewfinder(views, studio.open_file)
         link = serving.link("viewfinder" if options["viewfinder"] else "")
 
         def started() -> None:
@@ -137,14 +138,17 @@ def _recipe(options: dict[str, Any]) -> Recipe:
 
 def _views(options: dict[str, Any]) -> Views:
     """What the viewfinder can show; a source that cannot be opened is refused before it starts."""
+    from camerapipe.stream.recorded import RECORDING, open_recorded
     from camerapipe.stream.sources import open_source
     from camerapipe.web.views import Views
 
     limit, source = max_pixels(options), options["viewfinder"]
-    if source is not None and not source.isdecimal():
+    if source is not None and source.startswith(RECORDING):
+        open_recorded(source.removeprefix(RECORDING), None, paced=False)
+    elif source is not None and not source.isdecimal():
         open_source(source, paced=False, max_pixels=limit).close()
     given = {key: options[key] for key in ("preset", "config", "overrides")}
-    return Views(source, given, limit)
+    return Views(source, given, limit, options["recordings"])
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from camerapipe.stream.line import DropPolicy
 from camerapipe.stream.looping import looped
 from camerapipe.stream.options import MAX_BYTES, STUCK_S, StreamOptions
 from camerapipe.stream.profile import SPEEDS, read_profile
+from camerapipe.stream.recorded import RECORDING, open_recorded
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.sinks import App, Both, Nowhere, Pictures, Sink, View
 from camerapipe.stream.sources import DEFAULT_SIZE, app_source, open_source
@@ -83,9 +84,10 @@ def open_stream(
     Parameters
     ----------
     source : path, str, int or iterable of arrays
-        A folder, a video, a photograph, the index of a camera, `synthetic:SCENE`, or pictures of an
-        app: sRGB arrays HxW (grey) or HxWx3, uint8 or uint16 codes, or floats in [0, 1]. Each array
-        is copied when it is taken. Anything else among them fails as a frame.
+        A folder, a video, a photograph, the index of a camera, `synthetic:SCENE`, `recording:DIR`
+        (frames of a recording, for which everything is decided anew), or pictures of an app: sRGB
+        arrays HxW (grey) or HxWx3, uint8 or uint16 codes, or floats in [0, 1]. Each array is copied
+        when it is taken. Anything else among them fails as a frame.
     on_frame : callable, optional
         Is called with every frame in order: picture (HxWx3 uint8), blur map, findings, advice. If
         it raises an error, the frame has failed and the stream continues: `failures` of the report
@@ -314,10 +316,13 @@ def _source_of(
             raise RequestError(f"source: expected the index of a camera, from 0; got {source}")
         source = str(source)
     if isinstance(source, str | os.PathLike):
+        name, paced = os.fspath(source), options.policy == "latest" or fps is not None
+        if name.startswith(RECORDING):
+            return open_recorded(name.removeprefix(RECORDING), fps, paced=paced)
         return open_source(
-            os.fspath(source),
+            name,
             fps=fps,
-            paced=options.policy == "latest" or fps is not None,
+            paced=paced,
             size=size,
             sensor_fps=options.sensor_fps,
             seed=options.seed,

@@ -212,7 +212,7 @@ class Recording:
             meta=recorded.meta,
             nearest_focus_m=recorded.nearest_focus_m,
         )
-        return viewfinder.show(Frame(seq, self._capture(seq, line), at_s=line["at_s"]), state)[0]
+        return viewfinder.show(Frame(seq, self.capture(seq), at_s=line["at_s"]), state)[0]
 
     def _memory(self, seq: int, line: Mapping[str, Any]) -> Memory | None:
         if not line["memory"]:
@@ -229,8 +229,9 @@ class Recording:
             f"which does not exist; there are: {known}"
         )
 
-    def _capture(self, seq: int, line: Mapping[str, Any]) -> Capture:
-        """Develop a frame as when it was recorded."""
+    def capture(self, seq: int) -> Capture:
+        """Develop a frame that was shown as when it was recorded."""
+        line = self.shown[seq]
         paths = list((self.folder / PIXELS).glob(f"{seq}.*"))
         if len(paths) != 1:
             raise CaptureError(f"{self.folder}: the pixels of frame {seq} are missing")

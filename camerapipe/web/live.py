@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from camerapipe.budget import wall_s
-from camerapipe.errors import explain
+from camerapipe.errors import CaptureError, OutputError, RequestError, explain
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.stream import Stream
@@ -62,7 +64,7 @@ class Live:
     channel : Channel
         To the page.
     folder : Path
-        For temporary files.
+        In which it has one for temporary files.
     layers : Layers
         What the page lays over the picture.
     feed : Feed, optional
@@ -81,6 +83,7 @@ class Live:
         run: Any = None,
     ) -> None:
         self.run = run
+        folder = Path(tempfile.mkdtemp(dir=folder))
         self.channel, self.folder, self.layers, self.feed = channel, folder, layers, feed
         self.counts = Counts()
         self.newest: Shown | None = None
@@ -126,6 +129,7 @@ class Live:
         for task in self._tasks:
             task.cancel()
         self._pool.shutdown(wait=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def observe(self, event: Event, in_flight: InFlight) -> None:
         """Take an event, in a thread of the stream."""
@@ -150,7 +154,7 @@ class Live:
             report = await self._loop.run_in_executor(self._pool, self._ran, opening)
             said = {"report": report}
         except Exception as error:  # one line for the page; the log has what nobody expects
-            if not isinstance(error, ValueError | OSError):
+            if not isinstance(error, RequestError | CaptureError | OutputError):
                 logger.exception("a stream has failed")
             said = {"error": explain(error, "viewfinder")}
         await self._flush()
@@ -165,7 +169,7 @@ class Live:
         stream = opening(self)
         if self._over.is_set():
             stream.close()
-            raise ValueError("It was stopped before it began.")
+            raise RequestError("it was stopped before it began")
         self.stream = stream
         stream.change(**self._changes)
         stream.prepare()

@@ -11,7 +11,6 @@ from typing import Any
 
 from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.ingest import write_picture
-from camerapipe.optics import lens_facts
 from camerapipe.stream.shown import Shown
 from camerapipe.web.channel import Channel
 from camerapipe.web.feed import CREDIT, Feed
@@ -19,7 +18,7 @@ from camerapipe.web.frames import INFINITE, Layers
 from camerapipe.web.live import Live
 from camerapipe.web.messages import Message, MessageError
 from camerapipe.web.pictures import Picture
-from camerapipe.web.views import CAMERA, Views, changes_of, lens_of
+from camerapipe.web.views import CAMERA, Views, changes_of, facts_of, lens_of
 from stages.tone import encode
 
 LONGEST_RECORDING_S = 30.0  # a frame of 720p takes some MB
@@ -39,8 +38,6 @@ class Viewer:
         What can be shown.
     folder : Path
         For traces and stills; removed in the end.
-    recordings : Path
-        Where recordings go.
     open_file : callable
         Opens a still in the studio.
     """
@@ -48,7 +45,6 @@ class Viewer:
     channel: Channel
     views: Views
     folder: Path
-    recordings: Path
     open_file: OpenFile
     live: Live | None = None
     layers: Layers = field(default_factory=Layers)
@@ -121,10 +117,7 @@ class Viewer:
         lens = lens_of(wish.get("lens") or {})
         changes = changes_of(wish)
         shape = self.live.newest.image.shape if self.live and self.live.newest else (720, 1280)
-        try:
-            facts = lens_facts(lens, changes.get("distance_m"), (shape[0], shape[1]))
-        except ValueError as error:
-            raise RequestError(str(error)) from None
+        facts = facts_of(lens, changes.get("distance_m"), (shape[0], shape[1]))
         if self.live is not None:
             self.live.change(changes)
         return {"facts": {name: min(value, INFINITE) for name, value in facts.items()}}
@@ -155,7 +148,7 @@ class Viewer:
             self._limit.cancel()
         stream = self.live.stream if self.live is not None else None
         folder = await asyncio.to_thread(stream.end_recording) if stream is not None else None
-        return {"folder": None if folder is None else str(folder)}
+        return {"folder": None if folder is None else str(folder), "sources": self.views.sources()}
 
     async def _end_at_limit(self) -> None:
         try:
@@ -166,7 +159,7 @@ class Viewer:
 
     def _new_recording(self) -> Path:
         number = 1
-        while (folder := self.recordings / f"recording-{number:03d}").exists():
+        while (folder := self.views.recordings / f"recording-{number:03d}").exists():
             number += 1
         return folder
 

@@ -39,13 +39,12 @@ class Viewfinder:
         What can be shown.
     open_file : callable
         Opens a still in the studio.
-    recordings : Path
-        Folder of recordings.
     """
 
-    def __init__(self, views: Views, open_file: OpenFile, recordings: Path) -> None:
-        self.views, self.open_file, self.recordings = views, open_file, recordings
+    def __init__(self, views: Views, open_file: OpenFile) -> None:
+        self.views, self.open_file = views, open_file
         self._viewers: dict[str, Viewer] = {}  # the oldest first
+        self._ending: set[asyncio.Task[None]] = set()
 
     def routes(self) -> Sequence[BaseRoute]:
         """Page, web socket, and files of a run."""
@@ -64,6 +63,7 @@ class Viewfinder:
         """End all streams, and remove temporary files."""
         for number in list(self._viewers):
             await self._viewers.pop(number).close("The server has ended.")
+        await asyncio.gather(*self._ending)
         self.workplace.close()
 
     async def _socket(self, socket: WebSocket) -> None:
@@ -71,14 +71,16 @@ class Viewfinder:
             await self._viewers.pop(next(iter(self._viewers))).close(TOO_MANY)
         channel, number = Channel(socket), secrets.token_urlsafe(9)
         folder = self.workplace.folder()
-        viewer = Viewer(channel, self.views, folder, self.recordings, self.open_file)
+        viewer = Viewer(channel, self.views, folder, self.open_file)
         self._viewers[number] = viewer
         channel.send({"op": "about", "viewer": number, **self.views.about()}, palette())
         try:
             await channel.run(viewer.handle)
         finally:
-            if self._viewers.pop(number, None) is not None:
-                await viewer.close()
+            if self._viewers.pop(number, None) is not None:  # also if this task is cancelled
+                ending = asyncio.create_task(viewer.close())
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
 
     async def _trace(self, request: Request) -> Response:
         path = await self._traced(request)

@@ -13,9 +13,10 @@ from typing import Any
 from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.levels import LADDER
-from camerapipe.optics import SENSORS, sensor_diagonal_mm
+from camerapipe.optics import SENSORS, lens_facts, sensor_diagonal_mm
 from camerapipe.stream.opening import StreamInput, open_stream
 from camerapipe.stream.profile import profile_names
+from camerapipe.stream.recorded import RECORDING
 from camerapipe.stream.sources import SYNTHETIC
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import SCENES
@@ -24,6 +25,7 @@ from stages.bokeh import RadiusParams
 from stages.optics import Lens
 
 CAMERA, GIVEN = "camera", "given"  # ids of sources; those of scenes are `synthetic:NAME`
+RECORDINGS = Path("camerapipe-recordings")
 FOLDER_FPS = 2.0  # rate at which the photographs of a folder are shown
 DEFAULT_BUDGET_MS = 66.0
 
@@ -40,17 +42,20 @@ class Views:
         Further options of `open_stream`.
     max_pixels : int
         Larger frames are refused.
+    recordings : Path
+        Folder of the recordings of this viewfinder, which can be shown again.
     """
 
     given: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     max_pixels: int = DEFAULT_MAX_PIXELS
+    recordings: Path = RECORDINGS
 
     def about(self) -> dict[str, Any]:
         """What a page can choose from, as plain data."""
         strength = next(each for each in fields(RadiusParams) if each.name == "strength")
         return {
-            "sources": self._sources(),
+            "sources": self.sources(),
             "profiles": profile_names(),
             "rungs": [rung.name for rung in LADDER],
             "sensors": list(SENSORS),
@@ -69,10 +74,12 @@ class Views:
         RequestError
             If the wish names something that does not exist.
         """
-        number, known = wish.get("source"), [each["id"] for each in self._sources()]
+        number, known = wish.get("source"), [each["id"] for each in self.sources()]
         if number not in known:
             raise RequestError(f"source {number!r} does not exist{hint(str(number), known)}")
         text = str(self.given if number == GIVEN else number)
+        if text.startswith(RECORDING) and number != GIVEN:
+            text = f"{RECORDING}{self.recordings / text.removeprefix(RECORDING)}"
         options = {**self.options, **changes_of(wish)}
 
         def opened(live: Live) -> Stream:
@@ -92,12 +99,23 @@ class Views:
 
         return opened
 
-    def _sources(self) -> list[dict[str, str]]:
+    def sources(self) -> list[dict[str, str]]:
+        """What a page can choose from, by id."""
         scenes = [
             {"id": f"{SYNTHETIC}{name}", "label": f"Synthetic scene: {name}"} for name in SCENES
         ]
         given = [{"id": GIVEN, "label": Path(self.given).name}] if self.given else []
-        return [*given, {"id": CAMERA, "label": "Camera of this browser"}, *scenes]
+        return [
+            *given, {"id": CAMERA, "label": "Camera of this browser"}, *self.recorded(), *scenes,
+        ]  # fmt: skip
+
+    def recorded(self) -> list[dict[str, str]]:
+        """The recordings as sources, the newest first."""
+        folders = sorted(self.recordings.glob("recording-*/run.json"), reverse=True)
+        return [
+            {"id": f"{RECORDING}{path.parent.name}", "label": f"Recording: {path.parent.name}"}
+            for path in folders
+        ]
 
 
 def changes_of(wish: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,6 +139,9 @@ def changes_of(wish: Mapping[str, Any]) -> dict[str, Any]:
         changes["distance_m"] = None if distance_m is None else _number("distance", distance_m)
     if "lens" in wish:
         changes["lens"] = None if wish["lens"] is None else lens_of(wish["lens"])
+    lens, distance_m = changes.get("lens"), changes.get("distance_m")
+    if lens is not None and distance_m is not None:
+        facts_of(lens, distance_m, (1, 1))  # refuses a distance within the lens
     if "force" in wish:
         changes["force"] = wish["force"] is True
     return changes
@@ -138,6 +159,14 @@ def lens_of(typed: Mapping[str, Any]) -> Lens:
         raise RequestError(f"lens: {error} is missing") from None
     except RequestError:
         raise
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+
+
+def facts_of(lens: Lens, distance_m: float | None, shape: tuple[int, int]) -> dict[str, float]:
+    """What a lens does (`lens_facts`); `RequestError` if the distance is within it."""
+    try:
+        return lens_facts(lens, distance_m, shape)
     except ValueError as error:
         raise RequestError(str(error)) from None
 

@@ -81,7 +81,8 @@ class Site:
             self.opened.append((path, name, open_capture(path)))
             return SimpleNamespace(number="a-number")
 
-        self.part = Viewfinder(Views(given, {**SMALL, **options}), open_file, folder / "kept")
+        views = Views(given, {**SMALL, **options}, recordings=folder / "kept")
+        self.part = Viewfinder(views, open_file)
         self.client = TestClient(
             site(Serving(token=TOKEN), [self.part]), base_url=BASE,
             headers={"origin": BASE, "cookie": f"camerapipe-8737={TOKEN}"},
@@ -163,10 +164,17 @@ def test_sliders_act_and_a_recording_replays_to_the_byte(opened, tmp_path):
         while page.receive("frame")[0]["rung"] != "draft":
             pass
         page.receive("frame")
-        assert page.ask({"op": "end_recording"})["folder"] == str(folder)
+        answer = page.ask({"op": "end_recording"})
+        assert answer["folder"] == str(folder)
         page.ask({"op": "stop"})
         ended, _ = page.receive("ended")
         assert ended["report"]["ended"] == "stopped" and ended["run"] == 1 and ended["traced"]
+        source = f"recording:{folder.name}"
+        assert source in {each["id"] for each in answer["sources"]}
+        page.ask({**PAN, "source": source, "rung": "draft", "budget_ms": None, "run": 2})
+        again, _ = page.receive("ended")
+        assert again["report"]["submitted"] == len(Recording.open(folder).shown)
+        assert not again["report"]["failed"]
     recording = Recording.open(folder)
     asked = (recording.recorded_at(seq).request.settings for seq in recording.shown)
     strengths = {settings.params[RadiusParams].strength for settings in asked}
@@ -280,7 +288,7 @@ def test_a_long_run_keeps_the_newest_part_of_its_trace(opened, monkeypatch):
         numbers = {e["id"] for e in trace["traceEvents"] if e.get("cat") == "frame"}
         assert max(numbers) == 11 and len(numbers) <= 5
         viewer = next(iter(site.part._viewers.values()))
-        assert len(list(viewer.folder.glob("trace-*.json"))) == 1
+        assert len(list(viewer.folder.glob("*/trace-*.json"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,12 @@ function endedRecording(answer) {
   recording = false;
   byId("record").setAttribute("aria-pressed", "false");
   if (answer.error) note(answer.error, "error");
-  else if (answer.folder) note(`Recorded. Play it: camerapipe stream replay:${answer.folder}`);
+  else if (answer.folder) {
+    const chosen = select("source").value;
+    fill("source", answer.sources);
+    select("source").value = chosen;
+    note(`Recorded. Play it: camerapipe stream replay:${answer.folder}`);
+  }
 }
 
 /** @param {"map" | "peaking"} name */
