@@ -206,8 +206,16 @@ class SceneModule:
             self._focus = start_focus(self.optics.nearest_dpt, self._control.focus)
 
     def _exposure_for(self, controls: CaptureControls) -> tuple[int, int]:
-        """Exposure time in ns and ISO of the next frame."""
+        """Exposure time in ns and ISO of the next frame.
+
+        What is set by hand is brought into the range of the sensor, as Camera2 does it. A time
+        longer than a frame makes the frame longer.
+        """
         time_ns, iso = controls.exposure_time_ns, controls.sensitivity
+        if time_ns is not None:
+            time_ns = max(time_ns, self._limits.least_ns)
+        if iso is not None:
+            iso = min(max(iso, self._limits.least_iso), self._limits.most_iso)
         if time_ns is not None and iso is not None:
             return time_ns, iso
         bracket_ev = controls.exposure_compensation_ev - self._compensation_ev

@@ -84,7 +84,7 @@ def capture_raw(
     sensor : Sensor
         The sensor.
     exposure : Exposure
-        Time and sensitivity. The gain is cut to the range of the sensor.
+        Time and sensitivity. The sensitivity is brought into the range of the sensor.
     start_s : float
         Begin of the exposure of the first row; the others follow during the readout.
     seed : int
@@ -97,6 +97,8 @@ def capture_raw(
     RawFrame
         The mosaic and how it was taken.
     """
+    iso = min(max(exposure.iso, sensor.base_iso), sensor.base_iso * sensor.most_gain)
+    exposure = exposure._replace(iso=iso)
     whole = sensor.view()
     view = whole if view is None else view
     first_row = (whole.rows - view.rows) / 2 + view.offset_px[0]

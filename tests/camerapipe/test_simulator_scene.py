@@ -61,6 +61,14 @@ def test_manual_controls_are_applied_and_given_back():
         assert settled(camera, most=100).metadata.focus_distance_dpt == pytest.approx(2.5, abs=0.3)
 
 
+def test_a_sensitivity_that_the_sensor_does_not_have_is_brought_into_its_range():
+    with opened(controls=CaptureControls(exposure_time_ns=1, sensitivity=10**6)) as camera:
+        meta = next(iter(camera)).metadata
+    assert meta.exposure_time_ns == 10_000 and 1000 < meta.sensitivity < 10_000
+    with opened(controls=CaptureControls(sensitivity=1)) as camera:
+        assert 50 < next(iter(camera)).metadata.sensitivity < 100
+
+
 def test_one_manual_value_leaves_the_other_to_auto_exposure():
     with opened() as camera:
         camera.set(exposure_time_ns=20_000_000)

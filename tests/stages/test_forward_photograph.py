@@ -212,3 +212,10 @@ def test_surfaces_that_do_not_fit_are_refused():
         )
     with pytest.raises(ValueError, match="8 texels along each axis"):
         surface(np.zeros((4, 9, 3)))
+
+
+def test_a_frame_says_the_sensitivity_that_was_used(textured):
+    sensor = Sensor(rows=32, cols=32)
+    for iso, used in ((1, sensor.base_iso), (1e9, sensor.base_iso * sensor.most_gain)):
+        frame = capture_raw(textured, still(), PHONE, 2.0, sensor, Exposure(0.01, iso))
+        assert frame.exposure == Exposure(0.01, used)
