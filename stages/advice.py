@@ -141,7 +141,7 @@ def advice_of(findings: Iterable[Finding]) -> Advice:
     for verdict, (code, text) in WORDS.items():
         if verdict in found:
             if TOO_NEAR in found:
-                code, text = "move_back", "too near: move back"
+                code, text = "move_back", "too near: step back and refocus"
             lens = found.get("hyperfocal")
             if code == "move_closer" and lens is not None and lens.limit is not None:
                 text = f"{text} than {limit_text(lens.limit)}"

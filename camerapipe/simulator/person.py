@@ -3,7 +3,8 @@
 The person acts on `advice.code` alone, `REACTION_S` after it appears, and repeats what can be
 repeated every `REPEAT_S` as long as it stays:
 
-    move_closer, move_back    walks, by a share of the distance in each second, until it changes
+    move_closer               walks, by a share of the distance in each second, until it changes
+    move_back                 steps back, and then taps on the subject
     refocus                   stands, and taps on the subject
     hold_still                stands, and holds the camera in both hands
     more_light                stands, and lights a lamp
@@ -21,13 +22,13 @@ from stages.forward import Pose, Tremor
 
 REACTION_S = 0.5
 REPEAT_S = 1.0
-PACE_PER_S = 0.4  # share of the distance (as a rate) that a person walks
+PACE_PER_S = 0.35  # share of the distance (as a rate) that a person walks
 STEADIED = 0.15  # tremor in both hands over that in one
 LAMP = 4.0  # factor of the light level
 TURN_S = 0.4
 Act = Literal["tap", "shutter"]  # what a person does with the camera
 ACTS: dict[str, Act] = {"refocus": "tap", "shoot": "shutter"}
-WALKS = {"move_closer": PACE_PER_S, "move_back": -PACE_PER_S}
+STEP_S = 0.5  # time of a step back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ class Person:
     _legs: list[Leg] = field(default_factory=list)
     _lights: list[Step] = field(default_factory=list)
     _still_s: float = math.inf  # from when on the camera is held in both hands
+    _tap_s: float = math.inf  # when the subject is tapped on after a step
     _turned_s: float = math.inf  # from when on the person turns
 
     def __post_init__(self) -> None:
@@ -131,17 +133,24 @@ class Person:
         """
         if code != self.code:
             self.code, self._since_s, self._acted_s = code, now_s, -math.inf
-            self._walk(WALKS.get(code, 0.0), now_s + REACTION_S)
+            self._walk(PACE_PER_S if code == "move_closer" else 0.0, now_s + REACTION_S)
         waits_s = max(self._since_s + REACTION_S, self._acted_s + REPEAT_S)
         if code == "shoot":  # nobody releases the shutter while walking
             waits_s = max(waits_s, self._legs[-1].since_s + REACTION_S)
-        if now_s < waits_s or code in WALKS:
+        if now_s >= self._tap_s:
+            self._tap_s = math.inf
+            return "tap"
+        if now_s < waits_s or code == "move_closer" or now_s < self._legs[-1].since_s:
             return None
         self._acted_s = now_s
         if code == "more_light":
             self._lights.append(Step(now_s, self._brighter(now_s)))
         elif code == "hold_still":
             self._still_s = min(self._still_s, now_s)
+        elif code == "move_back":
+            self._acted_s = self._tap_s = now_s + STEP_S
+            self._walk(-PACE_PER_S, now_s)
+            self._walk(0.0, self._tap_s)
         elif code == "find_detail":
             self._turned_s = min(self._turned_s, now_s)
         return ACTS.get(code)

@@ -22,6 +22,7 @@ from camerapipe.capture import Capture
 from camerapipe.errors import CaptureError, RequestError
 from camerapipe.ingest import DEFAULT_MAX_PIXELS, capture_from_array, count_pixels, open_capture
 from camerapipe.ingest.folders import Pairs, is_photograph, passed_over, pictures_in
+from camerapipe.ingest.taken import taken_s
 from camerapipe.ingest.video import has_video
 from camerapipe.stream.exposures import Exposure, FrameSource, arrival, numbered
 from camerapipe.stream.frames import Arrival
@@ -33,6 +34,7 @@ from stages.findings import Finding, Severity
 DEFAULT_SIZE = (1280, 720)  # width, height
 SYNTHETIC = "synthetic:"
 MIN_SIDE_PX = 16
+RAW_VIDEO = ".dng"
 SYNTHETIC_FPS = 30.0
 
 
@@ -202,10 +204,29 @@ def _folder(folder: Path, fps: float | None, max_pixels: int) -> FrameSource:
 
 def _photographs(name: str, paths: list[Path], fps: float | None, max_pixels: int) -> FrameSource:
     stems = tuple(dict.fromkeys(path.stem for path in paths))
+    times = _raw_times(paths) if fps is None else [k / fps for k in range(len(paths))]
+    if fps is None and times:
+        fps = (len(times) - 1) / times[-1]
 
     def frames() -> Iterator[Arrival]:
         for k, path in enumerate(paths):
             exposure = Exposure(path.name, partial(open_capture, path, max_pixels=max_pixels), path)
-            yield arrival(exposure, k / fps if fps else None, count_pixels(path) or 0)
+            yield arrival(exposure, times[k] if times else None, count_pixels(path) or 0)
 
     return FrameSource(name, "folder", fps, frames(), length=len(paths), stems=stems)
+
+
+def _raw_times(paths: list[Path]) -> list[float]:
+    """Times in s after the first of the frames of RAW video; empty if these are none.
+
+    RAW video is a folder of DNG files whose times differ and ascend.
+    """
+    if len(paths) < 2 or any(path.suffix.lower() != RAW_VIDEO for path in paths):
+        return []
+    times: list[float] = []
+    for path in paths:
+        at_s = taken_s(path)
+        if at_s is None or (times and at_s <= times[-1]):
+            return []
+        times.append(at_s)
+    return [at_s - times[0] for at_s in times]

@@ -15,6 +15,7 @@ from stages.optics import Lens, distance_text, limit_text
 
 VISIBLE_BLUR_PX = 1.0  # diameter in px of the view of the check; smaller blur is not visible
 MACRO_M = 0.2  # nearer subjects are rare
+CONFIRMING = 1.35  # times the wanted blur: areas of a picture that is sharp differ as well
 DIAMETER_PER_SIGMA = 4.0  # a disk of diameter d has standard deviation d / 4
 
 
@@ -113,7 +114,7 @@ def confirms_prediction(blur: BlurStatistics, optics: Optics | None, limits: Che
     pixel_mm, side = _view_pixel(optics, limits)
     predicted_px = optics.lens.background_blur_mm(optics.distance_mm) / pixel_mm
     excess = max(blur.blurriest_sigma**2 - blur.sharpest_sigma**2, 0.0) ** 0.5
-    wanted_px = limits.wanted_blur_px * side / limits.view_side_px
+    wanted_px = CONFIRMING * limits.wanted_blur_px * side / limits.view_side_px
     return bool(min(predicted_px, DIAMETER_PER_SIGMA * excess) >= wanted_px)
 
 

@@ -34,6 +34,7 @@ SIZE = (640, 360)
 UNIT_PX = 1280  # width of the frame that thresholds are given for
 MADE_NEAR_M = 0.3  # distance that the texture of the subject is made for
 SIGNAL = 0.2
+NEARLY = 1.05  # times the focus: from here on the lens is at the end of its range
 WIDER = 2.0  # lens that our picture is compared with
 
 
@@ -189,8 +190,10 @@ def play(situation: Situation, found: Situations, *, with_gain: bool = False) ->
             if act == "tap":
                 camera.focus()
             elif act == "shutter":
+                focused = camera.focus().result()  # as camera apps do before a picture
+                if NEARLY * focused.focus_distance_dpt >= OPTICS.nearest_dpt:
+                    continue  # at its end, autofocus has found no peak
                 shot_s = camera.now_s
-                camera.focus().result()  # as camera apps do before a picture
                 target = Target.PICTURE if with_gain else Target.METADATA
                 request = CaptureRequest(controls=camera.controls, target=target)
                 result = camera.submit([request])[0].result()
