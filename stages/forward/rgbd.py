@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from stages.forward.scenery import Scenery, Surface
+from stages.forward.scenery import MIN_SIDE, Scenery, Surface
 from stages.params import Array
 
 MOST_SLICES = 12
+MARGIN = MIN_SIDE  # texels around a slice: a surface has so many at least
 
 
 class Stereo(NamedTuple):
@@ -120,14 +121,31 @@ def _slice(
     own = number == index
     nearest = ndimage.distance_transform_edt(~own, return_distances=False, return_indices=True)
     within = np.ones_like(own) if first else own | ((number > index) & _near(own))
+    part = _around(within)
+    source = tuple(axis[part] for axis in nearest)
     distance_m = float(1 / np.median(inverse[own]))
+    texel_m = distance_m / stereo.focal_px
+    middle = [
+        (span.start + span.stop - side) / 2 for span, side in zip(part, own.shape, strict=True)
+    ]
     return Surface(
-        light=np.ascontiguousarray(linear[tuple(nearest)]),
-        alpha=within.astype(np.float32),
+        light=np.ascontiguousarray(linear[source]),
+        alpha=within[part].astype(np.float32),
         distance_m=distance_m,
-        texel_m=distance_m / stereo.focal_px,
-        relief_m=np.asarray(1 / inverse[tuple(nearest)], np.float32),
+        texel_m=texel_m,
+        centre_m=(middle[1] * texel_m, middle[0] * texel_m),
+        relief_m=np.asarray(1 / inverse[source], np.float32),
     )
+
+
+def _around(within: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The part of a picture that holds a slice, with a margin where nothing is covered."""
+    spans = []
+    for axis in (1, 0):
+        found = np.flatnonzero(within.any(axis=axis))
+        side = within.shape[1 - axis]
+        spans.append(slice(max(found[0] - MARGIN, 0), min(found[-1] + 1 + MARGIN, side)))
+    return spans[0], spans[1]
 
 
 def _near(own: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

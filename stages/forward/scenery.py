@@ -146,7 +146,7 @@ def _coarsest(surface: Surface) -> int:
     return int(min(surface.alpha.shape) // MIN_SIDE).bit_length() - 1
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _mipmap(surface: Surface) -> tuple[Array, ...]:
     """All levels, from fine to coarse."""
     premultiplied = surface.light * surface.alpha[..., None]

@@ -112,7 +112,7 @@ def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Text
     return Texture(planes, first - np.array([box[0], box[2]]), step)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=12)
 def _blurred_level(surface: Surface, number: int, steps: int) -> Array:
     """A level of a surface after a disk of a variance in texels^2 * `VARIANCE_STEPS`.
 
