@@ -5,7 +5,8 @@ repeated every `REPEAT_S` as long as it stays:
 
     move_closer               walks, by a share of the distance in each second, until it changes
     move_back                 steps back, and then taps on the subject
-    refocus                   stands, and taps on the subject
+    refocus                   stands, and taps on the subject; if that does not help twice, steps
+                              back before each further tap
     hold_still                stands, and holds the camera in both hands
     more_light                stands, and lights a lamp
     find_detail               stands, and turns to the subject
@@ -28,6 +29,7 @@ LAMP = 4.0  # factor of the light level
 TURN_S = 0.4
 Act = Literal["tap", "shutter"]  # what a person does with the camera
 ACTS: dict[str, Act] = {"refocus": "tap", "shoot": "shutter"}
+VAIN_TAPS = 2  # after which a person no longer stands where nothing gets sharp
 STEP_S = 0.5  # time of a step back
 
 
@@ -89,6 +91,7 @@ class Person:
     _legs: list[Leg] = field(default_factory=list)
     _lights: list[Step] = field(default_factory=list)
     _still_s: float = math.inf  # from when on the camera is held in both hands
+    _taps: int = 0  # since this advice appeared
     _tap_s: float = math.inf  # when the subject is tapped on after a step
     _turned_s: float = math.inf  # from when on the person turns
 
@@ -133,6 +136,7 @@ class Person:
         """
         if code != self.code:
             self.code, self._since_s, self._acted_s = code, now_s, -math.inf
+            self._taps = 0
             self._walk(PACE_PER_S if code == "move_closer" else 0.0, now_s + REACTION_S)
         waits_s = max(self._since_s + REACTION_S, self._acted_s + REPEAT_S)
         if code == "shoot":  # nobody releases the shutter while walking
@@ -147,12 +151,14 @@ class Person:
             self._lights.append(Step(now_s, self._brighter(now_s)))
         elif code == "hold_still":
             self._still_s = min(self._still_s, now_s)
-        elif code == "move_back":
+        elif code == "move_back" or (code == "refocus" and self._taps >= VAIN_TAPS):
             self._acted_s = self._tap_s = now_s + STEP_S
             self._walk(-PACE_PER_S, now_s)
             self._walk(0.0, self._tap_s)
+            return None
         elif code == "find_detail":
             self._turned_s = min(self._turned_s, now_s)
+        self._taps += code == "refocus"
         return ACTS.get(code)
 
     def _walk(self, rate_per_s: float, since_s: float) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from camerapipe.simulator.person import PACE_PER_S, REACTION_S, REPEAT_S, Person, Reach
+from camerapipe.simulator.person import PACE_PER_S, REACTION_S, REPEAT_S, STEP_S, Person, Reach
 from stages.forward import Tremor
 
 
@@ -59,10 +59,16 @@ def test_light_and_focus_are_repeated_while_the_advice_stays():
     shown(someone, "more_light", 0.0, 4.0)
     assert someone.lux_at(0.4) == 20.0 and someone.lux_at(0.9) == 80.0
     assert someone.lux_at(4.0) == 100.0
-    taps = [at_s for at_s, act in shown(person(), "refocus", 0.0, 2.9) if act == "tap"]
-    assert taps == pytest.approx(
-        [REACTION_S, REACTION_S + REPEAT_S, REACTION_S + 2 * REPEAT_S], abs=0.1
-    )
+    taps = [at_s for at_s, act in shown(person(), "refocus", 0.0, 2.4) if act == "tap"]
+    assert taps == pytest.approx([REACTION_S, REACTION_S + REPEAT_S], abs=0.1)
+
+
+def test_a_person_steps_back_if_refocusing_does_not_help():
+    someone = person(distance_m=0.2)
+    taps = [at_s for at_s, act in shown(someone, "refocus", 0.0, 3.5) if act == "tap"]
+    assert len(taps) == 3
+    assert someone.distance_at(taps[1]) == 0.2
+    assert someone.distance_at(taps[2]) == pytest.approx(0.2 * math.exp(PACE_PER_S * STEP_S))
 
 
 def test_a_step_back_ends_with_a_tap():
