@@ -18,6 +18,7 @@ import numpy as np
 
 from camerapipe.capture import Capture, CaptureMeta, Sourced
 from camerapipe.ingest.dng.raw_frame import Device
+from camerapipe.simulator.hardware import optics_of_profile, sensor_of
 from camerapipe.simulator.module import Exposure
 from camerapipe.simulator.requests import NS, CaptureControls, FrameMetadata
 from camerapipe.simulator.scenes import Scene
@@ -42,12 +43,10 @@ from stages.control import (
     step_white_balance,
 )
 from stages.control.auto_focus import AutoFocusMode
-from stages.forward import Actuator, FocusMotion, Optics, RawFrame, Sensor, capture_raw
+from stages.forward import Actuator, FocusMotion, RawFrame, Sensor, capture_raw
 from stages.isp import develop_raw
-from stages.optics import Lens
 
 STATISTICS_PX = 160  # columns of the frame of the statistics
-REFERENCE_PITCH_UM = 5.0  # of the default sensor, whose noise is scaled to other sizes of a pixel
 LEAST_EXPOSURE_S = 1e-5
 FULL_SCALE = 65536
 CENTRE = (0.5, 0.5)
@@ -312,35 +311,6 @@ class SceneModule:
             distance_m = Sourced(1 / settled.focus_dpt, source)
             meta = replace(meta, subject_distance_m=distance_m)
         return meta
-
-
-def sensor_of(profile: Profile, size: tuple[int, int]) -> Sensor:
-    """The sensor of a profile, binned to a size (width, height)."""
-    pitch_um = profile.sensor.width_mm * 1000 / size[0]
-    factor, known = pitch_um / REFERENCE_PITCH_UM, Sensor()
-    return Sensor(
-        rows=size[1],
-        cols=size[0],
-        pitch_um=pitch_um,
-        full_well_e=known.full_well_e * factor**2,
-        read_before_e=known.read_before_e * factor,
-        read_after_codes=known.read_after_codes / factor,
-        readout_ms=profile.sensor.readout_ms,
-    )
-
-
-def optics_of_profile(profile: Profile, size: tuple[int, int]) -> Optics:
-    """The lens of a profile before a sensor of this shape."""
-    lens, width_mm = profile.lens, profile.sensor.width_mm
-    diagonal_mm = math.hypot(width_mm, width_mm * size[1] / size[0])
-    return Optics(
-        lens=Lens(
-            focal_length_mm=lens.focal_length_mm,
-            f_number=lens.f_number,
-            sensor_diagonal_mm=diagonal_mm,
-        ),
-        nearest_focus_m=lens.nearest_focus_m,
-    )
 
 
 def _settled_s(actuator: Actuator, motion: FocusMotion, at_s: float) -> float:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 import camerapipe
+from camerapipe.simulator.hardware import optics_of_profile
 from camerapipe.simulator.requests import FrameMetadata, Target
-from camerapipe.simulator.scene_module import optics_of_profile
 from camerapipe.simulator.scenes import make_scene
 from camerapipe.stream.profile import read_profile
 from stages.control import AutoExposureParams

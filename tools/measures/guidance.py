@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import camerapipe
+from camerapipe.simulator.hardware import optics_of_profile, sensor_of
 from camerapipe.simulator.person import Person, Reach
 from camerapipe.simulator.requests import NS, CaptureRequest, FrameMetadata, Result, Target
-from camerapipe.simulator.scene_module import optics_of_profile, sensor_of
 from camerapipe.simulator.scenes import Scene
 from camerapipe.stream.profile import read_profile
 from measures.scores import psnr_db
