@@ -181,7 +181,7 @@ def wait(future):
 
 
 @given(SCHEDULES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_request_ends_once_in_order_and_within_bounds(schedule):
     events, futures, asked, most = play(schedule)
     ended = [event.request_id for event in ends(events)]
@@ -204,7 +204,7 @@ def test_every_request_ends_once_in_order_and_within_bounds(schedule):
 
 
 @given(SCHEDULES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_same_schedule_gives_the_same_events(schedule):
     def plain(events):
         return [
@@ -217,7 +217,7 @@ def test_the_same_schedule_gives_the_same_events(schedule):
 
 
 @given(SCHEDULES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_metadata_comes_before_the_result_and_pictures_are_those_of_their_frame(schedule):
     events, *_ = play(schedule)
     told = {}
