@@ -51,14 +51,14 @@ def performed(engine, orders, **options):
 
 def test_faults_cost_their_file_only(engine, tmp_path):
     names = ["a", "killed", "b", "hang", "memory", "c", "error", "crash", "d"]
-    with engine(timeout_s=2) as workers:
+    with engine(timeout_s=5) as workers:
         found = performed(workers, orders(tmp_path, *names))
     assert found.keys() == set(names)
     assert all(found[name].state is State.DONE for name in "abcd")
     fatal = {name: found[name].message for name in names if found[name].fatal}
     assert fatal.keys() == {"killed", "hang", "memory", "crash"}
     assert "killed by SIGKILL" in fatal["killed"] and "killed by SIGSEGV" in fatal["crash"]
-    assert "2 s of --timeout" in fatal["hang"] and "memory" in fatal["memory"]
+    assert "5 s of --timeout" in fatal["hang"] and "memory" in fatal["memory"]
     assert "of the worker" in found["error"].message
 
 
