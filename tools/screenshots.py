@@ -7,28 +7,35 @@ scikit-image carries.
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from measures.browser import at, launched, served
 from PIL import Image
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync")
 DESK, PHONE = (1440, 900), (390, 844)
 QUALITY = 88
+DEVICE = "large-phone"  # simulated, so that its numbers do not depend on this machine
+PATIENCE_MS = 180_000  # kernels may have to be compiled first
 STRENGTH = "3.5"
+
+
+def plain(page: Any) -> None:
+    """The studio with a photograph at some strength."""
+    settled(page)
+    strength = page.locator("#controls input[type=number]").first
+    strength.fill(STRENGTH)
+    strength.press("Enter")
+    strength.blur()
+    settled(page)
 
 
 def with_strokes(page: Any) -> None:
     """A stroke is drawn where the map is to be mended."""
+    plain(page)
     page.keyboard.press("b")
     box = page.locator("#picture").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.62, box["y"] + box["height"] * 0.4)
@@ -40,12 +47,34 @@ def with_strokes(page: Any) -> None:
 
 def with_map(page: Any) -> None:
     """The blur map lies over the picture."""
+    plain(page)
     page.click("#map")
     page.wait_for_timeout(500)
 
 
-def plain(page: Any) -> None:
-    """Nothing was done."""
+def running(page: Any, *layers: str) -> None:
+    """The viewfinder shows a scene."""
+    page.select_option("#source", "synthetic:static")
+    page.select_option("#profile", DEVICE)
+    page.fill("#budget", "200")
+    page.fill("#strength", STRENGTH)
+    page.fill("#distance", "0.4")
+    page.click("#start")
+    page.wait_for_selector("#advice:not([hidden])")
+    for layer in layers:
+        page.click(f"#{layer}")
+    page.wait_for_timeout(3000)
+    page.evaluate("document.querySelector('main').scrollTo(0, 0)")
+
+
+def peaking(page: Any) -> None:
+    """The viewfinder marks what is in focus."""
+    running(page, "peaking")
+
+
+def blur_map(page: Any) -> None:
+    """The viewfinder shows its blur map."""
+    running(page, "map")
 
 
 SHOTS: tuple[tuple[str, str, tuple[int, int], str, Callable[[Any], None]], ...] = (
@@ -53,6 +82,10 @@ SHOTS: tuple[tuple[str, str, tuple[int, int], str, Callable[[Any], None]], ...] 
     ("studio-dark", "/", DESK, "dark", with_map),
     ("studio-phone-light", "/", PHONE, "light", plain),
     ("studio-phone-dark", "/", PHONE, "dark", with_strokes),
+    ("viewfinder-light", "/viewfinder", DESK, "light", peaking),
+    ("viewfinder-dark", "/viewfinder", DESK, "dark", blur_map),
+    ("viewfinder-phone-light", "/viewfinder", PHONE, "light", running),
+    ("viewfinder-phone-dark", "/viewfinder", PHONE, "dark", peaking),
 )
 
 
@@ -63,34 +96,17 @@ def settled(page: Any) -> None:
     page.wait_for_selector("body:not([data-rendering])")
 
 
-@contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """Address of a server with the token."""
-    command = [sys.executable, "-m", "camerapipe", "serve", "--no-browser", "--port", "0"]
-    process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    try:
-        found = next(filter(None, (re.search(r"http\S+", line) for line in process.stderr)))
-        yield found[0]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate()
-
-
-def take(browser: Any, link: str, folder: Path) -> None:
-    """Take all pictures into a folder."""
+def take(browser: Any, link: str, folder: Path, parts: list[str]) -> None:
+    """Take the pictures whose names have one of the parts; `folder` is for temporary files."""
     for name, path, (width, height), scheme, prepare in SHOTS:
+        if not any(part in name for part in parts):
+            continue
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme
         )
         page = context.new_page()
-        page.goto(link.replace("/?", f"{path}?"))
-        settled(page)
-        strength = page.locator("#controls input[type=number]").first
-        strength.fill(STRENGTH)
-        strength.press("Enter")
-        strength.blur()
-        settled(page)
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(at(link, path))
         prepare(page)
         page.screenshot(path=folder / "shot.png")
         with Image.open(folder / "shot.png") as shot:
@@ -100,20 +116,17 @@ def take(browser: Any, link: str, folder: Path) -> None:
 
 def main() -> None:
     """Take the pictures."""
-    from playwright.sync_api import sync_playwright
-
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--browser", default=shutil.which("chromium"), help="path of Chromium")
-    browser_path = parser.parse_args().browser
+    parser.add_argument("--browser", help="path of Chromium")
+    parser.add_argument("parts", nargs="*", help="parts of the names of the pictures wanted")
+    given = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory() as folder,
         served("--demo") as link,
-        sync_playwright() as playwright,
+        launched(given.browser) as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
-        take(browser, link, Path(folder))
-        browser.close()
+        take(browser, link, Path(folder), given.parts or [""])
 
 
 if __name__ == "__main__":

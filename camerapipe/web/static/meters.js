@@ -68,7 +68,8 @@ export class Meters {
       ["Superseded at the socket", String(counts.superseded)],
       ["Failed", String(counts.failed)],
     ];
-    for (const [reason, count] of Object.entries(counts.drops)) rows.push([reason, String(count)]);
+    for (const [reason, count] of Object.entries(counts.drops))
+      rows.push([`· ${reason}`, String(count)]);
     if (heat)
       rows.push([
         "Device",
