@@ -42,7 +42,7 @@ from stages.optics import limit_text
 from stages.steady import Memory
 
 UNUSABLE = {"too_dark_or_noisy", "too_few_edges"}  # verdicts that say nothing about the focus
-NEAREST = 1.05  # times the nearest distance, up to which the lens counts as focused there
+NEAREST = 1.1  # times the nearest distance, up to which the lens counts as focused there
 CUT = Caveat.UNFINISHED | Caveat.FALLBACK  # less was done than the rung has
 
 

@@ -34,7 +34,7 @@ SIZE = (640, 360)
 UNIT_PX = 1280  # width of the frame that thresholds are given for
 MADE_NEAR_M = 0.3  # distance that the texture of the subject is made for
 SIGNAL = 0.2
-NEARLY = 1.05  # times the focus: from here on the lens is at the end of its range
+NEARLY = 1.1  # times the focus: from here on the lens is at the end of its range
 WIDER = 2.0  # lens that our picture is compared with
 
 
