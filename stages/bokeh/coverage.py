@@ -142,7 +142,10 @@ def _mean_colours(light, coverage, strength, mixed, out):  # type: ignore[no-unt
             middle = y - radius
             if middle < 0:
                 continue
-            for x in range(-radius, cols + radius + 1):
+            for k in range(size):
+                line[np.uint64(4 * radius) + k] = column[k]
+            for beyond in range(2 * radius + 1):  # the margins of the row
+                x = beyond - radius if beyond < radius else beyond - radius + cols
                 place = 4 * _mirrored(x, cols)
                 for c in range(4):
                     line[4 * (x + radius) + c] = column[place + c]
