@@ -1,10 +1,11 @@
 # `make demo` and `make test` set everything up on a machine that has Python 3.11 or newer.
+# `make quick` runs the tests of what was changed only.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WEB := tools/web
 
-.PHONY: demo studio test lint lint-web bench clean
+.PHONY: demo studio test quick lint lint-web bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/camerapipe demo -o demo-output --overwrite
@@ -14,6 +15,9 @@ studio: $(VENV)/.demo,web
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+quick: $(VENV)/.test
+	$(BIN)/python tools/quick.py -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-PACKAGES = ("measures", "subjects", "goals", "bench", "contact_sheet", "fuzz", "problems")
+PACKAGES = ("measures", "subjects", "goals", "bench", "contact_sheet", "fuzz", "problems", "quick")
 
 
 @pytest.fixture(scope="module")
