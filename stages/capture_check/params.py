@@ -11,6 +11,7 @@ from stages.params import Params, param
 # wherever all detail is lost.
 WITHOUT_VIEW, UNSURE = 1.15, 1.45
 TOUCHED = 0.85  # times the loss that shake needs in one direction
+REMAINS = 0.5  # times the limit of a long track, in the second pass, if the view exceeds it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,28 +86,34 @@ class CheckParams(Params):
         return loss.overall > self.unsharp_loss_db
 
     def lacks_a_direction(self, loss: DetailLoss, certainty: float = 1.0) -> bool:
-        """Whether fine detail is lost in one direction more than in others.
+        """Whether fine detail is lost in one direction more than in others."""
+        return self._is_lost(loss) and loss.contrast > certainty * self.shaken_contrast_db
 
-        Where all detail is lost (a certainty above 1), the loss across a track is not compared:
-        the direction that lost least is then one of noise.
-        """
-        long_track = certainty == 1 and loss.across > self.long_track_db
-        return (
-            loss.directions >= self.least_directions
-            and loss.most > self.shaken_loss_db
-            and (long_track or loss.contrast > certainty * self.shaken_contrast_db)
-        )
+    def spares_a_direction(self, loss: DetailLoss) -> bool:
+        """Whether fine detail is kept in one direction only, as by a long track."""
+        return self._is_lost(loss) and loss.across > self.long_track_db
 
     def shaken_loss(self, detail: DetailLoss, coarse: DetailLoss) -> DetailLoss | None:
         """The loss that shows camera shake: of the view or of the second pass; None: no shake.
 
         Where all fine detail is lost, noise and blur have some contrast as well: that of a track
-        must be larger. A track that is seen in the second pass takes detail of the view, too.
+        must be larger, and the direction that is spared says nothing. A track that is seen in the
+        second pass takes detail of the view, too. A long track that is seen in the view remains in
+        the second pass, while the detail that an unsharp picture has left may have one direction.
         """
         in_view = beyond = 1.0
-        if self.lacks_detail(detail):
-            in_view, beyond = UNSURE, UNSURE if self.lacks_detail(coarse) else WITHOUT_VIEW
-        if self.lacks_a_direction(detail, in_view):
+        lost, coarse_lost = self.lacks_detail(detail), self.lacks_detail(coarse)
+        if lost:
+            in_view, beyond = UNSURE, UNSURE if coarse_lost else WITHOUT_VIEW
+        comparable = not (lost or coarse_lost)
+        remains = comparable and coarse.across > REMAINS * self.long_track_db
+        if self.lacks_a_direction(detail, in_view) or remains and self.spares_a_direction(detail):
             return detail
+        long_track = comparable and self.spares_a_direction(coarse)
         touched = detail.most > TOUCHED * self.shaken_loss_db
-        return coarse if touched and self.lacks_a_direction(coarse, beyond) else None
+        shaken = touched and (long_track or self.lacks_a_direction(coarse, beyond))
+        return coarse if shaken else None
+
+    def _is_lost(self, loss: DetailLoss) -> bool:
+        """Whether fine detail is lost in at least one of enough directions."""
+        return loss.directions >= self.least_directions and loss.most > self.shaken_loss_db

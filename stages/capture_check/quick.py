@@ -68,9 +68,10 @@ def _detail_loss(
 ) -> DetailLoss:
     """Loss of fine detail; the one in overlapping blocks if detail seems lost."""
     quick = detail_loss(plane, noise, inside, overlap=False)
-    if not (params.lacks_detail(quick) or params.lacks_a_direction(quick)):
-        return quick
-    return detail_loss(plane, noise, inside)
+    seems_lost = params.lacks_detail, params.lacks_a_direction, params.spares_a_direction
+    if any(seems(quick) for seems in seems_lost):
+        return detail_loss(plane, noise, inside)
+    return quick
 
 
 def _coarse_detail_loss(

@@ -83,9 +83,15 @@ def _unusable(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
 
 
 def _unsharp(blur: BlurStatistics, limits: CheckParams) -> Finding | None:
-    """Finding if the picture is shaken or nothing is in focus; blocking if nothing is sharp."""
+    """Finding if the picture is shaken or nothing is in focus; blocking if nothing is sharp.
+
+    Fine detail that only the view has, and the second pass lacks, is not of the subject: blocks of
+    JPEG, for instance.
+    """
     sharp_px = limit_at(limits.sharp_sigma_px, blur.view_side_px, limits.view_side_px)
-    soft = blur.sharpest_sigma > sharp_px and blur.detail.soft_share >= limits.soft_share
+    soft = blur.sharpest_sigma > sharp_px and (
+        blur.detail.soft_share >= limits.soft_share or limits.lacks_detail(blur.coarse_detail)
+    )
     lost = limits.lacks_detail(blur.detail)
     loss = limits.shaken_loss(blur.detail, blur.coarse_detail)
     if loss is not None:

@@ -166,6 +166,22 @@ def test_edges_that_look_soft_do_not_stop_a_picture_whose_blocks_are_sharp():
     assert codes(seen(sharpest_sigma=3.0), None)[0] == "no_sharp_subject"
 
 
+def test_detail_that_the_second_pass_lacks_makes_no_soft_picture_sharp():
+    """Blocks of JPEG have fine detail, but none that a coarser view shows."""
+    lost = SHARP._replace(least=28, median=32, most=36)
+    blocks = seen(sharpest_sigma=3.0, detail=SHARP._replace(soft_share=0.0), coarse_detail=lost)
+    assert codes(blocks, None)[0] == "no_sharp_subject"
+
+
+def test_a_long_track_is_no_shake_if_one_pass_contradicts_it():
+    limits, track = CheckParams(), SHARP._replace(least=20, median=26, most=29, across=7.0)
+    lost, touched = track._replace(least=28, median=30, most=32), SHARP._replace(most=26)
+    assert limits.shaken_loss(touched, track) is track
+    assert limits.shaken_loss(track, SHARP._replace(across=4.0)) is track
+    for view, second in ((track, SHARP), (SHARP, track), (touched, lost), (lost, track)):
+        assert limits.shaken_loss(view, second) is None
+
+
 def test_only_strong_blur_counts_where_lines_have_one_direction():
     lines = SHARP._replace(directions=5)
     for sigma_px, code in ((3.0, "everything_in_focus"), (4.5, "defocus_present")):
