@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 
 import camerapipe
 from camerapipe.cli import main
+from camerapipe.runtime import warm_up
 from camerapipe.web.editing import CLOSED
 from camerapipe.web.messages import unpack
 from camerapipe.web.serving import Serving
@@ -55,6 +56,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def studio(folder):
+    warm_up()  # two processes must not compile the same kernels
     return Studio(Serving(token="t", max_upload_bytes=2 << 20, max_pictures=3), Shelf.of([folder]))
 
 
