@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WEB := tools/web
 
-.PHONY: demo studio test quick lint lint-web bench clean
+.PHONY: demo studio test quick lint lint-web bench docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/camerapipe demo -o demo-output --overwrite
@@ -31,6 +31,10 @@ lint-web: $(WEB)/node_modules/.stamp
 
 bench: $(VENV)/.dev
 	$(BIN)/python tools/bench.py e2e
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "docs: open build/docs/index.html"
 
 # One stamp for each extra: installed again only when pyproject.toml has changed.
 $(VENV)/.%: pyproject.toml
