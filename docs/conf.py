@@ -31,11 +31,15 @@ autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 highlight_language = "none"
+default_role = "code"  # of single backticks in docstrings
 
 html_theme = "pydata_sphinx_theme"
 html_title = "camerapipe"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_sidebars = {name: [] for name in ("index", "start", "gallery", "architecture")}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,

@@ -147,6 +147,14 @@ def findings_table():
     return module
 
 
+def test_pictures_of_the_gallery_are_made_by_its_tool():
+    made = (ROOT / "tools" / "gallery.py").read_text()
+    names = re.findall(r'^    "([\w-]+)": Example', made, re.MULTILINE)
+    text = (DOCS / "gallery.md").read_text()
+    assert names and re.findall(r"images/gallery-([\w-]+)\.jpg", text) == names
+    assert {p.stem for p in (DOCS / "images").glob("gallery-*")} == {f"gallery-{n}" for n in names}
+
+
 def test_findings_are_read_from_the_code():
     rows = findings_table().findings()
     by_code = {row.code: row for row in rows}

@@ -15,11 +15,10 @@ class Row(NamedTuple):
     code: str
     severity: str
     message: str
-    file: str
 
 
 def findings() -> list[Row]:
-    """Every finding whose code is written out in the code, sorted by code and file."""
+    """Every finding whose code is written out in the code, sorted by code."""
     rows: set[Row] = set()
     for folder in ("camerapipe", "stages"):
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -29,10 +28,10 @@ def findings() -> list[Row]:
 
 def findings_table() -> str:
     """The findings as a table in Markdown."""
-    lines = ["| code | severity | message | made in |", "|---|---|---|---|"]
+    lines = ["| code | severity | message |", "|---|---|---|"]
     for row in findings():
         message = row.message.replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
-        lines.append(f"| `{row.code}` | {row.severity} | {message} | `{row.file}` |")
+        lines.append(f"| `{row.code}` | {row.severity} | {message} |")
     return "\n".join(lines)
 
 
@@ -50,7 +49,7 @@ def _rows(path: Path) -> Iterator[Row]:
             if code:
                 severity = " or ".join(_severities(given["severity"], local))
                 message = _text(given.get("message"), local)
-                yield Row(code, severity, message, str(path.relative_to(ROOT)))
+                yield Row(code, severity, message)
 
 
 def _statements(scope: ast.AST) -> Iterator[ast.AST]:

@@ -13,7 +13,7 @@ def _inline(writer: Any, node: nodes.Element) -> None:
 
 
 def _display(writer: Any, node: nodes.Element) -> None:
-    writer.body.append(writer.starttag(node, "div", CLASS="math"))
+    writer.body.append(writer.starttag(node, "div", CLASS="formula"))
     writer.body.append(convert(node.astext(), display="block") + "</div>\n")
     raise nodes.SkipNode
 
