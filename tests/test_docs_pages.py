@@ -161,7 +161,8 @@ def test_findings_are_read_from_the_code():
     assert by_code["too_dark_or_noisy"].severity == "blocking"
     assert by_code["shaken"].severity == "blocking or warning"
     assert by_code["defocus_weak"].message.startswith("Only slight background blur (sigma ... px")
-    assert {"hyperfocal", "hdr_left_out", "coding_ignored"} <= set(by_code)
+    assert by_code["converted_to_srgb"].message.startswith("The colours are converted to sRGB")
+    assert {"hyperfocal", "sound_dropped", "hdr_left_out", "coding_ignored"} <= set(by_code)
 
 
 @pytest.mark.parametrize(

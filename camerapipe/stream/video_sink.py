@@ -149,9 +149,9 @@ def video_findings(path: Path, source: FrameSource | None, *, retimed: bool) -> 
         advice = "choose .mp4" if has_video() else f"install PyAV: {INSTALL}"
         message = (
             f"{path.name} will be MPEG-4 part 2 at a fixed rate, without colour tags and sound; "
-            f"browsers may not play it. For H.264, {advice}"
+            f"browsers may not play it. For H.264, {advice}."
         )
-        return (_warning("video_basic", message),)
+        return (Finding("video_basic", Severity.WARNING, message),)
     footage = None if source is None else source.footage
     if source is None or footage is None or footage.sound is None:
         return ()
@@ -163,8 +163,5 @@ def video_findings(path: Path, source: FrameSource | None, *, retimed: bool) -> 
         why = f"a {path.suffix} video cannot have {footage.sound}{advice}"
     else:
         return ()
-    return (_warning("sound_dropped", f"The sound of {source.name} is left out: {why}"),)
-
-
-def _warning(code: str, message: str) -> Finding:
-    return Finding(code, Severity.WARNING, message + ".")
+    message = f"The sound of {source.name} is left out: {why}."
+    return (Finding("sound_dropped", Severity.WARNING, message),)

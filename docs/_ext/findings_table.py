@@ -1,7 +1,7 @@
 """The table of findings, read from the calls of `Finding` in the code."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +30,12 @@ def findings_table() -> str:
     """The findings as a table in Markdown."""
     lines = ["| code | severity | message |", "|---|---|---|"]
     for row in findings():
-        message = row.message.replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
+        message = (
+            (row.message or "(depends on the case)")
+            .replace("|", "\\|")
+            .replace("*", "\\*")
+            .replace("<", "\\<")
+        )
         lines.append(f"| `{row.code}` | {row.severity} | {message} |")
     return "\n".join(lines)
 
@@ -41,15 +46,15 @@ def _rows(path: Path) -> Iterator[Row]:
     for scope in ast.walk(tree):
         if not isinstance(scope, ast.FunctionDef | ast.Module):
             continue
-        local = constants | _assigned(list(_statements(scope)))
+        nodes = list(_statements(scope))
         for call in _calls(scope):
+            names = constants | _assigned(nodes, before=call.lineno)
             given = dict(zip(ARGUMENTS, call.args, strict=False))
             given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-            code = _text(given.get("code"), local)
+            code = _text(given.get("code"), names)
             if code:
-                severity = " or ".join(_severities(given["severity"], local))
-                message = _text(given.get("message"), local)
-                yield Row(code, severity, message)
+                severity = " or ".join(_severities(given["severity"], names))
+                yield Row(code, severity, _text(given.get("message"), names))
 
 
 def _statements(scope: ast.AST) -> Iterator[ast.AST]:
@@ -60,12 +65,16 @@ def _statements(scope: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(child)
 
 
-def _assigned(nodes: list[ast.AST] | list[ast.stmt]) -> dict[str, ast.expr]:
-    """What names are assigned to, the last one where there are several."""
+def _assigned(nodes: Iterable[ast.AST], before: int | None = None) -> dict[str, ast.expr]:
+    """What names are assigned to, the last value above the line `before`."""
+    found = (
+        node
+        for node in nodes
+        if isinstance(node, ast.Assign) and (before is None or node.lineno < before)
+    )
     return {
         target.id: node.value
-        for node in nodes
-        if isinstance(node, ast.Assign)
+        for node in sorted(found, key=lambda node: node.lineno)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
