@@ -40,6 +40,10 @@ class Example(NamedTuple):
     centre: tuple[float, float]
 
 
+# Values of the graph, in the order of the panels after the capture.
+STEPS = ("edge_data", "sharpness_bounds", "blur_low", "blur", "signed_radius")
+LEAST_SHOWN_PX = 0.6  # so that sharp data differ from no data, which is black
+STEPS_OF = "cat"  # the example whose steps are shown
 EXAMPLES = {
     "cat": Example("chelsea", {"strength": 3}, (0.5, 0.5)),
     "portrait": Example("astronaut", {"strength": 3, "look": "portrait"}, (0.55, 0.3)),
@@ -70,6 +74,23 @@ def page_picture(shot: Shot, centre: tuple[float, float]) -> Codes:
     return np.concatenate([_widened(upper, lower.shape[1]), gap, lower])
 
 
+def steps_picture(shot: Shot) -> Codes:
+    """What the stages make of a capture, in two rows of three panels; see `STEPS`."""
+    before = to_codes(encode(shot.capture.linear, shot.capture.curve), 8)
+    size = before.shape[1::-1]
+    panels = [before]
+    for name in STEPS:
+        value = shot.kept[name]
+        plane = getattr(value, "sigma", value)
+        if name in ("edge_data", "sharpness_bounds"):
+            plane = np.where(value.confidence > 0, np.maximum(plane, LEAST_SHOWN_PX), 0)
+        colours = to_codes(colour_map(plane.astype(np.float32)), 8)
+        panels.append(cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST))
+    upper, lower = _row(panels[:3]), _row(panels[3:])
+    gap = np.full((GAP_PX, upper.shape[1], 3), 255, np.uint8)
+    return np.concatenate([upper, gap, lower])
+
+
 def _row(panels: list[Any]) -> Codes:
     gap = np.full((panels[0].shape[0], GAP_PX, 3), 255, np.uint8)
     spaced = [part for panel in panels for part in (panel, gap)]
@@ -94,12 +115,18 @@ def main() -> None:
     given.output.mkdir(parents=True, exist_ok=True)
     for name in given.only:
         example = EXAMPLES[name]
-        shot = camerapipe.render(getattr(data, example.photograph)(), **example.options)
+        keep = STEPS if name == STEPS_OF else ()
+        shot = camerapipe.render(getattr(data, example.photograph)(), keep=keep, **example.options)
         path = given.output / f"gallery-{name}.jpg"
-        picture = page_picture(shot, example.centre)[..., ::-1]
-        cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        _write(path, page_picture(shot, example.centre))
+        if keep:
+            _write(given.output / "steps.jpg", steps_picture(shot))
         verdict = shot.findings[0].code if shot.findings else "no findings"
         print(f"{path}: {verdict}, sigma up to {_largest(shot):.1f} px")
+
+
+def _write(path: Path, picture: Codes) -> None:
+    cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 
 def _largest(shot: Shot) -> float:
