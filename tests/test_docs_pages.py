@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import camerapipe
@@ -120,6 +122,33 @@ def test_examples_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), {})
+
+
+PLAYED = [DOCS / "start.md", DOCS / "guides" / "better-pictures.md"]
+NOT_PLAYED = {  # first words of a command: why it is not run here
+    "make demo": "sets an environment up",
+    "pip install": "sets an environment up",
+    "camerapipe serve": "runs until it is stopped",
+}
+
+
+def test_commands_of_the_first_pages_run(tmp_path, monkeypatch):
+    """With a photograph that is large enough for their coordinates, in a folder of its own."""
+    cat = Image.fromarray(pytest.importorskip("skimage.data").chelsea())
+    cat.resize((1640, 1510)).save(tmp_path / "photo.jpg")
+    Image.new("L", (1640, 1510), 255).save(tmp_path / "mask.png")
+    monkeypatch.chdir(tmp_path)
+    left_out = []
+    for line in dict.fromkeys(line for page in PLAYED for line in command_lines(page)):
+        words = shlex.split(line)
+        if " ".join(words[:2]) in NOT_PLAYED:
+            left_out.append(line)
+            continue
+        Path("out.jpg").unlink(missing_ok=True)
+        done = CliRunner().invoke(cli, words[1:])
+        assert done.exit_code == 0, f"{line}: {done.output}"
+    assert len(left_out) == len(NOT_PLAYED)
+    assert Path("bokeh.jpg").is_file() and Path("map.png").is_file()
 
 
 def test_the_reference_has_every_public_name_once():
