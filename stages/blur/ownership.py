@@ -239,7 +239,7 @@ def _move(  # type: ignore[no-untyped-def]
                         continue
                     if _is_free(bound, trust, scale, int(j), int(i), found[y, x, side]):
                         _add(moment, added, int(j), int(i), found[y, x, side], other * own)
-                moved = other - share[y, x, 1 - side]
+                moved = other - max(share[y, x, 1 - side], zero)
                 if moved > 0:
                     left[y, x] = own * (one - moved)
                     j, i = y - dy + half, x - dx + half

@@ -55,7 +55,7 @@ def test_all_that_is_known_of_the_exposure_is_written(frame):
         scale, offset = tags["NoiseProfile"].value
         assert tags["FrameRate"].value == (30, 1)
         assert tags["FocalPlaneXResolution"].value == (20, 1)
-    assert (scale, offset) == SENSOR.noise_profile(SENSOR.gain_at(64))
+    assert (scale, offset) == SENSOR.noise_profile(SENSOR.gain_at(frame.exposure.iso))
 
 
 def test_a_frame_is_developed_as_the_isp_does(frame, tmp_path):

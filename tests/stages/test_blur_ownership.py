@@ -61,6 +61,18 @@ def test_something_thin_before_a_blurred_background_keeps_its_data():
         np.testing.assert_allclose(found.sigma[20:40, column], BLURRED, rtol=1e-4)
 
 
+def test_an_edge_between_a_sharper_and_a_softer_one_moves_once():
+    data, bounds, view = scene()
+    sigma = data.sigma.copy()
+    sigma[:, OUTLINE] = 1.5
+    sigma[:, FAR] = 20.0
+    found = border_ownership(BlurMap(sigma, data.confidence, data.grid), bounds, view, PLAIN)
+    middle = np.s_[20:40]
+    assert found.confidence.min() == 0 and not found.confidence[middle, OUTLINE].any()
+    np.testing.assert_allclose(found.confidence[middle, OUTLINE - 1], 1, rtol=1e-5)
+    np.testing.assert_allclose(found.sigma[middle, OUTLINE - 1], 1.5, rtol=1e-5)
+
+
 def test_an_unsure_edge_does_not_make_a_far_surface():
     data, bounds, view = scene()
     confidence = data.confidence.copy()
