@@ -112,7 +112,7 @@ def new_page(chromium: object) -> Iterator[Callable[..., object]]:
         contexts.append(context)
         context.on("page", watch)
         page = context.new_page()
-        page.goto(url)
+        page.goto(url, wait_until="networkidle")  # then the page takes files
         return page
 
     opened.expected_errors = []
