@@ -42,9 +42,6 @@ ONE = np.ones(1, np.float32)
 SHIFTS = 2  # steps of mean shift; a third changes little
 LEAST_SPREAD = np.float32(0.3)  # deviation of a single estimate even where all agree
 SCARCE = np.float32(0.5)  # votes at which the deviation is twice that where there are many
-ALL_SHARE = np.float32(
-    0.4
-)  # weight of all edges around in the deviation; the rest: of agreeing ones
 USUAL_SPREAD = 1.1  # deviation that leaves the confidence as it is
 ALL_SHARE = np.float32(0.4)  # weight of all edges around in the deviation, against agreeing ones
 TINY = np.float32(1e-6)  # votes; guards quotients

@@ -9,10 +9,7 @@ Each edge is therefore compared with the next edges on either side, along rays a
   edges.
 - If both sides are like that, the edge is that of something thin, and its datum stays.
 
-Behind the focus, no surface at an edge is sharper than the edge. An edge of strong blur is a few
-sigmas wide, and all of this width has at least its blur: its datum is repeated over it, unless all
-edges next to it are sharp. Then it may be shading inside of a sharp outline. Where fine detail
-proves sharpness, nothing is added.
+Where fine detail proves sharpness, nothing is added.
 """
 
 from __future__ import annotations
@@ -47,12 +44,6 @@ class OwnershipParams(Params):
     """Parameters of border ownership; lengths are in cells of the data."""
 
     reach: int = param(32, 4, 256, unit="cells", help="Length of the rays to the next edges.")
-    strong_px: float = param(
-        3.0, 0.5, 64.0, unit="px", help="Blur from which an edge is repeated, px of the view."
-    )
-    repeated: float = param(
-        0.3, 0.0, 4.0, help="Confidence of a repeated datum, over that of its edge."
-    )
 
 
 def border_ownership(
@@ -69,7 +60,7 @@ def border_ownership(
     view : Array
         HxWx3 float32, display-encoded in [0, 1].
     params : OwnershipParams
-        Length of the rays, and what is repeated.
+        Length of the rays.
 
     Returns
     -------
@@ -93,10 +84,9 @@ def border_ownership(
     )
     sigma, confidence = sparse.sigma.copy(), sparse.confidence.copy()
     moment, added = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    strong = params.strong_px * sparse.grid.step / 2
     _move(
-        *planes, normal, share, found, bounds.sigma, bounds.confidence, scale, strong,
-        params.repeated, usual, sparse.grid.step, confidence, moment, added,
+        *planes, normal, share, found, bounds.sigma, bounds.confidence, scale,
+        confidence, moment, added,
     )  # fmt: skip
     most = FULL_WEIGHT * np.float32(sparse.grid.step / 2)
     new = (sparse.confidence == 0) & (added > 0)
@@ -143,10 +133,9 @@ def _next_edge(confidence, y, x, down, across, reach):  # type: ignore[no-untype
 def _look_aside(  # type: ignore[no-untyped-def]
     sigma, confidence, normal, unit, usual, angles, reach, start, stop, share, found
 ):
-    """Write how surely either side of a datum is another surface, and the blur of that.
+    """Write how surely either side of a datum is another, softer surface, and the blur of that.
 
-    The share is positive if the other surface is softer, and negative if it is sharper. This is
-    done for the data in rows [start, stop). The blur is the mean of log(1 + sigma / unit)
+    This is done for the data in rows [start, stop). The blur is the mean of log(1 + sigma / unit)
     over the next edges, with weights 1 / distance.
     """
     one = np.float32(1)
@@ -171,8 +160,7 @@ def _look_aside(  # type: ignore[no-untyped-def]
                 if total > 0:
                     mean = moment / total
                     softer = smoothstep(mean - own, OTHER_SURFACE[0], OTHER_SURFACE[1])
-                    sharper = smoothstep(own - mean, OTHER_SURFACE[0], OTHER_SURFACE[1])
-                    share[y, x, side] = (softer - sharper) * certain / total
+                    share[y, x, side] = softer * certain / total
                     found[y, x, side] = unit * np.float32(math.expm1(mean))
 
 
@@ -194,42 +182,23 @@ def _add(moment, added, j, i, value, weight):  # type: ignore[no-untyped-def]
 
 @kernel(
     reads(f32, 2), reads(f32, 2), reads(f32, 3), reads(f32, 3), reads(f32, 3), reads(f32, 2),
-    reads(f32, 2), i64, f32, f32, f32, f32, writes(f32, 2), writes(f32, 2), writes(f32, 2),
+    reads(f32, 2), i64, writes(f32, 2), writes(f32, 2), writes(f32, 2),
 )  # fmt: skip
 def _move(  # type: ignore[no-untyped-def]
-    sigma, confidence, normal, share, found, bound, trust, scale, strong, repeated, usual, step,
-    left, moment, added
-):  # fmt: skip
+    sigma, confidence, normal, share, found, bound, trust, scale, left, moment, added
+):
     """Write the confidence that is left at each datum, and sums of what is added around it."""
     rows, cols = sigma.shape
-    half, one, zero = np.float32(0.5), np.float32(1), np.float32(0)
+    half, one = np.float32(0.5), np.float32(1)
     for y in range(rows):
         for x in range(cols):
             own, value = confidence[y, x], sigma[y, x]
             down, across = normal[y, x, 0], normal[y, x, 1]
             if own == 0 or (down == 0 and across == 0):
                 continue
-            wide = max(min((value - strong) / strong, one), zero) * min(own / usual, one)
-            doubt = zero
-            for side in range(2):
-                if found[y, x, 1 - side] == 0 or share[y, x, 1 - side] < 0:
-                    doubt = max(doubt, -share[y, x, side])
-            wide *= one - doubt
             for side in range(2):
                 sign = one if side == 0 else -one
                 dy, dx = sign * down, sign * across
-                last = 1 + int(2 * value / step) if wide > 0 else 0
-                for t in range(1, last + 1):
-                    j, i = y + dy * t + half, x + dx * t + half
-                    if j < 0 or i < 0 or j >= rows or i >= cols:
-                        break
-                    taken = confidence[int(j), int(i)] > 0
-                    if (taken and t > 1) or not _is_free(
-                        bound, trust, scale, int(j), int(i), value
-                    ):
-                        break
-                    if not taken:
-                        _add(moment, added, int(j), int(i), value, repeated * wide * own)
                 other = share[y, x, side]
                 if other <= 0:
                     continue
@@ -239,7 +208,7 @@ def _move(  # type: ignore[no-untyped-def]
                         continue
                     if _is_free(bound, trust, scale, int(j), int(i), found[y, x, side]):
                         _add(moment, added, int(j), int(i), found[y, x, side], other * own)
-                moved = other - max(share[y, x, 1 - side], zero)
+                moved = other - share[y, x, 1 - side]
                 if moved > 0:
                     left[y, x] = own * (one - moved)
                     j, i = y - dy + half, x - dx + half

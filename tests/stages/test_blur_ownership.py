@@ -9,7 +9,7 @@ from stages.grid import BlurMap, Grid
 
 ROWS, COLS, OUTLINE, FAR = 60, 100, 40, 58  # cells; columns of the outline and of a far edge
 SHARP, BLURRED = 0.3, 5.0
-PLAIN = OwnershipParams(repeated=0.0)
+PLAIN = OwnershipParams()
 
 
 def scene(far_edge=True, scale=2):
@@ -87,29 +87,6 @@ def test_nothing_is_added_where_detail_proves_sharpness():
     proof[:, 2 * OUTLINE + 2 :] = 1
     found = border_ownership(data, BlurMap(proof, proof, bounds.grid), view, PLAIN)
     assert not found.confidence[:, OUTLINE + 1 : FAR].any()
-
-
-def with_another_far_edge(data):
-    sigma, confidence = data.sigma.copy(), data.confidence.copy()
-    sigma[:, FAR + 25], confidence[:, FAR + 25] = BLURRED, 1
-    return BlurMap(sigma, confidence, data.grid)
-
-
-def test_strong_blur_is_repeated_over_the_width_of_its_edge_up_to_the_next_edges():
-    data, bounds, view = scene()
-    params = OwnershipParams(strong_px=2.0, repeated=0.5)
-    found = border_ownership(with_another_far_edge(data), bounds, view, params)
-    width = 1 + int(BLURRED)  # cells of 2 px
-    for column in (*range(FAR - width, FAR), *range(FAR + 1, FAR + width + 1)):
-        np.testing.assert_allclose(found.sigma[10:50, column], BLURRED, rtol=1e-4)
-        np.testing.assert_allclose(found.confidence[10:50, column], 0.5, rtol=1e-5)
-    assert not found.confidence[10:50, FAR + width + 2 : FAR + 25 - width - 1].any()
-
-
-def test_a_wide_edge_with_sharp_ones_beside_it_may_be_shading_and_is_not_repeated():
-    params = OwnershipParams(strong_px=2.0, repeated=0.5)
-    found = border_ownership(*scene(), params)
-    assert not found.confidence[10:50, FAR + 1 :].any()
 
 
 def test_the_result_follows_the_step_of_the_view():
