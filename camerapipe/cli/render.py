@@ -56,7 +56,7 @@ TARGETS = {  # kind of output: option, its name in the code
 @click.option(
     "--falloff",
     type=float,
-    help="how gradually blur sets in, 1 (at once) to 8; the looks have 1.2 and 1.6",
+    help="how gradually blur sets in, 1 (at once) to 8 (default: that of the look)",
 )
 @click.option(
     "--map",
