@@ -137,7 +137,7 @@ class _Editor:
 
     def _start(self, name: str, attributes: list[str]) -> None:
         start = self._parser.CurrentByteIndex
-        element = _Open(_name(name), start, _tag_end(self._packet, start))
+        element = _Open(name_of(name), start, _tag_end(self._packet, start))
         if self._within is None:
             gone = element.name.space not in FRAME and self._removed(element.name)
             if gone or self._new_value(element.name) is not None:
@@ -166,7 +166,7 @@ class _Editor:
         found = [m for m in ATTRIBUTE.finditer(tag) if not m[1].startswith(b"xmlns")]
         is_description = element.name == (RDF, "Description")
         for match, full in zip(found, attributes[::2], strict=True):
-            name = _name(full)
+            name = name_of(full)
             if name.space in ("", *FRAME):
                 continue
             value = self._new_value(name, element=element) if is_description else None
@@ -187,7 +187,8 @@ class _Editor:
         return self._values.get(name)
 
 
-def _name(full: str) -> Name:
+def name_of(full: str) -> Name:
+    """A name as the parser gives it, `namespace local`, in parts."""
     space, _, local = full.rpartition(" ")
     return Name(space, local)
 
@@ -221,7 +222,7 @@ def values_of(packet: bytes, space: str) -> dict[str, tuple[str, ...]]:
     def start(name: str, attributes: dict[str, str]) -> None:
         opened.append([""])
         for full, value in attributes.items():
-            attribute = _name(full)
+            attribute = name_of(full)
             if attribute.space == space:
                 add(attribute.local, (value.strip(),))
 
@@ -231,18 +232,34 @@ def values_of(packet: bytes, space: str) -> dict[str, tuple[str, ...]]:
 
     def end(full: str) -> None:
         own, *items = opened.pop()
-        name = _name(full)
+        name = name_of(full)
         if name.space == space:
             add(name.local, tuple(items) or (own.strip(),))
         elif opened:  # items of an array, and what is in its frame
             opened[-1] += [own.strip()] if name == (RDF, "li") else items
 
+    if packet.rstrip(b"\0"):
+        parse(packet, start=start, end=end, text=text)
+    return found
+
+
+def parse(
+    packet: bytes,
+    *,
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None],
+    text: Callable[[str], None],
+) -> None:
+    """Call functions for the start tags, end tags and text of a packet, in its order.
+
+    Names are `namespace local`. `BrokenXmpError` if the packet is not well-formed, has a document
+    type, or is larger than `MAX_BYTES`.
+    """
+
     def doctype(*_: object) -> None:
         raise BrokenXmpError("it has a document type")
 
     packet = packet.rstrip(b"\0")
-    if not packet:
-        return found
     if len(packet) > MAX_BYTES:
         raise BrokenXmpError(f"{len(packet)} bytes are too many")
     parser = expat.ParserCreate("UTF-8", " ")
@@ -255,7 +272,6 @@ def values_of(packet: bytes, space: str) -> dict[str, tuple[str, ...]]:
         parser.Parse(packet, True)
     except expat.ExpatError as error:
         raise BrokenXmpError(str(error)) from error
-    return found
 
 
 def with_description(packet: bytes | None, description: bytes) -> bytes:
@@ -281,7 +297,7 @@ def with_description(packet: bytes | None, description: bytes) -> bytes:
     parser = expat.ParserCreate("UTF-8", " ")
 
     def end(full: str) -> None:
-        if _name(full) == (RDF, "RDF"):
+        if name_of(full) == (RDF, "RDF"):
             place = parser.CurrentByteIndex
             ends.append((place, packet[place : place + 2] == b"</"))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from xml.parsers import expat
-
-from camerapipe.ingest.xmp import MAX_BYTES, BrokenXmpError, Name
+from camerapipe.ingest.xmp import BrokenXmpError, Name, name_of, parse
 
 Fields = dict[Name, str]
 MAX_STRUCTURES = 100_000  # of a packet; real ones have some hundred
@@ -35,7 +33,7 @@ def structures(packet: bytes) -> list[Fields]:
     texts: list[list[str]] = [[]]
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        fields.append({_name(key): value.strip() for key, value in attributes.items()})
+        fields.append({name_of(key): value.strip() for key, value in attributes.items()})
         texts.append([])
 
     def end(full: str) -> None:
@@ -45,24 +43,9 @@ def structures(packet: bytes) -> list[Fields]:
             if len(found) > MAX_STRUCTURES:
                 raise BrokenXmpError(f"more than {MAX_STRUCTURES} structures are too many")
         elif text:
-            fields[-1][_name(full)] = text
+            fields[-1][name_of(full)] = text
 
-    def doctype(*_: object) -> None:
-        raise BrokenXmpError("it has a document type")
-
-    packet = packet.rstrip(b"\0")
-    if len(packet) > MAX_BYTES:
-        raise BrokenXmpError(f"{len(packet)} bytes are too many")
-    parser = expat.ParserCreate("UTF-8", " ")
-    parser.buffer_text = True
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = lambda text: texts[-1].append(text)
-    parser.StartDoctypeDeclHandler = doctype
-    try:
-        parser.Parse(packet, True)
-    except expat.ExpatError as error:
-        raise BrokenXmpError(str(error)) from error
+    parse(packet, start=start, end=end, text=lambda text: texts[-1].append(text))
     return found
 
 
@@ -74,8 +57,3 @@ def all_fields(packets: tuple[bytes, ...]) -> Fields:
             for name, value in fields.items():
                 merged.setdefault(name, value)
     return merged
-
-
-def _name(full: str) -> Name:
-    space, _, local = full.rpartition(" ")
-    return Name(space, local)
