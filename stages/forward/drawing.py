@@ -17,17 +17,23 @@ from stages.params import Array
 from stages.strips import rows_of_strips, run_strips
 
 INTERPOLATION_VARIANCE = 1 / 6  # texels^2, of linear interpolation
+GRID = 16  # texels; parts of textures begin and end on it, so that they are used again
 SAMPLE_PX = 0.25  # from the middle of a pixel to its samples, along each axis
+
+
+Spans = npt.NDArray[np.int64]  # rows x 2
 
 
 class Texture(NamedTuple):
     """Premultiplied light and coverage HxWx4, and where pixels are in it.
 
-    `first` is the place (y, x) in texels of the first pixel of each row, and `step` the texels from
-    one pixel to the next.
+    `spans` are the first column of each row that is covered, and the end; `first` is the place
+    (y, x) in texels of the first pixel of each row, and `step` the texels from one pixel to the
+    next.
     """
 
     planes: Array
+    spans: Spans
     first: Doubles
     step: float
 
@@ -60,7 +66,7 @@ def texel_places(each: Placed, level: Level) -> tuple[Doubles, float]:
 def visible_box(
     shape: tuple[int, ...], first: Doubles, step: float, view: View, reach: int
 ) -> tuple[int, int, int, int]:
-    """Rows and columns of texels that a picture shows, at least two each.
+    """Rows and columns of texels that a picture shows, on a coarse grid, at least two each.
 
     Parameters
     ----------
@@ -84,8 +90,12 @@ def visible_box(
     high = first.max(axis=0) + np.array([0, step * view.cols])
     spans = []
     for begin, end, side in zip(low, high, shape, strict=False):
-        start = min(max(math.floor(begin - step), -reach), side + reach - 2)
-        spans += [start, max(min(math.ceil(end + step) + 1, side + reach), start + 2)]
+        start, stop = (
+            math.floor(begin - step) // GRID * GRID,
+            -(-math.ceil(end + step) // GRID) * GRID + 1,
+        )
+        start = min(max(start, -reach), side + reach - 2)
+        spans += [start, max(min(stop, side + reach), start + 2)]
     return spans[0], spans[1], spans[2], spans[3]
 
 
@@ -133,53 +143,74 @@ def composed(
         HxW float32.
     """
     out = np.zeros((view.rows, view.cols), np.float32)
-    layers = list(zip(textures, lights, strict=True))
+    layers = [
+        (each.planes.reshape(len(each.planes), -1), *each[1:], light)
+        for each, light in zip(textures, lights, strict=True)
+    ]
 
     def rows(start: int, stop: int) -> None:
-        for texture, light in layers:
-            _over(*texture, light, mosaic, start, stop, out)
+        for layer in layers:
+            _over(*layer, mosaic, start, stop, out)
 
     run_strips(rows, view.rows, rows_of_strips(view.cols))
     return out
 
 
-@kernel(reads(f32, 3), reads(f64, 2), f64, reads(f32, 1), reads(i64, 1), i64, i64, writes(f32, 2))
-def _over(planes, first, step, light, mosaic, start, stop, out):  # type: ignore[no-untyped-def]
+@kernel(
+    reads(f32, 2), reads(i64, 2), reads(f64, 2), f64, reads(f32, 1), reads(i64, 1), i64, i64,
+    writes(f32, 2),
+)  # fmt: skip
+def _over(lines, spans, first, step, light, mosaic, y0, y1, out):  # type: ignore[no-untyped-def]
     """Composite a surface over the picture, in the colour of each pixel.
 
     A pixel is the mean of 2 x 2 samples, a quarter of a pixel from its middle. The mean is zero at
-    a frequency of one cycle per pixel, so that small lights do not flicker when they move.
+    a frequency of one cycle per pixel, so that small lights do not flicker when they move. Beyond
+    the texture its border goes on.
     """
-    height, width = planes.shape[0], planes.shape[1]
-    line = np.empty((width, 4), np.float32)
-    half = np.float32(0.5)
-    for y in range(start, stop):
+    height, width = lines.shape[0], lines.shape[1] // 4
+    columns = out.shape[1]
+    line = np.empty(4 * width, np.float32)
+    half, one = np.float32(0.5), np.float32(1)
+    reach = int(3 * step) + 3  # texels that the pixels at the border of a span read beyond it
+    for y in range(y0, y1):
         above = min(max(first[y, 0] - SAMPLE_PX * step, 0.0), height - 1.0)
         below = min(max(first[y, 0] + SAMPLE_PX * step, 0.0), height - 1.0)
         top, base = min(int(above), height - 2), min(int(below), height - 2)
+        covered, over = width, 0  # columns: the first that is covered, and the end
+        for row in (top, top + 1, base, base + 1):
+            covered, over = min(covered, spans[row, 0]), max(over, spans[row, 1])
+        if covered >= over:
+            continue
+        begin = int(min(max(first[y, 1] - SAMPLE_PX * step, 0.0), width - 2.0))
+        end = int(min(max(first[y, 1] + step * columns, 0.0), width - 2.0)) + 2
+        first_x, end_x = 0, columns
+        if covered > 0:
+            begin = max(begin, covered - reach)
+            first_x = int(min(max((covered - 1 - first[y, 1]) / step - 1, 0.0), float(columns)))
+        if over < width:
+            end = min(end, over + reach)
+            end_x = int(min(max((over - first[y, 1]) / step + 2, 0.0), float(columns)))
         p, q = np.float32(above - top), np.float32(below - base)
         a, b = half - half * p, half * p
         c, d = half - half * q, half * q
-        begin = int(min(max(first[y, 1] - SAMPLE_PX * step, 0.0), width - 2.0))
-        end = int(min(max(first[y, 1] + step * out.shape[1], 0.0), width - 2.0)) + 2
-        for u in range(begin, end):
-            for k in range(4):
-                line[u, k] = (a * planes[top, u, k] + b * planes[top + 1, u, k]) + (
-                    c * planes[base, u, k] + d * planes[base + 1, u, k]
-                )
-        for x in range(out.shape[1]):
+        upper, under = lines[top], lines[top + 1]
+        third, fourth = lines[base], lines[base + 1]
+        for i in range(4 * begin, 4 * end):
+            line[i] = (a * upper[i] + b * under[i]) + (c * third[i] + d * fourth[i])
+        for x in range(first_x, end_x):
             before = min(max(first[y, 1] + step * (x - SAMPLE_PX), 0.0), width - 1.0)
             behind = min(max(first[y, 1] + step * (x + SAMPLE_PX), 0.0), width - 1.0)
             left, right = min(int(before), width - 2), min(int(behind), width - 2)
             p, q = np.float32(before - left), np.float32(behind - right)
             a, b = half - half * p, half * p
             c, d = half - half * q, half * q
-            alpha = (a * line[left, 3] + b * line[left + 1, 3]) + (
-                c * line[right, 3] + d * line[right + 1, 3]
+            left, right = 4 * left, 4 * right
+            alpha = (a * line[left + 3] + b * line[left + 7]) + (
+                c * line[right + 3] + d * line[right + 7]
             )
             if alpha > 0:
                 k = mosaic[(y & 1) * 2 + (x & 1)]
-                value = (a * line[left, k] + b * line[left + 1, k]) + (
-                    c * line[right, k] + d * line[right + 1, k]
+                value = (a * line[left + k] + b * line[left + k + 4]) + (
+                    c * line[right + k] + d * line[right + k + 4]
                 )
-                out[y, x] = value * light[k] + (np.float32(1) - alpha) * out[y, x]
+                out[y, x] = value * light[k] + (one - alpha) * out[y, x]

@@ -23,6 +23,7 @@ from stages.forward.placing import Placed, Span, placed, spot_variance
 from stages.forward.scenery import Level, Scenery, level_of, like_texels
 from stages.forward.sensor import View
 from stages.forward.sensor_light import light_of
+from stages.forward.spread import occupied
 from stages.params import Array
 from stages.scene import Layer, compose
 
@@ -121,7 +122,7 @@ def sharp_level(each: Placed, optics: Optics, view: View) -> Level:
 
 def _sampled_planes(each: Placed, level: Level, view: View) -> Array:
     """A level at the pixels: premultiplied light and coverage, HxWx4."""
-    texture = Texture(level.planes, *texel_places(each, level))
+    texture = Texture(level.planes, occupied(level.planes), *texel_places(each, level))
     ones = [np.ones(4, np.float32)]
     planes = [composed([texture], ones, np.full(4, k, np.int64), view) for k in range(4)]
     return np.stack(planes, axis=2)

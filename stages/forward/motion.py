@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 FREQUENCIES_HZ = (0.4, 0.7, 1.1, 1.8, 2.9, 4.7, 7.6, 11.3)
+LINES_RMS = math.sqrt(sum(0.5 / f**2 for f in FREQUENCIES_HZ))  # of all lines, before scaling
 ANGLE_STEP_RAD = 2.0**-28  # far below a thousandth of a pixel
 METRE_STEP = 2.0**-28
 
@@ -67,10 +68,10 @@ class Tremor(NamedTuple):
     def angles(self, time_s: float) -> tuple[float, float]:
         """Yaw and pitch at a time, in radians."""
         yaw, pitch = 0.0, 0.0
-        for frequency, across, down in zip(FREQUENCIES_HZ, *_phases(self.seed), strict=True):
+        for frequency, across, down in _lines(self.seed):
             yaw += math.sin(2 * math.pi * (frequency * time_s + across)) / frequency
             pitch += math.sin(2 * math.pi * (frequency * time_s + down)) / frequency
-        scale = self.rms_rad / math.sqrt(sum(0.5 / f**2 for f in FREQUENCIES_HZ))
+        scale = self.rms_rad / LINES_RMS
         return rounded(scale * yaw, ANGLE_STEP_RAD), rounded(scale * pitch, ANGLE_STEP_RAD)
 
     def shaken(self, pose: PoseAt) -> PoseAt:
@@ -84,10 +85,10 @@ class Tremor(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _phases(seed: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Phases of the sinusoids of both axes, in [0, 1)."""
+def _lines(seed: int) -> tuple[tuple[float, float, float], ...]:
+    """Frequency of each sinusoid, and its phases in both axes, in [0, 1)."""
     drawn = np.random.default_rng(seed).random((2, len(FREQUENCIES_HZ)))
-    return tuple(map(float, drawn[0])), tuple(map(float, drawn[1]))
+    return tuple(zip(FREQUENCIES_HZ, *drawn.tolist(), strict=True))
 
 
 def swing(amplitude_m: float, period_s: float) -> OffsetAt:

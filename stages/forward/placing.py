@@ -7,6 +7,7 @@ distance of the sensor from the lens. A turn of the camera moves the picture by 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from stages.forward.scenery import NEAREST_M, Scenery, Surface
 from stages.forward.sensor import View
 
 PIXEL_VARIANCE = 1 / 12  # px^2, of the square pixel
+Place = tuple[float, float, float]  # (y, x) in px from the axis, and the distance in m
 
 
 class Placed(NamedTuple):
@@ -72,36 +74,40 @@ def placed(
     """
     first_s = span.start_s + share * span.exposure_s
     v_px = optics.image_distance_mm(focus_dpt) / view.pitch_mm
+    rows = (0.0, 0.5, 1.0) if span.readout_s else (0.0,)
+    times = [first_s + part * span.readout_s for part in rows]
+    poses = [pose(time_s) for time_s in times]
+    corner = np.array([view.rows / 2 - 0.5, view.cols / 2 - 0.5]) - np.array(view.offset_px)
     out = []
     for surface in scenery.surfaces:
-        first = _place(surface, pose(first_s), first_s, v_px)
-        last_s = first_s + span.readout_s
-        last = _place(surface, pose(last_s), last_s, v_px) if span.readout_s else first
+        places = [_place(surface, *when, v_px) for when in zip(poses, times, strict=True)]
+        first, last = places[0], places[-1]
         if first is None or last is None:
             continue
-        part = np.linspace(0, 1, view.rows)[:, None]
-        if span.readout_s:
-            middle_s = first_s + span.readout_s / 2
-            middle = _place(surface, pose(middle_s), middle_s, v_px) or first
-            path = _through(np.array(first[:2]), np.array(middle[:2]), np.array(last[:2]), part)
-        else:
-            path = np.broadcast_to(np.array(first[:2]), (view.rows, 2))
-        corner = np.array([view.rows / 2 - 0.5, view.cols / 2 - 0.5]) - np.array(view.offset_px)
+        ways = (first, places[len(places) // 2] or first, last)
+        path = _path(ways, corner, view.rows, bends=len(times) > 1)
         distance = first[2]
-        scale = v_px * surface.texel_m / distance
-        out.append(Placed(surface, scale, path + corner, distance))
+        out.append(Placed(surface, v_px * surface.texel_m / distance, path, distance))
     return out
 
 
-def _through(first: Doubles, middle: Doubles, last: Doubles, part: Doubles) -> Doubles:
-    """Parabola through three places of a movement."""
-    bend = 2 * (first - 2 * middle + last)
-    return np.asarray(first + part * (last - first) + bend * part * (part - 1))
+def _path(ways: tuple[Place, Place, Place], corner: Doubles, rows: int, *, bends: bool) -> Doubles:
+    """Place (y, x) for each row, rows x 2: a parabola through those of three rows, in px."""
+    first, middle, last = (np.array(way[:2]) + corner for way in ways)
+    if not bends:
+        return np.tile(first, (rows, 1))
+    part, bulge = _parts(rows)
+    return np.asarray(first + part * (last - first) + bulge * (2 * (first - 2 * middle + last)))
 
 
-def _place(
-    surface: Surface, pose: Pose, time_s: float, v_px: float
-) -> tuple[float, float, float] | None:
+@lru_cache(maxsize=16)
+def _parts(rows: int) -> tuple[Doubles, Doubles]:
+    """Place p of each row between the first and the last, and p (p - 1), rows x 1."""
+    part = np.linspace(0, 1, rows)[:, None]
+    return part, part * (part - 1)
+
+
+def _place(surface: Surface, pose: Pose, time_s: float, v_px: float) -> Place | None:
     """Place (y, x) in px from the axis of the middle of a texture, and its distance."""
     moved = surface.moves(time_s) if surface.moves else Offset()
     distance = surface.distance_m + moved.away_m - pose.forward_m
@@ -121,17 +127,16 @@ def samples_of(
     """Number of moments of the exposure to average, at most half a pixel of movement apart."""
     if span.exposure_s <= 0:
         return 1
-    one_row = view._replace(rows=1)
-    still = span._replace(readout_s=0.0)
-    ends = [
-        placed(scenery, pose, optics, focus_dpt, one_row, still, share) for share in (0, 0.5, 1)
-    ]
-    if len({len(each) for each in ends}) > 1:
-        return 1
+    v_px = optics.image_distance_mm(focus_dpt) / view.pitch_mm
+    times = [span.start_s + share * span.exposure_s for share in (0.0, 0.5, 1.0)]
+    poses = [pose(time_s) for time_s in times]
     path = 0.0
-    for start, middle, end in zip(*ends, strict=True):
-        steps = middle.middle - start.middle, end.middle - middle.middle
-        path = max(path, sum(float(np.hypot(*step[0])) for step in steps))
+    for surface in scenery.surfaces:
+        places = [_place(surface, *when, v_px) for when in zip(poses, times, strict=True)]
+        seen = [place[:2] for place in places if place is not None]
+        if 0 < len(seen) < len(places):  # it comes into the picture, or leaves it
+            return 1
+        path = max(path, sum(map(math.dist, seen, seen[1:])))
     return min(max(math.ceil(2 * path), 1), most)
 
 

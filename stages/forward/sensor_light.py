@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from stages.forward.drawing import (
+    Spans,
     Texture,
     coarsest_level,
     composed,
@@ -27,7 +28,7 @@ from stages.forward.motion import PoseAt
 from stages.forward.placing import Placed, Span, blur_variance, placed, samples_of, spot_variance
 from stages.forward.scenery import Scenery, Surface, level_of
 from stages.forward.sensor import COLOURS, View
-from stages.forward.spread import convolved, disk_of_variance, reach_of
+from stages.forward.spread import convolved, disk_of_variance, occupied, reach_of
 from stages.params import Array
 
 LEVEL_SHARE = 0.2  # of the variance of the blur that a level of the mipmap may have by itself
@@ -105,20 +106,18 @@ def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Text
     first, step = texel_places(each, level)
     box = visible_box(level.planes.shape, first, step, view, reach)
     if (box[1] - box[0]) * (box[3] - box[2]) > WINDOW_SHARE * level.planes[..., 0].size:
-        planes = _blurred_level(each.surface, level.number, steps)
-        return Texture(planes, first + reach, step)
-    part = with_margin(level.planes, box, reach)
-    planes = convolved(part, disk_of_variance(steps / VARIANCE_STEPS))
-    return Texture(planes, first - np.array([box[0], box[2]]), step)
+        rows, cols = level.planes.shape[:2]
+        box = -reach, rows + reach, -reach, cols + reach
+    planes, spans = _blurred_part(each.surface, level.number, steps, box)
+    return Texture(planes, spans, first - np.array([box[0], box[2]]), step)
 
 
 @lru_cache(maxsize=12)
-def _blurred_level(surface: Surface, number: int, steps: int) -> Array:
-    """A level of a surface after a disk of a variance in texels^2 * `VARIANCE_STEPS`.
-
-    The result is larger than the level by the reach of the disk on all sides.
-    """
+def _blurred_part(
+    surface: Surface, number: int, steps: int, box: tuple[int, int, int, int]
+) -> tuple[Array, Spans]:
+    """Part of a level after a disk of a variance in texels^2 * `VARIANCE_STEPS`, and its spans."""
     weights = disk_of_variance(steps / VARIANCE_STEPS)
-    planes, reach = level_of(surface, number).planes, len(weights) // 2
-    whole = -reach, planes.shape[0] + reach, -reach, planes.shape[1] + reach
-    return convolved(with_margin(planes, whole, reach), weights)
+    planes = level_of(surface, number).planes
+    blurred = convolved(with_margin(planes, box, len(weights) // 2), weights)
+    return blurred, occupied(blurred)

@@ -64,7 +64,7 @@ def convolved(planes: Array, weights: Array) -> Array:
     height, width, channels = planes.shape
     spare = len(weights) - 1
     lines = planes.reshape(height, -1)
-    spans = _occupied(planes)
+    spans = occupied(planes)
     out = np.empty((height - spare, (width - spare) * channels), np.float32)
     run_strips(
         lambda y0, y1: _convolve(lines, spans, weights, channels, y0, y1, out),
@@ -74,13 +74,24 @@ def convolved(planes: Array, weights: Array) -> Array:
     return out.reshape(height - spare, width - spare, channels)
 
 
-def _occupied(planes: Array) -> npt.NDArray[np.int64]:
-    """First column of each row that is covered, and the end, rows x 2: most textures are sparse."""
+def occupied(planes: Array) -> npt.NDArray[np.int64]:
+    """Columns of each row that are covered: most textures are sparse.
+
+    Parameters
+    ----------
+    planes : Array
+        Premultiplied light and coverage, HxWx4.
+
+    Returns
+    -------
+    array of int64
+        The first, and the end, rows x 2; the width and 0 if there is none.
+    """
     covered = planes[..., 3] > 0
-    first = covered.argmax(axis=1)
-    end = planes.shape[1] - covered[:, ::-1].argmax(axis=1)
-    some = covered.any(axis=1)
-    return np.stack([np.where(some, first, 0), np.where(some, end, 0)], axis=1).astype(np.int64)
+    some, width = covered.any(axis=1), planes.shape[1]
+    first = np.where(some, covered.argmax(axis=1), width)
+    end = np.where(some, width - covered[:, ::-1].argmax(axis=1), 0)
+    return np.stack([first, end], axis=1).astype(np.int64)
 
 
 @kernel(reads(f32, 2), reads(i64, 2), reads(f32, 2), i64, i64, i64, writes(f32, 2))

@@ -13,10 +13,12 @@ from stages.forward import (
     photograph,
     still,
 )
+from stages.forward.drawing import Texture, composed
 from stages.forward.exact import photograph_exactly, true_blur
 from stages.forward.motion import steps, swing
 from stages.forward.placing import Span, spot_variance
 from stages.forward.sensor import View
+from stages.forward.spread import occupied
 from stages.optics import Lens
 from stages.strips import limited_workers
 
@@ -219,3 +221,24 @@ def test_a_frame_says_the_sensitivity_that_was_used(textured):
     for iso, used in ((1, sensor.base_iso), (1e9, sensor.base_iso * sensor.most_gain)):
         frame = capture_raw(textured, still(), PHONE, 2.0, sensor, Exposure(0.01, iso))
         assert frame.exposure == Exposure(0.01, used)
+
+
+@pytest.mark.parametrize("step", [0.3, 1.0, 3.7])
+def test_what_a_texture_does_not_cover_is_passed_over_without_a_difference(step):
+    rng = np.random.default_rng(3)
+    planes = rng.random((40, 60, 4)).astype(np.float32)
+    rows, cols = np.indices(planes.shape[:2])
+    planes[(cols - 30) ** 2 + (rows - 18) ** 2 > 90] = 0  # a disk, and two things at the border
+    planes[5, 0], planes[30, -1] = 1, 1
+    everything = np.tile(np.array([0, 60]), (40, 1))
+    view = View(36, 50, 0.005)
+    for shift in rng.uniform(-8, 8, (6, 2)):
+        place = shift + np.array([20, 30]) - step * np.array([18, 25])
+        first = np.stack([place[0] + step * np.arange(36), np.full(36, place[1])], axis=1)
+        quick, slow = (
+            composed([Texture(planes, spans, first, step)], [np.ones(4, np.float32)],
+                     np.array([0, 1, 1, 2]), view)
+            for spans in (occupied(planes), everything)
+        )  # fmt: skip
+        assert slow.any()
+        np.testing.assert_array_equal(quick, slow)
