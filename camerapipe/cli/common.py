@@ -103,6 +103,10 @@ isolate_option = click.option(
     "--isolate", is_flag=True,
     help="read files in a process of its own with limits of memory and time, which may crash",
 )  # fmt: skip
+strength_option = click.option(
+    "--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)"
+)
+force_option = click.option("--force", is_flag=True, help="go on after a blocking finding")
 overwrite_option = click.option("--overwrite", is_flag=True, help="replace outputs that exist")
 json_option = click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="print errors only")

@@ -12,6 +12,7 @@ from camerapipe.cli.common import (
     Failure,
     common_options,
     distance_option,
+    force_option,
     guide_depth_option,
     inputs_argument,
     isolate_option,
@@ -22,6 +23,7 @@ from camerapipe.cli.common import (
     recipe_option,
     request_errors,
     scribbles_option,
+    strength_option,
 )
 from camerapipe.cli.jobs import (
     common_fields,
@@ -49,7 +51,7 @@ TARGETS = {  # kind of output: option, its name in the code
     "-o", "--output", required=True, metavar="OUT|DIR", help="a .jpg, .png, .tiff, .avif, "
     ".heic, .jxl or .exr; a folder for several inputs; - for stdout",
 )  # fmt: skip
-@click.option("--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)")
+@strength_option
 @click.option(
     "--aperture", type=float, metavar="F", help="f-number of the wished lens, for --from-depth"
 )
@@ -112,7 +114,7 @@ TARGETS = {  # kind of output: option, its name in the code
 )  # fmt: skip
 @click.option("--strip-gps", is_flag=True, help="leave out where the photograph was taken")
 @distance_option
-@click.option("--force", is_flag=True, help="go on after a blocking finding")
+@force_option
 @pairs_option
 @isolate_option
 @overwrite_option

@@ -18,6 +18,7 @@ from camerapipe.cli.common import (
     request_errors,
     say,
 )
+from camerapipe.cli.frames import frames_options, size_of, size_option
 from camerapipe.errors import CaptureError, OutputError
 
 if TYPE_CHECKING:
@@ -51,38 +52,17 @@ TARGETS = ("metadata", "raw", "picture", "view", "preview")
     show_default=True,
     help="how far preview frames are processed",
 )
-@click.option(
-    "--size", default="1280x720", show_default=True, metavar="WxH", help="of the pictures"
-)
-@click.option("--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)")
+@size_option("of the pictures")
 @click.option("--budget", "budgets", multiple=True, metavar="66ms", help="time of a preview frame")
-@click.option("--rung", metavar="NAME", help="always this rung of the quality ladder")
-@click.option(
-    "--speed",
-    type=click.Choice(["fast", "typical", "slow"]),
-    default="typical",
-    show_default=True,
-    help="place in the ranges of the profile",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="of scene, shake, noise and device",
-)
 @click.option("-o", "--output", metavar="DIR", help="a folder for stills and their RAW files (DNG)")
-@click.option(
-    "--trace", metavar="FILE.json", help="write a trace for Perfetto and `camerapipe report`"
-)
-@click.option("--force", is_flag=True, help="go on after a blocking finding")
+@frames_options
 @overwrite_option
 @common_options
 @request_errors
 def simulate_command(scene: str, **options: Any) -> None:
     """Run a simulated camera: scene, lens, sensor, 3A, requests and results.
 
-    SCENE is portrait, still-life, night or wall, a TOML file of a scene, or else a folder, a
+    SCENE is portrait, still-life, night, swing or wall, a TOML file of a scene, or else a folder, a
     photograph or a video, which repeats. Time is virtual: the same arguments give the same frames
     everywhere.
     """
@@ -94,7 +74,6 @@ def simulate_command(scene: str, **options: Any) -> None:
 
 
 def _simulate(scene: str, options: dict[str, Any]) -> int:
-    from camerapipe.cli.stream import size_of
     from camerapipe.runtime import configure
     from camerapipe.simulator.script import Script, read_script
     from camerapipe.simulator.session import Session

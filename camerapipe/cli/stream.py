@@ -29,6 +29,7 @@ from camerapipe.cli.common import (
     say,
     scribbles_option,
 )
+from camerapipe.cli.frames import frames_options, size_of, size_option
 from camerapipe.cli.telling import (
     Teller,
     code_of,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 OPENCV_QUIET = ("OPENCV_FFMPEG_LOGLEVEL", "-8")  # threads of its decoders print at any time
 REPLAY = "replay:"
-SPEEDS = ("fast", "typical", "slow")
 REPLAYABLE = {  # options of a replay; everything else was decided when it was recorded
     "source", "output", "view", "fps", "only", "overwrite", "as_json", "quiet", "verbose",
 }  # fmt: skip
@@ -74,10 +74,7 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
     help="lose no frame, or the newest frame wins (default: latest for a camera)",
 )
 @click.option("--frames", type=click.IntRange(1), help="end after so many frames")
-@click.option(
-    "--size", default="1280x720", show_default=True, metavar="WxH", help="of a synthetic scene"
-)
-@click.option("--strength", type=float, help="magnification of the defocus, 1 to 8 (default 2)")
+@size_option("of a synthetic scene")
 @click.option(
     "--budget",
     "budgets",
@@ -85,22 +82,7 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
     metavar="66ms|STAGE=5ms",
     help="time of a frame from its pixels to its picture, or of one stage",
 )
-@click.option("--rung", metavar="NAME", help="always this rung of the quality ladder (see --costs)")
 @click.option("--profile", metavar="NAME|FILE.toml", help="simulate a device in virtual time")
-@click.option(
-    "--speed",
-    type=click.Choice(SPEEDS),
-    default="typical",
-    show_default=True,
-    help="place in the ranges of the profile",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="of the jitter of a device and the noise of a scene",
-)
 @click.option("--in-flight", type=click.IntRange(1), help="frames in the stages at the same time")
 @click.option(
     "--memory",
@@ -122,9 +104,6 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
 @click.option(
     "--only", type=int, multiple=True, metavar="N", help="frames of a recording to replay"
 )
-@click.option(
-    "--trace", metavar="FILE.json", help="write a trace for Perfetto and `camerapipe report`"
-)
 @click.option("--loop", is_flag=True, help="files begin again when they have ended")
 @click.option(
     "--faults", metavar="FILE.toml", help="the source stalls, repeats or loses frames by a script"
@@ -134,7 +113,7 @@ NOT_WITH_COSTS = {"output": "--output", "trace": "--trace", "record": "--record"
 @scribbles_option
 @recipe_option
 @distance_option
-@click.option("--force", is_flag=True, help="go on after a blocking finding")
+@frames_options
 @overwrite_option
 @click.option(
     "--strict-budget",
@@ -275,12 +254,3 @@ def _refuse_others(context: click.Context) -> None:
             "recorded; a replay takes --output, --view, --fps, --only and --overwrite",
             USAGE,
         )
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """Read a WxH."""
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise Failure(f"--size: expected WIDTHxHEIGHT; got {text!r}", USAGE) from None
-    return width, height
