@@ -22,6 +22,7 @@ from camerapipe.shot import Shot
 from camerapipe.simulator.driving import Driver, Pending
 from camerapipe.simulator.engine import Engine
 from camerapipe.simulator.futures import CaptureFuture
+from camerapipe.simulator.processing import SCANNING
 from camerapipe.simulator.requests import (
     REPEATING,
     SINGLE,
@@ -36,8 +37,6 @@ from camerapipe.simulator.requests import (
 )
 from camerapipe.stream.controls import Changes
 
-FOCUS_ENDED = ("focused", "not_focused")  # states of autofocus
-
 
 class Camera(Driver):
     """An open camera, whose preview repeats. `camerapipe.open_camera` makes one.
@@ -50,6 +49,8 @@ class Camera(Driver):
         The preview.
     finish : callable
         Is called when the camera has been closed.
+    workers : int, optional
+        Threads that compute while the app waits.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class Camera(Driver):
         start: Callable[[Callable[[CameraEvent], None]], Engine],
         repeating: CaptureRequest,
         finish: Callable[[], None] = lambda: None,
+        workers: int | None = None,
     ) -> None:
-        super().__init__(start, finish)
+        super().__init__(start, finish, workers)
         self._controls = repeating.controls
         self.set_repeating(repeating)
 
@@ -80,6 +82,7 @@ class Camera(Driver):
         RequestError
             If there is no such control, or a value is out of range.
         """
+        self._check_open()
         check_controls(changes)
         self._controls = replace(self._controls, **changes)
         if self._engine.repeating is not None:
@@ -96,7 +99,8 @@ class Camera(Driver):
         Returns
         -------
         CaptureFuture of FrameMetadata
-            That of the first preview frame after the sweep: `focused` or `not_focused`.
+            That of the first preview frame after the sweep: `focused` or `not_focused`; `inactive`
+            if there is no autofocus, as in a recording, or focus has been set by hand meanwhile.
 
         Raises
         ------
@@ -105,22 +109,19 @@ class Camera(Driver):
         """
         trigger = self._controls.focus_trigger + 1
         self.set(focus_point=point, focus_trigger=trigger, focus_distance_dpt=None)
-        future: CaptureFuture[FrameMetadata] = CaptureFuture(self._drive, self._engine.clock)
 
-        def note(partial: Partial) -> None:
-            aimed = partial.repeating and partial.request.controls.focus_trigger >= trigger
-            if aimed and partial.metadata.af_state in FOCUS_ENDED:
-                remove()
-                future.set(partial.metadata)
+        def has_ended(partial: Partial) -> bool:
+            aimed = partial.request.controls.focus_trigger >= trigger
+            return aimed and partial.metadata.af_state != SCANNING
 
-        remove = self.listen(Partial, note)
-        return future
+        return self._watch(has_ended)
 
     def change(self, **changes: Unpack[Changes]) -> None:
         """Change how preview and stills are rendered: `strength`, `rung`, `budget`, `params` ...
 
         Parameters and errors are those of `Stream.change`.
         """
+        self._check_open()
         self._engine.processor.controls.change(changes)
 
     def set_repeating(self, request: CaptureRequest | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -16,13 +17,17 @@ from camerapipe.simulator.requests import (
     CameraEvent,
     CaptureFailedError,
     Failure,
+    FailureReason,
+    FrameMetadata,
     Partial,
     Result,
     Started,
 )
 from camerapipe.stream.account import StreamReport
+from stages.strips import limited_workers
 
 E = TypeVar("E", Started, Partial, Result, Failure)
+GIVE_UP_AFTER = 30  # preview frames that failed by an error, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,14 @@ class Pending:
 
     future: CaptureFuture[Any]
     part: Callable[[Result], Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """A future of a preview frame, and which one it waits for."""
+
+    future: CaptureFuture[FrameMetadata]
+    wanted: Callable[[Partial], bool]
 
 
 class Driver:
@@ -42,19 +55,24 @@ class Driver:
         Makes the engine, given where its events go.
     finish : callable
         Is called when the camera has been closed.
+    workers : int, optional
+        Threads that compute while the app waits.
     """
 
     def __init__(
         self,
         start: Callable[[Callable[[CameraEvent], None]], Engine],
         finish: Callable[[], None],
+        workers: int | None = None,
     ) -> None:
         self._events: deque[CameraEvent] = deque()
         self._engine = start(self._events.append)
-        self._finish = finish
+        self._finish, self._workers = finish, workers
         self._futures: dict[int, Pending] = {}
+        self._in_vain: list[Failure] = []  # by errors, of the preview, since its last result
         self._listeners: list[tuple[type, Callable[[Any], object]]] = []
         self._newest: Result | None = None  # of the preview
+        self._watches: list[Watch] = []
         self._previews = 0  # results of the preview so far
         self._dispatching = self._closed = False
 
@@ -81,7 +99,7 @@ class Driver:
         """Call a function with every event of a kind: Started, Partial, Result or Failure.
 
         It is called while the app waits for the camera, and cannot wait itself. An error that it
-        raises ends that wait.
+        raises ends that wait, after the event has been told to all others.
 
         Returns
         -------
@@ -90,7 +108,11 @@ class Driver:
         """
         entry = (kind, callback)
         self._listeners.append(entry)
-        return lambda: self._listeners.remove(entry)
+
+        def remove() -> None:
+            self._listeners[:] = [each for each in self._listeners if each is not entry]
+
+        return remove
 
     def run(self, *, seconds: float = math.inf, frames: float = math.inf) -> None:
         """Let time pass: so many seconds, or until so many preview frames were delivered.
@@ -98,30 +120,36 @@ class Driver:
         Raises
         ------
         RequestError
-            If neither is given.
+            If neither is given, or one is below 0.
+        CaptureFailedError
+            If the preview fails frame after frame: with the failure of the last one.
         """
-        if math.isinf(seconds) and math.isinf(frames):
-            raise RequestError("run: expected seconds or frames")
+        if not (seconds >= 0 and frames >= 0 and min(seconds, frames) < math.inf):
+            raise RequestError(
+                f"run: expected seconds or frames, from 0; got {seconds:g} and {frames:g}"
+            )
         until_s, last = self.now_s + seconds, self._previews + frames
-        while self._previews < last and self._drive(until_s):
+        while self._previews < last and self._drive_preview(until_s):
             pass
 
     def __iter__(self) -> Iterator[Result]:
         """Results of the preview, each as it comes; those that came meanwhile are not kept."""
+        self._check_open()
         while True:
             seen = self._previews
             while self._previews == seen:
-                if not self._drive(math.inf):
+                if not self._drive_preview():
                     return
             assert self._newest is not None
             yield self._newest
 
     async def __aiter__(self) -> AsyncIterator[Result]:
         """The same for `async for`; other coroutines run between the events of the camera."""
+        self._check_open()
         while True:
             seen = self._previews
             while self._previews == seen:
-                if not self._drive(math.inf):
+                if not self._drive_preview():
                     return
                 await Turn()
             assert self._newest is not None
@@ -133,8 +161,11 @@ class Driver:
             return
         self._closed = True
         try:
-            self._engine.close()
+            with limited_workers(self._workers):
+                self._engine.close()
             self._dispatch()
+            with ExitStack() as told:
+                self._end_watches(RequestError("camera: it was closed"), told)
         finally:
             self._finish()
 
@@ -159,9 +190,13 @@ class Driver:
             raise RuntimeError("a callback of the camera cannot wait for the camera")
         if self._closed:
             return False
-        moved = bool(self._events) or self._engine.advance(until_s)
+        if not self._events:
+            with limited_workers(self._workers):
+                moved = self._engine.advance(until_s)
+            if not moved:
+                return False
         self._dispatch()
-        return moved
+        return True
 
     def _dispatch(self) -> None:
         """Tell events to futures, listeners and the iterator."""
@@ -170,19 +205,48 @@ class Driver:
         self._dispatching = True
         try:
             while self._events:
-                self._tell(self._events.popleft())
+                with ExitStack() as told:  # an error of one does not keep the others from it
+                    self._tell(self._events.popleft(), told)
         finally:
             self._dispatching = False
 
-    def _tell(self, event: CameraEvent) -> None:
-        if isinstance(event, Result) and event.repeating:
-            self._newest, self._previews = event, self._previews + 1
+    def _tell(self, event: CameraEvent, told: ExitStack) -> None:
+        """Note an event, and add the calls that tell it."""
+        for kind, callback in reversed(self._listeners):
+            if isinstance(event, kind):
+                told.callback(callback, event)
         if isinstance(event, Result | Failure):
             pending = self._futures.pop(event.request_id, None)
             if pending is not None and isinstance(event, Result):
-                pending.future.set(pending.part(event))
+                told.callback(pending.future.set, pending.part(event))
             elif pending is not None and isinstance(event, Failure):
-                pending.future.set(None, CaptureFailedError(event))
-        for kind, callback in list(self._listeners):
-            if isinstance(event, kind):
-                callback(event)
+                told.callback(pending.future.set, None, CaptureFailedError(event))
+        if isinstance(event, Result) and event.repeating:
+            self._newest, self._previews, self._in_vain = event, self._previews + 1, []
+        elif isinstance(event, Failure) and event.repeating:
+            if event.reason is FailureReason.ERROR:
+                self._in_vain.append(event)
+            if len(self._in_vain) >= GIVE_UP_AFTER:
+                self._end_watches(CaptureFailedError(event), told)
+        elif isinstance(event, Partial) and event.repeating:
+            for watch in [each for each in self._watches if each.wanted(event)]:
+                self._watches.remove(watch)
+                told.callback(watch.future.set, event.metadata)
+
+    def _drive_preview(self, until_s: float = math.inf) -> bool:
+        """As `_drive`; raises if the preview fails frame after frame, so that a wait ends."""
+        moved = self._drive(until_s)
+        if len(self._in_vain) >= GIVE_UP_AFTER:
+            failure, self._in_vain = self._in_vain[-1], []
+            raise CaptureFailedError(failure)
+        return moved
+
+    def _watch(self, wanted: Callable[[Partial], bool]) -> CaptureFuture[FrameMetadata]:
+        """A future of the metadata of the first preview frame that is wanted."""
+        future: CaptureFuture[FrameMetadata] = CaptureFuture(self._drive, self._engine.clock)
+        self._watches.append(Watch(future, wanted))
+        return future
+
+    def _end_watches(self, error: Exception, told: ExitStack) -> None:
+        while self._watches:
+            told.callback(self._watches.pop().future.set, None, error)

@@ -16,14 +16,16 @@ It guarantees the following, whatever fails, stops or is late:
 from __future__ import annotations
 
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from camerapipe.errors import RequestError
 from camerapipe.simulator.lanes import Lane, Ticket
-from camerapipe.simulator.module import CameraModule
+from camerapipe.simulator.module import CameraModule, Exposure
 from camerapipe.simulator.processing import Processor
 from camerapipe.simulator.requests import (
     NS,
@@ -190,13 +192,21 @@ class Engine:
             ticket = self._take()
             if ticket is None:  # what was asked for has been taken back
                 continue
-            settled_s = self._module.settle_s(ticket.request.controls, self.clock())
-            if not ticket.repeating and settled_s > self.clock():
-                yield When(lambda: self._closing, settled_s)
-                if self._closing:
-                    break
-            if not self._expose(ticket):
+            try:
+                settled_s = self._module.settle_s(ticket.request.controls, self.clock())
+                if not ticket.repeating and settled_s > self.clock():
+                    yield When(lambda: self._closing, settled_s)
+                    if self._closing:
+                        break
+                exposure = self._module.begin(ticket.request.controls, self.frames, self.clock())
+            except Exception as error:
+                self._next_s = self.clock() + 1 / self._options.sensor_fps
+                self._fail(ticket, FailureReason.ERROR, _sensor_error(error))
+                continue
+            if exposure is None:
+                self._end_source(ticket)
                 break
+            self._expose(ticket, exposure)
 
     def _has_work(self) -> bool:
         if len(self._reading) >= MAX_READING:
@@ -213,17 +223,17 @@ class Engine:
             return self._pending.popleft()
         return None if self.repeating is None else self._ticket(self.repeating, repeating=True)
 
-    def _expose(self, ticket: Ticket) -> bool:
-        """Begin the exposure of a frame; False if the module has no more."""
+    def _end_source(self, ticket: Ticket) -> None:
+        """End what was asked for when the module has no more frames."""
+        self.ended = True
+        for each in (ticket, *self._pending):
+            self._fail(each, FailureReason.CLOSED, NO_MORE)
+        self._pending.clear()
+        self.repeating = None
+
+    def _expose(self, ticket: Ticket, exposure: Exposure) -> None:
+        """Take an exposure that begins now."""
         now_s, number, faults = self.clock(), self.frames, self._faults
-        exposure = self._module.begin(ticket.request.controls, number, now_s)
-        if exposure is None:
-            self.ended = True
-            for each in (ticket, *self._pending):
-                self._fail(each, FailureReason.CLOSED, NO_MORE)
-            self._pending.clear()
-            self.repeating = None
-            return False
         self.frames += 1
         self._next_s = now_s + exposure.duration_s
         ticket.number, ticket.exposure = number, exposure
@@ -239,7 +249,6 @@ class Engine:
             request_id=ticket.request_id, frame_number=number, sensor_timestamp_ns=stamp,
             repeating=ticket.repeating,
         ))  # fmt: skip
-        return True
 
     def _read(self) -> Process:
         """Take frames whose last row has been read, in order."""
@@ -260,7 +269,7 @@ class Engine:
             try:
                 ticket.metadata = self._module.finish(ticket.exposure)
             except Exception as error:
-                self._fail(ticket, FailureReason.ERROR, f"sensor: {type(error).__name__}: {error}")
+                self._fail(ticket, FailureReason.ERROR, _sensor_error(error))
                 continue
             self._ring.add(ticket.number, ticket.exposure, ticket.metadata)
             self._route(ticket)
@@ -272,10 +281,12 @@ class Engine:
             request_id=ticket.request_id, request=ticket.request, frame_number=ticket.number,
             metadata=ticket.metadata, repeating=ticket.repeating,
         ))  # fmt: skip
+        lane = self._preview if ticket.repeating else self._captures
         if ticket.request.target is Target.METADATA:
+            lane.skip(ticket)
             self._complete(ticket)
         else:
-            (self._preview if ticket.repeating else self._captures).put(ticket, self._frame_bytes)
+            lane.put(ticket, self._frame_bytes)
 
     def _makes_work(self) -> bool:
         return self.repeating is not None and self.repeating.target is not Target.METADATA
@@ -334,3 +345,10 @@ class Engine:
             frame_number=ticket.number, reason=reason, message=message, ended_s=self.clock(),
         )  # fmt: skip
         self._emit(failure)
+
+
+def _sensor_error(error: Exception) -> str:
+    """What a failure says of an error of the module, or of a function of the app in it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"sensor: {type(error).__name__}: {error} (in {where})"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+NEVER = "no result can come any more: the preview was stopped, or its source has ended"
 
 
 class Turn:
@@ -58,7 +60,9 @@ class CaptureFuture(Generic[T]):
         until_s = self._clock() + timeout_s
         while not self._done:
             if not self._drive(until_s):
-                raise TimeoutError(f"no result within {timeout_s:g} s of virtual time")
+                limited = timeout_s < float("inf")
+                within = f"no result within {timeout_s:g} s of virtual time"
+                raise TimeoutError(within if limited else NEVER)
         return self._get()
 
     def exception(self, timeout_s: float = float("inf")) -> Exception | None:
@@ -82,14 +86,14 @@ class CaptureFuture(Generic[T]):
         """End it with a value or an error; the camera does this once."""
         assert not self._done
         self._value, self._error, self._done = value, error, True
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback(self)
+        with ExitStack() as told:  # an error of one does not keep the others from it
+            while self._callbacks:
+                told.callback(self._callbacks.pop(), self)
 
     def __await__(self) -> Generator[Any, None, T]:
         while not self._done:
             if not self._drive(float("inf")):
-                raise TimeoutError("no result can come any more")
+                raise TimeoutError(NEVER)
             yield
         return self._get()
 

@@ -37,7 +37,6 @@ from camerapipe.stream.sources import DEFAULT_SIZE, MIN_SIDE_PX, open_source
 from camerapipe.stream.tracing import header_of
 from camerapipe.trace import GRAPH, TRACES, Tracer
 from stages.forward import SCENERIES
-from stages.strips import limited_workers
 
 DEFAULT_RUNG = "preview"
 TRACKS = ("isp", GRAPH, "still isp", "still")
@@ -142,7 +141,6 @@ def open_camera(
     opened = ExitStack()
     if isinstance(module, RecordedModule):
         opened.callback(module.close)
-    opened.enter_context(limited_workers(workers))
     tracing = None
     if trace is not None:
         source = FrameSource(module.name, "camera", options.sensor_fps, iter(()))
@@ -154,6 +152,7 @@ def open_camera(
         partial(_started, module, options, found, tracing),
         CaptureRequest(controls=controls, target=goal),
         opened.close,
+        workers,
     )
 
 

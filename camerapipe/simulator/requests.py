@@ -7,8 +7,10 @@ dioptres (1/m), timestamps in ns of the start of the exposure of the first row.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from numbers import Real
 from typing import Any, Literal
 
 from camerapipe.capture import Capture
@@ -37,6 +39,8 @@ SINGLE = (Target.METADATA, Target.RAW, Target.PICTURE, Target.STILL)
 
 
 LOWEST = {"exposure_time_ns": 1, "sensitivity": 1, "focus_distance_dpt": 0}
+MOST_EV = 16  # exposure compensation, stops
+TINY = 1e-3  # gain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +78,27 @@ class CaptureControls:
     white_balance: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        for name, lowest in (
-            ("exposure_time_ns", 1),
-            ("sensitivity", 1),
-            ("focus_distance_dpt", 0),
-        ):
+        for name, lowest in LOWEST.items():
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= lowest):
                 raise RequestError(f"{name}: expected a number from {lowest}; got {value!r}")
-        if not _is_number(self.exposure_compensation_ev):
+        for name in ("ae_lock", "awb_lock"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise RequestError(f"{name}: expected true or false; got {value!r}")
+        stops = self.exposure_compensation_ev
+        if not (_is_number(stops) and abs(stops) <= MOST_EV):
             raise RequestError(
-                f"exposure_compensation_ev: expected stops; got {self.exposure_compensation_ev!r}"
+                f"exposure_compensation_ev: expected stops from -{MOST_EV} to {MOST_EV}; "
+                f"got {stops!r}"
             )
-        for name in ("focus_point", "white_balance"):
-            pair = getattr(self, name)
-            if pair is not None:
-                if len(pair) != 2 or not all(_is_number(part) and part >= 0 for part in pair):
-                    raise RequestError(f"{name}: expected two numbers from 0; got {pair!r}")
-                object.__setattr__(self, name, tuple(map(float, pair)))
+        if not isinstance(self.focus_trigger, int):
+            raise RequestError(f"focus_trigger: expected an integer; got {self.focus_trigger!r}")
+        for name, least, text in (("focus_point", 0, "from 0"), ("white_balance", TINY, "above 0")):
+            if (pair := getattr(self, name)) is not None:
+                parts = tuple(pair) if isinstance(pair, Iterable) else ()
+                if len(parts) != 2 or not all(_is_number(part) and part >= least for part in parts):
+                    raise RequestError(f"{name}: expected two numbers {text}; got {pair!r}")
+                object.__setattr__(self, name, tuple(map(float, parts)))
 
 
 CONTROLS = tuple(each.name for each in fields(CaptureControls))
@@ -105,7 +112,7 @@ def check_controls(names: Any) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
+    return isinstance(value, Real) and not isinstance(value, bool) and abs(float(value)) < 1e18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

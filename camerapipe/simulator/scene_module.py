@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,8 @@ from stages.control import (
 from stages.control.auto_focus import AutoFocusMode
 from stages.forward import Actuator, FocusMotion, RawFrame, Sensor, capture_raw
 from stages.isp import develop_raw
+
+T = TypeVar("T")
 
 STATISTICS_PX = 160  # columns of the frame of the statistics
 LEAST_EXPOSURE_S = 1e-5
@@ -230,21 +232,24 @@ class SceneModule:
         """Let 3A learn from a frame, as far as nothing is set by hand."""
         control = self._control
         if controls.exposure_time_ns is None or controls.sensitivity is None:
-            self._exposure = control.step_exposure(
+            exposed = control.step_exposure(
                 self._exposure, measured, self._limits, control.exposure,
                 compensation_ev=controls.exposure_compensation_ev, locked=controls.ae_lock,
                 exposure_ns=controls.exposure_time_ns, iso=controls.sensitivity,
             )  # fmt: skip
+            self._exposure = _checked("step_exposure", exposed, AutoExposureState)
             if not controls.ae_lock:
                 self._compensation_ev = controls.exposure_compensation_ev
         if controls.focus_distance_dpt is None:
-            self._focus = control.step_focus(
+            focused = control.step_focus(
                 self._focus, measured, self.optics.nearest_dpt, control.focus
             )
+            self._focus = _checked("step_focus", focused, AutoFocusState)
         if controls.white_balance is None:
-            self._colour = control.step_colour(
+            coloured = control.step_colour(
                 self._colour, measured.light, control.colour, locked=controls.awb_lock
             )
+            self._colour = _checked("step_colour", coloured, WhiteBalanceState)
 
     def _measure(self, settled: Settled, exposure: Exposure) -> Statistics:
         """Statistics of a frame."""
@@ -311,6 +316,13 @@ class SceneModule:
             distance_m = Sourced(1 / settled.focus_dpt, source)
             meta = replace(meta, subject_distance_m=distance_m)
         return meta
+
+
+def _checked(name: str, state: T, kind: type[T]) -> T:
+    """A state of 3A, which may come from a function of the app."""
+    if not isinstance(state, kind):
+        raise TypeError(f"{name} gave {state!r}; expected {kind.__name__}")
+    return state
 
 
 def _settled_s(actuator: Actuator, motion: FocusMotion, at_s: float) -> float:

@@ -87,9 +87,8 @@ class Session:
         **options: Any,
     ) -> None:
         self._script, self._tell, self._overwrite = script, tell, overwrite
+        self._name = Path(scene).stem
         self._output = Path(output) if output is not None else None
-        if self._output is not None:
-            make_folder(self._output)
         self._advice = ""
         self._failures: Counter[str] = Counter()
         self._errors: list[str] = []
@@ -111,6 +110,8 @@ class Session:
         steps = list(self._script.steps)
         with self._camera as camera:
             camera.listen(Failure, self._note_failure)
+            if self._output is not None:
+                make_folder(self._output)
             for count, result in enumerate(camera, 1):
                 self._note_advice(result)
                 while steps and steps[0].at_frame <= result.frame_number:
@@ -121,6 +122,9 @@ class Session:
                         self._capture(camera)
                 if count == frames or (seconds is not None and camera.now_s >= seconds):
                     break
+            if steps:
+                late = ", ".join(str(step.at_frame) for step in steps)
+                self._tell(f"script: the session ended before the steps at {late}")
             captures = [self._finish(future, asked_s) for future, asked_s in self._taken]
             report, seconds_passed = camera.report(), camera.now_s
         return SessionReport(
@@ -153,7 +157,7 @@ class Session:
     def _write(self, result: Result) -> list[str]:
         if self._output is None or result.shot is None:
             return []
-        stem = self._output / result.shot.capture.name
+        stem = self._output / f"{self._name}_{result.frame_number:06d}"
         files = [stem.with_suffix(".jpg")]
         try:
             result.shot.save(files[0], overwrite=self._overwrite)

@@ -21,7 +21,8 @@ class CameraTracing:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._preview, self._captures = Tracing(tracer), Tracing(tracer, CAPTURE)
-        self._reading = self._lost = 0
+        self._reading: set[int] = set()  # requests whose frames are in the sensor
+        self._lost = 0
         self._states: dict[str, str] = {}
 
     def note(self, lane: str, event: Event, in_flight: InFlight) -> None:
@@ -30,20 +31,18 @@ class CameraTracing:
 
     def note_event(self, event: CameraEvent, now_s: float) -> None:
         """Write an event of the camera."""
+        before = len(self._reading)
         if isinstance(event, Started):
-            self._read(1, now_s)
-        elif isinstance(event, Partial):
-            if not event.request.zero_shutter_lag:
-                self._read(-1, now_s)
+            self._reading.add(event.request_id)
+        else:
+            self._reading.discard(event.request_id)
+        if len(self._reading) != before:
+            self._tracer.counter(READING, now_s, len(self._reading))
+        if isinstance(event, Partial):
             self._note_states(event, now_s)
         elif isinstance(event, Failure) and event.reason is FailureReason.LOST:
-            self._read(-1, now_s)
             self._lost += 1
             self._tracer.counter(LOST, now_s, self._lost)
-
-    def _read(self, change: int, now_s: float) -> None:
-        self._reading += change
-        self._tracer.counter(READING, now_s, self._reading)
 
     def _note_states(self, event: Partial, now_s: float) -> None:
         for name in STATES:

@@ -123,6 +123,7 @@ class Account:
             times.histogram.add(used_ms)
             times.total_ms += used_ms
             return
+        self._first_s = min(self._first_s, event.ended_s)
         self._last_s = max(self._last_s, event.ended_s)
         if event.fate is Fate.FAILED and len(self._failures) < MAX_FAILURES:
             self._failures.append(f"frame {event.seq}: {event.stage}: {event.reason}")

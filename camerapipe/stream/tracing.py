@@ -45,6 +45,8 @@ def header_of(source: FrameSource, options: StreamOptions, versions: dict[str, s
 def phases_of(outcome: Outcome, hops: Sequence[Service]) -> list[tuple[str, float, float]]:
     """Name, begin and end (s) of what a frame went through, from the sensor to its end."""
     at_s = outcome.captured_s
+    if not hops and outcome.fate is Fate.DONE:  # nothing had to be done with it
+        return [(SENSOR, at_s, outcome.ended_s)]
     phases: list[tuple[str, float, float]] = []
     for hop in hops:
         if not phases:

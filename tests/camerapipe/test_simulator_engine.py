@@ -406,6 +406,11 @@ def test_coroutines_share_a_camera():
         ({"sensitivity": -1}, "sensitivity: expected a number from 1"),
         ({"focus_point": (1,)}, "focus_point: expected two numbers"),
         ({"exposure_compensation_ev": "much"}, "expected stops"),
+        ({"exposure_compensation_ev": 1e9}, "expected stops from -16 to 16"),
+        ({"focus_point": 5}, "focus_point: expected two numbers"),
+        ({"white_balance": (0, 1)}, "white_balance: expected two numbers above 0"),
+        ({"ae_lock": "no"}, "ae_lock: expected true or false"),
+        ({"focus_trigger": "now"}, "focus_trigger: expected an integer"),
     ],
 )
 def test_bad_controls_are_named(changes, match):

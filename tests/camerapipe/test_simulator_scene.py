@@ -1,5 +1,6 @@
 """A camera before a scene: 3A settles, hands override it, pictures follow, all to the bit."""
 
+import functools
 import hashlib
 import math
 
@@ -15,9 +16,14 @@ from stages.forward.motion import steps
 SIZE = (320, 192)
 
 
+@functools.cache
+def portrait():
+    return make_scene("portrait", subject_m=0.4, background_m=4.0, lux=300)
+
+
 def opened(scene=None, **options):
     options = {"size": SIZE, "seed": 3, "target": "metadata"} | options
-    scene = scene or make_scene("portrait", subject_m=0.4, background_m=4.0, lux=300)
+    scene = scene or portrait()
     return camerapipe.open_camera("everyday-phone", scene, **options)
 
 

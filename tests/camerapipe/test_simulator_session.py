@@ -1,5 +1,6 @@
 """Sessions by script, recordings as cameras, traces of cameras, and the command line."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -38,6 +39,7 @@ exposure_time_ns = "auto"
 """
 
 
+@functools.cache
 def scene():
     return camerapipe.make_scene("portrait", subject_m=0.4, background_m=4.0)
 
@@ -96,6 +98,35 @@ def test_a_trace_of_a_camera_has_its_sensor_its_lanes_and_its_ceiling(played):
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is in the extra 'test'")
     schema = Path(camerapipe.__file__).parent / "trace.schema.json"
     jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(data)
+
+
+def test_frames_without_pictures_count_and_the_sensor_is_empty_in_the_end(tmp_path):
+    path = tmp_path / "trace.json"
+    with camerapipe.open_camera(
+        "everyday-phone", scene(), size=SIZE, target="metadata", trace=path
+    ) as camera:
+        lag_free = CaptureRequest(target=Target.METADATA, zero_shutter_lag=True)
+        camera.submit([lag_free])  # there is nothing in the ring: a new frame is taken
+        camera.run(frames=8)
+        report = camera.report()
+    assert report.done == 8 and report.frames_per_second == pytest.approx(30, rel=0.2)
+    trace = read_trace(path)
+    assert trace.counters["frames in the sensor"][1][-1] == 0
+    frames = [e for e in json.loads(path.read_text())["traceEvents"] if e["ph"] == "b"]
+    assert sum(event["name"] == "frame" for event in frames) >= 8
+
+
+def test_two_stills_of_a_recording_have_names_of_their_own(tmp_path, capsys):
+    pictures(tmp_path, 1)
+    (tmp_path / "steps.toml").write_text(
+        "".join(f"[[step]]\nat_frame = {k}\ncapture = true\n" for k in (0, 1, 900))
+    )
+    code = run(
+        tmp_path / "p0.png", "--target", "metadata", "--frames", 4, "--script",
+        tmp_path / "steps.toml", "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0 and len(list((tmp_path / "out").iterdir())) == 2
+    assert "the session ended before the steps at 900" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
