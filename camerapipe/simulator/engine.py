@@ -16,16 +16,14 @@ It guarantees the following, whatever fails, stops or is late:
 from __future__ import annotations
 
 import sys
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from camerapipe.errors import RequestError
 from camerapipe.simulator.lanes import Lane, Ticket
-from camerapipe.simulator.module import CameraModule, Exposure
+from camerapipe.simulator.module import CameraModule, Exposure, sensor_error
 from camerapipe.simulator.processing import Processor
 from camerapipe.simulator.requests import (
     NS,
@@ -201,7 +199,7 @@ class Engine:
                 exposure = self._module.begin(ticket.request.controls, self.frames, self.clock())
             except Exception as error:
                 self._next_s = self.clock() + 1 / self._options.sensor_fps
-                self._fail(ticket, FailureReason.ERROR, _sensor_error(error))
+                self._fail(ticket, FailureReason.ERROR, sensor_error(error))
                 continue
             if exposure is None:
                 self._end_source(ticket)
@@ -269,7 +267,7 @@ class Engine:
             try:
                 ticket.metadata = self._module.finish(ticket.exposure)
             except Exception as error:
-                self._fail(ticket, FailureReason.ERROR, _sensor_error(error))
+                self._fail(ticket, FailureReason.ERROR, sensor_error(error))
                 continue
             self._ring.add(ticket.number, ticket.exposure, ticket.metadata)
             self._route(ticket)
@@ -345,10 +343,3 @@ class Engine:
             frame_number=ticket.number, reason=reason, message=message, ended_s=self.clock(),
         )  # fmt: skip
         self._emit(failure)
-
-
-def _sensor_error(error: Exception) -> str:
-    """What a failure says of an error of the module, or of a function of the app in it."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    return f"sensor: {type(error).__name__}: {error} (in {where})"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from camerapipe.capture import Capture
@@ -72,3 +74,10 @@ class CameraModule(Protocol):
 
     def finish(self, exposure: Exposure) -> FrameMetadata:
         """Use the statistics of a frame that was read, and give its metadata."""
+
+
+def sensor_error(error: Exception) -> str:
+    """What a failure says of an error of the module, or of a function of the app in it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"sensor: {type(error).__name__}: {error} (in {where})"
