@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
 
 def hint(name: object, known: Iterable[str]) -> str:
     """Text that suggests the most similar known name, or lists all of them."""
-    names = list(known)
+    names = [str(each) for each in known]
     close = difflib.get_close_matches(str(name), names, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
 

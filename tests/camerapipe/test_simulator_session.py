@@ -137,6 +137,7 @@ def test_two_stills_of_a_recording_have_names_of_their_own(tmp_path, capsys):
         ("[[step]]\nat_frame = 1", "expected a control and its value"),
         ("[[step]]\nat_frame = 1\nsensitivity = -2", "sensitivity: expected a number from 1"),
         ("[[step]]\nat_frame = 1\ncapture = 2", "capture: expected true or false"),
+        ("[[step]]\nat_frame = 1\nfault = 'stal'", "did you mean 'stall'"),
     ],
 )
 def test_what_does_not_fit_a_script_is_named(tmp_path, text, match):
