@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, NamedTuple, Self, TextIO
 
 import cv2
 import numpy as np
@@ -91,6 +91,13 @@ def _layers_of(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
+class Kept(NamedTuple):
+    """What a recording has so far: frames that were shown, and those at which something changed."""
+
+    frames: int = 0
+    changes: int = 0
+
+
 class Recorder(AbstractContextManager["Recorder"]):
     """Keeps the frames of a stream, and the decisions for them.
 
@@ -105,6 +112,11 @@ class Recorder(AbstractContextManager["Recorder"]):
     about : mapping
         As `about_of` gives it.
 
+    Attributes
+    ----------
+    kept : Kept
+        What it has so far.
+
     Raises
     ------
     OutputError
@@ -113,7 +125,7 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
         check_folder(folder, empty=True)
-        self.folder, self._about = folder, about
+        self.folder, self._about, self.kept = folder, about, Kept()
         self._lines: TextIO | None = None
         self._digests: dict[int, str] = {}  # of frames that were kept and whose fate is open
         self._error: OSError | None = None
@@ -179,6 +191,9 @@ class Recorder(AbstractContextManager["Recorder"]):
         try:
             self._lines.write(json.dumps(line) + "\n")
             self._lines.flush()
+            if outcome.fate is Fate.DONE:
+                frames, changes = self.kept
+                self.kept = Kept(frames + 1, changes + ("changes" in line))
         except OSError as error:
             self._error = error
 

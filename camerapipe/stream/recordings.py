@@ -7,7 +7,7 @@ from pathlib import Path
 
 from camerapipe.errors import OutputError
 from camerapipe.stream.frames import Event, InFlight
-from camerapipe.stream.record import Recorder
+from camerapipe.stream.record import Kept, Recorder
 from camerapipe.stream.shown import Shown
 
 
@@ -33,6 +33,12 @@ class Recordings:
                 return None
             recorder.__exit__(None, None, None)
             return recorder.folder
+
+    @property
+    def kept(self) -> Kept | None:
+        """What the recording that runs has so far; does not wait for a frame that is being kept."""
+        running = self._running
+        return None if running is None else running.kept
 
     def keep(self, shown: Shown) -> None:
         """Keep a frame before it is delivered."""

@@ -33,7 +33,7 @@ from camerapipe.stream.exposures import Exposure, FrameSource
 from camerapipe.stream.frames import Arrival, Event, InFlight, Observer
 from camerapipe.stream.line import ABORT_GRACE_S, DRAIN_S, Line, Stage
 from camerapipe.stream.options import StreamOptions
-from camerapipe.stream.record import Recorder, about_of
+from camerapipe.stream.record import Kept, Recorder, about_of
 from camerapipe.stream.recordings import Recordings
 from camerapipe.stream.rehearsal import LadderCosts
 from camerapipe.stream.scheduler import Scheduler, ThreadScheduler
@@ -104,11 +104,8 @@ class Stream:
         self.account = Account()
         self.findings = findings
         self._sink, self._recordings = sink, Recordings()
-        self._observers = [
-            lambda event, _: self.account.add(event),
-            *observers,
-            self._recordings.note,
-        ]
+        self._observers = [lambda event, _: self.account.add(event), *observers]
+        self._observers.append(self._recordings.note)
         self._trace, self._overwrite = Path(trace) if trace else None, overwrite
         if self._trace is not None:
             check_output(self._trace, overwrite=overwrite, suffixes=TRACES)
@@ -249,6 +246,11 @@ class Stream:
             If it is not complete, because the disk was full.
         """
         return self._recordings.end()
+
+    @property
+    def recorded(self) -> Kept | None:
+        """What the recording that runs has so far; None if none runs."""
+        return self._recordings.kept
 
     def _line_on(self, scheduler: Scheduler) -> Line:
         rules, timeout_s = self.options.rules, self.options.stuck_s

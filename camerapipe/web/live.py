@@ -93,6 +93,7 @@ class Live:
         self._waiting: Outcome | None = None
         self._news = asyncio.Event()
         self._over = threading.Event()
+        self._opening = threading.Lock()
         self._changes: dict[str, Any] = {}  # that came before the stream was open
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="camerapipe-viewfinder")
         self._tasks: list[asyncio.Task[None]] = []
@@ -107,10 +108,11 @@ class Live:
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Change options of the stream; `RequestError` if a value is out of range."""
-        if self.stream is None:  # it is being opened
-            self._changes |= changes
-        else:
-            self.stream.change(**changes)
+        with self._opening:
+            if self.stream is None:
+                self._changes |= changes
+                return
+        self.stream.change(**changes)
 
     async def stop(self) -> None:
         """End the stream and wait until it has ended; its numbers remain."""
@@ -167,11 +169,15 @@ class Live:
     def _ran(self, opening: Callable[[Live], Stream]) -> dict[str, Any]:
         """Open and run the stream; its report."""
         stream = opening(self)
-        if self._over.is_set():
+        try:
+            if self._over.is_set():
+                raise RequestError("it was stopped before it began")
+            with self._opening:
+                stream.change(**self._changes)
+                self.stream = stream
+        except RequestError:
             stream.close()
-            raise RequestError("it was stopped before it began")
-        self.stream = stream
-        stream.change(**self._changes)
+            raise
         stream.prepare()
         self.trace = RunningTrace(stream, self.folder)
         self._loop.call_soon_threadsafe(self._tell_start, stream)
@@ -222,7 +228,11 @@ class Live:
     async def _send(self, outcome: Outcome) -> None:
         header, data = await asyncio.to_thread(planes_of, outcome.value, self.layers)
         self.counts.sent += 1
-        told = {**told_of(outcome), **header, "counts": self.counts.plain()}
+        recorded = self.stream.recorded if self.stream is not None else None
+        told = {
+            **told_of(outcome), **header, "counts": self.counts.plain(),
+            "recorded": recorded._asdict() if recorded else None,
+        }  # fmt: skip
         self.channel.show(SLOT, {"op": "frame", **told}, data, self._superseded, self._shown)
 
     async def _flush(self) -> None:

@@ -137,6 +137,7 @@ class Viewer:
             raise RequestError("There is nothing to record: start the viewfinder first.")
         folder = self._new_recording()
         await asyncio.to_thread(stream.record, folder)
+        self._cancel_limit()  # of a recording that ended with its stream
         loop = asyncio.get_running_loop()
         self._limit = loop.call_later(
             LONGEST_RECORDING_S, lambda: loop.create_task(self._end_at_limit())
@@ -144,11 +145,14 @@ class Viewer:
         return {"folder": str(folder), "longest_s": LONGEST_RECORDING_S}
 
     async def _end_recording(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        if self._limit is not None:
-            self._limit.cancel()
+        self._cancel_limit()
         stream = self.live.stream if self.live is not None else None
         folder = await asyncio.to_thread(stream.end_recording) if stream is not None else None
         return {"folder": None if folder is None else str(folder), "sources": self.views.sources()}
+
+    def _cancel_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
 
     async def _end_at_limit(self) -> None:
         try:

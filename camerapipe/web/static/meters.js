@@ -59,7 +59,7 @@ export class Meters {
 
   /** @param {import("./socket.js").Header} header */
   tell(header) {
-    const { counts, heat } = header;
+    const { counts, heat, recorded } = header;
     /** @type {[string, string][]} */
     const rows = [
       ["Shown", `${counts.shown}${this.rate ? `, ${this.rate.toFixed(1)} a second` : ""}`],
@@ -70,6 +70,8 @@ export class Meters {
     ];
     for (const [reason, count] of Object.entries(counts.drops))
       rows.push([`· ${reason}`, String(count)]);
+    if (recorded)
+      rows.push(["Recorded", `${recorded.frames} frames, ${recorded.changes} changes of controls`]);
     if (heat)
       rows.push([
         "Device",

@@ -23,6 +23,7 @@ const layers = { map: false, peaking: false };
 let run = 0; // number of the newest run
 let running = false;
 let recording = false;
+let folder = ""; // of the newest recording
 let optics = ""; // what is shown of them, as text
 
 const camera = new Camera((header, data) => socket.send(header, data));
@@ -131,18 +132,17 @@ async function start() {
 }
 
 async function stop() {
+  if (recording) await record();
   running = false;
   camera.close();
   await ask({ op: "stop" });
 }
 
 /** @param {Header} header */
-function over(header) {
+async function over(header) {
   if (header.run !== run) return;
   camera.close();
   running = false;
-  recording = false;
-  byId("record").setAttribute("aria-pressed", "false");
   document.body.toggleAttribute("data-traced", header.traced);
   state("idle");
   const { report } = header;
@@ -152,6 +152,10 @@ function over(header) {
     ? `The last run: ${report.done} frames done, ${report.dropped} dropped, ${report.failed} failed.`
     : "";
   byId("advice").hidden = true;
+  if (!recording) return;
+  const answer = await ask({ op: "end_recording" }); // it ended with the stream
+  if (header.error) showRecording(false);
+  else endedRecording({ ...answer, folder });
 }
 
 /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
@@ -209,23 +213,28 @@ async function shutter() {
   else if (tab) tab.location.href = `/?picture=${answer.picture}`;
 }
 
+/** Begin or end; the server does both in the order in which they were asked for. */
 async function record() {
-  if (recording) {
-    const answer = await ask({ op: "end_recording" });
-    endedRecording(answer ?? {});
+  showRecording(!recording);
+  if (!recording) {
+    endedRecording((await ask({ op: "end_recording" })) ?? {});
     return;
   }
   const answer = await ask({ op: "record" });
-  if (!answer) return;
-  recording = true;
-  byId("record").setAttribute("aria-pressed", "true");
-  note(`Recording to ${answer.folder}, for ${answer.longest_s} s at most.`);
+  if (!answer) showRecording(false);
+  folder = answer?.folder;
+  if (recording) note(`Recording to ${folder}, for ${answer?.longest_s} s at most.`);
+}
+
+/** @param {boolean} on */
+function showRecording(on) {
+  recording = on;
+  byId("record").setAttribute("aria-pressed", String(on));
 }
 
 /** @param {{ [name: string]: any }} answer */
 function endedRecording(answer) {
-  recording = false;
-  byId("record").setAttribute("aria-pressed", "false");
+  showRecording(false);
   if (answer.error) note(answer.error, "error");
   else if (answer.folder) {
     const chosen = select("source").value;
