@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from camerapipe import runtime
 from stages import strips
@@ -78,3 +82,30 @@ def set_workers() -> Iterator[Callable[[int], None]]:
     before = strips.workers()
     yield strips.set_workers
     strips.set_workers(before)
+
+
+@pytest.fixture(scope="session")
+def small_photograph() -> npt.NDArray[np.uint8]:
+    """A sharp subject before a blurred background, 240x320x3."""
+    rng, shape = np.random.default_rng(3), (240, 320)
+
+    def texture(cell: int) -> npt.NDArray[np.float32]:
+        small = rng.random((shape[0] // cell, shape[1] // cell, 3), np.float32)
+        return cv2.resize(small, shape[::-1], interpolation=cv2.INTER_NEAREST)
+
+    subject = np.zeros((*shape, 1), np.float32)
+    subject[60:200, 100:220] = 1
+    blurred = cv2.GaussianBlur(texture(20), (0, 0), 3.5)
+    return (255 * (0.1 + 0.8 * (subject * texture(10) + (1 - subject) * blurred))).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def photographs(
+    tmp_path_factory: pytest.TempPathFactory, small_photograph: npt.NDArray[np.uint8]
+) -> Path:
+    """A folder with that photograph, one that is too dark, and a file that is none."""
+    folder = tmp_path_factory.mktemp("photographs")
+    Image.fromarray(small_photograph).save(folder / "one.png")
+    Image.fromarray(np.full_like(small_photograph, 9)).save(folder / "two.png")
+    (folder / "zero.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is not a picture")
+    return folder

@@ -16,11 +16,12 @@ from camerapipe.assembly import Request, is_blocked, shape_of
 from camerapipe.budget import Stopwatch
 from camerapipe.capture import Capture
 from camerapipe.errors import RequestError, hint
-from camerapipe.recipe import Recipe
+from camerapipe.ingest.depth import EMBEDDED
+from camerapipe.recipe import Recipe, with_recipe
 from camerapipe.recipe_keys import strokes_of
 from camerapipe.runner import watched
 from camerapipe.session import Session, Size
-from camerapipe.settings import Layer, Settings
+from camerapipe.settings import Layer, Settings, resolve
 from camerapipe.shot import Shot
 from camerapipe.web.controls import values_of
 from camerapipe.web.screen import Codes, Screen
@@ -112,6 +113,27 @@ class Desk:
         captures = (self.session.capture, self.session.proxy)
         return sum(each.linear.nbytes for each in captures) + self.session.kept_bytes
 
+    def do(self, op: str, wish: Mapping[str, Any]) -> None:
+        """Do what a page asks for: `edit`, `recipe`, `undo`, `redo` or `reset`.
+
+        Raises
+        ------
+        ValueError
+            If something does not exist or does not fit; nothing has changed then.
+        """
+        match op:
+            case "edit":
+                self.edit(wish)
+            case "recipe":
+                name = str(wish.get("name", "recipe"))
+                self.use(Recipe.from_toml(str(wish.get("text")), name=name))
+            case "undo":
+                self.undo()
+            case "redo":
+                self.redo()
+            case "reset":
+                self.reset()
+
     def edit(self, wish: Mapping[str, Any]) -> None:
         """Change what a wish names, of `EDITS`.
 
@@ -162,6 +184,32 @@ class Desk:
             if value is None:
                 del person[section][name]
         return settings.with_layer(Layer.PERSON, person)
+
+    def use(self, recipe: Recipe) -> None:
+        """Make the edits those of a recipe; this can be undone.
+
+        Its parameters count as changed by the person. Files of the recipe that the photograph was
+        opened with stay in use.
+
+        Raises
+        ------
+        RequestError
+            If it names files, which a page cannot, or was made for a picture of another shape.
+        """
+        depths = (recipe.from_depth, recipe.guide_depth)
+        named = any(each not in (None, EMBEDDED) for each in depths)
+        if named or recipe.foreground is not None or recipe.protection.paths():
+            raise RequestError(
+                f"{recipe.name}: names other files, which a page cannot open; start with "
+                "`camerapipe serve --recipe`"
+            )
+        self._gesture = None
+        now, first = self.session.request.settings, self._first
+        preset = recipe.preset or now.preset.name
+        look = recipe.look or (now.look if preset == now.preset.name else None)
+        settings = resolve(preset, values=recipe.params, look=look)
+        plain = replace(first, settings=settings, focus_point=None, scribbles=())
+        self.session.apply(with_recipe(plain, recipe, self.session.capture))
 
     def undo(self) -> bool:
         """Undo one step."""

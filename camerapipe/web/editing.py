@@ -195,10 +195,7 @@ class Editing:
             fields = dict(edit.message.fields)
             resting = fields.pop("resting", True) is not False
             try:
-                if edit.message.op == "edit":
-                    await asyncio.to_thread(self.desk.edit, fields)
-                else:
-                    await asyncio.to_thread(getattr(self.desk, edit.message.op))
+                await asyncio.to_thread(self.desk.do, edit.message.op, fields)
             except Exception as error:
                 if not isinstance(error, ValueError):
                     logger.exception("an edit failed")

@@ -193,7 +193,7 @@ class Studio:
     def _handle(self, message: Message, picture: Picture, channel: Channel) -> None:
         fields, editing = message.fields, picture.editing
         match message.op:
-            case "edit" | "undo" | "redo" | "reset":
+            case "edit" | "recipe" | "undo" | "redo" | "reset":
                 editing.ask(message, channel)
             case "view":
                 editing.look(View.of(fields), channel)

@@ -4,7 +4,6 @@ import io
 import json
 from contextlib import contextmanager
 
-import cv2
 import numpy as np
 import pytest
 
@@ -31,33 +30,12 @@ SHAPE = (240, 320)
 STROKE = {"points": [[40, 40], [90, 60]], "width_px": 12, "kind": "sharp"}
 
 
-def photograph():
-    """A sharp subject before a blurred background, uint8."""
-    rng = np.random.default_rng(3)
-
-    def texture(cell):
-        small = rng.random((SHAPE[0] // cell, SHAPE[1] // cell, 3), np.float32)
-        return cv2.resize(small, SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
-
-    subject = np.zeros((*SHAPE, 1), np.float32)
-    subject[60:200, 100:220] = 1
-    blurred = cv2.GaussianBlur(texture(20), (0, 0), 3.5)
-    return (255 * (0.1 + 0.8 * (subject * texture(10) + (1 - subject) * blurred))).astype(np.uint8)
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    Image.fromarray(photograph()).save(folder / "one.png")
-    Image.new("RGB", SHAPE[::-1], (9, 9, 9)).save(folder / "two.png")  # too dark
-    (folder / "three.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is not a picture")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def studio(folder):
+def studio(photographs):
     warm_up()  # two processes must not compile the same kernels
-    return Studio(Serving(token="t", max_upload_bytes=2 << 20, max_pictures=3), Shelf.of([folder]))
+    return Studio(
+        Serving(token="t", max_upload_bytes=2 << 20, max_pictures=3), Shelf.of([photographs])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +57,9 @@ def upload(client, data, name="photo.png"):
 
 
 @pytest.fixture
-def picture(client):
+def picture(client, small_photograph):
     """Number of a newly opened photograph."""
-    return upload(client, png(photograph())).json()["picture"]
+    return upload(client, png(small_photograph)).json()["picture"]
 
 
 class Page:
@@ -129,17 +107,19 @@ def pixels(message):
     return codes.reshape(fields["height"], fields["width"], 4)
 
 
-def test_a_page_gets_the_photograph_its_state_and_its_picture(client, picture, folder):
+def test_a_page_gets_the_photograph_its_state_and_its_picture(
+    client, picture, photographs, small_photograph
+):
     with page_of(client, picture) as page:
         about = page.until("opened").fields
         assert (about["name"], about["width"], about["height"]) == ("photo.png", 320, 240)
         state = page.until("state").fields
         assert not state["undo"] and not state["redo"] and state["scribbles"] == []
         assert state["values"]["radius.strength"] == {"value": 2.0, "changed": False}
-        np.testing.assert_array_equal(pixels(page.until("before"))[..., :3], photograph())
+        np.testing.assert_array_equal(pixels(page.until("before"))[..., :3], small_photograph)
         shown = page.until("picture", size="proxy")
         assert shown.fields["findings"][0]["code"] == "defocus_present"
-        expected = to_codes(camerapipe.render(folder / "one.png").image, 8)
+        expected = to_codes(camerapipe.render(photographs / "one.png").image, 8)
         np.testing.assert_array_equal(pixels(shown)[..., :3], expected)
         assert np.all(pixels(shown)[..., 3] == 255)
 
@@ -195,6 +175,44 @@ def test_a_reset_is_one_step(client, picture):
         assert len(page.ask("undo")[0]["scribbles"]) == 1
 
 
+RECIPE = """format_version = 1
+size_px = [640, 480]
+[params.radius]
+strength = 4.0
+[[scribbles]]
+points = [[80.0, 80.0], [180.0, 120.0]]
+width_px = 24.0
+kind = "sharp"
+"""
+
+
+def test_a_recipe_takes_the_place_of_the_edits_and_can_be_undone(client, picture):
+    with page_of(client, picture) as page:
+        page.ask("edit", focus_point=[10, 20])
+        state, _ = page.ask("recipe", name="other.toml", text=RECIPE)
+        assert state["values"]["radius.strength"] == {"value": 4.0, "changed": True}
+        assert state["focus_point"] is None and state["scribbles"][0]["width_px"] == 12
+        state, _ = page.ask("undo")
+        assert state["focus_point"] == [10, 20] and state["scribbles"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("hello", "other.toml: is not TOML"),
+        ("format_version = 1\nstrenth = 3", "strenth"),
+        ('format_version = 1\nforeground = "/etc/passwd"', "other.toml: names other files"),
+        ('format_version = 1\nfrom_depth = "../depth.png"', "other.toml: names other files"),
+        ('format_version = 1\nprotect = "mask.png"', "other.toml: names other files"),
+        (RECIPE.replace("480", "640"), "the aspect ratios differ"),
+    ],
+)
+def test_a_recipe_that_cannot_be_used_changes_nothing(client, picture, text, reason):
+    with page_of(client, picture) as page:
+        state, answer = page.ask("recipe", name="other.toml", text=text)
+        assert reason in answer["error"] and not state["undo"]
+
+
 def test_strokes_are_drawn_erased_and_listed(client, picture):
     with page_of(client, picture) as page:
         page.ask("edit", stroke=STROKE)
@@ -205,12 +223,12 @@ def test_strokes_are_drawn_erased_and_listed(client, picture):
         assert len(page.ask("undo")[0]["scribbles"]) == 2
 
 
-def test_the_last_of_many_wishes_wins_on_all_pages(client, picture, folder):
+def test_the_last_of_many_wishes_wins_on_all_pages(client, picture, photographs):
     with page_of(client, picture) as one, page_of(client, picture) as other:
         one.until("picture", size="proxy")
         for k in range(10):
             one.send("edit", id=k, params={"radius.strength": 2.0 + k / 2}, gesture="g")
-        expected = to_codes(camerapipe.render(folder / "one.png", strength=6.5).image, 8)
+        expected = to_codes(camerapipe.render(photographs / "one.png", strength=6.5).image, 8)
         for page in (one, other):
             while True:
                 shown = page.until("picture", size="proxy")
@@ -237,12 +255,12 @@ def test_after_a_blocking_finding_the_picture_is_untouched_until_forced(client):
         assert not page.until("picture", size="proxy", revision=1).fields["blocked"]
 
 
-def test_the_map_and_what_is_under_the_pointer(client, picture, folder):
+def test_the_map_and_what_is_under_the_pointer(client, picture, photographs):
     with page_of(client, picture) as page:
         page.until("picture", size="proxy")
         page.send("view", map=True)
         message = page.until("map")
-        blur = camerapipe.render(folder / "one.png").blur_map
+        blur = camerapipe.render(photographs / "one.png").blur_map
         top = message.fields["top_px"]
         codes, unsure = np.frombuffer(message.data, np.uint8).reshape(2, *SHAPE)
         apart = np.abs(codes * (top / 255) - np.minimum(blur.sigma, top))
@@ -253,9 +271,11 @@ def test_the_map_and_what_is_under_the_pointer(client, picture, folder):
         assert "sigma_px" not in page.ask("probe", x=-5, y=20)[1]
 
 
-def test_a_visible_tile_is_that_part_of_the_full_result(client, folder, monkeypatch):
+def test_a_visible_tile_is_that_part_of_the_full_result(
+    client, monkeypatch, photographs, small_photograph
+):
     monkeypatch.setattr("camerapipe.web.desk.PROXY_MEGAPIXELS", 0.02)
-    number = upload(client, png(photograph())).json()["picture"]
+    number = upload(client, png(small_photograph)).json()["picture"]
     with page_of(client, number) as page:
         page.ask("edit", stroke=STROKE)
         page.ask("edit", params={"bokeh.blades": 6})
@@ -264,9 +284,9 @@ def test_a_visible_tile_is_that_part_of_the_full_result(client, folder, monkeypa
         state, _ = page.ask("probe", x=0, y=0)
     stroke = camerapipe.Scribble(((40, 40), (90, 60)), 12, "sharp")
     full = camerapipe.render(
-        folder / "one.png", scribbles=[stroke], params={"bokeh": {"blades": 6}}
+        photographs / "one.png", scribbles=[stroke], params={"bokeh": {"blades": 6}}
     )
-    for tile, image in zip(tiles, (photograph(), to_codes(full.image, 8)), strict=True):
+    for tile, image in zip(tiles, (small_photograph, to_codes(full.image, 8)), strict=True):
         assert tile.fields["part"] == [50, 60, 90, 70]
         np.testing.assert_array_equal(pixels(tile)[..., :3], image[60:130, 50:140])
 
@@ -280,7 +300,9 @@ def exported(page, **asked):
             return number, message.fields
 
 
-def test_an_export_is_what_render_writes_with_the_recipe(client, picture, tmp_path, capsys):
+def test_an_export_is_what_render_writes_with_the_recipe(
+    client, picture, tmp_path, capsys, small_photograph
+):
     with page_of(client, picture) as page:
         page.ask("edit", stroke=STROKE | {"kind": "foreground"})
         page.ask("edit", params={"radius.strength": 3.0})
@@ -292,7 +314,7 @@ def test_an_export_is_what_render_writes_with_the_recipe(client, picture, tmp_pa
         answer = client.get(f"/studio/pictures/{picture}/exports/{number}/{kind}")
         assert answer.status_code == 200 and "attachment" in answer.headers["content-disposition"]
         files[kind] = answer.content
-    (tmp_path / "photo.png").write_bytes(png(photograph()))
+    (tmp_path / "photo.png").write_bytes(png(small_photograph))
     (tmp_path / "in.toml").write_bytes(files["recipe"])
     out = {"-o": tmp_path / "out.jpg", "--map": tmp_path / "map.tiff"}
     with pytest.raises(SystemExit) as left:
@@ -327,8 +349,8 @@ def test_files_that_are_no_photographs_are_refused_in_words(client):
     assert upload(client, b"0" * (3 << 20)).status_code == 413
 
 
-def test_a_name_from_a_page_leads_nowhere_else(client, studio, tmp_path):
-    data = png(photograph())
+def test_a_name_from_a_page_leads_nowhere_else(client, studio, tmp_path, small_photograph):
+    data = png(small_photograph)
     for name in ("../../evil.png", "/etc/evil.png", "..\\evil.png", "", "a" * 300 + ".png", "\0"):
         assert upload(client, data, name).status_code == 200
     inside = list(studio.workplace.path.rglob("*.png"))
@@ -336,9 +358,11 @@ def test_a_name_from_a_page_leads_nowhere_else(client, studio, tmp_path):
     assert not list(tmp_path.parent.rglob("evil.png"))
 
 
-def test_photographs_are_closed_for_new_ones_the_oldest_first(client, studio, picture):
+def test_photographs_are_closed_for_new_ones_the_oldest_first(
+    client, studio, picture, small_photograph
+):
     def opened():
-        return upload(client, png(photograph())).json()["picture"]
+        return upload(client, png(small_photograph)).json()["picture"]
 
     with page_of(client, picture) as page:
         unused = [opened() for _ in range(3)]  # of which the first is closed: no page shows it
@@ -361,20 +385,20 @@ def test_the_shelf_has_verdicts_and_opens_what_was_named_only(client):
         if all(item["verdict"] for item in items):
             break
     answers = {item["name"]: item["verdict"]["answer"] for item in items}
-    assert answers == {"one.png": "yes", "three.jpg": "unreadable", "two.png": "no"}
+    assert answers == {"one.png": "yes", "zero.jpg": "unreadable", "two.png": "no"}
     names = [item["name"] for item in items]
     thumbnail = client.get(f"/studio/shelf/{names.index('one.png')}/thumbnail")
     assert Image.open(io.BytesIO(thumbnail.content)).format == "JPEG"
     place = f"/studio/shelf/{names.index('one.png')}/open"
     assert client.post(place).json() == client.post(place).json()  # shared by all pages
-    assert client.post(f"/studio/shelf/{names.index('three.jpg')}/open").status_code == 422
+    assert client.post(f"/studio/shelf/{names.index('zero.jpg')}/open").status_code == 422
     assert client.post("/studio/shelf/3/open").status_code == 404
 
 
-def test_links_in_a_folder_lead_nowhere_else(folder, tmp_path):
+def test_links_in_a_folder_lead_nowhere_else(tmp_path, small_photograph):
     inside, outside = tmp_path / "inside", tmp_path / "secret.png"
     inside.mkdir()
-    Image.fromarray(photograph()).save(outside)
+    Image.fromarray(small_photograph).save(outside)
     (inside / "link.png").symlink_to(outside)
     (inside / "real.png").write_bytes(outside.read_bytes())
     (inside / "own.png").symlink_to(inside / "real.png")

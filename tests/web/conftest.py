@@ -25,7 +25,7 @@ FLAGS = (
 )  # fmt: skip
 LOCAL = ("127.0.0.1", "localhost")
 LINK = re.compile(r"(http://\S+)")
-SLOW_MS = 120_000  # for what a page waits; kernels may have to be loaded first
+SLOW_MS = 60_000  # for what a page waits, on a busy machine as well
 
 
 @dataclass

@@ -5,7 +5,6 @@ import io
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,32 +15,9 @@ from stages.tone import to_codes
 SHAPE = (240, 320)
 
 
-def photograph():
-    """A sharp subject before a blurred background, uint8."""
-    rng = np.random.default_rng(3)
-
-    def texture(cell):
-        small = rng.random((SHAPE[0] // cell, SHAPE[1] // cell, 3), np.float32)
-        return cv2.resize(small, SHAPE[::-1], interpolation=cv2.INTER_NEAREST)
-
-    subject = np.zeros((*SHAPE, 1), np.float32)
-    subject[60:200, 100:220] = 1
-    blurred = cv2.GaussianBlur(texture(20), (0, 0), 3.5)
-    return (255 * (0.1 + 0.8 * (subject * texture(10) + (1 - subject) * blurred))).astype(np.uint8)
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photographs")
-    Image.fromarray(photograph()).save(folder / "one.png")
-    Image.new("RGB", SHAPE[::-1], (9, 9, 9)).save(folder / "two.png")  # too dark
-    (folder / "zero.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is not a picture")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(start, folder):
-    return start(folder)
+def server(start, photographs):
+    return start(photographs)
 
 
 @pytest.fixture
@@ -94,7 +70,7 @@ def export(page):
     return Path(download.value.path()).read_bytes()
 
 
-def test_a_region_is_mended_and_exported(page, folder, tmp_path):
+def test_a_region_is_mended_and_exported(page, photographs, tmp_path):
     page.click("text=Sharp")
     drag(page, stage_point(page, 20, 20), stage_point(page, 80, 40))
     assert page.inner_text("#stroke-list").strip() == "Sharp"
@@ -103,7 +79,7 @@ def test_a_region_is_mended_and_exported(page, folder, tmp_path):
     wait(page)
     plain = export(page)
     usual = tmp_path / "usual.jpg"
-    camerapipe.render(folder / "one.png").save(usual)
+    camerapipe.render(photographs / "one.png").save(usual)
     assert plain == usual.read_bytes() and mended != plain
     page.keyboard.press("Control+Shift+Z")
     wait(page)
@@ -138,7 +114,7 @@ def test_an_eraser_cuts_a_stroke(page):
     assert not page.is_visible("#stroke-list")
 
 
-def test_at_one_to_one_the_screen_has_the_pixels_of_the_result(page, folder):
+def test_at_one_to_one_the_screen_has_the_pixels_of_the_result(page, photographs):
     page.click("#compare")  # the divider is not part of the result
     page.keyboard.press("1")
     wait(page)
@@ -158,7 +134,7 @@ def test_at_one_to_one_the_screen_has_the_pixels_of_the_result(page, folder):
         [left, top],
     )
     part = np.asarray(Image.open(io.BytesIO(base64.b64decode(address))).convert("RGB"))
-    expected = to_codes(camerapipe.render(folder / "one.png").image, 8)
+    expected = to_codes(camerapipe.render(photographs / "one.png").image, 8)
     np.testing.assert_array_equal(part, expected)
 
 
@@ -184,10 +160,10 @@ def test_a_lost_connection_is_made_anew(server, new_page):
     page.click("#undo")
 
 
-def test_after_a_blocking_finding_going_on_is_one_click(server, new_page, folder):
+def test_after_a_blocking_finding_going_on_is_one_click(server, new_page, photographs):
     page = new_page(server.link)
     wait(page)
-    page.set_input_files("#file", folder / "two.png")
+    page.set_input_files("#file", photographs / "two.png")
     page.wait_for_selector(".note.blocking")
     assert not page.is_visible("#divider")
     page.click("text=Go on anyway")

@@ -68,7 +68,7 @@ def test_every_slider_changes_the_picture_and_is_reset(page):
         settled(page)
         row = page.locator(".control").nth(k)
         assert "changed" in row.get_attribute("class"), slider.get_attribute("id")
-        assert float(slider.input_value()) == pytest.approx(float(top), rel=0.01)
+        assert float(slider.input_value()) == pytest.approx(float(top), abs=1e-3)
         row.locator("button.reset").click()
         settled(page)
         assert float(slider.input_value()) == pytest.approx(float(before))
@@ -78,6 +78,40 @@ def test_every_slider_changes_the_picture_and_is_reset(page):
     settled(page)
     assert pixels(page) != first
     page.keyboard.press("Control+z")
+
+
+def test_a_file_that_is_chosen_before_the_page_is_ready_is_opened(server, new_page, photograph):
+    page = new_page(server.link)
+    held = []
+    page.route("**/studio/start", lambda route: held.append(route))
+    with page.expect_request("**/studio/start"):
+        page.reload(wait_until="commit")
+    page.set_input_files("#file", photograph)
+    page.wait_for_selector("#busy-text:has-text('flower.jpg')")
+    held[0].continue_()
+    settled(page)
+    assert page.inner_text("#name") == "flower.jpg"
+
+
+def test_a_recipe_is_applied_to_the_open_photograph(server, new_page, page):
+    recipe = {
+        "name": "mine.toml", "mimeType": "",
+        "buffer": b"format_version = 1\n[params.radius]\nstrength = 5.0\n",
+    }  # fmt: skip
+    page.evaluate(
+        """() => {
+             const files = new DataTransfer();
+             const text = "format_version = 1\\n[params.radius]\\nstrength = 5.0\\n";
+             files.items.add(new File([text], "mine.toml"));
+             dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+           }"""
+    )
+    page.wait_for_selector("#controls .changed [aria-valuetext='5']")
+    page.click("#controls .changed label", click_count=2)  # resets it
+    page.wait_for_selector("#controls [aria-valuetext='2']")
+    empty = new_page(server.link)
+    empty.set_input_files("#file", recipe)
+    empty.wait_for_selector("#notes .error:has-text('Open a photograph first')")
 
 
 def test_every_key_and_every_tool(page, no_serious_fault):

@@ -7,7 +7,7 @@
  */
 
 import { Aperture } from "./aperture.js";
-import { byId, make } from "./dom.js";
+import { byId, clamp, make } from "./dom.js";
 
 const STEPS = 200; // of a slider
 
@@ -41,9 +41,14 @@ export class Controls {
     const { key, label, low, high, unit, help, whole } = control;
     const id = `control-${key}`;
     const step = whole ? 1 : niceStep((high - low) / STEPS);
-    const range = { min: low, max: high, step, title: help };
+    // Without a step, both ends are reached; values between them are rounded here.
+    const range = { min: low, max: high, step: "any", title: help };
     const slider = make("input", { type: "range", id, ...range, "aria-description": help });
-    const number = make("input", { type: "number", ...range, step: "any", "aria-label": label });
+    const number = make("input", { type: "number", ...range, "aria-label": label });
+    const chosen = () => {
+      const value = Math.round(slider.valueAsNumber / step) * step;
+      return clamp(low, Number(value.toPrecision(6)), high);
+    };
     const reset = make(
       "button",
       { class: "quiet reset", title: `Reset ${label}`, "aria-label": `Reset ${label}` },
@@ -56,11 +61,8 @@ export class Controls {
       make("span", { class: "value" }, reset, number, make("span", { class: "unit", text: unit })),
       slider,
     );
-    const dragging = () => this.change(key, Number(slider.value), true, false, number);
-    slider.addEventListener("input", dragging);
-    slider.addEventListener("change", () =>
-      this.change(key, Number(slider.value), true, true, number),
-    );
+    slider.addEventListener("input", () => this.change(key, chosen(), true, false, number));
+    slider.addEventListener("change", () => this.change(key, chosen(), true, true, number));
     number.addEventListener("change", () => {
       if (number.value !== "" && number.validity.valid)
         this.change(key, Number(number.value), false, true, slider);

@@ -1,16 +1,19 @@
-/** Opening photographs: a file dialog, drag and drop, the shelf of the server. */
+/** Opening photographs and recipes: a file dialog, drag and drop, the shelf of the server. */
 
 import { byId } from "./dom.js";
 
+/**
+ * What happens to files.
+ * @typedef {{ limitBytes: number, opened: (picture: string) => void,
+ *   recipe: (file: File) => void, failed: (message: string) => void }} Ways
+ */
+
 export class Opening {
-  /**
-   * @param {number} limitBytes @param {(picture: string) => void} opened
-   * @param {(message: string) => void} failed
-   */
-  constructor(limitBytes, opened, failed) {
-    this.limitBytes = limitBytes;
-    this.opened = opened;
-    this.failed = failed;
+  constructor() {
+    /** @type {Ways | null} */
+    this.ways = null;
+    /** @type {File | undefined} that was chosen before it was known what happens to it */
+    this.waiting = undefined;
     /** @type {AbortController | null} of what is being opened */
     this.current = null;
     this.input = byId("file", HTMLInputElement);
@@ -22,6 +25,15 @@ export class Opening {
     });
     byId("busy-cancel").addEventListener("click", () => this.stop());
     this.listenToDrops();
+  }
+
+  /** Take files, and the one that waits; whether there is one. @param {Ways} ways */
+  begin(ways) {
+    const { waiting } = this;
+    this.ways = ways;
+    this.waiting = undefined;
+    this.upload(waiting);
+    return waiting !== undefined;
   }
 
   listenToDrops() {
@@ -47,8 +59,18 @@ export class Opening {
   /** @param {File | undefined} file */
   upload(file) {
     if (!file) return;
-    if (file.size > this.limitBytes) {
-      this.failed(`${file.name} is larger than ${Math.round(this.limitBytes / 2 ** 20)} MB.`);
+    if (!this.ways) {
+      this.waiting = file;
+      this.busy(`Opening ${file.name}…`);
+      return;
+    }
+    if (file.name.toLowerCase().endsWith(".toml")) {
+      this.ways.recipe(file);
+      return;
+    }
+    const { limitBytes } = this.ways;
+    if (file.size > limitBytes) {
+      this.ways.failed(`${file.name} is larger than ${Math.round(limitBytes / 2 ** 20)} MB.`);
       return;
     }
     void this.open(`/studio/upload?name=${encodeURIComponent(file.name)}`, file.name, file);
@@ -70,11 +92,11 @@ export class Opening {
       const text = await answer.text();
       const data = answer.headers.get("content-type")?.includes("json") ? JSON.parse(text) : {};
       if (current !== this.current) return;
-      if (data.picture) this.opened(data.picture);
-      else this.failed(data.error ?? text);
+      if (data.picture) this.ways?.opened(data.picture);
+      else this.ways?.failed(data.error ?? text);
     } catch (error) {
       if (current !== this.current) return;
-      this.failed(`The server does not answer: ${/** @type {Error} */ (error).message}`);
+      this.ways?.failed(`The server does not answer: ${/** @type {Error} */ (error).message}`);
     }
     if (current === this.current) this.busy("");
   }
@@ -82,6 +104,7 @@ export class Opening {
   stop() {
     this.current?.abort();
     this.current = null;
+    this.waiting = undefined;
     this.busy("");
   }
 

@@ -1,61 +1,59 @@
 /** The studio: brings the parts of the page together with the connection to the server. */
 
 import { Brushes } from "./brushes.js";
+import { Comparing } from "./comparing.js";
 import { Controls } from "./controls.js";
-import { Divider } from "./divider.js";
 import { byId } from "./dom.js";
 import { Exporting } from "./exporting.js";
 import { facts } from "./facts.js";
-import { listen } from "./keys.js";
-import { drawRamp, Layers } from "./layers.js";
+import { Layers } from "./layers.js";
 import { Looks } from "./looks.js";
 import { Notes } from "./notes.js";
-import { Opening } from "./opening.js";
 import { Pointers } from "./pointers.js";
+import { Progress } from "./progress.js";
 import { Readout } from "./readout.js";
 import { Socket } from "./socket.js";
 import { Strip } from "./strip.js";
 import { StrokeList } from "./stroke_list.js";
-import { studioKeys } from "./studio_keys.js";
+import { listenToPage } from "./toolbar.js";
 import { View } from "./view.js";
 
 /** @typedef {import("./socket.js").Header} Header */
 
 const VIEW_MS = 70; // after the last move, before a part of the full-size result is asked for
-const MANY_LOSSES = 4;
-const PATIENCE_MS = 500; // before it is said that something is under way
+const LARGEST_RECIPE_BYTES = 2 ** 20;
 
 export class Studio {
-  /** @param {Header} start what the server says of itself */
-  constructor(start) {
+  /**
+   * @param {Header} start what the server says of itself
+   * @param {import("./opening.js").Opening} opening
+   */
+  constructor(start, opening) {
     this.start = start;
+    this.opening = opening;
     /** @type {Socket | null} */
     this.socket = null;
     this.picture = ""; // number of the open photograph
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.viewTimer = undefined;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.progressTimer = undefined;
     this.page = Math.random().toString(36).slice(2);
     this.gesture = 0;
     this.drawing = false;
     this.item = -1; // of the shelf
     this.revision = 0;
-    this.blocked = false; // the picture is left untouched
-    this.losses = 0; // of the connection, one after another
-    this.paused = false; // comparing, while a brush is used
     this.proxyWidth = 1;
     this.notes = new Notes(() => this.edit("force", { force: true }));
     this.view = new View(byId("stage"), () => this.viewChanged());
     this.layers = new Layers(byId("picture", HTMLCanvasElement), this.view);
-    this.divider = new Divider(this.layers);
+    this.comparing = new Comparing(this.layers, () => this.viewChanged());
+    this.progress = new Progress();
     this.readout = new Readout((x, y) => this.ask({ op: "probe", x, y }));
     this.brushes = new Brushes(this.view, {
       stroke: (stroke, resting) => this.stroke(stroke, resting),
       replace: (scribbles) => this.edit("strokes", { scribbles }),
       focus: (focus_point) => this.edit("focus", { focus_point }),
       say: (text) => this.say(text),
-      selected: (tool) => this.toolSelected(tool),
+      selected: (tool) => this.comparing.toolSelected(tool),
     });
     this.pointers = new Pointers(byId("picture"), this.view, {
       start: (x, y) => this.brushes.start(x, y),
@@ -77,17 +75,19 @@ export class Studio {
       (asked) => this.ask({ op: "export", ...asked }),
       (number) => this.socket?.send({ op: "cancel", export: number }),
     );
-    this.opening = new Opening(
-      start.max_upload_bytes,
-      (picture) => this.connect(picture),
-      (message) => this.notes.setError(message),
-    );
     this.strip = start.folder ? new Strip(start.shelf, (number) => this.take(number)) : null;
-    this.listenToPage();
+    listenToPage(this);
   }
 
   // Opening
   begin() {
+    const waited = this.opening.begin({
+      limitBytes: this.start.max_upload_bytes,
+      opened: (picture) => this.connect(picture),
+      recipe: (file) => void this.useRecipe(file),
+      failed: (message) => this.notes.setError(message),
+    });
+    if (waited) return;
     const picture = new URLSearchParams(location.search).get("picture");
     if (picture) this.connect(picture);
     else if (this.start.shelf) void this.take(0);
@@ -116,7 +116,7 @@ export class Studio {
         picture: (header, data) => this.shown(header, data),
         map: (header, data) => this.map(header, data),
         tile: (header, data) => this.tile(header, data),
-        refining: () => this.progress("Full size…", PATIENCE_MS),
+        refining: () => this.progress.soon("Full size…"),
         export: (header) => this.exporting.show(header),
         failed: (header) => this.notes.setError(header.message),
       },
@@ -127,14 +127,7 @@ export class Studio {
 
   /** @param {import("./socket.js").State} state @param {string} reason */
   connection(state, reason) {
-    this.losses = state === "lost" ? this.losses + 1 : state === "open" ? 0 : this.losses;
-    this.progress(
-      this.losses > MANY_LOSSES
-        ? "The server does not answer. If it was started again, open its new link."
-        : this.losses
-          ? "Connection lost; trying again…"
-          : "",
-    );
+    this.progress.connection(state);
     if (state !== "ended") return;
     this.notes.setError(reason);
     this.close();
@@ -175,15 +168,14 @@ export class Studio {
     this.strokeList.show(header.scribbles, header.focus_point);
     this.layers.redraw();
     document.body.dataset.rendering = "";
-    this.progress("Rendering…", PATIENCE_MS);
+    this.progress.soon("Rendering…");
   }
 
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
   shown(header, data) {
     this.layers.setAfter(header, data);
     this.notes.setFindings(header.findings, header.blocked);
-    this.blocked = header.blocked;
-    this.showDivider();
+    this.comparing.block(header.blocked);
     if (header.revision === this.revision) this.brushes.fade();
     document.body.toggleAttribute("data-unsettled", !header.settled);
     if (header.size !== "quick" && header.revision === this.revision) this.rendered();
@@ -208,7 +200,7 @@ export class Studio {
   /** The newest state is on the screen. */
   rendered() {
     delete document.body.dataset.rendering;
-    this.progress("");
+    this.progress.show("");
   }
 
   // What the person wants
@@ -244,6 +236,18 @@ export class Studio {
     this.say({ undo: "Undone", redo: "Redone", reset: "Reset" }[op]);
   }
 
+  /** Apply a recipe to the open photograph. @param {File} file */
+  async useRecipe(file) {
+    try {
+      if (!this.socket) throw new Error("Open a photograph first, and then its recipe.");
+      if (file.size > LARGEST_RECIPE_BYTES) throw new Error(`${file.name}: is no recipe.`);
+      await this.ask({ op: "recipe", name: file.name, text: await file.text() });
+      this.say(`${file.name} was applied`);
+    } catch (error) {
+      this.notes.setError(/** @type {Error} */ (error).message);
+    }
+  }
+
   viewChanged() {
     byId("zoom-value").textContent = `${Math.round(this.view.zoom * 100)} %`;
     this.layers?.redraw();
@@ -259,7 +263,7 @@ export class Studio {
       op: "view",
       part: this.view.part,
       close: finer,
-      before: this.layers.comparing,
+      before: this.comparing.on,
       map: this.layers.mapShown,
     });
   }
@@ -271,30 +275,6 @@ export class Studio {
     this.readout.at(inside && this.view.isInside(...point) ? point : null);
   }
 
-  // The page
-  /** @param {boolean} on whether before and after are compared */
-  compare(on) {
-    this.layers.comparing = on;
-    byId("compare").setAttribute("aria-pressed", String(on));
-    this.showDivider();
-    this.viewChanged();
-  }
-
-  /** With a brush, the result is seen everywhere. @param {string} tool */
-  toolSelected(tool) {
-    if (tool === "move") {
-      if (this.paused) this.compare(true);
-      this.paused = false;
-    } else if (this.layers.comparing) {
-      this.paused = true;
-      this.compare(false);
-    }
-  }
-
-  showDivider() {
-    this.divider.show(this.layers.comparing && !this.blocked);
-  }
-
   toggleMap() {
     this.layers.mapShown = !this.layers.mapShown;
     byId("map").setAttribute("aria-pressed", String(this.layers.mapShown));
@@ -303,61 +283,9 @@ export class Studio {
     this.sendView();
   }
 
-  /** @param {string} text empty: nothing is under way @param {number} [after] ms */
-  progress(text, after = 0) {
-    clearTimeout(this.progressTimer);
-    const show = () => {
-      byId("progress").hidden = !text;
-      byId("progress").textContent = text;
-    };
-    if (after) this.progressTimer = setTimeout(show, after);
-    else show();
-  }
-
   /** @param {string} text to be read out */
   say(text) {
     const hint = byId("spoken");
     hint.textContent = text;
-  }
-
-  listenToPage() {
-    const click = (/** @type {string} */ id, /** @type {() => void} */ act) =>
-      byId(id).addEventListener("click", act);
-    click("undo", () => this.step("undo"));
-    click("redo", () => this.step("redo"));
-    click("compare", () => this.compare(!this.layers.comparing));
-    click("map", () => this.toggleMap());
-    click("reset", () => this.step("reset"));
-    click("export", () => this.exporting.open());
-    click("help", () => byId("help-dialog", HTMLDialogElement).showModal());
-    click("zoom-in", () => this.view.zoomBy(1));
-    click("zoom-out", () => this.view.zoomBy(-1));
-    click("zoom-fit", () => this.view.fit());
-    click("zoom-one", () => this.view.zoomTo(1));
-    byId("picture").addEventListener("dblclick", (event) => this.zoomHere(event));
-    const opacity = byId("opacity", HTMLInputElement);
-    opacity.addEventListener("input", () => {
-      this.layers.opacity = Number(opacity.value) / 100;
-      this.layers.redraw();
-    });
-    drawRamp(byId("legend-bar", HTMLCanvasElement));
-    listen(
-      studioKeys(this),
-      (event) => this.keyOnPicture(event),
-      () => this.socket !== null,
-    );
-  }
-
-  /** To one pixel per pixel and back. @param {MouseEvent} event */
-  zoomHere(event) {
-    if (this.brushes.tool !== "move") return;
-    if (this.view.fitted) this.view.zoomTo(1, ...this.pointers.place(event));
-    else this.view.fit();
-  }
-
-  /** @param {KeyboardEvent} event */
-  keyOnPicture(event) {
-    const plain = !event.ctrlKey && !event.metaKey;
-    return plain && event.target === byId("picture") && this.brushes.key(event);
   }
 }

@@ -49,7 +49,7 @@ export function studioKeys(studio) {
       keys: ["c"],
       shown: "C",
       label: "Before and after",
-      act: () => studio.compare(!studio.layers.comparing),
+      act: () => studio.comparing.set(!studio.comparing.on),
     },
     {
       keys: ["\\"],
