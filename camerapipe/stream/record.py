@@ -276,6 +276,7 @@ def _decisions(shown: Shown) -> dict[str, Any]:
         "checked": None if checked is None else _plain(checked),
         "check": shown.check._asdict(),
         "at_s": shown.frame.at_s,
+        "focusing": shown.frame.focusing,
         "started_s": shown.started_s,
         "rung": shown.rung,
         "blocked": shown.blocked,

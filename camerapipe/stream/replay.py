@@ -212,7 +212,10 @@ class Recording:
             meta=recorded.meta,
             nearest_focus_m=recorded.nearest_focus_m,
         )
-        return viewfinder.show(Frame(seq, self.capture(seq), at_s=line["at_s"]), state)[0]
+        frame = Frame(
+            seq, self.capture(seq), at_s=line["at_s"], focusing=line.get("focusing", False)
+        )
+        return viewfinder.show(frame, state)[0]
 
     def _memory(self, seq: int, line: Mapping[str, Any]) -> Memory | None:
         if not line["memory"]:
