@@ -52,9 +52,9 @@ def with_map(page: Any) -> None:
     page.wait_for_timeout(500)
 
 
-def running(page: Any, *layers: str) -> None:
+def running(page: Any, *layers: str, source: str = "synthetic:static") -> None:
     """The viewfinder shows a scene."""
-    page.select_option("#source", "synthetic:static")
+    page.select_option("#source", source)
     page.select_option("#profile", DEVICE)
     page.fill("#budget", "200")
     page.fill("#strength", STRENGTH)
@@ -77,6 +77,15 @@ def blur_map(page: Any) -> None:
     running(page, "map")
 
 
+def simulated(page: Any) -> None:
+    """The viewfinder shows a simulated camera that is focused by hand."""
+    running(page, source="simulate:portrait")
+    page.fill("#focus", "0.6")
+    for state in ("#af-state:has-text('inactive')", "#ae-state:has-text('converged')"):
+        page.wait_for_selector(state)
+    page.wait_for_timeout(2000)
+
+
 SHOTS: tuple[tuple[str, str, tuple[int, int], str, Callable[[Any], None]], ...] = (
     ("studio-light", "/", DESK, "light", plain),
     ("studio-dark", "/", DESK, "dark", with_map),
@@ -84,6 +93,7 @@ SHOTS: tuple[tuple[str, str, tuple[int, int], str, Callable[[Any], None]], ...] 
     ("studio-phone-dark", "/", PHONE, "dark", with_strokes),
     ("viewfinder-light", "/viewfinder", DESK, "light", peaking),
     ("viewfinder-dark", "/viewfinder", DESK, "dark", blur_map),
+    ("viewfinder-simulated", "/viewfinder", DESK, "light", simulated),
     ("viewfinder-phone-light", "/viewfinder", PHONE, "light", running),
     ("viewfinder-phone-dark", "/viewfinder", PHONE, "dark", peaking),
 )

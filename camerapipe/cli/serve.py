@@ -38,8 +38,8 @@ DEMO = "chelsea"  # a photograph of scikit-image
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[PHOTO|DIR]...")
 @click.option(
     "--viewfinder", metavar="SRC",
-    help="open the viewfinder, on a video, a folder, the index of a camera, synthetic:SCENE, or "
-    "recording:DIR",
+    help="open the viewfinder, on a video, a folder, the index of a camera, synthetic:SCENE, "
+    "recording:DIR, or the scene of a simulated camera (portrait, night ... or a TOML file)",
 )  # fmt: skip
 @click.option(
     "--recordings", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -138,6 +138,7 @@ def _recipe(options: dict[str, Any]) -> Recipe:
 
 def _views(options: dict[str, Any]) -> Views:
     """What the viewfinder can show; a source that cannot be opened is refused before it starts."""
+    from camerapipe.simulator.scenes import is_scene, read_scene
     from camerapipe.stream.recorded import RECORDING, open_recorded
     from camerapipe.stream.sources import open_source
     from camerapipe.web.views import Views
@@ -145,6 +146,8 @@ def _views(options: dict[str, Any]) -> Views:
     limit, source = max_pixels(options), options["viewfinder"]
     if source is not None and source.startswith(RECORDING):
         open_recorded(source.removeprefix(RECORDING), None, paced=False)
+    elif source is not None and is_scene(source):
+        read_scene(source)
     elif source is not None and not source.isdecimal():
         open_source(source, paced=False, max_pixels=limit).close()
     given = {key: options[key] for key in ("preset", "config", "overrides")}

@@ -36,6 +36,7 @@ from camerapipe.simulator.requests import (
     check_controls,
 )
 from camerapipe.stream.controls import Changes
+from camerapipe.stream.options import StreamOptions
 
 
 class Camera(Driver):
@@ -68,6 +69,11 @@ class Camera(Driver):
     def controls(self) -> CaptureControls:
         """What is set by hand for the next frames."""
         return self._controls
+
+    @property
+    def options(self) -> StreamOptions:
+        """How the next frames are rendered, and on which device."""
+        return self._engine.processor.controls.options
 
     def set(self, **changes: Any) -> None:
         """Change controls of the preview, and of later captures.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+from camerapipe.simulator.requests import NS
 from camerapipe.stream.profile import Profile
 from stages.forward import Optics, Sensor
 from stages.optics import Lens
 
+LEAST_EXPOSURE_S = 1e-5
 REFERENCE_PITCH_UM = 5.0  # of the default sensor, whose noise is scaled to other sizes of a pixel
 
 
@@ -37,4 +40,21 @@ def optics_of_profile(profile: Profile, size: tuple[int, int]) -> Optics:
             sensor_diagonal_mm=diagonal_mm,
         ),
         nearest_focus_m=lens.nearest_focus_m,
+    )
+
+
+class ControlRanges(NamedTuple):
+    """Lowest and highest value of what can be set by hand, as in `CaptureControls`."""
+
+    exposure_time_ns: tuple[int, int]
+    sensitivity: tuple[int, int]
+    focus_distance_dpt: tuple[float, float]
+
+
+def control_ranges(profile: Profile, size: tuple[int, int]) -> ControlRanges:
+    """What the sensor (width, height) and the lens of a profile allow."""
+    return ControlRanges(
+        exposure_time_ns=(round(LEAST_EXPOSURE_S * NS), round(NS / profile.sensor.fps)),
+        sensitivity=sensor_of(profile, size).sensitivity_range,
+        focus_distance_dpt=(0.0, optics_of_profile(profile, size).nearest_dpt),
     )

@@ -29,6 +29,7 @@ from camerapipe.simulator.scenes import Scene, is_scene, read_scene
 from camerapipe.simulator.tracing import CameraTracing
 from camerapipe.stream.exposures import FrameSource
 from camerapipe.stream.faults import NO_FAULTS, Faults, read_faults
+from camerapipe.stream.frames import Event, InFlight
 from camerapipe.stream.looping import looped
 from camerapipe.stream.opening import place_of
 from camerapipe.stream.options import StreamOptions
@@ -39,11 +40,14 @@ from camerapipe.trace import GRAPH, TRACES, Tracer
 from stages.forward import SCENERIES
 
 DEFAULT_RUNG = "preview"
+DEFAULT_DEVICE = "everyday-phone"
 TRACKS = ("isp", GRAPH, "still isp", "still")
+
+Observe = Callable[[str, Event, InFlight], None]
 
 
 def open_camera(
-    profile: str = "everyday-phone",
+    profile: str = DEFAULT_DEVICE,
     scene: str | os.PathLike[str] | Scene | CameraModule = "portrait",
     *,
     seed: int = 0,
@@ -65,6 +69,7 @@ def open_camera(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     trace: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    observe: Observe | None = None,
 ) -> Camera:
     """Open a simulated camera, whose preview repeats.
 
@@ -108,6 +113,8 @@ def open_camera(
         Write a trace for Perfetto and `camerapipe report` (.json).
     overwrite : bool
         Replace a trace that exists.
+    observe : callable, optional
+        Is called with `preview` or `capture`, every event of that lane, and what is in flight.
 
     Returns
     -------
@@ -149,7 +156,7 @@ def open_camera(
             opened.enter_context(Tracer(trace, header, tracks=TRACKS, overwrite=overwrite))
         )
     return Camera(
-        partial(_started, module, options, found, tracing),
+        partial(_started, module, options, found, tracing, observe),
         CaptureRequest(controls=controls, target=goal),
         opened.close,
         workers,
@@ -161,18 +168,23 @@ def _started(
     options: StreamOptions,
     faults: Faults,
     tracing: CameraTracing | None,
+    observe: Observe | None,
     emit: Callable[[CameraEvent], None],
 ) -> Engine:
-    """An engine whose events go to the camera, and to a trace."""
-    if tracing is None:
-        return Engine(module, options, emit, faults)
-    traced = tracing
+    """An engine whose events go to the camera, to a trace, and to an observer."""
 
-    def both(event: CameraEvent) -> None:
-        traced.note_event(event, engine.clock())
+    def tell(event: CameraEvent) -> None:
+        if tracing is not None:
+            tracing.note_event(event, engine.clock())
         emit(event)
 
-    engine = Engine(module, options, both, faults, traced.note)
+    def note(lane: str, event: Event, in_flight: InFlight) -> None:
+        if tracing is not None:
+            tracing.note(lane, event, in_flight)
+        if observe is not None:
+            observe(lane, event, in_flight)
+
+    engine = Engine(module, options, tell, faults, note)
     return engine
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from camerapipe.capture import Capture, CaptureMeta, Sourced
 from camerapipe.ingest.dng.raw_frame import Device
-from camerapipe.simulator.hardware import optics_of_profile, sensor_of
+from camerapipe.simulator.hardware import control_ranges, optics_of_profile, sensor_of
 from camerapipe.simulator.module import Exposure
 from camerapipe.simulator.requests import NS, CaptureControls, FrameMetadata
 from camerapipe.simulator.scenes import Scene
@@ -49,7 +49,6 @@ from stages.isp import develop_raw
 T = TypeVar("T")
 
 STATISTICS_PX = 160  # columns of the frame of the statistics
-LEAST_EXPOSURE_S = 1e-5
 FULL_SCALE = 65536
 CENTRE = (0.5, 0.5)
 LIGHT, FOCUS, PIXELS = range(3)  # seeds of the noise of statistics and picture
@@ -107,9 +106,8 @@ class SceneModule:
         self.actuator = profile.actuator
         self.frame_s = 1 / profile.sensor.fps
         self._seed, self._control = seed, control or ThreeA()
-        self._limits = ExposureLimits(
-            round(LEAST_EXPOSURE_S * NS), round(self.frame_s * NS), *self.sensor.sensitivity_range
-        )
+        ranges = control_ranges(profile, size)
+        self._limits = ExposureLimits(*ranges.exposure_time_ns, *ranges.sensitivity)
         self._device = Device("camerapipe", profile.name, self.optics, profile.sensor.fps)
         self._binned = self.sensor.binned(max(-(-size[0] // STATISTICS_PX), 1))
         self._motion = FocusMotion()

@@ -22,12 +22,15 @@ from typing import Any
 
 from camerapipe.budget import wall_s
 from camerapipe.errors import CaptureError, OutputError, RequestError, explain
+from camerapipe.runtime import versions
 from camerapipe.stream.frames import Event, Fate, InFlight, Outcome
 from camerapipe.stream.shown import Shown
 from camerapipe.stream.stream import Stream
+from camerapipe.stream.tracing import header_of
 from camerapipe.web.channel import Channel
 from camerapipe.web.feed import Feed
 from camerapipe.web.frames import Layers, planes_of, told_of
+from camerapipe.web.simulated import SimulatedStream
 from camerapipe.web.tracing import RunningTrace
 
 logger = logging.getLogger(__name__)
@@ -54,6 +57,9 @@ class Counts:
             "drops": dict(self.drops), "shown": self.shown, "superseded": self.superseded,
             "sent": self.sent,
         }  # fmt: skip
+
+
+Opening = Callable[["Live"], Stream | SimulatedStream]
 
 
 class Live:
@@ -87,7 +93,7 @@ class Live:
         self.channel, self.folder, self.layers, self.feed = channel, folder, layers, feed
         self.counts = Counts()
         self.newest: Shown | None = None
-        self.stream: Stream | None = None
+        self.stream: Stream | SimulatedStream | None = None
         self.trace: RunningTrace | None = None
         self._loop = asyncio.get_running_loop()
         self._waiting: Outcome | None = None
@@ -99,7 +105,7 @@ class Live:
         self._tasks: list[asyncio.Task[None]] = []
         self._begun: tuple[float, float] | None = None  # wall and virtual time of the first frame
 
-    def start(self, opening: Callable[[Live], Stream]) -> None:
+    def start(self, opening: Opening) -> None:
         """Open and run a stream."""
         self._tasks = [
             asyncio.create_task(self._run(opening)),
@@ -150,7 +156,7 @@ class Live:
         if ahead_s > 0:
             self._over.wait(ahead_s)
 
-    async def _run(self, opening: Callable[[Live], Stream]) -> None:
+    async def _run(self, opening: Opening) -> None:
         said: dict[str, Any] = {}
         try:
             report = await self._loop.run_in_executor(self._pool, self._ran, opening)
@@ -166,7 +172,7 @@ class Live:
             {"op": "ended", "run": self.run, **said, "traced": traced, "counts": counts}
         )
 
-    def _ran(self, opening: Callable[[Live], Stream]) -> dict[str, Any]:
+    def _ran(self, opening: Opening) -> dict[str, Any]:
         """Open and run the stream; its report."""
         stream = opening(self)
         try:
@@ -179,7 +185,8 @@ class Live:
             stream.close()
             raise
         stream.prepare()
-        self.trace = RunningTrace(stream, self.folder)
+        header = header_of(stream.source, stream.options, versions())
+        self.trace = RunningTrace(header, self.folder)
         self._loop.call_soon_threadsafe(self._tell_start, stream)
         try:
             report = stream.run()
@@ -187,9 +194,12 @@ class Live:
             self.trace.close()
         return report.to_dict()
 
-    def _tell_start(self, stream: Stream) -> None:
+    def _tell_start(self, stream: Stream | SimulatedStream) -> None:
         findings = [{"severity": f.severity, "message": f.message} for f in stream.findings]
-        self.channel.send({"op": "started", "run": self.run, "findings": findings})
+        ranges = stream.ranges._asdict() if isinstance(stream, SimulatedStream) else None
+        self.channel.send(
+            {"op": "started", "run": self.run, "findings": findings, "camera": ranges}
+        )
 
     def _end_of(self, outcome: Outcome) -> None:
         """Count a frame, and let it wait for the browser."""
@@ -228,9 +238,11 @@ class Live:
     async def _send(self, outcome: Outcome) -> None:
         header, data = await asyncio.to_thread(planes_of, outcome.value, self.layers)
         self.counts.sent += 1
-        recorded = self.stream.recorded if self.stream is not None else None
+        stream = self.stream
+        recorded = stream.recorded if stream is not None else None
+        camera = stream.told(outcome.seq) if isinstance(stream, SimulatedStream) else None
         told = {
-            **told_of(outcome), **header, "counts": self.counts.plain(),
+            **told_of(outcome), **header, "counts": self.counts.plain(), "camera": camera,
             "recorded": recorded._asdict() if recorded else None,
         }  # fmt: skip
         self.channel.show(SLOT, {"op": "frame", **told}, data, self._superseded, self._shown)

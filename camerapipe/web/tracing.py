@@ -6,11 +6,9 @@ import threading
 from pathlib import Path
 
 from camerapipe.errors import OutputError
-from camerapipe.runtime import versions
 from camerapipe.stream.frames import Event, InFlight, Outcome
-from camerapipe.stream.stream import Stream
-from camerapipe.stream.tracing import Tracing, header_of
-from camerapipe.trace import Tracer
+from camerapipe.stream.tracing import Tracing
+from camerapipe.trace import TraceHeader, Tracer
 
 MOST_FRAMES = 3000  # of a file, about 25 MB; then a new one begins
 
@@ -20,14 +18,14 @@ class RunningTrace:
 
     Parameters
     ----------
-    stream : Stream
-        Which is about to run.
+    header : TraceHeader
+        Of the run.
     folder : Path
         For the files.
     """
 
-    def __init__(self, stream: Stream, folder: Path) -> None:
-        self._stream, self._folder = stream, folder
+    def __init__(self, header: TraceHeader, folder: Path) -> None:
+        self._header, self._folder = header, folder
         self._lock = threading.Lock()
         self._number, self._frames = 0, 0
         self._taken: Path | None = None  # the last that is whole
@@ -75,8 +73,7 @@ class RunningTrace:
         self._number += 1
         self._frames = 0
         self._path = self._folder / f"trace-{self._number}.json"
-        header = header_of(self._stream.source, self._stream.options, versions())
-        self._tracer = Tracer(self._path, header)
+        self._tracer = Tracer(self._path, self._header, tracks=())
         self._tracing = Tracing(self._tracer)
 
     def _end(self) -> None:

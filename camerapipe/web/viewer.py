@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from asyncio import wrap_future
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from camerapipe.arguments import point_of
 from camerapipe.errors import CaptureError, OutputError, RequestError
 from camerapipe.ingest import write_picture
 from camerapipe.stream.shown import Shown
@@ -18,6 +20,7 @@ from camerapipe.web.frames import INFINITE, Layers
 from camerapipe.web.live import Live
 from camerapipe.web.messages import Message, MessageError
 from camerapipe.web.pictures import Picture
+from camerapipe.web.simulated import SimulatedStream, set_controls, still
 from camerapipe.web.views import CAMERA, Views, changes_of, facts_of, lens_of
 from stages.tone import encode
 
@@ -60,7 +63,7 @@ class Viewer:
         act = {
             "start": self._start, "stop": self._stop, "change": self._change, "look": self._look,
             "optics": self._optics, "shutter": self._shutter, "record": self._record,
-            "end_recording": self._end_recording,
+            "end_recording": self._end_recording, "camera": self._camera, "focus": self._focus,
         }.get(message.op)  # fmt: skip
         if act is None:
             raise MessageError(f"{message.op}: is not known")
@@ -122,8 +125,33 @@ class Viewer:
             self.live.change(changes)
         return {"facts": {name: min(value, INFINITE) for name, value in facts.items()}}
 
+    def _simulated(self) -> SimulatedStream | None:
+        """The simulated camera that runs."""
+        stream = self.live.stream if self.live is not None else None
+        return stream if isinstance(stream, SimulatedStream) and stream.running else None
+
+    async def _camera(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Set controls of the simulated camera."""
+        act, camera = set_controls(wish), self._simulated()
+        if camera is not None:
+            await wrap_future(camera.ask(act))
+        return {}
+
+    async def _focus(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Start autofocus at a point, px of the frame."""
+        point, camera = point_of("point", wish.get("point")), self._simulated()
+        if camera is not None:
+            await wrap_future(camera.ask(lambda camera: camera.focus(point)))
+        return {}
+
     async def _shutter(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        """The newest frame at full quality, in the studio."""
+        """A still of the simulated camera, or the newest frame at full quality, in the studio."""
+        camera = self._simulated()
+        if camera is not None:
+            self._stills += 1
+            folder = self.folder / f"still-{self._stills}"
+            path = await wrap_future(camera.ask(lambda camera: still(camera, folder)))
+            return {"picture": (await self.open_file(path, path.name)).number}
         shown = self.live.newest if self.live is not None else None
         if shown is None:
             raise RequestError("There is no frame yet.")

@@ -5,7 +5,7 @@ Pages name sources by numbers of a list that the server makes: a page cannot nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,27 @@ from camerapipe.errors import RequestError, hint
 from camerapipe.ingest import DEFAULT_MAX_PIXELS
 from camerapipe.levels import LADDER
 from camerapipe.optics import SENSORS, lens_facts, sensor_diagonal_mm
+from camerapipe.simulator.opening import DEFAULT_DEVICE
+from camerapipe.simulator.scenes import is_scene
 from camerapipe.stream.opening import StreamInput, open_stream
 from camerapipe.stream.profile import profile_names
 from camerapipe.stream.recorded import RECORDING
 from camerapipe.stream.sources import SYNTHETIC
 from camerapipe.stream.stream import Stream
 from camerapipe.synthetic import SCENES
-from camerapipe.web.live import Live
+from camerapipe.web.live import Live, Opening
+from camerapipe.web.simulated import SimulatedStream
 from stages.bokeh import RadiusParams
+from stages.forward import SCENERIES
 from stages.optics import Lens
 
-CAMERA, GIVEN = "camera", "given"  # ids of sources; those of scenes are `synthetic:NAME`
+CAMERA, GIVEN = "camera", "given"  # ids of sources; others are a prefix and a name
+SIMULATED = "simulate:"  # prefix of a scene before a simulated camera
 RECORDINGS = Path("camerapipe-recordings")
 FOLDER_FPS = 2.0  # rate at which the photographs of a folder are shown
 DEFAULT_BUDGET_MS = 66.0
+SIMULATED_SIZE = (640, 360)  # px; scene, sensor and effect are all computed here
+CAMERA_OPTIONS = ("preset", "config", "overrides", "strength", "budget", "rung", "force")
 
 
 @dataclass(slots=True)
@@ -57,6 +64,8 @@ class Views:
         return {
             "sources": self.sources(),
             "profiles": profile_names(),
+            "device": DEFAULT_DEVICE,
+            "simulated": [GIVEN] if self.given and is_scene(self.given) else [],
             "rungs": [rung.name for rung in LADDER],
             "sensors": list(SENSORS),
             "budget_ms": DEFAULT_BUDGET_MS,
@@ -66,7 +75,7 @@ class Views:
             },
         }
 
-    def opening(self, wish: Mapping[str, Any]) -> Callable[[Live], Stream]:
+    def opening(self, wish: Mapping[str, Any]) -> Opening:
         """How the stream of a wish is opened.
 
         Raises
@@ -81,6 +90,8 @@ class Views:
         if text.startswith(RECORDING) and number != GIVEN:
             text = f"{RECORDING}{self.recordings / text.removeprefix(RECORDING)}"
         options = {**self.options, **changes_of(wish)}
+        if number.startswith(SIMULATED) or (number == GIVEN and is_scene(text)):
+            return self._simulated(text.removeprefix(SIMULATED), wish, options)
 
         def opened(live: Live) -> Stream:
             source: StreamInput = text if live.feed is None else live.feed
@@ -99,14 +110,36 @@ class Views:
 
         return opened
 
+    def _simulated(
+        self, scene: str, wish: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Opening:
+        """How a simulated camera before a scene is opened."""
+        own = {name: options[name] for name in CAMERA_OPTIONS if name in options}
+        later = {name: options[name] for name in ("distance_m", "lens") if name in options}
+
+        def opened(live: Live) -> SimulatedStream:
+            stream = SimulatedStream(
+                wish.get("profile") or DEFAULT_DEVICE, scene,
+                size=options.get("size", SIMULATED_SIZE), observe=live.observe, pace=live.pace,
+                max_pixels=self.max_pixels, **own,
+            )  # fmt: skip
+            stream.change(**later)
+            return stream
+
+        return opened
+
     def sources(self) -> list[dict[str, str]]:
         """What a page can choose from, by id."""
         scenes = [
             {"id": f"{SYNTHETIC}{name}", "label": f"Synthetic scene: {name}"} for name in SCENES
         ]
         given = [{"id": GIVEN, "label": Path(self.given).name}] if self.given else []
+        simulated = [
+            {"id": f"{SIMULATED}{name}", "label": f"Simulated camera: {name}"} for name in SCENERIES
+        ]
         return [
-            *given, {"id": CAMERA, "label": "Camera of this browser"}, *self.recorded(), *scenes,
+            *given, {"id": CAMERA, "label": "Camera of this browser"}, *self.recorded(),
+            *simulated, *scenes,
         ]  # fmt: skip
 
     def recorded(self) -> list[dict[str, str]]:

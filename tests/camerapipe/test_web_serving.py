@@ -55,6 +55,8 @@ def test_a_missing_extra_is_said(capsys, monkeypatch):
         (["nothing.jpg"], "nothing.jpg: does not exist"),
         (["--set", "radius.x=1"], "radius.x does not exist"),
         (["--recipe", "nothing.toml"], "nothing.toml"),
+        (["--viewfinder", "no-scene.toml"], "no-scene.toml"),
+        (["--viewfinder", "no-clip.mp4"], "no-clip.mp4"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_once(arguments, words, capsys):

@@ -291,6 +291,46 @@ def test_a_long_run_keeps_the_newest_part_of_its_trace(opened, monkeypatch):
         assert len(list(viewer.folder.glob("*/trace-*.json"))) == 1
 
 
+def test_a_simulated_camera_obeys_and_takes_a_still(opened, tmp_path):
+    site = opened()
+    with site.page() as socket:
+        page = Page(socket)
+        page.ask({**PAN, "source": "simulate:portrait", "rung": "draft", "budget_ms": None})
+        ranges = page.receive("started")[0]["camera"]
+        low, high = ranges["exposure_time_ns"]
+        folder = Path(page.ask({"op": "record"})["folder"])
+        assert page.receive("frame")[0]["camera"]["af_state"] == "scanning"
+        wanted = {"exposure_time_ns": (low + high) // 2, "focus_distance_dpt": 2.5}
+        assert "error" not in page.ask({"op": "camera", "controls": wanted})
+        while True:
+            camera = page.receive("frame")[0]["camera"]
+            if wanted.items() <= camera.items() and camera["ae_state"] == "converged":
+                break
+        page.ask({"op": "camera", "controls": {"focus_distance_dpt": None, "ae_lock": True}})
+        page.ask({"op": "focus", "point": [120, 68]})
+        while (camera := page.receive("frame")[0]["camera"])["af_state"] != "scanning":
+            pass
+        while (camera := page.receive("frame")[0]["camera"])["af_state"] == "scanning":
+            pass
+        assert camera["ae_state"] == "locked"
+        for controls, told in (
+            ({"zoom": 2}, "zoom cannot be 2"), ({"ae_lock": 1}, "ae_lock cannot be 1"),
+            ({"sensitivity": "9"}, "sensitivity cannot be '9'"), ([], "controls by name"),
+            ({"sensitivity": -9}, "expected a number from 1"),
+        ):  # fmt: skip
+            assert told in page.ask({"op": "camera", "controls": controls})["error"]
+        assert "a point (x, y)" in page.ask({"op": "focus", "point": 3})["error"]
+        assert page.ask({"op": "shutter"})["picture"] == "a-number"
+        path, name, capture = site.opened[0]
+        assert name.endswith(".dng") and capture.linear.shape == (*SIZE[::-1], 3)
+        page.ask({"op": "stop"})
+        ended, _ = page.receive("ended")
+        report, counts = ended["report"], ended["counts"]
+        assert report["done"] == counts["done"] and report["ended"] == "stopped"
+    found = Recording.open(folder).replay(App(lambda shown: None), versions=versions())
+    assert found.frames > 3 and not found.differing
+
+
 @pytest.mark.parametrize(
     ("wish", "told"),
     [

@@ -154,6 +154,36 @@ def test_what_is_recorded_replays_to_the_byte_and_the_trace_is_shown(server, pag
     page.click("#stop")
 
 
+def test_a_simulated_camera_is_adjusted_and_takes_a_still(server, page, no_serious_fault):
+    page.select_option("#source", "simulate:portrait")
+    assert page.input_value("#profile") == "everyday-phone"
+    run(page, "simulate:portrait")
+    page.wait_for_selector("#camera-panel:not([hidden])")
+    reads(page, "#af-state", "scanning|focused")
+    no_serious_fault(page)
+    page.fill("#focus", "0.5")
+    reads(page, "#focus-value", "0.40 m")  # 2.5 of 5 dioptres
+    page.fill("#exposure", "0")
+    reads(page, "#exposure-value", "1/100000 s")
+    page.fill("#iso", "1")
+    assert not page.is_checked("#iso-auto")
+    page.check("#exposure-auto")
+    page.fill("#compensation", "-1.5")
+    reads(page, "#compensation-value", "-1.5 EV")
+    page.check("#awb-lock")
+    reads(page, "#awb-state", "locked")
+    page.click("#screen")
+    assert page.is_checked("#focus-auto")
+    reads(page, "#af-state", "scanning")
+    with page.expect_popup() as popup:
+        page.click("#shutter")
+    popup.value.wait_for_selector("#name:has-text('simulated-')")
+    popup.value.close()
+    page.click("#stop")
+    reads(page, "#welcome-state", "The last run")
+    assert not page.is_visible("#camera-panel")
+
+
 def test_the_camera_of_the_browser(page):
     run(page, "camera")
     page.wait_for_function(

@@ -8,7 +8,10 @@ import { Camera } from "./camera.js";
 import { byId, clamp, make } from "./dom.js";
 import { listen } from "./keys.js";
 import { Meters } from "./meters.js";
+import { Optics } from "./optics.js";
+import { Recording } from "./recording.js";
 import { Screen } from "./screen.js";
+import { SimulatedCamera } from "./simulated.js";
 import { Socket } from "./socket.js";
 
 const CAMERA = "camera";
@@ -22,20 +25,33 @@ let meters = new Meters();
 const layers = { map: false, peaking: false };
 let run = 0; // number of the newest run
 let running = false;
-let recording = false;
-let folder = ""; // of the newest recording
-let optics = ""; // what is shown of them, as text
+const optics = new Optics(ask);
+const recording = new Recording(ask, note, (sources) => {
+  const chosen = select("source").value;
+  fill("source", sources);
+  select("source").value = chosen;
+});
 
+let frameSize = [1, 1]; // of the newest frame, px
+let device = ""; // that a simulated camera usually has
+/** @type {string[]} */
+let scenes = []; // sources that are a simulated camera, beside those named so
+const simulated = new SimulatedCamera(
+  (controls) => change(`camera ${Object.keys(controls)}`, { op: "camera", controls }),
+  ([x, y]) => void ask({ op: "focus", point: [x * frameSize[0], y * frameSize[1]] }),
+);
 const camera = new Camera((header, data) => socket.send(header, data));
 const socket = new Socket(
   "/viewfinder/socket",
   {
     about: (header, data) => meet(header, data),
     more: (header) => camera.more(header.frames),
-    started: (header) => header.run === run && header.findings.forEach(tellFinding),
+    started: (header) => {
+      if (header.run === run) began(header);
+    },
     frame: (header, data) => show(header, data),
     counts: () => {},
-    recorded: (header) => endedRecording(header),
+    recorded: (header) => recording.ended(header),
     ended: (header) => over(header),
   },
   (state, reason) => {
@@ -58,6 +74,7 @@ function meet(/** @type {Header} */ header, /** @type {Uint8Array} */ palette) {
     start();
     return;
   }
+  ({ device, simulated: scenes } = header);
   fill("source", header.sources);
   fill("rung", [["", "Best that fits"], ...header.rungs.map(twice)]);
   fill("profile", [["", "This computer"], ...header.profiles.map(twice)]);
@@ -69,7 +86,17 @@ function meet(/** @type {Header} */ header, /** @type {Uint8Array} */ palette) {
   strength.value = value;
   byId("strength-label").title = help;
   input("budget").value = header.budget_ms;
+  fitDevice();
   tellValues();
+}
+
+/** A simulated camera is a device. */
+function fitDevice() {
+  const source = select("source").value;
+  const simulates = source.startsWith("simulate:") || scenes.includes(source);
+  const profile = select("profile");
+  profile.options[0].disabled = simulates;
+  if (simulates && !profile.value) profile.value = device;
 }
 
 const twice = (/** @type {string} */ name) => [name, name];
@@ -97,20 +124,7 @@ function wish() {
     budget_ms: input("limited").checked ? Number(input("budget").value) : null,
     rung: select("rung").value,
     force: input("force").checked,
-    ...lens(),
-  };
-}
-
-/** Lens and distance as they are typed; null where something is missing. */
-function lens() {
-  const [focal, number] = [input("focal").valueAsNumber, input("f-number").valueAsNumber];
-  const distance = input("distance").valueAsNumber;
-  return {
-    lens:
-      focal > 0 && number > 0
-        ? { focal_mm: focal, f_number: number, sensor: select("sensor").value }
-        : null,
-    distance_m: distance > 0 ? distance : null,
+    ...optics.typed(),
   };
 }
 
@@ -132,7 +146,7 @@ async function start() {
 }
 
 async function stop() {
-  if (recording) await record();
+  if (recording.on) await recording.toggle();
   running = false;
   camera.close();
   await ask({ op: "stop" });
@@ -145,6 +159,7 @@ async function over(header) {
   running = false;
   document.body.toggleAttribute("data-traced", header.traced);
   state("idle");
+  simulated.begin(null);
   const { report } = header;
   const ended = report && !["stopped", "complete"].includes(report.ended) ? report.ended : "";
   if (header.error || ended) note(header.error || `The stream has ended: ${ended}.`, "error");
@@ -152,58 +167,28 @@ async function over(header) {
     ? `The last run: ${report.done} frames done, ${report.dropped} dropped, ${report.failed} failed.`
     : "";
   byId("advice").hidden = true;
-  if (!recording) return;
-  const answer = await ask({ op: "end_recording" }); // it ended with the stream
-  if (header.error) showRecording(false);
-  else endedRecording({ ...answer, folder });
+  await recording.over(!header.error);
+}
+
+/** @param {Header} header */
+function began(header) {
+  header.findings.forEach(tellFinding);
+  simulated.begin(header.camera);
 }
 
 /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
 async function show(header, data) {
   if (!running) return;
+  frameSize = header.frame;
+  simulated.show(header.camera);
   document.body.toggleAttribute("data-traced", true);
   const advice = byId("advice");
   if (advice.textContent !== header.advice.text) advice.textContent = header.advice.text;
   advice.dataset.severity = header.advice.severity;
   advice.hidden = false;
   meters.take(header);
-  if (!lens().lens) tellOptics(header.optics);
+  if (!optics.typed().lens) optics.tell(header.optics);
   await screen.draw(header, data);
-}
-
-/** @param {{ [name: string]: any } | null} facts */
-function tellOptics(facts) {
-  const text = JSON.stringify(facts);
-  if (text === optics) return;
-  optics = text;
-  const rows = facts ? rowsOf(facts) : [["Not known", "type them above"]];
-  byId("optics").replaceChildren(
-    ...rows.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]),
-  );
-}
-
-/** @param {{ [name: string]: any }} facts */
-function rowsOf(facts) {
-  const metres = (/** @type {number} */ value) =>
-    value > 1000 ? "infinity" : `${value.toPrecision(3)} m`;
-  const rows = [["Hyperfocal distance", metres(facts.hyperfocal_m)]];
-  if (facts.lens) rows.unshift(["Lens", facts.lens]);
-  if (facts.background_blur_px === undefined) return rows;
-  return [
-    ...rows,
-    ["Sharp", `${metres(facts.sharp_from_m)} to ${metres(facts.sharp_to_m)}`],
-    ["Blur of the background", `${facts.background_blur_px.toFixed(1)} px`],
-  ];
-}
-
-async function typedOptics() {
-  const { lens: typed, distance_m } = lens();
-  if (!typed) {
-    ask({ op: "change", lens: null, distance_m });
-    return;
-  }
-  const answer = await ask({ op: "optics", lens: typed, distance_m });
-  if (answer) tellOptics(answer.facts);
 }
 
 async function shutter() {
@@ -211,37 +196,6 @@ async function shutter() {
   const answer = await ask({ op: "shutter" });
   if (!answer) tab?.close();
   else if (tab) tab.location.href = `/?picture=${answer.picture}`;
-}
-
-/** Begin or end; the server does both in the order in which they were asked for. */
-async function record() {
-  showRecording(!recording);
-  if (!recording) {
-    endedRecording((await ask({ op: "end_recording" })) ?? {});
-    return;
-  }
-  const answer = await ask({ op: "record" });
-  if (!answer) showRecording(false);
-  folder = answer?.folder;
-  if (recording) note(`Recording to ${folder}, for ${answer?.longest_s} s at most.`);
-}
-
-/** @param {boolean} on */
-function showRecording(on) {
-  recording = on;
-  byId("record").setAttribute("aria-pressed", String(on));
-}
-
-/** @param {{ [name: string]: any }} answer */
-function endedRecording(answer) {
-  showRecording(false);
-  if (answer.error) note(answer.error, "error");
-  else if (answer.folder) {
-    const chosen = select("source").value;
-    fill("source", answer.sources);
-    select("source").value = chosen;
-    note(`Recorded. Play it: camerapipe stream replay:${answer.folder}`);
-  }
 }
 
 /** @param {"map" | "peaking"} name */
@@ -253,6 +207,14 @@ function toggle(name) {
 
 function look() {
   ask({ op: "look", ...layers });
+}
+
+/**
+ * Ask for something of which only the newest counts.
+ * @param {string} slot @param {Header} header
+ */
+function change(slot, header) {
+  socket.wish(slot, header, (error) => note(error.message, "error"));
 }
 
 /** Ask the server; what it refuses is shown. @param {Header} header */
@@ -308,7 +270,7 @@ const key = (shown, label, keys, act) => ({ shown, label, keys, act });
 const keys = [
   key("S", "Start or stop", ["s"], () => (running ? stop() : byId("start").click())),
   key("Space", "Shutter: the newest frame opens in the studio", [" "], () => running && shutter()),
-  key("R", "Record, or end the recording", ["r"], () => running && record()),
+  key("R", "Record, or end the recording", ["r"], () => running && void recording.toggle()),
   key("M", "Blur map", ["m"], () => toggle("map")),
   key("P", "Focus peaking", ["p"], () => toggle("peaking")),
   key("]", "More strength", ["]"], () => nudge("strength", 0.5)),
@@ -321,7 +283,7 @@ const keys = [
 byId("start").onclick = start;
 byId("stop").onclick = stop;
 byId("shutter").onclick = shutter;
-byId("record").onclick = record;
+byId("record").onclick = () => recording.toggle();
 byId("map").onclick = () => toggle("map");
 byId("peaking").onclick = () => toggle("peaking");
 byId("help").onclick = () => dialog.showModal();
@@ -334,7 +296,7 @@ for (const id of ["budget", "strength"]) {
   byId(id).oninput = () => {
     tellValues();
     const { strength, budget_ms } = wish();
-    socket.wish("change", { op: "change", strength, budget_ms }, fail);
+    change("change", { op: "change", strength, budget_ms });
   };
 }
 byId("limited").onchange = () => {
@@ -344,7 +306,7 @@ byId("limited").onchange = () => {
 byId("rung").onchange = () => ask({ op: "change", rung: wish().rung });
 byId("force").onchange = () => ask({ op: "change", force: wish().force });
 byId("profile").onchange = () => running && start();
-for (const id of ["focal", "f-number", "sensor", "distance"]) byId(id).onchange = typedOptics;
+byId("source").onchange = fitDevice;
 screen.box.onpointermove = (event) => {
   const sigma = screen.sigmaAt(event);
   byId("readout").hidden = sigma === null;
