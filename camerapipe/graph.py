@@ -24,7 +24,8 @@ class Node:
     The function is called with the inputs in order, and then with the parameters of type `params`
     if it has any. An `anytime` function returns an iterator of `Estimate`. `fallback` is a cheaper
     function with the same arguments and result. `steps` returns an iterator of `Estimate` that
-    begins with the value of `fallback` and ends with that of `function`.
+    begins with the value of `fallback` and ends with that of `function`. `overwrites` names an
+    input whose array `function` gets as `out`, too, if nothing else needs it any more.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Node:
     anytime: bool = False
     fallback: Callable[..., Any] | None = None
     steps: Callable[..., Any] | None = None
+    overwrites: str | None = None
 
     def forms(self) -> tuple[Callable[..., Any], ...]:
         """The function and its alternatives, all called with the same arguments."""

@@ -178,7 +178,7 @@ FOREGROUND = (Node("foreground", mark_foreground, ("disk_radius", "foreground"),
 HIGHLIGHTS = (Node("highlights", recover_highlights, ("linear", "signed_radius", "headroom"),
                    "bright", HighlightsParams),)
 FINISH = (Node("finish", finish, ("bokeh", "curve", "linear", "signed_radius"), "picture",
-               FinishParams),)
+               FinishParams, overwrites="bokeh"),)
 RENDER = (
     *HIGHLIGHTS,
     Node("bokeh", render_bokeh, ("bright", "signed_radius"), "bokeh", BokehParams,

@@ -12,8 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from camerapipe.budget import Budget, Deadline, run_until
 from camerapipe.costs import Costs, Guesses
@@ -138,6 +141,8 @@ def run(
             watcher(node.name, position, len(order))
         grant = _grant_of(node, order[position + 1 :], params, pace)
         inputs = [done.values[name] for name in node.inputs]
+        spare = kept is None and last_reader.get(node.overwrites or "") == node.name
+        node = _overwriting(node, done.values) if spare else node
         try:
             value, row = _run_node(node, inputs, _section(node, params), grant, pace)
         except Exception as error:
@@ -158,6 +163,16 @@ def _last_reader(order: Sequence[Node], results: set[str]) -> dict[str, str]:
     """Name of the last node that reads each value, except for the results of the run."""
     last = {value: node.name for node in order for value in node.inputs}
     return {value: node for value, node in last.items() if value not in results}
+
+
+def _overwriting(node: Node, values: Mapping[str, Any]) -> Node:
+    """The node with an array as `out` that no other value shares; else the node itself."""
+    spare = values[str(node.overwrites)]
+    others = [value for name, value in values.items() if name != node.overwrites]
+    arrays = [each for each in others if isinstance(each, np.ndarray)]
+    if not spare.flags.writeable or any(np.may_share_memory(spare, each) for each in arrays):
+        return node
+    return replace(node, function=partial(node.function, out=spare))
 
 
 def _section(node: Node, params: Mapping[type[Params], Params]) -> Params | None:

@@ -100,7 +100,12 @@ def measure_grain(linear: LinearLight, radius: Radius) -> Array:
 
 
 def finish(
-    light: LinearLight, curve: ToneCurve, linear: LinearLight, radius: Radius, params: FinishParams
+    light: LinearLight,
+    curve: ToneCurve,
+    linear: LinearLight,
+    radius: Radius,
+    params: FinishParams,
+    out: Array | None = None,
 ) -> Encoded:
     """Encode a blurred picture, dither it against banding and add grain.
 
@@ -116,6 +121,8 @@ def finish(
         Disk radius in px, HxW float32; negative in front of the focus.
     params : FinishParams
         Dither, grain and fade.
+    out : Array, optional
+        Array that may be used for the result, HxWx3 float32, C-contiguous; it may be `light`.
 
     Returns
     -------
@@ -143,7 +150,7 @@ def finish(
         found = measure_grain(linear, radius)
         visible = np.sqrt(np.maximum(found**2 - np.float32(ROUNDING) ** 2, 0))
         grain = np.float32(params.grain) * visible
-    out = np.empty(light.shape, np.float32)
+    out = np.empty(light.shape, np.float32) if out is None else out
     disks, table = np.ascontiguousarray(radius), curve.encoder
     flat_in, flat_out = np.ascontiguousarray(light).reshape(-1), out.reshape(-1)
     sharp = np.ascontiguousarray(linear).reshape(-1)
@@ -257,8 +264,10 @@ def _finish_rows(  # type: ignore[no-untyped-def]
             _fade(
                 row, sharp[3 * width * y : 3 * width * (y + 1)], radius[y], near[y - start], faded
             )
-            row = faded
-        encode_line(row, table, places, parts, line)
+        else:
+            for k in range(faded.size):  # a copy, since `out` may be `light`
+                faded[k] = row[k]
+        encode_line(faded, table, places, parts, line)
         if _blurred(radius[y], part) == zero:
             continue
         _shift(y, line, grain, with_grain, dither, chance, shift)

@@ -74,6 +74,33 @@ def test_values_flow_and_are_released_after_their_last_reader():
     assert run_graph(world, nodes, ("z",), keep=["y"]).values == {"y": 2, "z": 8}
 
 
+def test_an_array_is_overwritten_only_where_nothing_else_needs_it():
+    def double(value, out=None):
+        return np.multiply(value, 2, out=out)
+
+    def nodes(make):
+        return [
+            Node("make", make, ("x",), "y"),
+            Node("double", double, ("y",), "z", overwrites="y"),
+        ]
+
+    made: list[np.ndarray] = []
+
+    def make(value):
+        made.append(np.full(3, value))
+        return made[-1]
+
+    assert run_graph(World(), nodes(make), ("z",)).values["z"] is made[-1]
+    for needed in ({"outputs": ("y", "z")}, {"outputs": ("z",), "keep": ["y"]}):
+        values = run_graph(World(), nodes(make), **needed).values
+        assert (values["y"] == 1).all() and (values["z"] == 2).all()
+    source = np.ones(3)
+    shared = [*nodes(lambda x: x[:]), Node("add", np.add, ("x", "z"), "sum")]
+    assert (run_graph(World(), shared, ("sum",), x=source).values["sum"] == 3).all()
+    read_only = np.broadcast_to(1, 3)
+    assert (run_graph(World(), nodes(lambda x: read_only), ("z",)).values["z"] == 2).all()
+
+
 def test_plain_nodes_are_paid_before_an_anytime_node():
     world = World()
     nodes = [

@@ -48,6 +48,9 @@ def test_focus_is_encoded_and_no_more(curve):
     np.testing.assert_array_equal(out[:, :100], picture[:, :100])
     assert np.mean(out[:, 100:] != picture[:, 100:]) > 0.9
     np.testing.assert_array_equal(finish(light, curve, light, radius, NOTHING), picture)
+    blurred = light.copy()
+    assert finish(blurred, curve, light, radius, DITHER, out=blurred) is blurred
+    np.testing.assert_array_equal(blurred, out)
 
 
 def test_chance_belongs_to_the_place(set_workers):
