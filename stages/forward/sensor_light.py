@@ -35,6 +35,7 @@ LEVEL_SHARE = 0.2  # of the variance of the blur that a level of the mipmap may 
 LAMP_SHARE = 0.05  # the same for lamps, whose disks clip, so that their rims show
 WINDOW_SHARE = 0.5  # of a level; a picture that shows less is blurred without the rest
 MOST_SAMPLES = 32  # moments of an exposure
+OPAQUE = 1 - 1e-5  # coverage
 VARIANCE_STEPS = 64  # rounding of the variance per px^2, so that a blurred texture is used again
 
 
@@ -76,8 +77,9 @@ def photograph(
     total = np.zeros((len(colours), view.rows, view.cols), np.float32)
     for number in range(count):
         seen = placed(scenery, pose, optics, focus_dpt, view, span, (number + 0.5) / count)
-        textures = [_blurred(each, optics, focus_dpt, view) for each in seen]
-        lights = [light_of(each.surface, scenery, optics, focus_dpt, span) for each in seen]
+        textures = _textures(seen, optics, focus_dpt, view)
+        shown = seen[len(seen) - len(textures) :]
+        lights = [light_of(each.surface, scenery, optics, focus_dpt, span) for each in shown]
         for plane, places in zip(total, colours, strict=True):
             plane += composed(textures, lights, np.array(places, np.int64), view)
     total /= np.float32(count)
@@ -94,8 +96,19 @@ def light_of(
     return np.asarray(level * np.array([*scenery.illuminant, 1.0]), np.float32)
 
 
-def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Texture:
-    """The level on which the disk is small, blurred where the picture shows it."""
+def _textures(seen: list[Placed], optics: Optics, focus_dpt: float, view: View) -> list[Texture]:
+    """From back to front, without what is hidden everywhere."""
+    found: list[Texture] = []
+    for each in reversed(seen):
+        texture, hides = _blurred(each, optics, focus_dpt, view)
+        found.append(texture)
+        if hides:
+            break
+    return found[::-1]
+
+
+def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> tuple[Texture, bool]:
+    """The level on which the disk is small, blurred where it is shown; whether it hides others."""
     variance = blur_variance(optics, focus_dpt, each.distance_m, view)
     share = LEVEL_SHARE if each.surface.own_lux is None else LAMP_SHARE
     most = max(share * variance, spot_variance(optics, view))
@@ -108,16 +121,19 @@ def _blurred(each: Placed, optics: Optics, focus_dpt: float, view: View) -> Text
     if (box[1] - box[0]) * (box[3] - box[2]) > WINDOW_SHARE * level.planes[..., 0].size:
         rows, cols = level.planes.shape[:2]
         box = -reach, rows + reach, -reach, cols + reach
-    planes, spans = _blurred_part(each.surface, level.number, steps, box)
-    return Texture(planes, spans, first - np.array([box[0], box[2]]), step)
+    planes, spans, hides = _blurred_part(each.surface, level.number, steps, box)
+    return Texture(planes, spans, first - np.array([box[0], box[2]]), step), hides
 
 
 @lru_cache(maxsize=12)
 def _blurred_part(
     surface: Surface, number: int, steps: int, box: tuple[int, int, int, int]
-) -> tuple[Array, Spans]:
-    """Part of a level after a disk of a variance in texels^2 * `VARIANCE_STEPS`, and its spans."""
+) -> tuple[Array, Spans, bool]:
+    """Part of a level after a disk of a variance in texels^2 * `VARIANCE_STEPS`, and its spans.
+
+    The last value says whether all of it is opaque, up to the rounding of the weights.
+    """
     weights = disk_of_variance(steps / VARIANCE_STEPS)
     planes = level_of(surface, number).planes
     blurred = convolved(with_margin(planes, box, len(weights) // 2), weights)
-    return blurred, occupied(blurred)
+    return blurred, occupied(blurred), bool(blurred[..., 3].min() >= OPAQUE)

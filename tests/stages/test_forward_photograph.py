@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -242,3 +244,20 @@ def test_what_a_texture_does_not_cover_is_passed_over_without_a_difference(step)
         )  # fmt: skip
         assert slow.any()
         np.testing.assert_array_equal(quick, slow)
+
+
+def test_what_is_hidden_everywhere_makes_no_difference(textured):
+    front = surface(np.random.default_rng(1).random((300, 300, 3)), 0.3)
+    hidden = Scenery(name="", surfaces=(*textured.surfaces, front), lux=lambda s: 1000)
+    alone = Scenery(name="", surfaces=(front,), lux=lambda s: 1000)
+    for pattern in ("", "RGGB"):
+        seen, wanted = (
+            photograph(each, still(), PHONE, 2.0, VIEW, pattern=pattern) for each in (hidden, alone)
+        )
+        np.testing.assert_allclose(seen, wanted, rtol=1e-5)
+    holed = replace(front, alpha=front.alpha * (np.arange(300) != 150).astype(np.float32))
+    seen = photograph(
+        replace(hidden, surfaces=(*textured.surfaces, holed)), still(), PHONE, 2.0, VIEW
+    )
+    behind = photograph(replace(alone, surfaces=(holed,)), still(), PHONE, 2.0, VIEW)
+    assert (seen > behind + 1e-3).any()
