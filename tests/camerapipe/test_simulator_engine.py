@@ -397,32 +397,3 @@ def test_coroutines_share_a_camera():
         first, second, burst = asyncio.run(all_three(camera))
     assert first == sorted(first) and len(second) == 5
     assert burst.frame_number in range(3)
-
-
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [
-        ({"exposure": 3}, "no such control; did you mean 'exposure_"),
-        ({"sensitivity": -1}, "sensitivity: expected a number from 1"),
-        ({"focus_point": (1,)}, "focus_point: expected two numbers"),
-        ({"exposure_compensation_ev": "much"}, "expected stops"),
-        ({"exposure_compensation_ev": 1e9}, "expected stops from -16 to 16"),
-        ({"focus_point": 5}, "focus_point: expected two numbers"),
-        ({"white_balance": (0, 1)}, "white_balance: expected two numbers above 0"),
-        ({"ae_lock": "no"}, "ae_lock: expected true or false"),
-        ({"focus_trigger": "now"}, "focus_trigger: expected an integer"),
-    ],
-)
-def test_bad_controls_are_named(changes, match):
-    camera, _, _ = camera_on()
-    with camera, pytest.raises(RequestError, match=match):
-        camera.set(**changes)
-
-
-def test_targets_that_do_not_fit_are_refused():
-    camera, _, _ = camera_on()
-    with camera:
-        with pytest.raises(RequestError, match="still is not one of a preview"):
-            camera.set_repeating(CaptureRequest(target=Target.STILL))
-        with pytest.raises(RequestError, match="preview is not one of a capture"):
-            camera.submit([CaptureRequest(target=Target.PREVIEW)])

@@ -128,8 +128,9 @@ def test_pictures_replay_to_the_byte_on_one_and_two_threads():
 
 
 def test_a_shot_takes_virtual_time_beside_the_preview():
-    with opened(target="preview") as camera:
+    with opened() as camera:
         settled(camera)
+        camera.set_repeating(CaptureRequest(controls=camera.controls, target=Target.PREVIEW))
         before_s = camera.now_s
         shot = camera.capture().result()
         waited_ms = (camera.now_s - before_s) * 1000
