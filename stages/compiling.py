@@ -2,7 +2,7 @@
 
 The result computes the same bits; steps are left out whose result is not used. Numba takes a
 compiler class for each function (`pipeline_class`), so that nothing changes for other code in the
-process. Kernels take about half the time to compile:
+process. Kernels take about four tenths less time to compile:
 
 - The type of an operation is looked up once for each combination of argument types. Numba searches
   all implementations anew for every `+` of a kernel, several times, and for every constant in it.
