@@ -105,7 +105,7 @@ function stacksChart() {
           base[i] += group.stages[layer];
           return rectangle(x(i), x(i + 1) - gap, y(base[i]), y(low));
         }).join("");
-        put("path", { d: path, style: `fill: var(${colourOf(kind)})`, "shape-rendering": gap ? "auto" : "crispEdges" });
+        put("path", { d: path, style: `fill: ${colourOf(kind)}`, "shape-rendering": gap ? "auto" : "crispEdges" });
       });
       if (data.stacks.size > 1) put("path", { class: "line thin", d: polyline(groups.map((group, i) => [x(i + 0.5), y(group.spent)])) });
       if (!budget) return;

@@ -2,7 +2,6 @@
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const COLOURS = 10; // --k0 .. --k9 of the style
 const FRAME = Object.fromEntries(
   ["seq", "start", "latency", "fate", "flags", "spent", "budget", "lateness", "stage", "reason",
     "rung", "advice", "capture", "caveats"].map((name, column) => [name, column]));
@@ -14,7 +13,7 @@ const LATE = 1, CONTENDED = 2;
 const word = (number) => (number == null ? "" : String(data.words[number]));
 const caveats = (number) => (number == null ? "" : data.words[number].join(", "));
 const place = new Map(data.order.map((kind, i) => [kind, i]));
-const colourOf = (kind) => `--k${place.get(kind) % COLOURS}`;
+const colourOf = (kind) => data.colours[place.get(kind)];
 
 function style(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();

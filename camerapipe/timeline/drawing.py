@@ -15,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from camerapipe.timeline.colours import stage_colours
 from camerapipe.timeline.reading import Column, Moment, Trace, TracedFrame
 from camerapipe.timeline.summary import Summary
 from camerapipe.trace import GRAPH, Fate
@@ -29,12 +30,13 @@ WORST_SHARE = 0.25  # share of the blocks that are chosen by their latency
 def drawing(trace: Trace, summary: Summary) -> dict[str, Any]:
     """Data of all charts, ready for JSON."""
     words = _Words()
-    kept = _kept(trace)
+    kept, order = _kept(trace), coloured(trace)
     frames = [frame for frame, keep in zip(trace.frames, kept, strict=True) if keep]
     return {
         "tracks": _drawn_tracks(trace),
         "kinds": trace.kinds,
-        "order": coloured(trace),
+        "order": order,
+        "colours": stage_colours([trace.kinds[kind] for kind in order]),
         "graph": GRAPH,
         "fates": get_args(Fate),
         "frames": [_frame_row(frame, words) for frame in frames],
@@ -133,7 +135,7 @@ def _frame_row(frame: TracedFrame, words: _Words) -> list[Any]:
         frame.seq,
         *map(_ms, numbers),
         get_args(Fate).index(frame.fate),
-        frame.late + 2 * frame.contended,
+        frame.missed + 2 * frame.contended,
         *map(_ms, more),
         *map(words, texts),
     ]
@@ -200,7 +202,7 @@ def _stacks(trace: Trace) -> dict[str, Any]:
             done[start].seq, done[part][-1].seq, _ms(done[start].captured_s * 1000),
             [_ms(ms) for ms in table[part].mean(0)],
             _ms(spent[part].max()), _ms(float(np.median(latency[part]))), _ms(latency[part].max()),
-            sum(frame.late for frame in done[part]),
+            sum(frame.missed for frame in done[part]),
         ])  # fmt: skip
     return {"kinds": shown, "size": size, "groups": groups}
 

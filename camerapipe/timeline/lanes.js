@@ -70,8 +70,7 @@ const lanes = (() => {
   const timeAt = (left) => view.from + (left - GUTTER) / (width - GUTTER) * (view.to - view.from);
 
   function readColours() {
-    const names = ["ink", "soft", "faint", "line", "grid", "card", "hatch", "accent", "late", ...data.fates,
-      ...Array.from({ length: COLOURS }, (_, i) => `k${i}`)];
+    const names = ["ink", "soft", "faint", "line", "grid", "card", "hatch", "accent", "late", ...data.fates];
     colours = Object.fromEntries(names.map((name) => [name, style(`--${name}`)]));
   }
 
@@ -186,7 +185,7 @@ const lanes = (() => {
       const left = x(span[SPAN.start]), right = x(span[SPAN.start] + span[SPAN.ms]);
       if (right < GUTTER) continue;
       const y = top + row.strips[i] * strip;
-      const colour = colours[colourOf(span[SPAN.kind]).slice(2)];
+      const colour = colourOf(span[SPAN.kind]);
       pen.fillStyle = colour;
       pen.fillRect(left, y, Math.max(0.75, right - left - (right - left > 4 ? 1 : 0)), strip - 1);
       if (/overrun|fallback/.test(caveats(span[SPAN.caveats]))) {
@@ -227,7 +226,7 @@ const lanes = (() => {
       for (let kind = 0; kind < kinds; kind++) {
         const part = Math.min(bottom - top, sums[bin * kinds + kind] / held[bin] / row.used * tall);
         if (!part) continue;
-        pen.fillStyle = colours[`k${kind % COLOURS}`];
+        pen.fillStyle = data.colours[kind];
         pen.fillRect(GUTTER + bin * wide, bottom - part, across + 0.02, part);
         bottom -= part;
       }
@@ -383,7 +382,7 @@ const lanes = (() => {
       cells.forEach((text, i) => {
         const cell = row.insertCell();
         cell.className = i < 2 || i === 8 ? "text" : "num";
-        if (!i) cell.appendChild(make("i")).style.background = `var(${colourOf(span[SPAN.kind])})`;
+        if (!i) cell.appendChild(make("i")).style.background = colourOf(span[SPAN.kind]);
         cell.append(text);
       });
     }
@@ -496,11 +495,11 @@ const lanes = (() => {
   function legend() {
     const box = document.getElementById("legend");
     const seen = [...new Set(frames.map(fateColour))];
-    const entries = [...seen.map((name) => [`--${name}`, name]),
+    const entries = [...seen.map((name) => [`var(--${name})`, name]),
       ...data.order.map((kind) => [colourOf(kind), data.kinds[kind][1]])];
     box.replaceChildren(...entries.map(([colour, name]) => {
       const entry = document.createElement("span");
-      entry.appendChild(document.createElement("i")).style.background = `var(${colour})`;
+      entry.appendChild(document.createElement("i")).style.background = colour;
       entry.append(name);
       return entry;
     }));

@@ -8,7 +8,7 @@ gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -20,11 +20,11 @@ from camerapipe.timeline.summary import LossRow, Quantiles, StageRow, Summary, s
 
 SCRIPTS = ("common.js", "lanes.js", "charts.js")
 NOTHING = "–"
-COLOURS = 10  # --k0 to --k9 of the style
 
 
 def page(trace: Trace) -> str:
-    """HTML of a trace."""
+    """HTML of a trace; its times begin with 0."""
+    trace = trace.from_zero()
     summary = summarise(trace)
     drawn = drawing(trace, summary)
     mode, meaning = _mode(summary)
@@ -36,7 +36,13 @@ def page(trace: Trace) -> str:
         ended=escape(_ending(summary)),
         facts=_facts(summary),
         cards=_cards(summary),
-        stages=_stage_table(summary.stages, [trace.kinds[kind] for kind in drawn["order"]]),
+        stages=_stage_table(
+            summary.stages,
+            {
+                trace.kinds[kind]: colour
+                for kind, colour in zip(drawn["order"], drawn["colours"], strict=True)
+            },
+        ),
         losses=_loss_table(summary.losses),
         quantiles=_quantile_table(summary),
         thinned=escape(_thinned(drawn)),
@@ -153,7 +159,7 @@ def _unit(number: str) -> str:
     return f"{escape(value)}<small>{escape(unit)}</small>" if space else escape(value)
 
 
-def _stage_table(rows: Iterable[StageRow], coloured: Sequence[tuple[str, str]]) -> str:
+def _stage_table(rows: Iterable[StageRow], colours: Mapping[tuple[str, str], str]) -> str:
     heads = ("Stage", "Track", "Count", "Median ms", "p95 ms", "Max ms", "Share", "Granted ms",
              "Steps", "Overruns", "Fallbacks", "Unfinished")  # fmt: skip
     rows = list(rows)
@@ -163,7 +169,7 @@ def _stage_table(rows: Iterable[StageRow], coloured: Sequence[tuple[str, str]]) 
          NOTHING if row.steps is None else f"{row.steps:g}",
          *map(_count, (row.overruns, row.fallbacks, row.unfinished)))
         for row in rows
-    ], texts=2, colours=[coloured.index((row.track, row.name)) for row in rows])  # fmt: skip
+    ], texts=2, colours=[colours[row.track, row.name] for row in rows])  # fmt: skip
 
 
 def _loss_table(rows: Iterable[LossRow]) -> str:
@@ -191,7 +197,7 @@ def _table(
     rows: Sequence[Sequence[str]],
     *,
     texts: int,
-    colours: Sequence[int] = (),
+    colours: Sequence[str] = (),
 ) -> str:
     """HTML table: `texts` columns of text, then numbers; a patch of colour before each row."""
     if not rows:
@@ -199,7 +205,7 @@ def _table(
     kinds = ["text"] * texts + ["num"] * (len(heads) - texts)
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>'
                    for kind, name in zip(kinds, heads, strict=True))  # fmt: skip
-    patches = [f'<i style="background: var(--k{colour % COLOURS})"></i>' for colour in colours]
+    patches = [f'<i style="background: {colour}"></i>' for colour in colours]
     lines = []
     for patch, row in zip(patches or [""] * len(rows), rows, strict=True):
         cells = [f'<td class="{kind}">{escape(cell)}</td>'

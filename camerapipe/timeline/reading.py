@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -49,6 +49,11 @@ class TracedFrame(NamedTuple):
     rung: str | None
     advice: str | None
     capture: str | None
+
+    @property
+    def missed(self) -> bool:
+        """Whether a done frame missed its budget, or that of a stage."""
+        return self.fate == "done" and (self.late or self.spent_ms > self.budget_ms)
 
 
 class Moment(NamedTuple):
@@ -93,6 +98,23 @@ class Trace:
     spans: Spans
     moments: tuple[Moment, ...]
     counters: dict[str, tuple[Column, Column]]  # (at_s, value)
+
+    def from_zero(self) -> Trace:
+        """The same trace, with times since the first event."""
+        starts = [
+            *(frame.captured_s for frame in self.frames[:1]),
+            *self.spans.start_s[:1],
+            *(moment.at_s for moment in self.moments[:1]),
+            *(at_s[0] for at_s, _ in self.counters.values() if at_s.size),
+        ]
+        first_s = float(min(starts, default=0.0))
+        return replace(
+            self,
+            frames=tuple(f._replace(captured_s=f.captured_s - first_s) for f in self.frames),
+            spans=replace(self.spans, start_s=self.spans.start_s - first_s),
+            moments=tuple(m._replace(at_s=m.at_s - first_s) for m in self.moments),
+            counters={name: (at_s - first_s, v) for name, (at_s, v) in self.counters.items()},
+        )
 
 
 def read_trace(path: Path) -> Trace:

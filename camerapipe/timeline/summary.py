@@ -127,7 +127,7 @@ def summarise(trace: Trace) -> Summary:
         spent_ms=Quantiles.of(frame.spent_ms for frame in done),
         within_budget=_within(own, allow_step=False),
         within_step=_within(own, allow_step=True),
-        late=sum(frame.late for frame in done),
+        late=sum(frame.missed for frame in own),
         contended=len(done) - len(own),
         stages=_stages(trace),
         ceiling=_ceiling(trace),
@@ -145,11 +145,15 @@ def _rate(times_s: Sequence[float]) -> float | None:
 
 
 def _within(frames: Sequence[TracedFrame], *, allow_step: bool) -> float | None:
-    """Share of the frames within their budget; None if no frame has both numbers."""
+    """Share of the frames that are not late; None if no frame has spent time and budget.
+
+    With `allow_step`, a frame may spend one step more than its budget.
+    """
     judged = [
-        frame.spent_ms <= frame.budget_ms + (frame.step_ms if allowed else 0.0)
+        frame.spent_ms <= frame.budget_ms + frame.step_ms
+        if allow_step and not math.isnan(frame.step_ms)
+        else not frame.missed
         for frame in frames
-        for allowed in [allow_step and not math.isnan(frame.step_ms)]
         if not math.isnan(frame.spent_ms + frame.budget_ms)
     ]
     return sum(judged) / len(judged) if judged else None

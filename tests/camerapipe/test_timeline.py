@@ -1,5 +1,7 @@
 """The report of a trace: read back exactly, summed up right, shown safely and alone."""
 
+import colorsys
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -10,7 +12,10 @@ from click.testing import CliRunner
 
 from camerapipe.cli import cli, main
 from camerapipe.errors import CaptureError
+from camerapipe.pipelines import CHECK
+from camerapipe.presets import graphs
 from camerapipe.timeline import drawing, page, read_trace, summarise
+from camerapipe.timeline.colours import stage_colours
 from camerapipe.timeline.page import embedded
 from camerapipe.timeline.summary import Quantiles
 from camerapipe.trace import GRAPH, TraceHeader, Tracer
@@ -153,6 +158,42 @@ class TestReading:
         with pytest.raises(CaptureError, match=r"none\.json: cannot be read"):
             read_trace(tmp_path / "none.json")
 
+    def test_times_begin_with_zero(self, trace):
+        later = dataclasses.replace(
+            trace,
+            frames=tuple(f._replace(captured_s=f.captured_s + 7) for f in trace.frames),
+            spans=dataclasses.replace(trace.spans, start_s=trace.spans.start_s + 7),
+            moments=tuple(m._replace(at_s=m.at_s + 7) for m in trace.moments),
+            counters={name: (at + 7, v) for name, (at, v) in trace.counters.items()},
+        )
+        found = later.from_zero()
+        assert found.frames[0].captured_s == 0
+        assert found.spans.start_s == pytest.approx(trace.spans.start_s)
+        assert found.moments[0].at_s == pytest.approx(trace.moments[0].at_s)
+        assert found.counters["queue"][0] == pytest.approx(trace.counters["queue"][0])
+
+
+class TestColours:
+    def test_stages_of_a_graph_differ_and_those_of_a_room_share_a_hue(self):
+        rooms = {}
+        for graph in graphs().values():
+            for node in graph.order:
+                rooms.setdefault(node.name, set()).add(node.function.__module__.split(".")[1])
+        names = {node.name for each in (CHECK, graphs()["default"]) for node in each.order}
+        one_room = sorted(name for name in names if len(rooms[name]) == 1)
+        found = stage_colours([(GRAPH, name) for name in one_room])
+        assert len(set(found)) == len(one_room) > 30
+        hues = {}
+        for name, colour in zip(one_room, found, strict=True):
+            code = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+            (room,) = rooms[name]
+            hues.setdefault(room, []).append(colorsys.rgb_to_hls(*code)[0])
+        for room, those in hues.items():
+            assert max(those) - min(those) < 0.02, room
+
+    def test_what_is_in_no_graph_has_the_hue_of_its_track(self):
+        assert len(set(stage_colours([("decode", "decode"), ("write", "write")]))) == 2
+
 
 class TestSummary:
     def test_numbers_by_hand(self, trace):
@@ -173,6 +214,15 @@ class TestSummary:
         assert (summary.late, summary.contended) == (1, 1)
         assert summary.moments == {"scene change": 1} and summary.peaks == {"queue": 2.0}
         assert summary.rungs == {"full": 3}
+
+    def test_late_and_within_budget_agree(self, trace, tmp_path):
+        """Also where a frame spent more than its budget and no flag says that it was late."""
+        summary = summarise(trace)
+        judged = summary.fates["done"] - summary.contended
+        assert summary.within_budget == pytest.approx(1 - summary.late / judged)
+        unflagged = tuple(frame._replace(late=False) for frame in trace.frames)
+        again = summarise(dataclasses.replace(trace, frames=unflagged))
+        assert (again.late, again.within_budget) == (summary.late, summary.within_budget)
 
     def test_stages_by_hand(self, trace):
         rows = summarise(trace).stages
