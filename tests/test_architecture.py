@@ -16,7 +16,7 @@ LEVELS = [
     {"budget", "optics", "costs", "memo", "pipelines"},
     {"live", "still", "hdr_graph"},
     {"depth_graphs"},
-    {"ingest", "presets", "levels", "runner", "synthetic"},
+    {"ingest", "presets", "levels", "runner", "synthetic", "night_portrait", "samples"},
     {"settings", "shot", "runtime", "trace", "segmentation", "masks"},
     {"protecting", "depth", "isolation"},
     {"sheet", "recipe_keys"},

@@ -1,136 +1,140 @@
-"""Pictures of the documentation: `python tools/gallery.py` renders them anew into docs/images.
+"""Pictures of the documentation: `python tools/gallery.py` renders them anew.
 
-The photographs come with scikit-image (extra `demo`) and are free: CC0, or public domain by NASA.
-Each is shown as the capture, its blur map and the picture, and below, details of capture and
-picture at 100 %. Failures are shown as well, and corrected ones beside them.
+They are free: photographs come with scikit-learn (CC BY, credited in docs/gallery.md) and with
+scikit-image (CC0, or public domain by NASA), and the portrait at night is synthetic. Each is shown
+as `camerapipe.sheet` lays it out: capture, blur map and picture, and below, details of capture and
+picture at 100 %. Of the synthetic one the true picture of the wider lens is shown as well. Failures
+are shown, too, and corrected ones beside them. The picture of the README is that of the night.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # before an installed copy
 
 import camerapipe  # noqa: E402
-from camerapipe.ingest import colour_map  # noqa: E402
+from camerapipe.night_portrait import night_portrait  # noqa: E402
+from camerapipe.samples import flower_path  # noqa: E402
+from camerapipe.sheet import (  # noqa: E402
+    Codes,
+    capture_codes,
+    contact_sheet,
+    detail,
+    map_codes,
+    side_by_side,
+    stacked,
+)
 from camerapipe.shot import Shot  # noqa: E402
-from stages.tone import encode, to_codes  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-Codes = npt.NDArray[np.uint8]
-DETAIL = (400, 600)  # most rows and columns of a detail, px
-GAP_PX = 6
-QUALITY = 90
+README_PICTURE = ROOT / ".github" / "demo.jpg"
+QUALITY = 92
+STRENGTH = 3.0
+
+
+def skimage_picture(name: str) -> Callable[[], Any]:
+    """A photograph of `skimage.data`, which is loaded when it is called."""
+
+    def load() -> Any:
+        from skimage import data
+
+        return getattr(data, name)()
+
+    return load
 
 
 class Example(NamedTuple):
-    """A photograph of `skimage.data`, options of `render`, and the centre of a detail (x, y)."""
+    """What is rendered: a capture, options of `render`, and the centre of a detail (x, y)."""
 
-    photograph: str
-    options: Mapping[str, Any]
-    centre: tuple[float, float]
+    capture: Callable[[], Any]
+    options: Mapping[str, Any] = {"strength": STRENGTH}
+    centre: tuple[float, float] = (0.5, 0.5)
 
 
 # Values of the graph, in the order of the panels after the capture.
 STEPS = ("edge_data", "sharpness_bounds", "blur_low", "blur", "signed_radius")
 LEAST_SHOWN_PX = 0.6  # so that sharp data differ from no data, which is black
-STEPS_OF = "cat"  # the example whose steps are shown
+STEPS_OF = "flower"  # the example whose steps are shown
+NIGHT = "night"  # the example whose true picture is known
 EXAMPLES = {
-    "cat": Example("chelsea", {"strength": 3}, (0.5, 0.5)),
-    "portrait": Example("astronaut", {"strength": 3, "look": "portrait"}, (0.55, 0.3)),
-    "coffee": Example("coffee", {"strength": 3}, (0.5, 0.5)),
+    "night": Example(night_portrait, centre=(0.67, 0.5)),
+    "flower": Example(flower_path),
+    "cat": Example(skimage_picture("chelsea")),
+    "portrait": Example(
+        skimage_picture("astronaut"), {"strength": STRENGTH, "look": "portrait"}, (0.55, 0.3)
+    ),
+    "coffee": Example(skimage_picture("coffee")),
     "coffee-protected": Example(
-        "coffee", {"strength": 3, "subject": (80, 60, 430, 320)}, (0.5, 0.5)
+        skimage_picture("coffee"), {"strength": STRENGTH, "subject": (80, 60, 430, 320)}
     ),
 }
 
 
-def page_picture(shot: Shot, centre: tuple[float, float]) -> Codes:
-    """Capture, map and picture side by side; below, details around `centre` at 100 %."""
-    before = to_codes(encode(shot.capture.linear, shot.capture.curve), 8)
-    after = to_codes(shot.image, 8)
-    height, width = before.shape[:2]
-    panels = [before, after]
-    if shot.blur_map is not None:
-        panels.insert(1, to_codes(colour_map(shot.blur_map.sigma), 8))
-    rows, cols = min(DETAIL[0], height), min(DETAIL[1], width)
-    top = round(np.clip(centre[1] * height - rows / 2, 0, height - rows))
-    left = round(np.clip(centre[0] * width - cols / 2, 0, width - cols))
-    lower = _row([each[top : top + rows, left : left + cols] for each in (before, after)])
-    gaps = GAP_PX * (len(panels) - 1)
-    across = (lower.shape[1] - gaps) // len(panels)
-    size = (across, round(across * height / width))
-    upper = _row([cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in panels])
-    gap = np.full((GAP_PX, lower.shape[1], 3), 255, np.uint8)
-    return np.concatenate([_widened(upper, lower.shape[1]), gap, lower])
-
-
 def steps_picture(shot: Shot) -> Codes:
     """What the stages make of a capture, in two rows of three panels; see `STEPS`."""
-    before = to_codes(encode(shot.capture.linear, shot.capture.curve), 8)
-    size = before.shape[1::-1]
+    before = capture_codes(shot)
     panels = [before]
     for name in STEPS:
         value = shot.kept[name]
         plane = getattr(value, "sigma", value)
         if name in ("edge_data", "sharpness_bounds"):
             plane = np.where(value.confidence > 0, np.maximum(plane, LEAST_SHOWN_PX), 0)
-        colours = to_codes(colour_map(plane.astype(np.float32)), 8)
-        panels.append(cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST))
-    upper, lower = _row(panels[:3]), _row(panels[3:])
-    gap = np.full((GAP_PX, upper.shape[1], 3), 255, np.uint8)
-    return np.concatenate([upper, gap, lower])
+        colours = map_codes(plane.astype(np.float32))
+        size = before.shape[1::-1]
+        panels.append(np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST)))
+    return stacked([side_by_side(panels[:3]), side_by_side(panels[3:])])
 
 
-def _row(panels: list[Any]) -> Codes:
-    gap = np.full((panels[0].shape[0], GAP_PX, 3), 255, np.uint8)
-    spaced = [part for panel in panels for part in (panel, gap)]
-    return np.concatenate(spaced[:-1], axis=1)
-
-
-def _widened(picture: Codes, width: int) -> Codes:
-    missing = width - picture.shape[1]
-    return np.pad(picture, ((0, 0), (0, missing), (0, 0)), constant_values=255)
+def truth_picture(shot: Shot, centre: tuple[float, float]) -> Codes:
+    """Details of our picture and of the true one of a lens `STRENGTH` times as wide, at 100 %."""
+    true = night_portrait(shot.image.shape[:2], lens=STRENGTH)
+    return side_by_side([detail(each, centre) for each in (shot.to_uint8(), true)])
 
 
 def main() -> None:
     """Render the examples and write their pictures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=IMAGES, metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR",
+                        help="folder (docs/images, and the picture of the README)")  # fmt: skip
     parser.add_argument("--only", nargs="+", choices=EXAMPLES, metavar="NAME", default=[*EXAMPLES])
     given = parser.parse_args()
-    try:
-        from skimage import data
-    except ImportError:
-        parser.error('the photographs come with scikit-image: pip install ".[demo]"')
-    given.output.mkdir(parents=True, exist_ok=True)
+    folder = given.output or IMAGES
+    folder.mkdir(parents=True, exist_ok=True)
     for name in given.only:
-        example = EXAMPLES[name]
-        keep = STEPS if name == STEPS_OF else ()
-        shot = camerapipe.render(getattr(data, example.photograph)(), keep=keep, **example.options)
-        path = given.output / f"gallery-{name}.jpg"
-        _write(path, page_picture(shot, example.centre))
-        if keep:
-            _write(given.output / "steps.jpg", steps_picture(shot))
-        verdict = shot.findings[0].code if shot.findings else "no findings"
-        print(f"{path}: {verdict}, sigma up to {_largest(shot):.1f} px")
+        try:
+            _draw(name, EXAMPLES[name], folder, of_readme=given.output is None)
+        except (ImportError, FileNotFoundError) as error:
+            parser.error(f"{name}: {error}")
+
+
+def _draw(name: str, example: Example, folder: Path, *, of_readme: bool) -> None:
+    keep = STEPS if name == STEPS_OF else ()
+    shot = camerapipe.render(example.capture(), keep=keep, **example.options)
+    sheet = contact_sheet(shot, example.centre)
+    _write(folder / f"gallery-{name}.jpg", sheet)
+    if keep:
+        _write(folder / "steps.jpg", steps_picture(shot))
+    if name == NIGHT:
+        _write(folder / "truth-night.jpg", truth_picture(shot, example.centre))
+        if of_readme:
+            _write(README_PICTURE, sheet)
+    verdict = shot.findings[0].code if shot.findings else "no findings"
+    largest = 0.0 if shot.blur_map is None else float(shot.blur_map.sigma.max())
+    print(f"{name}: {verdict}, sigma up to {largest:.1f} px")
 
 
 def _write(path: Path, picture: Codes) -> None:
     cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-
-
-def _largest(shot: Shot) -> float:
-    return 0.0 if shot.blur_map is None else float(shot.blur_map.sigma.max())
+    print(path)
 
 
 if __name__ == "__main__":

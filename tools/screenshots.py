@@ -1,7 +1,7 @@
 """Pictures of the studio and the viewfinder for the documentation: `python tools/screenshots.py`.
 
 It needs the extras `web`, `demo` and `test`, and Chromium (`--browser`). The photograph is one that
-scikit-image carries.
+scikit-learn carries.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ COMMANDS = {  # name of a command and of its module: what it does
     "report": "Show the trace of a stream as a page.",
     "settings": "Show every parameter, its value, and who set it.",
     "graph": "Show the stage graphs.",
-    "demo": "Render photographs that scikit-image carries.",
+    "demo": "Render a photograph and a portrait at night that need no files.",
     "doctor": "Show versions, threads, limits, caches; compile the kernels.",
 }
 

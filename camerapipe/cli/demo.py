@@ -1,11 +1,10 @@
-"""`camerapipe demo`: renders of the photographs of scikit-image."""
+"""`camerapipe demo`: a photograph of a flower, and a synthetic portrait at night of full size."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -18,9 +17,14 @@ from camerapipe.cli.common import (
     quiet_option,
     say,
 )
-from camerapipe.extras import install
 
-PHOTOGRAPHS = ("chelsea", "coffee")
+
+class Example(NamedTuple):
+    """What is rendered: a name, a capture, and the middle (x, y) of the detail at 100 %."""
+
+    name: str
+    capture: Any
+    centre: tuple[float, float]
 
 
 @click.command("demo")
@@ -32,49 +36,68 @@ PHOTOGRAPHS = ("chelsea", "coffee")
 @overwrite_option
 @quiet_option
 def demo_command(output: Path, strength: float, overwrite: bool, quiet: bool) -> None:
-    """Render real photographs that scikit-image carries, and lay the results side by side."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise Failure(
-            f"demo: its photographs come with scikit-image: {install('demo')}",
-            UNREADABLE,
-        ) from error
-    from camerapipe.ingest import make_folder
+    """Render a photograph and a synthetic portrait at night of 12 MP, before and after.
 
+    The photograph is a flower that scikit-learn carries.
+    """
+    from camerapipe.ingest import make_folder
+    from camerapipe.night_portrait import night_portrait
+    from camerapipe.samples import flower_path
+
+    try:
+        flower = flower_path()
+    except FileNotFoundError as error:
+        raise Failure(f"demo: {error}", UNREADABLE) from error
     prepare(quiet=quiet, long_running=True)
     try:
         make_folder(output)
-        for name in PHOTOGRAPHS:
-            _render(name, getattr(data, name)(), output, strength, overwrite=overwrite, quiet=quiet)
+        _render(Example("flower", flower, (0.5, 0.5)), output, strength, overwrite, quiet)
+        night = Example("night", night_portrait(), (0.67, 0.5))
+        _render(night, output, strength, overwrite, quiet)
     except Exception as error:
         raise failure_of(error, str(output), verbose=False) from error
-    say(f"pictures, maps, reports and contact sheets are in {output.resolve()}")
-    say(f"look first at {(output / (PHOTOGRAPHS[0] + '_sheet.png')).resolve()}")
+    if not quiet:
+        for line in _directions(output):
+            say(line)
 
 
-def _render(
-    name: str, picture: Any, output: Path, strength: float, *, overwrite: bool, quiet: bool
-) -> None:
-    """Render one photograph and write everything about it."""
+def _render(example: Example, output: Path, strength: float, overwrite: bool, quiet: bool) -> None:
+    """Render one example and write everything about it."""
     from camerapipe.assembly import Request
     from camerapipe.camera import open_input, shoot
     from camerapipe.ingest import write_picture, write_text
     from camerapipe.settings import resolve
-    from camerapipe.sheet import contact_sheet
+    from camerapipe.sheet import capture_codes, contact_sheet
     from camerapipe.verdict import sentence
 
     request = Request(settings=resolve(strength=strength))
-    capture, before = open_input(picture)
+    capture, before = open_input(example.capture)
     shot = shoot(capture, request, before=before)
-    shot.save(output / f"{name}_bokeh.jpg", overwrite=overwrite)
+    pictures = {
+        "capture": capture_codes(shot),
+        "bokeh": shot.to_uint8(),
+        "sheet": contact_sheet(shot, example.centre),
+    }
+    for kind, picture in pictures.items():
+        path = output / f"{example.name}_{kind}.jpg"
+        write_picture(path, picture, shot.capture, overwrite=overwrite)
     if shot.saved_map is not None:
-        shot.save_map(output / f"{name}_map.tiff", overwrite=overwrite)
-        shot.save_map(output / f"{name}_map.png", overwrite=overwrite)
-    colour = replace(shot.capture, grey=False, alpha=None)
-    write_picture(output / f"{name}_sheet.png", contact_sheet(shot), colour, overwrite=overwrite)
+        shot.save_map(output / f"{example.name}_map.png", overwrite=overwrite)
     report = json.dumps(shot.report.to_dict(), indent=2)
-    write_text(output / f"{name}_report.json", report, overwrite=overwrite)
+    write_text(output / f"{example.name}_report.json", report, overwrite=overwrite)
     if not quiet:
-        done = f"rendered at strength {strength:g}"
-        say(f"{name}: {sentence(shot.report, done, request.budget)}")
+        rows, cols = shot.image.shape[:2]
+        done = f"{rows * cols / 1e6:.1f} MP rendered at strength {strength:g}"
+        say(f"{example.name}: {sentence(shot.report, done, request.budget)}")
+
+
+def _directions(output: Path) -> tuple[str, ...]:
+    """Where to look, and what comes next."""
+    return (
+        f"look at {(output / 'night_sheet.jpg').resolve()}",
+        f"    and {(output / 'flower_sheet.jpg').resolve()}",
+        "    above: capture, blur map, picture; below: the same detail before and after, at 100 %",
+        "    beside them: *_capture.jpg, *_bokeh.jpg (full size), *_map.png, *_report.json",
+        "your own: camerapipe render photo.jpg -o bokeh.jpg --strength 3",
+        "in the browser: camerapipe serve photo.jpg",
+    )

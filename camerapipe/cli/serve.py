@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 NEEDED = ("starlette", "uvicorn", "websockets")
 MEGABYTE = 1 << 20
-DEMO = "chelsea"  # a photograph of scikit-image
 
 
 @click.command("serve")
@@ -45,7 +42,7 @@ DEMO = "chelsea"  # a photograph of scikit-image
     "--recordings", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     default=Path("camerapipe-recordings"), show_default=True, help="for those of the viewfinder",
 )  # fmt: skip
-@click.option("--demo", is_flag=True, help="open a photograph that scikit-image carries")
+@click.option("--demo", is_flag=True, help="open a photograph that scikit-learn carries")
 @recipe_option
 @settings_options
 @click.option("--port", type=click.IntRange(0, 65535), help="port (8737); 0: any free one")
@@ -99,7 +96,7 @@ def serve_command(sources: tuple[Path, ...], **options: Any) -> None:
     quiet = options["quiet"]
     with ExitStack() as stack:
         if options["demo"]:
-            sources = (*sources, stack.enter_context(_demo()))
+            sources = (*sources, _demo())
         shelf = Shelf.of(sources)
         serving, listener = listen(serving)
         stack.enter_context(listener)
@@ -154,22 +151,14 @@ def _views(options: dict[str, Any]) -> Views:
     return Views(source, given, limit, options["recordings"])
 
 
-@contextmanager
-def _demo() -> Iterator[Path]:
-    """A photograph that scikit-image carries, as a file."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise Failure(
-            f"serve: the photograph of --demo is in scikit-image: {install('demo')}",
-            USAGE,
-        ) from error
-    from PIL import Image
+def _demo() -> Path:
+    """The photograph that scikit-learn carries."""
+    from camerapipe.samples import flower_path
 
-    with TemporaryDirectory(prefix="camerapipe-demo-") as folder:
-        path = Path(folder) / f"{DEMO}.png"
-        Image.fromarray(getattr(data, DEMO)()).save(path)
-        yield path
+    try:
+        return flower_path()
+    except FileNotFoundError as error:
+        raise Failure(f"serve: --demo: {error}", USAGE) from error
 
 
 def _check_address(options: dict[str, Any]) -> None:

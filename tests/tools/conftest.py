@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-PACKAGES = ("measures", "subjects", "goals", "bench", "contact_sheet", "fuzz", "problems", "quick")
+PACKAGES = ("measures", "subjects", "goals", "bench", "contact_sheet", "fuzz", "gallery",
+            "problems", "quick")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

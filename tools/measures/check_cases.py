@@ -16,7 +16,6 @@ from zlib import crc32
 
 import numpy as np
 
-from camerapipe.extras import install
 from datasets.lines import SCENES, picture_of_lines
 from measures import spoiling
 from measures.halves import HALVES
@@ -105,7 +104,7 @@ def _of_skimage(context: Any) -> Iterator[Source]:
     try:
         from skimage import data
     except ImportError:
-        context.missing.append(f"pictures of scikit-image: {install('demo')}")
+        context.missing.append("pictures of scikit-image: python -m pip install scikit-image")
         return
     for name in SKIMAGE_IN_FOCUS:
         grey = np.asarray(getattr(data, name)(), np.float32) / 255 * TEXTURE_LEVEL
