@@ -19,6 +19,7 @@ extensions = [
     "myst_parser",
     "mathml",  # formulas without scripts or fonts from elsewhere
     "generated",  # tables and help texts that follow from the code
+    "notebook",  # cells of a notebook
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
