@@ -1,14 +1,13 @@
 """The directives `generated` (a table that follows from the code) and `command` (its help)."""
 
-import importlib.util
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, ClassVar
 
 import click
+from code_tables import TABLES
 from docutils import nodes
 from docutils.statemachine import StringList
-from findings_table import ROOT, findings_table
+from findings_table import findings_table
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -28,15 +27,6 @@ EXIT_CODES = {
 SIGNALS = {130: "interrupted (Ctrl-C)", 143: "told to end (SIGTERM)"}
 
 
-def _readme() -> ModuleType:
-    """`tools/readme.py`, which writes the same tables into the README."""
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "tools" / "readme.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def exit_code_table() -> str:
     """The exit codes of the command line."""
     codes = {int(code): EXIT_CODES[code] for code in ExitCode} | SIGNALS
@@ -46,7 +36,7 @@ def exit_code_table() -> str:
 
 def tables() -> dict[str, Callable[[], str]]:
     """Name of every table, and what makes it."""
-    return {**_readme().TABLES, "findings": findings_table, "exit-codes": exit_code_table}
+    return {**TABLES, "findings": findings_table, "exit-codes": exit_code_table}
 
 
 def help_of(name: str) -> str:

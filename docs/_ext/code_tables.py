@@ -1,19 +1,12 @@
-"""The tables of the README that follow from the code: `python tools/readme.py` writes them anew.
-
-A test holds the README to them.
-"""
+"""Tables that follow from the code: stages, parameters, presets."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
-from pathlib import Path
 
 from camerapipe.pipelines import CHECK
 from camerapipe.presets import PRESETS, SECTIONS
 from stages.params import expectation
-
-README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def stage_table() -> str:
@@ -53,18 +46,3 @@ def preset_table() -> str:
 
 
 TABLES = {"stages": stage_table, "parameters": parameter_table, "presets": preset_table}
-
-
-def written(text: str) -> str:
-    """The README with every table between its marks written anew."""
-    for name, table in TABLES.items():
-        marks = rf"(<!-- {name} -->\n).*?(\n<!-- end {name} -->)"
-        if not re.search(marks, text, re.DOTALL):
-            raise ValueError(f"README: the marks of the table {name!r} are missing")
-        body = table()
-        text = re.sub(marks, lambda m, body=body: m[1] + body + m[2], text, flags=re.DOTALL)
-    return text
-
-
-if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
