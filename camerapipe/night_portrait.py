@@ -23,6 +23,7 @@ DISK_SHARE = 0.011  # radius of a light out of focus in the capture, as a share 
 SHARP_SIGMA_PX = 0.55  # of the lens, in focus
 NOISE_CODES = 1.2  # standard deviation of the noise, 8-bit codes
 LIGHTS, LIGHTS_TRIED = 110, 400
+BUILDINGS, WINDOWS = 60, 700
 APART = 2.4  # least distance of two lights, as a multiple of the radius in the capture
 REDUCED = 2  # the city without its lights is drawn at this fraction of the size
 SUBPIXEL_BITS = 4  # of the coordinates that OpenCV draws at
@@ -33,8 +34,10 @@ CLEAR = (0.46, 0.025)  # of lights: parts of the coat from the middle, heights a
 HAIR_HALF, HAIR_TOP, HAIR_LENGTH = 0.155, 0.32, 0.46  # in heights of the picture
 
 SKY, GLOW = (0.004, 0.006, 0.016), (0.075, 0.042, 0.03)  # linear light
-LIGHT_COLOURS = ((1, 0.55, 0.2), (1, 0.75, 0.45), (1, 0.92, 0.8), (0.55, 0.75, 1), (1, 0.16, 0.1),
-                 (0.25, 0.9, 0.6))  # fmt: skip
+LIGHT_COLOURS = np.array(
+    [[1, 0.55, 0.2], [1, 0.75, 0.45], [1, 0.92, 0.8], [0.55, 0.75, 1], [1, 0.16, 0.1],
+     [0.25, 0.9, 0.6]], np.float32
+)  # fmt: skip
 LIGHT_LEVELS = (1.0, 3.0)  # of a disk in the capture, times display white
 HAIR, HAT, COAT, POMPOM = (96, 62, 40), (168, 44, 40), (58, 72, 92), (186, 172, 158)  # sRGB codes
 
@@ -88,17 +91,18 @@ def _city(size: tuple[int, int], lens: float, rng: Random) -> Array:
     rows, cols = (-(-side // REDUCED) for side in size)
     height = np.linspace(0, 1, rows, dtype=np.float32)[:, None, None]
     haze = np.exp(-(((height - 0.72) / 0.28) ** 2))
-    light = np.float32(1) * (np.float32(SKY) + haze * np.float32(GLOW)) * np.ones((1, cols, 1))
-    for _ in range(60):  # buildings, the far ones first
+    sky = np.array(SKY) + haze * np.array(GLOW)
+    light = np.tile(sky.astype(np.float32), (1, cols, 1))
+    for _ in range(BUILDINGS):
         near = rng.random()
         left, wide = rng.uniform(-0.05, 1) * cols, rng.uniform(0.02, 0.07) * cols
         top = int((0.75 - rng.uniform(0.02, 0.5) * (0.4 + 0.6 * near)) * rows)
-        tone = np.float32(rng.uniform(0.3, 0.9)) * np.float32([0.018, 0.016, 0.02])
+        tone = np.float32(rng.uniform(0.3, 0.9)) * np.array([0.018, 0.016, 0.02], np.float32)
         light[top : int(0.8 * rows), max(int(left), 0) : int(left + wide)] = tone
-    for _ in range(700):  # windows
+    for _ in range(WINDOWS):
         y, x = int(rows * rng.triangular(0.3, 0.76, 0.78)), int(rng.random() * cols)
         tall, wide = max(rows // 180, 1), max(rows // 260, 1)
-        warm = np.float32(rng.uniform(0.02, 0.16)) * np.float32([1, 0.72, 0.4])
+        warm = np.float32(rng.uniform(0.02, 0.16)) * np.array([1, 0.72, 0.4], np.float32)
         light[y : y + tall, x : x + wide] += warm
     light[int(0.8 * rows) :] *= 0.45
     radius = DISK_SHARE * size[0] * lens
@@ -116,7 +120,7 @@ def _add_lights(light: Array, radius: float, lens: float, rng: Random, out: Arra
     out[...] = light
     rows, cols = light.shape[:2]
     for y, x in _places(rows, cols, rng):
-        colour = np.float32(LIGHT_COLOURS[rng.integers(len(LIGHT_COLOURS))])
+        colour = LIGHT_COLOURS[rng.integers(len(LIGHT_COLOURS))]
         level = math.exp(rng.uniform(*np.log(LIGHT_LEVELS))) / lens**2
         top, left = (max(int(place - radius - 1), 0) for place in (y, x))
         box = np.s_[top : int(y + radius + 3), left : int(x + radius + 3)]
@@ -163,7 +167,7 @@ class _Drawing:
     def pixels(self, points: Points) -> npt.NDArray[np.int32]:
         """Places as OpenCV's fixed-point coordinates."""
         places = points * self.rows + np.array([0.5 * self.cols, 0.0])
-        return np.rint(places * (1 << SUBPIXEL_BITS)).astype(np.int32)
+        return np.asarray(np.rint(places * (1 << SUBPIXEL_BITS)), np.int32)
 
     def fill(self, points: Points, colour: tuple[float, ...]) -> None:
         """Fill a polygon."""
