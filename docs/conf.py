@@ -40,7 +40,7 @@ html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {name: [] for name in ("index", "start", "gallery", "architecture")}
+html_sidebars = {name: [] for name in ("index", "start", "gallery", "comparison", "architecture")}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,
