@@ -33,7 +33,7 @@ EXCEPTIONS = {  # a part of an example: why it is not run here; a file that is n
     "camerapipe serve": "runs until it is stopped; tests/camerapipe/test_web_serving.py",
     "camerapipe watch": "runs until it is stopped; tests/camerapipe/test_batch_watching.py",
     "camerapipe stream 0": "needs a camera",
-    "camerapipe demo": "12 MP; tests/camerapipe/test_cli.py runs it smaller",
+    "camerapipe demo": "12 MP; tests/camerapipe/test_cli_commands.py runs it smaller",
     "--cluster tcp": "needs machines; tests/camerapipe/test_batch_cluster.py",
     "s3://": "needs a bucket; tests/camerapipe/test_batch_places.py has one",
     "python tools/gallery.py": "takes a minute; tests/tools/test_gallery.py has its parts",
