@@ -1,6 +1,5 @@
 """The report of a trace: read back exactly, summed up right, shown safely and alone."""
 
-import colorsys
 import dataclasses
 import json
 import re
@@ -12,10 +11,7 @@ from click.testing import CliRunner
 
 from camerapipe.cli import cli, main
 from camerapipe.errors import CaptureError
-from camerapipe.pipelines import CHECK
-from camerapipe.presets import graphs
 from camerapipe.timeline import drawing, page, read_trace, summarise
-from camerapipe.timeline.colours import stage_colours
 from camerapipe.timeline.page import embedded
 from camerapipe.timeline.summary import Quantiles
 from camerapipe.trace import GRAPH, TraceHeader, Tracer
@@ -171,28 +167,6 @@ class TestReading:
         assert found.spans.start_s == pytest.approx(trace.spans.start_s)
         assert found.moments[0].at_s == pytest.approx(trace.moments[0].at_s)
         assert found.counters["queue"][0] == pytest.approx(trace.counters["queue"][0])
-
-
-class TestColours:
-    def test_stages_of_a_graph_differ_and_those_of_a_room_share_a_hue(self):
-        rooms = {}
-        for graph in graphs().values():
-            for node in graph.order:
-                rooms.setdefault(node.name, set()).add(node.function.__module__.split(".")[1])
-        names = {node.name for each in (CHECK, graphs()["default"]) for node in each.order}
-        one_room = sorted(name for name in names if len(rooms[name]) == 1)
-        found = stage_colours([(GRAPH, name) for name in one_room])
-        assert len(set(found)) == len(one_room) > 30
-        hues = {}
-        for name, colour in zip(one_room, found, strict=True):
-            code = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-            (room,) = rooms[name]
-            hues.setdefault(room, []).append(colorsys.rgb_to_hls(*code)[0])
-        for room, those in hues.items():
-            assert max(those) - min(those) < 0.02, room
-
-    def test_what_is_in_no_graph_has_the_hue_of_its_track(self):
-        assert len(set(stage_colours([("decode", "decode"), ("write", "write")]))) == 2
 
 
 class TestSummary:
