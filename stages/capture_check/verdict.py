@@ -168,8 +168,8 @@ def _defocus(blur: BlurStatistics, optics: Optics | None, limits: CheckParams) -
     )
     return Finding(
         "everything_in_focus", Severity.WARNING,
-        f"Everything is in focus, there is no blur to magnify. Move closer{nearer} or focus on "
-        "something near.",
+        "Everything is nearly in focus: there is hardly any blur to magnify. Move closer"
+        f"{nearer} or focus on something near.",
         blurred, weak_px,
     )  # fmt: skip
 

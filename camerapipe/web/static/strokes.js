@@ -9,7 +9,7 @@
 export const KINDS = {
   sharp: { label: "Sharp", colour: "#2fbf71", hint: "Draw over what should be sharp." },
   blurred: { label: "Blurred", colour: "#e0972f", hint: "Draw over what should be blurred." },
-  sigma: { label: "Amount", colour: "#b07be0", hint: "Draw where you know how blurred it is." },
+  sigma: { label: "Set blur", colour: "#b07be0", hint: "Draw where you know how blurred it is." },
   foreground: {
     label: "In front",
     colour: "#3b8fe0",
