@@ -38,7 +38,7 @@ class AutoFocusParams(Params):
     step_dpt: float = param(0.6, 0.02, 5.0, unit="1/m", help="step of the sweep")
     fine: float = param(0.6, 0.05, 1.0, help="step of the climb over that of the sweep")
     fall: float = param(0.7, 0.1, 0.99, help="share of the best contrast that ends the sweep")
-    restart: float = param(0.35, 0.05, 0.95, help="relative change of contrast that starts a sweep")
+    restart: float = param(0.15, 0.05, 0.95, help="relative change of contrast that starts a sweep")
     restart_frames: int = param(6, 1, 100, help="frames that it must last")
     tolerance_dpt: float = param(
         0.03, 0.001, 1.0, unit="1/m", help="how near a goal counts as there"
