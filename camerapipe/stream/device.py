@@ -91,8 +91,8 @@ class Device:
 
     def _plain(self, function: Any, rung: str, stage: str) -> Any:
         @functools.wraps(function)
-        def costly(*arguments: Any) -> Any:
-            value = function(*arguments)
+        def costly(*arguments: Any, **given: Any) -> Any:
+            value = function(*arguments, **given)
             self.spend(rung, stage)
             return value
 
