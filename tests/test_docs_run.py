@@ -120,7 +120,7 @@ def _write_depth(path, metres):
 def player(samples):
     """Ask the process that runs examples: gives None, or a failure."""
     process = subprocess.Popen(
-        [sys.executable, "-P", str(ROOT / "tests" / "docs_player.py")],  # without tests/ on the path
+        [sys.executable, "-P", str(ROOT / "tests" / "docs_player.py")],
         cwd=samples, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         text=True, env=os.environ | {"XDG_CACHE_HOME": str(samples / "cache")},
     )  # fmt: skip
