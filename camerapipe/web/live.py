@@ -97,6 +97,7 @@ class Live:
         self.trace: RunningTrace | None = None
         self._loop = asyncio.get_running_loop()
         self._waiting: Outcome | None = None
+        self._sending = False
         self._news = asyncio.Event()
         self._over = threading.Event()
         self._opening = threading.Lock()
@@ -233,7 +234,11 @@ class Live:
             self._news.clear()
             outcome, self._waiting = self._waiting, None
             if outcome is not None:
-                await self._send(outcome)
+                self._sending = True
+                try:
+                    await self._send(outcome)
+                finally:
+                    self._sending = False
 
     async def _send(self, outcome: Outcome) -> None:
         header, data = await asyncio.to_thread(planes_of, outcome.value, self.layers)
@@ -248,8 +253,13 @@ class Live:
         self.channel.show(SLOT, {"op": "frame", **told}, data, self._superseded, self._shown)
 
     async def _flush(self) -> None:
-        """Give the last frame a moment to leave."""
+        """Give the last frame a moment to leave; without room for it, it counts as superseded."""
         with suppress(TimeoutError):
             async with asyncio.timeout(QUIET_S):
                 while self._waiting is not None:
                     await asyncio.sleep(0.01)
+        if self._waiting is not None:
+            self._waiting = None
+            self._superseded()
+        while self._sending:
+            await asyncio.sleep(0.01)
