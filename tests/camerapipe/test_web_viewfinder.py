@@ -291,6 +291,7 @@ def test_a_long_run_keeps_the_newest_part_of_its_trace(opened, monkeypatch):
         assert len(list(viewer.folder.glob("*/trace-*.json"))) == 1
 
 
+@pytest.mark.slow
 def test_a_simulated_camera_obeys_and_takes_a_still(opened, tmp_path):
     site = opened()
     with site.page() as socket:

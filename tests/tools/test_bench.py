@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
@@ -32,6 +33,7 @@ def test_absent_data_is_reported_and_never_a_number(tmp_path):
     assert len(found["missing"]) == 3 and found["machine"]["cores"] >= 1
 
 
+@pytest.mark.slow
 def test_published_sets_that_are_absent_are_missing_and_own_copies_are_measured(tmp_path):
     out = bench("public", "--data", tmp_path)
     assert all(f"missing: {name} in {tmp_path / 'blur_gt'}" in out for name in ("RTF", "masks"))

@@ -33,6 +33,7 @@ def test_lag_is_counted_from_the_first_frame_after_the_step(steadiness, monkeypa
     assert steadiness.focus_lag_frames(SIZE) == 0
 
 
+@pytest.mark.slow
 def test_better_rungs_are_closer_to_the_best_and_all_beat_the_frame_itself(steadiness):
     from camerapipe.levels import LADDER
     from camerapipe.synthetic import synthetic_frame
