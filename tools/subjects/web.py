@@ -224,7 +224,7 @@ def _click_everything(page: Any) -> None:
         popup.value.wait_for_load_state()
         popup.value.wait_for_timeout(500)
         popup.value.close()
-    page.click("#stop")
+    page.dispatch_event("#stop", "click")  # it is hidden if the clip has ended
     page.click(".tabs a[href='/']")
     page.wait_for_load_state()
 
