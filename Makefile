@@ -14,10 +14,10 @@ studio: $(VENV)/.demo,web
 	$(BIN)/camerapipe serve --demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/.test
-	$(BIN)/python tools/quick.py -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python tools/quick.py -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
