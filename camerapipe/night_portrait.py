@@ -2,8 +2,8 @@
 
 The person is seen from behind and in focus, with a knitted hat and loose strands of hair. The city
 is far away and out of focus. The same scene through a wider lens is known exactly, so that outlines
-and disks of light can be judged at 100 %. Everything scales with the picture, and nothing is
-read from disk, and a size and a seed give one photograph.
+and disks of light can be judged at 100 %. All lengths scale with the height of the picture. The
+same size, lens and seed give the same photograph; nothing is read from disk.
 """
 
 from __future__ import annotations

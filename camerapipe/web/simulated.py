@@ -42,7 +42,7 @@ ENDED = "The camera has been closed."
 
 
 class SimulatedStream:
-    """A simulated camera, with what `Live` asks of a `Stream`.
+    """A simulated camera with the part of the interface of `Stream` that `Live` uses.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class SimulatedStream:
     def _end(self) -> None:
         with self._lock:
             self._over = True
-        self._obey()  # the camera says that it is closed
+        self._obey()  # fails what is left: the camera is closed
         self._recordings.end()
 
     def _note_metadata(self, partial: Partial) -> None:

@@ -20,7 +20,6 @@ INTERPOLATION_VARIANCE = 1 / 6  # texels^2, of linear interpolation
 GRID = 16  # texels; parts of textures begin and end on it, so that they are used again
 SAMPLE_PX = 0.25  # from the middle of a pixel to its samples, along each axis
 
-
 Spans = npt.NDArray[np.int64]  # rows x 2
 
 
@@ -90,10 +89,8 @@ def visible_box(
     high = first.max(axis=0) + np.array([0, step * view.cols])
     spans = []
     for begin, end, side in zip(low, high, shape, strict=False):
-        start, stop = (
-            math.floor(begin - step) // GRID * GRID,
-            -(-math.ceil(end + step) // GRID) * GRID + 1,
-        )
+        start = math.floor(begin - step) // GRID * GRID
+        stop = -(-math.ceil(end + step) // GRID) * GRID + 1
         start = min(max(start, -reach), side + reach - 2)
         spans += [start, max(min(stop, side + reach), start + 2)]
     return spans[0], spans[1], spans[2], spans[3]

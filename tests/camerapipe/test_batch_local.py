@@ -13,7 +13,6 @@ pytest.importorskip("pebble", reason="needs the extra batch")
 from camerapipe.assembly import Request
 from camerapipe.batch.local import LocalEngine
 from camerapipe.batch.order import Asked, Order, State, Work
-from camerapipe.cli import main
 from camerapipe.errors import WorkersError
 from camerapipe.naming import Outputs
 from camerapipe.recipe import resolve_with
@@ -91,20 +90,6 @@ def test_a_flaky_file_is_done_at_the_second_attempt_alone(engine, tmp_path):
         (order,) = orders(tmp_path, "flaky")
         again = performed(workers, [replace(order, attempt=2)], alone=True)
     assert first.fatal and again["flaky"].state is State.DONE
-
-
-@pytest.fixture
-def run(capfd):
-    """Call the command line; give exit code, stdout, stderr."""
-
-    def call(*args):
-        with pytest.raises(SystemExit) as left:
-            main([str(arg) for arg in args])
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err
-        return left.value.code, out, err
-
-    return call
 
 
 def picture(path, sharp_share=0.4):

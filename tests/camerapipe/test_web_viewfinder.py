@@ -19,6 +19,7 @@ from camerapipe.ingest import open_capture
 from camerapipe.runtime import versions
 from camerapipe.stream.replay import Recording
 from camerapipe.stream.sinks import App
+from camerapipe.web import live
 from camerapipe.web.feed import CREDIT, Feed
 from camerapipe.web.frames import palette
 from camerapipe.web.messages import MessageError, pack, unpack
@@ -134,6 +135,23 @@ def test_every_frame_has_an_end_and_the_report_agrees(opened):
         assert set(data[sizes[0] + sizes[1] :]) != {0}  # somewhere detail is sharp
         assert header["budget_ms"] == 60 and header["reason"] and header["advice"]["text"]
         assert header["heat"]["temperature_c"] > 20 and "hyperfocal_m" in header["optics"]
+
+
+def test_the_numbers_of_an_ended_stream_include_a_frame_that_is_being_sent(opened, monkeypatch):
+    planes_of = live.planes_of
+
+    def slowly(*given):
+        time.sleep(0.3)
+        return planes_of(*given)
+
+    monkeypatch.setattr(live, "planes_of", slowly)
+    with opened(frames=3).page() as socket:
+        page = Page(socket)
+        page.send({**PAN, "id": 100})
+        while (message := page.receive("frame", "ended"))[0]["op"] == "frame":
+            pass
+        counts = message[0]["counts"]
+        assert counts["sent"] + counts["superseded"] == counts["done"] > 0
 
 
 def test_the_newest_frame_wins_where_the_browser_is_slow(opened):

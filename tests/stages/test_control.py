@@ -148,6 +148,17 @@ def test_autofocus_starts_again_when_contrast_changes_for_some_frames():
     assert again.mode == "scanning"
 
 
+@pytest.mark.parametrize(
+    ("share", "mode"), [(0.95, "focused"), (1.2, "scanning"), (0.8, "scanning")]
+)
+def test_autofocus_follows_small_changes_that_are_more_than_noise(share, mode):
+    state = focused(2.0, 0)[-1][1]
+    changed = statistics(sharpness=round(share * state.reference), focus_dpt=state.goal_dpt)
+    for _ in range(AF.restart_frames):
+        state = step_auto_focus(state, changed, NEAREST_DPT, AF)
+    assert state.mode == mode
+
+
 def test_focus_by_hand_and_a_new_sweep():
     state = step_auto_focus(AutoFocusState(), statistics(), NEAREST_DPT, AF, focus_dpt=9.0)
     assert (state.goal_dpt, state.mode) == (NEAREST_DPT, "inactive")
