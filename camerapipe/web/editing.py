@@ -19,7 +19,16 @@ from camerapipe.session import Size
 from camerapipe.web.channel import Channel
 from camerapipe.web.desk import Desk, Shown, SupersededError
 from camerapipe.web.messages import Message, MessageError
-from camerapipe.web.screen import Codes, Rectangle, cut, inside, map_planes, reduced_tile, rgba
+from camerapipe.web.screen import (
+    Codes,
+    Rectangle,
+    cut,
+    inside,
+    jpeg,
+    map_planes,
+    reduced_tile,
+    rgba,
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -114,7 +123,8 @@ class Editing:
         self._views[channel] = View()
         channel.send({"op": "state", "revision": self.revision, **self.desk.state()})
         before = self.desk.screen.original(self.desk.session.proxy)
-        channel.send({"op": "before", **self._size_of(before)}, rgba(before))
+        fields, data = self._packed(before)
+        channel.send({"op": "before", **fields}, data)
         newest = max(self._shown.values(), key=lambda each: (each[0], -each[1].scale), default=None)
         if newest is not None:
             self._show(channel, *newest)
@@ -249,12 +259,13 @@ class Editing:
         return kept[1] if kept else None
 
     def _show(self, channel: Channel, revision: int, shown: Shown) -> None:
+        fields, data = self._packed(shown.codes)
         header = {
             "op": "picture", "revision": revision, "size": shown.size, "session_ms": shown.ms,
             "settled": shown.settled,
-            "findings": shown.findings, "blocked": shown.blocked, **self._size_of(shown.codes),
+            "findings": shown.findings, "blocked": shown.blocked, **fields,
         }  # fmt: skip
-        channel.show("picture", header, rgba(shown.codes))
+        channel.show("picture", header, data)
 
     def _show_map(self, channel: Channel) -> None:
         shown = self._newest()
@@ -274,12 +285,12 @@ class Editing:
         header = {"op": "tile", "part": part, "revision": self.revision}
         if self._full is not None and self._full[0] == self.revision:
             tile = reduced_tile(cut(self._full[1], part))  # type: ignore[arg-type]
-            channel.show("tile", {**header, "which": "after", **self._size_of(tile)}, rgba(tile))
+            fields, data = self._packed(tile, exact=True)
+            channel.show("tile", {**header, "which": "after", **fields}, data)
         if view.before:
             tile = reduced_tile(self.desk.screen.original(self.desk.session.capture, part))
-            channel.show(
-                "tile-before", {**header, "which": "before", **self._size_of(tile)}, rgba(tile)
-            )
+            fields, data = self._packed(tile, exact=True)
+            channel.show("tile-before", {**header, "which": "before", **fields}, data)
 
     async def _refine(self) -> None:
         """Compute the full-size result while pages look closely, and show the visible parts."""
@@ -299,10 +310,17 @@ class Editing:
                 for channel in self._views:
                     self._show_tiles(channel)
 
-    def _size_of(self, codes: Codes) -> dict[str, Any]:
-        return {
-            "width": codes.shape[1], "height": codes.shape[0], "space": self.desk.screen.space,
-        }  # fmt: skip
+    def _packed(self, codes: Codes, *, exact: bool = False) -> tuple[dict[str, Any], memoryview]:
+        """A picture for pages, and what they must know of it.
+
+        Pixels are sent if it shall be exact, or has all those of the photograph; else a JPEG file.
+        """
+        exact = exact or codes.shape[:2] == self.desk.shape
+        screen, (height, width) = self.desk.screen, codes.shape[:2]
+        fields = {"width": width, "height": height, "space": screen.space}
+        if exact:
+            return {**fields, "coding": "rgba"}, rgba(codes)
+        return {**fields, "coding": "jpeg"}, jpeg(codes, screen.space)
 
     def tell(self, header: Mapping[str, Any]) -> None:
         """Send a message to all pages."""

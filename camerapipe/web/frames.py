@@ -1,7 +1,8 @@
-"""Frames of a stream as pages show them: what is told of a frame, and its planes for a canvas."""
+"""Frames of a stream as pages show them: what is told of a frame, its picture, and its layers."""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,14 @@ from camerapipe.optics import lens_facts, lens_from, with_meta
 from camerapipe.stream.frames import Outcome
 from camerapipe.stream.shown import Shown, codes_of
 from camerapipe.stream.sinks import BRIGHTEST_SIGMA
+from camerapipe.web.screen import jpeg
 from stages.capture_check import UnknownOptics
 
 LARGEST_PX = 1280 * 960  # pictures with more pixels are reduced
 LARGEST_OVERLAY_PX = 640 * 480
+QUALITY = 90  # of JPEG
 CODES = 255
+FAST = 1  # compression of zlib
 INFINITE = 1e9  # for JSON, which has no infinity
 
 Codes = npt.NDArray[np.uint8]
@@ -68,14 +72,12 @@ def _optics(shown: Shown) -> dict[str, Any] | None:
     }
 
 
-def planes_of(shown: Shown, layers: Layers) -> tuple[dict[str, Any], bytes]:
-    """The picture (RGBA) and, after it, what is laid over it (codes from 0 to 255)."""
+def packed(shown: Shown, layers: Layers) -> tuple[dict[str, Any], bytes]:
+    """The picture (JPEG) and, after it, what is laid over it (codes from 0 to 255, by zlib)."""
     height, width = shown.image.shape[:2]
-    picture = _reduced(shown.image, LARGEST_PX)
-    header: dict[str, Any] = {
-        "width": picture.shape[1], "height": picture.shape[0], "frame": [width, height],
-    }  # fmt: skip
-    planes = [cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)]
+    picture = jpeg(_reduced(shown.image, LARGEST_PX), quality=QUALITY)
+    header: dict[str, Any] = {"frame": [width, height], "picture_bytes": len(picture)}
+    planes = []
     if layers.map and shown.blur_map is not None:
         top_px = BRIGHTEST_SIGMA * max(width, height)
         planes.append(_codes(shown.blur_map.sigma, CODES / top_px))
@@ -83,7 +85,8 @@ def planes_of(shown: Shown, layers: Layers) -> tuple[dict[str, Any], bytes]:
     if layers.peaking and shown.evidence is not None:
         planes.append(_codes(shown.evidence.confidence, CODES))
         header["peaking"] = _size(planes[-1])
-    return header, b"".join(plane.tobytes() for plane in planes)
+    layers_codes = zlib.compress(b"".join(map(bytes, planes)), FAST) if planes else b""
+    return header, b"".join((picture, layers_codes))
 
 
 def palette() -> bytes:
@@ -95,7 +98,7 @@ def palette() -> bytes:
 def _codes(values: npt.NDArray[np.float32], scale: float) -> Codes:
     step = int(np.ceil(np.sqrt(max(values.size / LARGEST_OVERLAY_PX, 1))))
     codes = np.clip(np.rint(values[::step, ::step] * scale), 0, CODES)
-    return np.asarray(codes, np.uint8)
+    return np.ascontiguousarray(codes, np.uint8)
 
 
 def _size(plane: Codes) -> dict[str, int]:

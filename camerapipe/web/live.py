@@ -29,7 +29,7 @@ from camerapipe.stream.stream import Stream
 from camerapipe.stream.tracing import header_of
 from camerapipe.web.channel import Channel
 from camerapipe.web.feed import Feed
-from camerapipe.web.frames import Layers, planes_of, told_of
+from camerapipe.web.frames import Layers, packed, told_of
 from camerapipe.web.simulated import SimulatedStream
 from camerapipe.web.tracing import RunningTrace
 
@@ -241,7 +241,7 @@ class Live:
                     self._sending = False
 
     async def _send(self, outcome: Outcome) -> None:
-        header, data = await asyncio.to_thread(planes_of, outcome.value, self.layers)
+        header, data = await asyncio.to_thread(packed, outcome.value, self.layers)
         self.counts.sent += 1
         stream = self.stream
         recorded = stream.recorded if stream is not None else None

@@ -1,20 +1,24 @@
 """What pages show: pictures and maps as codes for a canvas.
 
 A canvas has the colours of sRGB or of Display P3. Pictures in one of these are shown by their own
-codes; others are converted to sRGB.
+codes; others are converted to sRGB. Previews are JPEG files, since a browser takes longer to
+receive pixels than to decode them; parts of the full-size result are pixels (RGBA).
 """
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from camerapipe.capture import Capture
 from camerapipe.ingest.colorimetry import BT709, DISPLAY_P3, same
 from camerapipe.ingest.icc import primaries_of, to_srgb
+from camerapipe.ingest.profiles import Gamma, rgb_profile
 from stages.grid import BlurMap
 from stages.params import Array
 from stages.tone import SRGB, encode, to_codes
@@ -23,6 +27,7 @@ Codes = npt.NDArray[np.uint8]
 Rectangle = tuple[int, int, int, int]  # x, y, width, height, px
 
 CANVAS = {"srgb": BT709, "display-p3": DISPLAY_P3}  # names as of the Canvas API
+PREVIEW_QUALITY = 95  # of JPEG, without subsampling of colour
 LARGEST_TILE_PX = 4_000_000  # visible parts with more pixels are reduced
 UNSURE = 0.03  # confidence of a dense map up to which a place is hatched: data is 30 cells away
 TOPS_PX = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 120)  # ends of the legend
@@ -82,6 +87,15 @@ def reduced_tile(codes: Codes) -> Codes:
         return codes
     size = max(codes.shape[1] // step, 1), max(codes.shape[0] // step, 1)
     return np.asarray(cv2.resize(codes, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def jpeg(codes: Codes, space: str = "srgb", quality: int = PREVIEW_QUALITY) -> memoryview:
+    """JPEG file of codes in the colour space of a canvas."""
+    profile = None if space == "srgb" else rgb_profile(space, CANVAS[space], Gamma())
+    file = io.BytesIO()
+    picture = Image.fromarray(codes)
+    picture.save(file, "JPEG", quality=quality, subsampling=0, icc_profile=profile)
+    return file.getbuffer()
 
 
 def rgba(codes: Codes) -> memoryview:

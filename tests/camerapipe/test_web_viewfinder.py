@@ -1,7 +1,9 @@
 """The viewfinder behind its web socket: frames are accounted, changes act, nothing stays behind."""
 
+import io
 import threading
 import time
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ import pytest
 pytest.importorskip("starlette", reason='the extra "web" is not installed')
 pytest.importorskip("httpx2", reason='the extra "test" is not installed')
 
+from PIL import Image
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -129,22 +132,23 @@ def test_every_frame_has_an_end_and_the_report_agrees(opened):
         assert counts["sent"] + counts["superseded"] == counts["done"]
         assert len(frames) == counts["sent"] >= counts["shown"]
         header, data = frames[-1]
-        sizes = [4 * header["width"] * header["height"]]
-        sizes += [header[name]["width"] * header[name]["height"] for name in ("map", "peaking")]
-        assert (header["width"], header["height"]) == SIZE and len(data) == sum(sizes)
-        assert set(data[sizes[0] + sizes[1] :]) != {0}  # somewhere detail is sharp
+        file, codes = data[: header["picture_bytes"]], data[header["picture_bytes"] :]
+        assert Image.open(io.BytesIO(file)).size == tuple(header["frame"]) == SIZE
+        sizes = [header[name]["width"] * header[name]["height"] for name in ("map", "peaking")]
+        assert len(codes := zlib.decompress(codes)) == sum(sizes)
+        assert set(codes[sizes[0] :]) != {0}  # somewhere detail is sharp
         assert header["budget_ms"] == 60 and header["reason"] and header["advice"]["text"]
         assert header["heat"]["temperature_c"] > 20 and "hyperfocal_m" in header["optics"]
 
 
 def test_the_numbers_of_an_ended_stream_include_a_frame_that_is_being_sent(opened, monkeypatch):
-    planes_of = live.planes_of
+    packed = live.packed
 
     def slowly(*given):
         time.sleep(0.3)
-        return planes_of(*given)
+        return packed(*given)
 
-    monkeypatch.setattr(live, "planes_of", slowly)
+    monkeypatch.setattr(live, "packed", slowly)
     with opened(frames=3).page() as socket:
         page = Page(socket)
         page.send({**PAN, "id": 100})

@@ -1,15 +1,15 @@
-/* Runs in a page before its own scripts: keeps what the server sends, and when it is on the screen. */
+/* Runs in a page before its own scripts: keeps what the server sends, and when it is on the screen,
+   which is the task after the frame in which the page says so. */
 (() => {
   const decoder = new TextDecoder();
   let messages = [];
-  const frame = () =>
-    new Promise((done) =>
-      requestAnimationFrame(() => {
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () => done(performance.now());
-        port2.postMessage(0);
-      }),
-    );
+  const task = () =>
+    new Promise((done) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => done(performance.now());
+      port2.postMessage(0);
+    });
+  const frame = () => new Promise((done) => requestAnimationFrame(() => task().then(done)));
   const until = async (found) => {
     for (;;) {
       const value = found();
@@ -21,13 +21,22 @@
   window.WebSocket = class extends Original {
     constructor(...given) {
       super(...given);
-      this.addEventListener("message", async ({ data }) => {
+      this.addEventListener("message", ({ data }) => {
         const length = new DataView(data).getUint32(0, true);
         const header = JSON.parse(decoder.decode(new Uint8Array(data, 4, length)));
-        const message = { header, bytes: data.byteLength, at: performance.now(), shown: 0 };
+        const message = { header, bytes: data.byteLength, told: false, shown: 0 };
         messages.push(message);
-        message.shown = await frame();
       });
+    }
+    /** The page says that it has drawn a picture in the frame that is being made. */
+    send(data) {
+      super.send(data);
+      const said = typeof data === "string" ? JSON.parse(data) : {};
+      if (said.op !== "shown") return;
+      const drawn = messages.find((m) => m.header.slot === said.slot && !m.told);
+      if (!drawn) return;
+      drawn.told = true;
+      task().then((at) => (drawn.shown = at));
     }
   };
   const newest = () => Math.max(0, ...messages.filter((m) => m.header.op === "state").map((m) => m.header.revision));

@@ -55,3 +55,14 @@ export function context2d(canvas, settings = {}) {
   if (!context) throw new Error("this browser has no canvas");
   return /** @type {CanvasRenderingContext2D} */ (context);
 }
+
+/** The picture of a JPEG file. @param {Uint8Array<ArrayBuffer>} data */
+export function decoded(data) {
+  return createImageBitmap(new Blob([data], { type: "image/jpeg" }));
+}
+
+/** Bytes that were compressed by zlib. @param {Uint8Array<ArrayBuffer>} data */
+export async function inflated(data) {
+  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -5,7 +5,7 @@
  * @typedef {{ canvas: HTMLCanvasElement, part: number[], revision: number }} Tile
  */
 
-import { clamp, context2d } from "./dom.js";
+import { clamp, context2d, decoded } from "./dom.js";
 
 const HATCH_PX = 7;
 // Viridis at equal steps, dark to light (matplotlib, CC0).
@@ -34,10 +34,13 @@ export class Layers {
   constructor(canvas, view) {
     this.canvas = canvas;
     this.view = view;
-    /** @type {HTMLCanvasElement | null} */
+    /** @type {ImageBitmap | null} */
     this.before = null;
-    /** @type {HTMLCanvasElement | null} */
+    /** @type {ImageBitmap | null} */
     this.after = null;
+    this.photograph = 0; // number of the one that is shown
+    this.came = 0; // number of the newest picture that came
+    this.newest = 0; // number of the newest one that was decoded
     /** @type {{ [which: string]: Tile | null }} */
     this.tiles = { before: null, after: null };
     /** @type {{ colours: HTMLCanvasElement, unsure: HTMLCanvasElement } | null} */
@@ -58,6 +61,7 @@ export class Layers {
 
   /** Forget the photograph. */
   clear() {
+    this.photograph += 1;
     this.before = this.after = this.map = null;
     this.tiles = { before: null, after: null };
     this.revision = -1;
@@ -71,27 +75,38 @@ export class Layers {
     const fits = reused?.width === width && reused?.height === height;
     const canvas = fits && reused ? reused : document.createElement("canvas");
     if (canvas !== reused) [canvas.width, canvas.height] = [width, height];
-    const pixels = new Uint8ClampedArray(data.buffer, data.byteOffset, data.length);
-    context2d(canvas, { colorSpace: space, alpha: false }).putImageData(
-      new ImageData(pixels, width, height, { colorSpace: space }),
-      0,
-      0,
-    );
+    const context = context2d(canvas, { colorSpace: space, alpha: false });
+    context.putImageData(pixels(header, data), 0, 0);
     this.space = space;
     return canvas;
   }
 
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
-  setBefore(header, data) {
-    this.before = this.canvasOf(header, data, this.before);
+  async setBefore(header, data) {
+    const photograph = this.photograph;
+    const picture = await bitmapOf(header, data);
+    if (photograph !== this.photograph) return;
+    this.before = picture;
+    this.space = header.space;
     this.redraw();
   }
 
-  /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
-  setAfter(header, data) {
-    this.after = this.canvasOf(header, data, this.after);
+  /**
+   * Returns whether it is shown: pictures that are decoded after newer ones are not.
+   * @param {Header} header @param {Uint8Array<ArrayBuffer>} data
+   * @returns {Promise<boolean>}
+   */
+  async setAfter(header, data) {
+    const { photograph } = this;
+    const number = ++this.came;
+    const picture = await bitmapOf(header, data);
+    if (photograph !== this.photograph || number < this.newest) return false;
+    this.newest = number;
+    this.after = picture;
+    this.space = header.space;
     this.revision = header.revision;
     this.redraw();
+    return true;
   }
 
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
@@ -165,7 +180,7 @@ export class Layers {
   }
 
   /**
-   * @param {CanvasRenderingContext2D} context @param {HTMLCanvasElement | null} picture
+   * @param {CanvasRenderingContext2D} context @param {ImageBitmap | null} picture
    * @param {string} which
    */
   drawSide(context, picture, which) {
@@ -233,6 +248,17 @@ export class Layers {
       context.stroke();
     }
   }
+}
+
+/** @param {Header} header @param {Uint8Array<ArrayBuffer>} data RGBA */
+function pixels({ width, height, space }, data) {
+  const codes = new Uint8ClampedArray(data.buffer, data.byteOffset, data.length);
+  return new ImageData(codes, width, height, { colorSpace: space });
+}
+
+/** @param {Header} header @param {Uint8Array<ArrayBuffer>} data RGBA, or a JPEG file */
+function bitmapOf(header, data) {
+  return header.coding === "jpeg" ? decoded(data) : createImageBitmap(pixels(header, data));
 }
 
 /** @param {ImageData} data */

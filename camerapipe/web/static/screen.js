@@ -4,7 +4,7 @@
  * @typedef {import("./socket.js").Header} Header
  */
 
-import { byId, context2d } from "./dom.js";
+import { byId, context2d, decoded, inflated } from "./dom.js";
 
 const PEAK = [255, 64, 160]; // colour of what is in focus; rare in photographs
 const LEAST_PEAK = 77; // code of the confidence from which a place counts
@@ -24,6 +24,8 @@ export class Screen {
     );
     /** @type {{ codes: Uint8Array, width: number, height: number, top: number } | null} */
     this.sigma = null;
+    this.came = 0; // number of the newest frame that came
+    this.newest = 0; // number of the newest one that was decoded
   }
 
   /** @param {Uint8Array} palette 256 times RGB */
@@ -40,34 +42,34 @@ export class Screen {
   }
 
   /**
-   * Draw a frame; the promise ends when it is on the screen.
-   * @param {Header} header @param {Uint8Array<ArrayBuffer>} data
+   * Draw a frame, unless a newer one is drawn; the promise ends when it is on the screen.
+   * @param {Header} header
+   * @param {Uint8Array<ArrayBuffer>} data a JPEG file, and codes of layers by zlib
    * @returns {Promise<void>}
    */
   async draw(header, data) {
-    const { width, height, map, peaking } = header;
-    const size = 4 * width * height;
-    resize(this.picture, width, height);
+    const number = ++this.came;
+    const { map, peaking, picture_bytes } = header;
+    const [picture, codes] = await Promise.all([
+      decoded(data.subarray(0, picture_bytes)),
+      map || peaking ? inflated(data.subarray(picture_bytes)) : new Uint8Array(),
+    ]);
+    if (number < this.newest) return;
+    this.newest = number;
+    resize(this.picture, picture.width, picture.height);
     this.box.style.setProperty("--ratio", String(header.frame[0] / header.frame[1]));
-    const pixels = new Uint8ClampedArray(data.buffer, data.byteOffset, size);
-    context2d(this.picture, { alpha: false }).putImageData(
-      new ImageData(pixels, width, height),
-      0,
-      0,
-    );
-    let at = size;
+    context2d(this.picture, { alpha: false }).drawImage(picture, 0, 0);
+    picture.close();
+    let at = 0;
     this.sigma = null;
     if (map) {
-      const codes = data.subarray(at, at + map.width * map.height);
-      at += codes.length;
-      paint(this.map, codes, map.width, map.height, this.colours);
-      this.sigma = { codes, width: map.width, height: map.height, top: map.top_px };
-      byId("legend-top").textContent = map.top_px.toFixed(1);
+      const { width, height, top_px: top } = map;
+      this.sigma = { codes: codes.subarray(0, width * height), width, height, top };
+      at = width * height;
+      paint(this.map, this.sigma.codes, width, height, this.colours);
+      byId("legend-top").textContent = top.toFixed(1);
     }
-    if (peaking) {
-      const codes = data.subarray(at, at + peaking.width * peaking.height);
-      paint(this.peaking, codes, peaking.width, peaking.height, this.peaks);
-    }
+    if (peaking) paint(this.peaking, codes.subarray(at), peaking.width, peaking.height, this.peaks);
     this.map.hidden = !map;
     byId("legend").hidden = !map;
     this.peaking.hidden = !peaking;

@@ -172,14 +172,14 @@ export class Studio {
   }
 
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
-  shown(header, data) {
-    this.layers.setAfter(header, data);
+  async shown(header, data) {
+    if (!(await this.layers.setAfter(header, data))) return;
     this.notes.setFindings(header.findings, header.blocked);
     this.comparing.block(header.blocked);
     if (header.revision === this.revision) this.brushes.fade();
     document.body.toggleAttribute("data-unsettled", !header.settled);
     if (header.size !== "quick" && header.revision === this.revision) this.rendered();
-    return this.layers.settled();
+    await this.layers.settled();
   }
 
   /** @param {Header} header @param {Uint8Array<ArrayBuffer>} data */
