@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -299,6 +299,12 @@ def peak_mb() -> float | None:
 
 def versions() -> dict[str, str]:
     """Versions of the software that results depend on, by package."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    """Versions of this process; to look for them takes milliseconds."""
     found = {"camerapipe": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

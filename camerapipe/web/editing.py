@@ -36,6 +36,7 @@ T = TypeVar("T")
 REST_S = (
     0.15  # without edits, after which the proxy follows the quick preview in the midst of a drag
 )
+DRAWN_S = 0.1  # at most, for pages to draw the quick preview, for which they need the processor too
 SETTLE_S = 0.8  # without edits, after which a map is solved from the beginning
 MAX_WAITING = 1000  # edits
 CLOSED = 4000  # code with which the server ends a connection for good
@@ -89,6 +90,7 @@ class Editing:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _shown: dict[Size, tuple[int, Shown]] = field(default_factory=dict)  # with revisions
     _full: tuple[int, Codes] | None = None
+    _drawn: bool = True  # the newest picture, by some page
     _resting: bool = True  # no gesture is under way
     _closed: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -186,6 +188,8 @@ class Editing:
         finally:
             for edit in edits:
                 edit.channel.send({"op": "done", "id": edit.message.id})
+        if better:
+            await self._pause(DRAWN_S, lambda: self._drawn)
         if better and not self._resting:
             await self._pause(REST_S)
         for size in better:
@@ -198,7 +202,11 @@ class Editing:
             self._refining = asyncio.create_task(self._refine())
 
     async def _apply(self, edits: list[Edit]) -> list[Edit]:
-        """Apply edits in order, and return those that were accepted; others are answered."""
+        """Apply edits in order, and return those that were accepted; others are answered.
+
+        The end of a gesture often changes nothing more: then the revision stays.
+        """
+        before = self.desk.state()
         accepted: list[Edit] = []
         refused: list[tuple[Edit, str]] = []
         for edit in edits:
@@ -213,8 +221,10 @@ class Editing:
             else:
                 accepted.append(edit)
                 self._resting = resting
-        self.revision += bool(accepted)
-        self.tell({"op": "state", "revision": self.revision, **self.desk.state()})
+        after = self.desk.state()
+        self.revision += after != before
+        if after != before or refused:  # a page shows what it had wished
+            self.tell({"op": "state", "revision": self.revision, **after})
         for edit, reason in refused:
             edit.channel.send({"op": "done", "id": edit.message.id, "error": reason})
         return accepted
@@ -232,11 +242,13 @@ class Editing:
 
         return await asyncio.to_thread(work, *arguments, stop)
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait; `SupersededError` if there are edits."""
+    async def _pause(self, seconds: float, over: Callable[[], bool] = lambda: False) -> None:
+        """Wait, at most until `over`; `SupersededError` if there are edits."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._waiting:
+                    if over():
+                        return
                     await self._news.wait()
                     self._news.clear()
         except TimeoutError:
@@ -248,6 +260,7 @@ class Editing:
         """Show a picture of the current state to all pages."""
         known = self._newest()
         self._shown[shown.size] = self.revision, shown
+        self._drawn = False
         for channel, view in self._views.items():
             self._show(channel, self.revision, shown)
             if view.map and (known is None or known.blur is not shown.blur):
@@ -265,7 +278,11 @@ class Editing:
             "settled": shown.settled,
             "findings": shown.findings, "blocked": shown.blocked, **fields,
         }  # fmt: skip
-        channel.show("picture", header, data)
+        channel.show("picture", header, data, shown=self._tell_drawn)
+
+    def _tell_drawn(self) -> None:
+        self._drawn = True
+        self._news.set()
 
     def _show_map(self, channel: Channel) -> None:
         shown = self._newest()

@@ -105,6 +105,7 @@ export class Brushes {
 
   /** @param {Stroke[]} strokes */
   show(strokes) {
+    if (JSON.stringify(strokes) === JSON.stringify(this.strokes)) return;
     this.known = Math.min(this.known, strokes.length);
     this.strokes = strokes;
     this.redraw();

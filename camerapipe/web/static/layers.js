@@ -137,13 +137,21 @@ export class Layers {
     this.redraw();
   }
 
+  /** @param {[number, number] | null} point of the photograph */
+  setFocus(point) {
+    if (String(point) === String(this.focus)) return;
+    this.focus = point;
+    this.redraw();
+  }
+
   redraw() {
     if (this.due) return;
     this.due = true;
     requestAnimationFrame(() => {
       this.due = false;
       this.draw();
-      for (const done of this.drawn.splice(0)) done();
+      // In the task after this frame: the server waits for it with further work.
+      for (const done of this.drawn.splice(0)) setTimeout(done);
     });
   }
 

@@ -40,7 +40,7 @@ export class Studio {
     this.gesture = 0;
     this.drawing = false;
     this.item = -1; // of the shelf
-    this.revision = 0;
+    this.revision = -1; // of the newest state
     this.proxyWidth = 1;
     this.notes = new Notes(() => this.edit("force", { force: true }));
     this.view = new View(byId("stage"), () => this.viewChanged());
@@ -106,6 +106,7 @@ export class Studio {
     this.brushes.show([]);
     this.notes.clear();
     this.picture = picture;
+    this.revision = -1;
     history.replaceState(null, "", `/?picture=${picture}`);
     const socket = new Socket(
       `/studio/pictures/${picture}`,
@@ -157,16 +158,17 @@ export class Studio {
   // What the server shows
   /** @param {Header} header */
   showState(header) {
+    const isNew = header.revision !== this.revision;
     this.revision = header.revision;
     byId("undo", HTMLButtonElement).disabled = !header.undo;
     byId("redo", HTMLButtonElement).disabled = !header.redo;
     byId("reset", HTMLButtonElement).disabled = !header.undo;
     this.controls.show(header.values);
     this.looks.show(header.look);
-    this.layers.focus = header.focus_point;
+    this.layers.setFocus(header.focus_point);
     if (!this.drawing) this.brushes.show(header.scribbles);
     this.strokeList.show(header.scribbles, header.focus_point);
-    this.layers.redraw();
+    if (!isNew) return;
     document.body.dataset.rendering = "";
     this.progress.soon("Rendering…");
   }
