@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from camerapipe.errors import explain
 from camerapipe.session import Size
 from camerapipe.web.channel import Channel
-from camerapipe.web.desk import Desk, Shown, SupersededError
+from camerapipe.web.desk import Desk, Shown, Stop, SupersededError
 from camerapipe.web.messages import Message, MessageError
 from camerapipe.web.screen import (
     Codes,
@@ -92,6 +92,7 @@ class Editing:
     _full: tuple[int, Codes] | None = None
     _drawn: bool = True  # the newest picture, by some page
     _resting: bool = True  # no gesture is under way
+    _gesture: object = None  # of the last edit
     _closed: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _refining: asyncio.Task[None] | None = None
@@ -184,7 +185,7 @@ class Editing:
             return
         first, *better = self.desk.sizes
         try:
-            await self._render(first, stoppable=False)
+            await self._render(first, self._is_let_go)
         finally:
             for edit in edits:
                 edit.channel.send({"op": "done", "id": edit.message.id})
@@ -193,11 +194,11 @@ class Editing:
         if better and not self._resting:
             await self._pause(REST_S)
         for size in better:
-            await self._render(size)
+            await self._render(size, self._is_edited)
         if not self.desk.session.is_settled("proxy"):
             await self._pause(SETTLE_S)
             self._shown.pop("proxy", None)
-            self._keep(await self._thread(self.desk.settle, "proxy"))
+            self._keep(await self._thread(self.desk.settle, "proxy", stop=self._is_edited))
         if self._refining is None or self._refining.done():
             self._refining = asyncio.create_task(self._refine())
 
@@ -220,7 +221,7 @@ class Editing:
                 refused.append((edit, str(error)))
             else:
                 accepted.append(edit)
-                self._resting = resting
+                self._resting, self._gesture = resting, fields.get("gesture")
         after = self.desk.state()
         self.revision += after != before
         if after != before or refused:  # a page shows what it had wished
@@ -229,18 +230,24 @@ class Editing:
             edit.channel.send({"op": "done", "id": edit.message.id, "error": reason})
         return accepted
 
-    async def _render(self, size: Size, *, stoppable: bool = True) -> None:
+    async def _render(self, size: Size, stop: Stop) -> None:
         """Render a size of the current state and show it, unless that was done."""
         if self._shown.get(size, (-1,))[0] != self.revision:
-            self._keep(await self._thread(self.desk.render, size, stoppable=stoppable))
+            self._keep(await self._thread(self.desk.render, size, stop=stop))
 
-    async def _thread(self, work: Callable[..., T], *arguments: Any, stoppable: bool = True) -> T:
-        """Result of work in a thread, which ends early when there are edits."""
+    async def _thread(self, work: Callable[..., T], *arguments: Any, stop: Stop) -> T:
+        """Result of work in a thread, which ends early when `stop` says so."""
+        return await asyncio.to_thread(work, *arguments, lambda: self._closed or stop())
 
-        def stop() -> bool:
-            return self._closed or (stoppable and bool(self._waiting))
+    def _is_edited(self) -> bool:
+        return bool(self._waiting)
 
-        return await asyncio.to_thread(work, *arguments, stop)
+    def _is_let_go(self) -> bool:
+        """Whether the end of the gesture waits whose beginning is being rendered."""
+        return self._gesture is not None and any(
+            fields.get("gesture") == self._gesture and fields.get("resting") is not False
+            for fields in (edit.message.fields for edit in list(self._waiting))
+        )
 
     async def _pause(self, seconds: float, over: Callable[[], bool] = lambda: False) -> None:
         """Wait, at most until `over`; `SupersededError` if there are edits."""
@@ -319,7 +326,7 @@ class Editing:
                 self._full = None
                 self.tell({"op": "refining", "revision": revision})
                 try:
-                    codes = await self._thread(self.desk.full)
+                    codes = await self._thread(self.desk.full, stop=self._is_edited)
                 except SupersededError:
                     return  # the next edit starts it again
             if revision == self.revision:

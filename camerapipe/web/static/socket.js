@@ -134,11 +134,16 @@ export class Socket {
 
   /**
    * Ask for something of which only the newest counts: while an answer is awaited, a newer wish
-   * replaces the one that waits.
+   * replaces the one that waits. The last one of a gesture (`resting`) does not wait.
    * @param {string} slot @param {Header} header @param {(error: Error) => void} failed
    */
   wish(slot, header, failed) {
     const out = this.wishes.get(slot);
+    if (out && header.resting) {
+      out.next = null;
+      this.ask(header).catch(failed);
+      return;
+    }
     if (out) {
       out.next = header;
       return;
