@@ -75,7 +75,7 @@ def _optics(shown: Shown) -> dict[str, Any] | None:
 def packed(shown: Shown, layers: Layers) -> tuple[dict[str, Any], bytes]:
     """The picture (JPEG) and, after it, what is laid over it (codes from 0 to 255, by zlib)."""
     height, width = shown.image.shape[:2]
-    picture = jpeg(_reduced(shown.image, LARGEST_PX), quality=QUALITY)
+    picture = jpeg(_reduced(shown.image, LARGEST_PX), quality=QUALITY, subsampled=True)
     header: dict[str, Any] = {"frame": [width, height], "picture_bytes": len(picture)}
     planes = []
     if layers.map and shown.blur_map is not None:

@@ -27,7 +27,7 @@ Codes = npt.NDArray[np.uint8]
 Rectangle = tuple[int, int, int, int]  # x, y, width, height, px
 
 CANVAS = {"srgb": BT709, "display-p3": DISPLAY_P3}  # names as of the Canvas API
-PREVIEW_QUALITY = 95  # of JPEG, without subsampling of colour
+PREVIEW_QUALITY = 95  # of JPEG
 LARGEST_TILE_PX = 4_000_000  # visible parts with more pixels are reduced
 UNSURE = 0.03  # confidence of a dense map up to which a place is hatched: data is 30 cells away
 TOPS_PX = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 120)  # ends of the legend
@@ -89,12 +89,15 @@ def reduced_tile(codes: Codes) -> Codes:
     return np.asarray(cv2.resize(codes, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def jpeg(codes: Codes, space: str = "srgb", quality: int = PREVIEW_QUALITY) -> memoryview:
-    """JPEG file of codes in the colour space of a canvas."""
+def jpeg(
+    codes: Codes, space: str = "srgb", *, quality: int = PREVIEW_QUALITY, subsampled: bool = False
+) -> memoryview:
+    """JPEG file of codes in the colour space of a canvas; colour may have half the size."""
     profile = None if space == "srgb" else rgb_profile(space, CANVAS[space], Gamma())
     file = io.BytesIO()
     picture = Image.fromarray(codes)
-    picture.save(file, "JPEG", quality=quality, subsampling=0, icc_profile=profile)
+    sampling = "4:2:0" if subsampled else "4:4:4"
+    picture.save(file, "JPEG", quality=quality, subsampling=sampling, icc_profile=profile)
     return file.getbuffer()
 
 
