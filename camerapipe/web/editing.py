@@ -21,7 +21,7 @@ from camerapipe.web.desk import Desk, Shown, Stop, SupersededError
 from camerapipe.web.messages import Message, MessageError
 from camerapipe.web.screen import (
     Codes,
-    Rectangle,
+    View,
     cut,
     inside,
     jpeg,
@@ -40,26 +40,6 @@ DRAWN_S = 0.1  # at most, for pages to draw the quick preview, for which they ne
 SETTLE_S = 0.8  # without edits, after which a map is solved from the beginning
 MAX_WAITING = 1000  # edits
 CLOSED = 4000  # code with which the server ends a connection for good
-
-
-@dataclass(slots=True, eq=False)
-class View:
-    """What a page shows: the visible part in px of the photograph, and what is laid over it."""
-
-    part: Rectangle | None = None
-    close: bool = False  # closer than the proxy allows
-    before: bool = False  # the photograph as it was, too
-    map: bool = False
-
-    @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> View:
-        """View as a page describes it; `MessageError` if it is not understood."""
-        part = fields.get("part")
-        numbers = isinstance(part, list) and len(part) == 4
-        if part is not None and not (numbers and all(type(each) is int for each in part)):
-            raise MessageError("view: part: expected [x, y, width, height] in whole px")
-        flags = {name: fields.get(name) is True for name in ("close", "before", "map")}
-        return cls(None if part is None else tuple(part), **flags)
 
 
 @dataclass(slots=True, eq=False)

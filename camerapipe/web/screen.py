@@ -8,7 +8,9 @@ receive pixels than to decode them; parts of the full-size result are pixels (RG
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +21,7 @@ from camerapipe.capture import Capture
 from camerapipe.ingest.colorimetry import BT709, DISPLAY_P3, same
 from camerapipe.ingest.icc import primaries_of, to_srgb
 from camerapipe.ingest.profiles import Gamma, rgb_profile
+from camerapipe.web.messages import MessageError
 from stages.grid import BlurMap
 from stages.params import Array
 from stages.tone import SRGB, encode, to_codes
@@ -64,6 +67,26 @@ class Screen:
         """Codes of a capture before anything was done to it, or of a part of it."""
         linear = capture.linear if part is None else cut(capture.linear, part)
         return self.codes(encode(np.ascontiguousarray(linear), capture.curve))
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """What a page shows: the visible part in px of the photograph, and what is laid over it."""
+
+    part: Rectangle | None = None
+    close: bool = False  # closer than the proxy allows
+    before: bool = False  # the photograph as it was, too
+    map: bool = False
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> View:
+        """View as a page describes it; `MessageError` if it is not understood."""
+        part = fields.get("part")
+        numbers = isinstance(part, list) and len(part) == 4
+        if part is not None and not (numbers and all(type(each) is int for each in part)):
+            raise MessageError("view: part: expected [x, y, width, height] in whole px")
+        flags = {name: fields.get(name) is True for name in ("close", "before", "map")}
+        return cls(None if part is None else tuple(part), **flags)
 
 
 def cut(plane: npt.NDArray[np.generic], part: Rectangle) -> npt.NDArray[np.generic]:

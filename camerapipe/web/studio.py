@@ -17,10 +17,11 @@ from starlette.websockets import WebSocket
 from camerapipe.errors import explain
 from camerapipe.web.channel import Channel
 from camerapipe.web.controls import controls
-from camerapipe.web.editing import CLOSED, View
+from camerapipe.web.editing import CLOSED
 from camerapipe.web.exports import formats
 from camerapipe.web.messages import Message, MessageError
 from camerapipe.web.pictures import Picture, Pictures
+from camerapipe.web.screen import View
 from camerapipe.web.serving import MEGABYTE, Serving
 from camerapipe.web.shelf import Item, Shelf
 from camerapipe.web.site import page
