@@ -1,8 +1,9 @@
 """Cells of a coarse layer: weighted sums over s x s pixels.
 
 The weight of a pixel is its membership in the layer, a function of its own radius. Therefore
-surfaces in different layers are never mixed in a cell, and pixels in focus are in no cell. A cell
-sums membership times colour, membership, and membership times radius. The finished cell stores
+surfaces in different layers are never mixed in a cell, and pixels in focus are in no cell. Both
+surfaces of a pixel of an outline have a weight; if they are in the same layer, the far one only
+fills what the near one leaves free. A cell sums membership times colour, membership, and membership times radius. The finished cell stores
 premultiplied colour and coverage, both divided by the area of its disk, and q (see `gather.py`).
 Cells outside of the picture are empty.
 """
@@ -109,18 +110,18 @@ PART, BAND, PLACE = record(Part, *4 * [u64]), record(Band, *4 * [f32]), record(P
 
 
 def make_cells(
-    picture: RenderInput, stays: Array, y0: int, cells: Cells, step: int, band: tuple[Fade, Fade],
-    outline: Outline,
+    picture: RenderInput, stays: tuple[Array, Array], y0: int, cells: Cells, step: int,
+    band: tuple[Fade, Fade], outline: Outline,
 ) -> None:  # fmt: skip
     """Compute the cells of one layer in a strip.
 
     Parameters
     ----------
     picture : RenderInput
-        Linear light and radius.
-    stays : Array
+        Linear light and radius, of both surfaces where there are two.
+    stays : (Array, Array)
         Fraction of the light of each block of 2 x 2 pixels that is not drawn as sprites; 2-D
-        float32 in [0, 1], for the rows of the strip.
+        float32 in [0, 1], for the rows of the strip. The second one is that of second surfaces.
     y0 : int
         First row of these blocks; it must be at the top of a cell.
     cells : Cells
@@ -136,7 +137,7 @@ def make_cells(
     place = Place(*map(u, (cells.plane, cells.stride, cells.first, cells.cols)))
     fades = Band(*map(np.float32, (*band[0], *band[1])))
     areas = area_table(AREA_TABLE_PX, EDGE_SLOPE, outline)
-    _make_cells(picture.pixels, stays, part, fades, areas, cells.flat, place)
+    _make_cells(picture.pixels, *stays, part, fades, areas, cells.flat, place)
 
 
 def part(cells: Cells) -> None:
@@ -219,6 +220,29 @@ def subtract_far(pixels, y, x0, length, width, band, keep, sums):  # type: ignor
 
 
 @apart
+def add_far(pixels, y, x0, length, width, band, keep, sums):  # type: ignore[no-untyped-def]
+    """Add the far surfaces of a part of a row to the sums of `add_pixels`.
+
+    Where the near surface belongs to the layer as well, only what it leaves free is added.
+    """
+    radius, far_share, far, side = pixels.radius, pixels.far_share, pixels.far, u(SQUARE_PX)
+    number, size, pixel, one = u(3 * SPAN), u(4 * SPAN), y * width + x0, np.float32(1)
+    start, rising, end, falling = band
+    for begin in range(u(0), length, side):
+        if not any_above(pixels.far_tops, y, x0 + begin, u(1), start):
+            continue
+        for x in range(begin, min(begin + side, length)):
+            r = pixels.far_radius[pixel + x]
+            member = membership(r, start, rising, end, falling)
+            near = membership(radius[pixel + x], start, rising, end, falling)
+            member *= one - near * (one - far_share[pixel + x])
+            for p in range(u(3)):
+                sums[u(3) * x + p] += member * keep[x] * far[u(3) * (pixel + x) + p]
+            sums[number + x] += member
+            sums[size + x] += member * r
+
+
+@apart
 def add_pixels(image, radius, pixel, length, band, keep, weights, sums):  # type: ignore[no-untyped-def]
     """Add a part of a row to the sums of SPAN columns.
 
@@ -281,8 +305,16 @@ def _finish(totals, begin, step, count, areas, line, cells, target, plane):  # t
             cells[p * plane + target + x] = share * totals[begin + p * u(SPAN) + x]
 
 
-@kernel(PIXELS, reads(f32, 2), PART, BAND, reads(f32, 1), writes(f32, 1), PLACE)
-def _make_cells(pixels, stays, strip, band, areas, cells, place):  # type: ignore[no-untyped-def]
+@inline
+def _spread_over_pixels(stays, row, x0, length, keep):  # type: ignore[no-untyped-def]
+    """Values of blocks of 2 x 2 pixels for a part of a row of pixels."""
+    for i in range((length + u(1)) >> u(1)):
+        part = stays[row, (x0 >> u(1)) + i]
+        keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
+
+
+@kernel(PIXELS, reads(f32, 2), reads(f32, 2), PART, BAND, reads(f32, 1), writes(f32, 1), PLACE)
+def _make_cells(pixels, stays, far_stays, strip, band, areas, cells, place):  # type: ignore[no-untyped-def]
     """Sum the pixels of each cell, first along columns, then along rows; skip empty cells."""
     y0, height, width, step = strip
     image, radius, start = pixels.image, pixels.radius, band.start
@@ -297,21 +329,25 @@ def _make_cells(pixels, stays, strip, band, areas, cells, place):  # type: ignor
     for y in range(top // step, (bottom + step - u(1)) // step):
         for x0 in range(u(0), width, u(SPAN)):
             length, found = min(u(SPAN), width - x0), False
-            if not any_above(pixels.tops, y * step, x0, length, start):
+            first_above = any_above(pixels.tops, y * step, x0, length, start)
+            second_above = any_above(pixels.far_tops, y * step, x0, length, start)
+            if not (first_above or second_above):
                 continue
             shared = any_above(pixels.far_tops, y * step, x0, length, zero)
             for row in range(y * step, min((y + u(1)) * step, bottom)):
-                pixel = row * width + x0
-                if not _any_member(radius, pixel, length, start, beyond):
-                    continue
-                if not found:
+                pixel, block = row * width + x0, (row >> u(1)) - y0
+                near = first_above and _any_member(radius, pixel, length, start, beyond)
+                far = second_above and _any_member(pixels.far_radius, pixel, length, start, beyond)
+                if not found and (near or far):
                     sums[:], found = zero, True
-                for i in range((length + u(1)) >> u(1)):
-                    part = stays[(row >> u(1)) - y0, (x0 >> u(1)) + i]
-                    keep[u(2) * i], keep[u(2) * i + u(1)] = part, part
-                if shared:
-                    subtract_far(pixels, row, x0, length, width, band, keep, sums)
-                add_pixels(image, radius, pixel, length, band, keep, weights, sums)
+                if near:
+                    _spread_over_pixels(stays, block, x0, length, keep)
+                    if shared:
+                        subtract_far(pixels, row, x0, length, width, band, keep, sums)
+                    add_pixels(image, radius, pixel, length, band, keep, weights, sums)
+                if far:
+                    _spread_over_pixels(far_stays, block, x0, length, keep)
+                    add_far(pixels, row, x0, length, width, band, keep, sums)
             if found:
                 count = min(u(SPAN) // step, cols - x0 // step)
                 _finish(

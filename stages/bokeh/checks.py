@@ -25,8 +25,8 @@ class Pixels(NamedTuple):
         Linear light and radius of the near surfaces.
     tops : Array
         Largest radius of each square of SQUARE_PX x SQUARE_PX pixels, 2-D.
-    far_share, far : Array
-        Share and light of the far surfaces; empty if there are none.
+    far_share, far, far_radius : Array
+        Share, light and radius of the far surfaces; empty if there are none.
     far_tops : Array
         Largest radius of the far surfaces of each square; 0 where there are none.
     """
@@ -36,19 +36,21 @@ class Pixels(NamedTuple):
     tops: Array
     far_share: Array
     far: Array
+    far_radius: Array
     far_tops: Array
 
 
 _FLAT, _TABLE = reads(f32, 1), reads(f32, 2)
-PIXELS = record(Pixels, _FLAT, _FLAT, _TABLE, _FLAT, _FLAT, _TABLE)
+PIXELS = record(Pixels, _FLAT, _FLAT, _TABLE, _FLAT, _FLAT, _FLAT, _TABLE)
 
 
 class RenderInput(NamedTuple):
     """A checked picture and its radius, C-contiguous, and the largest radius of each square.
 
     Where a second surface has a part in a pixel, `far_share` is that part (HxW, in [0, 1]) and
-    `far` its linear light (HxWx3): they are taken off the pixel. `far_tops` is the largest radius
-    of these surfaces in each square. Without any, all three are empty.
+    `far` its linear light (HxWx3): they are taken off the pixel. `far_radius` is its radius (HxW;
+    0 where there is none), and `far_tops` the largest one of each square. Without any second
+    surfaces, all four are empty.
     """
 
     linear: Array
@@ -56,6 +58,7 @@ class RenderInput(NamedTuple):
     tops: Array
     far_share: Array = np.empty((0, 0), np.float32)
     far: Array = np.empty((0, 0, 0), np.float32)
+    far_radius: Array = np.empty((0, 0), np.float32)
     far_tops: Array = np.empty((0, 0), np.float32)
 
     @classmethod
@@ -72,11 +75,18 @@ class RenderInput(NamedTuple):
         return float(self.tops.max())
 
     @property
+    def behind(self) -> RenderInput | None:
+        """The second surfaces as a picture of their own; None if there are none."""
+        if not self.far_radius.size:
+            return None
+        return RenderInput(self.far, self.far_radius, self.far_tops)
+
+    @property
     def pixels(self) -> Pixels:
         """The arrays as kernels read them."""
-        planes = (self.linear, self.radius, self.far_share, self.far)
-        image, radius, far_share, far = (plane.reshape(-1) for plane in planes)
-        found = (image, radius, self.tops.view(), far_share, far, self.far_tops.view())
+        far = (self.far_share, self.far, self.far_radius)
+        image, radius, *behind = (plane.reshape(-1) for plane in (self.linear, self.radius, *far))
+        found = (image, radius, self.tops.view(), *behind, self.far_tops.view())
         for plane in found:
             plane.setflags(write=False)
         return Pixels(*found)

@@ -54,7 +54,7 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     Parameters
     ----------
     picture : RenderInput
-        Linear light and radius.
+        Linear light and radius, of both surfaces where there are two.
     params : BokehParams
         Boundaries of the layers, and the aperture.
 
@@ -63,7 +63,8 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     CoarseLayers
         The layers. They take up to 10.7 bytes per pixel, and up to 5 more while they are built.
     """
-    shape, largest = picture.radius.shape, picture.largest_px
+    shape = picture.radius.shape
+    largest = max(each.largest_px for each in (picture, picture.behind) if each is not None)
     count = params.levels(largest)
     shapes = [Grid.cells(shape, 2 << level).shape for level in range(count)]
     cells = [_empty_cells(shapes[level], level, largest, params) for level in range(count)]
@@ -90,10 +91,18 @@ def _collect(picture: RenderInput, params: BokehParams, cells: list[Cells]) -> A
     fades = [params.fade(params.coarse_boundary(level)) for level in range(len(cells))]
     bands = list(zip(fades, [*fades[1:], NO_END], strict=True))
 
+    behind = picture.behind
+
     def strip(y0: int, y1: int) -> Array:
         table, stays = take_sprites(picture, params, y0, y1)
+        far_stays = np.empty((0, 0), np.float32)
+        if behind is not None:
+            far_table, far_stays = take_sprites(behind, params, y0, y1)
+            table = np.concatenate((table, far_table))
         for level, band in enumerate(bands):
-            make_cells(picture, stays, y0, cells[level], 2 << level, band, params.outline)
+            make_cells(
+                picture, (stays, far_stays), y0, cells[level], 2 << level, band, params.outline
+            )
         return table
 
     return np.concatenate(run_strips(strip, cells[0].rows, BLOCK_CELLS))

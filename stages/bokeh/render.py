@@ -23,7 +23,7 @@ from stages.bokeh.disk import FOCUS_PX
 from stages.bokeh.foreground import Continued, continued, fill_unseen
 from stages.bokeh.layers import spread_coarse_layers
 from stages.bokeh.surfaces import Surfaces, check_surfaces
-from stages.bokeh.tiles import Behind, render_tiles
+from stages.bokeh.tiles import render_tiles
 from stages.kinds import LinearLight, Radius
 from stages.params import Array, Estimate
 
@@ -124,19 +124,16 @@ def detail_steps(
     ValueError
         If an input has the wrong shape, type or range.
     """
-    picture, behind = _pictures(linear, surfaces)
+    picture = _picture(linear, surfaces)
     unfinished = Estimate(meanwhile, 1.0, done=False)
     coarse = spread_coarse_layers(picture, params)
-    second = None
-    if behind is not None:
-        second = Behind(behind, spread_coarse_layers(behind, params))
     yield unfinished
     out = np.empty_like(picture.linear)  # after the cells of the layers are freed
     for start in range(0, len(out), step_rows):
         rows = range(start, min(start + step_rows, len(out)))
-        render_tiles(picture, coarse, params, WITH_FOCUS, out, rows, second)
+        render_tiles(picture, coarse, params, WITH_FOCUS, out, rows)
         yield unfinished
-    del coarse, second
+    del coarse
     nearest = -float(picture.radius.min())
     if nearest > FOCUS_PX:
         fill_unseen(out, picture.linear)
@@ -156,14 +153,14 @@ def _with_front(out: Array, front: Continued, params: BokehParams) -> Array:
     return np.ascontiguousarray(front.inside(whole))
 
 
-def _pictures(linear: LinearLight, surfaces: Surfaces) -> tuple[RenderInput, RenderInput | None]:
-    """Near surfaces of a picture, and far surfaces; None if there are no outlines."""
+def _picture(linear: LinearLight, surfaces: Surfaces) -> RenderInput:
+    """A checked picture with its far surfaces."""
     picture = check_render("bokeh", linear, surfaces.near, signed=True)
     if not surfaces.has_outlines:
-        return picture, None
+        return picture
     check_surfaces("bokeh", surfaces, picture.radius.shape)
-    share, behind = (
-        np.ascontiguousarray(surfaces.far_share),
-        RenderInput.of(surfaces.far_light, surfaces.far),
-    )
-    return picture._replace(far_share=share, far=behind.linear, far_tops=behind.tops), behind
+    behind = RenderInput.of(surfaces.far_light, surfaces.far)
+    return picture._replace(
+        far_share=np.ascontiguousarray(surfaces.far_share),
+        far=behind.linear, far_radius=behind.radius, far_tops=behind.tops,
+    )  # fmt: skip

@@ -66,13 +66,6 @@ class Span(NamedTuple):
 SPAN = record(Span, *5 * [u64])
 
 
-class Behind(NamedTuple):
-    """The second surfaces of a picture, with their coarse layers."""
-
-    picture: RenderInput
-    coarse: CoarseLayers
-
-
 def render_tiles(
     picture: RenderInput,
     coarse: CoarseLayers,
@@ -80,16 +73,16 @@ def render_tiles(
     stack: int,
     out: Array,
     rows: range | None = None,
-    behind: Behind | None = None,
 ) -> None:
     """Composite layers at full resolution, coarse layers, and the pixels in focus.
 
     Parameters
     ----------
     picture : RenderInput
-        Linear light and radius.
+        Linear light and radius. Each layer of second surfaces is composited under the same layer
+        of the first ones.
     coarse : CoarseLayers
-        The splatted coarse layers.
+        The splatted coarse layers, of both surfaces.
     params : BokehParams
         Boundaries of the layers, and the aperture.
     stack : int
@@ -100,33 +93,29 @@ def render_tiles(
         Linear light, HxWx3 float32; written.
     rows : range, optional
         Rows to render, starting at a multiple of `TILE_ROWS`; all rows by default.
-    behind : Behind, optional
-        Far surfaces of the picture. Each of their layers is composited under the same layer of the
-        near surfaces.
     """
-    stacks = [(fine_layers(picture, params), coarse)]
-    if behind is not None:
-        stacks.append((fine_layers(behind.picture, params), behind.coarse))
+    fine = [fine_layers(each, params) for each in (picture, picture.behind) if each is not None]
     height, width = picture.radius.shape
     rows = range(height) if rows is None else rows
     pixels, flat_out = picture.pixels, out.reshape(-1)
 
     def strip(start: int, stop: int) -> None:
         y0, y1 = rows.start + start, rows.start + stop
-        scratch = scratch_for([layer for fine, _ in stacks for layer in fine])
+        scratch = scratch_for([layer for layers in fine for layer in layers])
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
             span = Span(*map(u, (y0, y1, x0, min(x0 + SPAN_COLS, width), width)))
             if _copy_in_focus(pixels, span, stack, front, flat_out):
                 continue
-            _stack(stacks, stack, span, scratch, front)
+            _stack(fine, coarse, stack, span, scratch, front)
             _end(front, pixels, span, stack, flat_out)
 
     run_strips(strip, len(rows), strip_rows=TILE_ROWS)
 
 
 def _stack(
-    stacks: list[tuple[list[FineLayer], CoarseLayers]],
+    fine: list[list[FineLayer]],
+    coarse: CoarseLayers,
     stack: int,
     span: Span,
     scratch: Scratch,
@@ -134,17 +123,18 @@ def _stack(
 ) -> None:
     """Composite all layers of a span into `front`, front to back."""
     y0, y1, x0, x1 = map(int, span[:4])
-    order, lens = int(stack == IN_FRONT), stacks[0][0][0].lens
-    layers = range(max(len(fine) + len(coarse.shapes) for fine, coarse in stacks))
+    order, lens, count = int(stack == IN_FRONT), fine[0][0].lens, len(fine[0])
+    layers = range(count + len(coarse.shapes))
     for layer in reversed(layers) if stack == IN_FRONT else layers:
-        for fine, coarse in stacks:
-            level = layer - len(fine)
-            if 0 <= level < len(coarse.shapes):
-                _composite_level(
-                    coarse.planes[level], coarse.halves[level], coarse.shapes, level, span, order,
-                    coarse.sprites, lens, front,
-                )  # fmt: skip
-            elif level < 0 and gather_fine(fine[layer], (y0, y1, x0, x1), scratch):
+        if layer >= count:
+            level = layer - count
+            _composite_level(
+                coarse.planes[level], coarse.halves[level], coarse.shapes, level, span, order,
+                coarse.sprites, lens, front,
+            )  # fmt: skip
+            continue
+        for surface in fine:
+            if gather_fine(surface[layer], (y0, y1, x0, x1), scratch):
                 _composite_halves(*scratch.spread, y1 - y0, x1 - x0, order, front)
 
 
