@@ -3,9 +3,9 @@
 The weight of a pixel is its membership in the layer, a function of its own radius. Therefore
 surfaces in different layers are never mixed in a cell, and pixels in focus are in no cell. Both
 surfaces of a pixel of an outline have a weight; if they are in the same layer, the far one only
-fills what the near one leaves free. A cell sums membership times colour, membership, and membership times radius. The finished cell stores
-premultiplied colour and coverage, both divided by the area of its disk, and q (see `gather.py`).
-Cells outside of the picture are empty.
+fills what the near one leaves free. A cell sums membership times colour, membership, and membership
+times radius. The finished cell stores premultiplied colour and coverage, both divided by the area
+of its disk, and q (see `gather.py`). Cells outside of the picture are empty.
 """
 
 from __future__ import annotations

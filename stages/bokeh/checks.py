@@ -71,8 +71,8 @@ class RenderInput(NamedTuple):
 
     @property
     def largest_px(self) -> float:
-        """Largest radius in px."""
-        return float(self.tops.max())
+        """Largest radius of either surface in px."""
+        return max(float(self.tops.max()), float(self.far_tops.max(initial=0)))
 
     @property
     def behind(self) -> RenderInput | None:

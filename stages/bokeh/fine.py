@@ -1,7 +1,8 @@
 """Layers at full resolution, for small disks: their cells are pixels.
 
 The cells are computed for one span of the picture at a time, with a halo, and splatted like those
-of coarse layers.
+of coarse layers. If both surfaces of a pixel of an outline are in the same layer, the far one is in
+a second layer, which is composited under the first one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
 from stages.bokeh.parting import SIDE, parting_limits, signed
 from stages.bokeh.spread import Source, Spread, gather, offsets_of
-from stages.kernels import apart, f32, i64, kernel, reads, record, u64, writes
+from stages.kernels import apart, b1, f32, i64, kernel, largest_of, reads, record, u64, writes
 from stages.params import Array
 from stages.strips import run_strips
 
@@ -33,7 +34,10 @@ class FineLayer(NamedTuple):
     Attributes
     ----------
     picture : RenderInput
-        Linear light and radius.
+        Linear light and radius, of both surfaces where there are two.
+    under : bool
+        Whether it has only the far surfaces of pixels whose near surface is in the same layer. The
+        first layer has all others.
     band : Array
         Fade-in and fade-out: start (px), slope (1/px), end (px), slope (1/px), float32.
     halo : int
@@ -50,6 +54,7 @@ class FineLayer(NamedTuple):
     """
 
     picture: RenderInput
+    under: bool
     band: Array
     halo: int
     offsets: Offsets
@@ -81,28 +86,31 @@ class Scratch(NamedTuple):
     spread: Spread
 
 
-def fine_layers(picture: RenderInput, params: BokehParams) -> list[FineLayer]:
-    """Layers of a picture at full resolution, in order of radius."""
+def fine_layers(
+    picture: RenderInput, params: BokehParams, *, under: bool = False
+) -> list[FineLayer]:
+    """Layers of a picture at full resolution, in order of radius; see `FineLayer.under`."""
     outline, shape = params.outline, picture.radius.shape
     areas = area_table(int(np.ceil(params.coarse_px)), outline=outline)
     lens = lens_on(outline, params.cats_eye, (shape[0], shape[1]))
     layers = []
     bands, ends = zip(*params.full_resolution_bands(), strict=True)
-    for band, end_px, largest in zip(bands, ends, _largest(picture.radius, bands), strict=True):
+    for band, end_px, largest in zip(bands, ends, _largest(picture, bands, under), strict=True):
         reach = min(max(picture.largest_px, FOCUS_PX), end_px) + 0.5
         halo = int(np.ceil(stretch(outline) * reach)) + 1
         limits = parting_limits(largest, halo)
         offsets = offsets_of(reach, halo, 1.0, outline)
-        layers.append(FineLayer(picture, band, halo, offsets, areas, lens, limits))
+        layers.append(FineLayer(picture, under, band, halo, offsets, areas, lens, limits))
     return layers
 
 
-def _largest(radius: Array, bands: Sequence[Array]) -> Array:
+def _largest(picture: RenderInput, bands: Sequence[Array], under: bool) -> Array:
     """Largest q of each band in each square of a picture."""
+    radius, far_radius, far_tops = picture.radius, picture.far_radius, picture.far_tops
     largest = np.empty((len(bands), *(-(-n // SIDE) for n in radius.shape)), np.float32)
     table = np.array(bands, np.float32)
     run_strips(
-        lambda start, stop: _largest_of_bands(radius, table, start, stop, largest),
+        lambda a, b: _largest_of_bands(radius, far_radius, far_tops, table, under, a, b, largest),
         largest.shape[1],
     )
     return largest
@@ -124,7 +132,7 @@ def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scra
     rows, stride = TILE_ROWS + 2 * halo, SPAN_COLS + 2 * halo
     cells = scratch.cells[: PLANES * rows * stride]
     window = Window(*map(u, (*layer.picture.radius.shape, *span, halo, stride)))
-    _fill(layer.picture.pixels, window, layer.band, layer.areas, layer.limits, cells)
+    _fill(layer.picture.pixels, window, layer.band, layer.under, layer.areas, layer.limits, cells)
     place = np.array([0, 0, y0, x0, 0], np.float32)
     lens = layer.lens._replace(facts=layer.lens.facts - place)
     source = Source(
@@ -134,8 +142,10 @@ def gather_fine(layer: FineLayer, span: tuple[int, int, int, int], scratch: Scra
     return True
 
 
-@kernel(reads(f32, 2), reads(f32, 2), i64, i64, writes(f32, 3))
-def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-untyped-def]
+@kernel(
+    reads(f32, 2), reads(f32, 2), reads(f32, 2), reads(f32, 2), b1, i64, i64, writes(f32, 3)
+)  # fmt: skip
+def _largest_of_bands(radius, far_radius, far_tops, bands, under, first, last, largest):  # type: ignore[no-untyped-def]
     """Write the largest q of each band for the squares in rows [first, last) of squares."""
     height, width = radius.shape
     zero, half, tops = np.float32(0), np.float32(0.5), np.empty(width, np.float32)
@@ -143,15 +153,41 @@ def _largest_of_bands(radius, bands, first, last, largest):  # type: ignore[no-u
         for band in range(len(bands)):
             start, widest = bands[band, 0], bands[band, 2] + np.float32(1) / bands[band, 3]
             tops[:] = zero
+            shared = far_tops.size > 0 and largest_of(far_tops[j * SIDE // SQUARE_PX]) > zero
             for y in range(j * SIDE, min((j + 1) * SIDE, height)):
                 for x in range(width):
-                    r = radius[y, x]
+                    r = zero if under else radius[y, x]
                     tops[x] = max(tops[x], r if r < widest else zero)
+                if not shared:
+                    continue
+                for x in range(width):
+                    r, near = far_radius[y, x], radius[y, x]
+                    in_layer = ((near > start) & (near < widest)) == under
+                    tops[x] = max(tops[x], r if in_layer & (r < widest) else zero)
             for i in range(largest.shape[2]):
                 most = start
                 for x in range(i * SIDE, min((i + 1) * SIDE, width)):
                     most = max(most, tops[x])
                 largest[band, j, i] = most + half if most > start else zero
+
+
+@apart
+def _add_near(image, radius, source, n, band, areas, cells, target, plane, line):  # type: ignore[no-untyped-def]
+    """Write the cells of first surfaces in a part of a row; `line` is scratch."""
+    zero, half, one, three = np.float32(0), np.float32(0.5), np.float32(1), u(3)
+    start, rising, end, falling = band[0], band[1], band[2], band[3]
+    widest = end + one / falling
+    for x in range(n):
+        line[x] = max(min(radius[source + x], widest), zero)
+    look_up_areas(areas, line, n)
+    for x in range(n):
+        r, at = radius[source + x], target + x
+        share = membership(r, start, rising, end, falling) / line[x]
+        cells[at] = share * image[three * (source + x)]
+        cells[plane + at] = share * image[three * (source + x) + u(1)]
+        cells[u(2) * plane + at] = share * image[three * (source + x) + u(2)]
+        cells[three * plane + at] = share
+        cells[u(4) * plane + at] = r + half if share > zero else zero
 
 
 @apart
@@ -169,17 +205,34 @@ def _subtract_far(far_share, far, source, n, cells, target, plane):  # type: ign
                 cells[u(4) * plane + target + x] = zero
 
 
-@kernel(PIXELS, WINDOW, reads(f32, 1), reads(f32, 1), reads(f32, 2), writes(f32, 1))
-def _fill(pixels, window, band, areas, limits, cells):  # type: ignore[no-untyped-def]
+@apart
+def _add_far(pixels, source, n, band, under, areas, cells, target, plane, line):  # type: ignore[no-untyped-def]
+    """Write the cells of second surfaces in a part of a row; `line` is scratch."""
+    zero, half, one, three = np.float32(0), np.float32(0.5), np.float32(1), u(3)
+    start, rising, end, falling = band[0], band[1], band[2], band[3]
+    widest, radius = end + one / falling, pixels.radius
+    for x in range(n):
+        line[x] = max(min(pixels.far_radius[source + x], widest), zero)
+    look_up_areas(areas, line, n)
+    for x in range(n):
+        r, at = pixels.far_radius[source + x], target + x
+        near = membership(radius[source + x], start, rising, end, falling)
+        share = membership(r, start, rising, end, falling) / line[x]
+        if share > zero and (near > zero) == under:
+            for p in range(three):
+                cells[p * plane + at] = share * pixels.far[three * (source + x) + p]
+            cells[three * plane + at], cells[u(4) * plane + at] = share, r + half
+
+
+@kernel(PIXELS, WINDOW, reads(f32, 1), b1, reads(f32, 1), reads(f32, 2), writes(f32, 1))
+def _fill(pixels, window, band, under, areas, limits, cells):  # type: ignore[no-untyped-def]
     """Write the cells of one layer for a window."""
     image, radius = pixels.image, pixels.radius
     height, width, y0, y1, x0, x1, halo, stride = window
-    start, rising, end, falling = band[0], band[1], band[2], band[3]
-    zero, half, one, three, side = np.float32(0), np.float32(0.5), np.float32(1), u(3), u(SIDE)
-    widest, line = end + one / falling, np.empty(stride, np.float32)
+    zero, side, line = np.float32(0), u(SIDE), np.empty(stride, np.float32)
     left, length = x0 - min(halo, x0), min(x1 + halo, width) - (x0 - min(halo, x0))
-    green = u(cells.size) // u(PLANES)
-    blue, covered, reach = u(2) * green, three * green, u(4) * green
+    plane = u(cells.size) // u(PLANES)
+    reach = u(4) * plane
     cells[reach:] = zero  # marks all cells as empty
     for y in range(y0 - min(halo, y0), min(y1 + halo, height)):
         row = (y + halo - y0) * stride + halo - x0  # index of the cell of column x, less x
@@ -192,25 +245,21 @@ def _fill(pixels, window, band, areas, limits, cells):  # type: ignore[no-untype
             while stop < left + length and limits[y // side, stop // side] > zero:
                 stop = min(stop + side, left + length)
             source, target, n = y * width + begin, row + begin, stop - begin
-            for x in range(n):
-                line[x] = max(min(radius[source + x], widest), zero)
-            look_up_areas(areas, line, n)
-            for x in range(n):
-                r, at = radius[source + x], target + x
-                share = membership(r, start, rising, end, falling) / line[x]
-                cells[at] = share * image[three * (source + x)]
-                cells[green + at] = share * image[three * (source + x) + u(1)]
-                cells[blue + at] = share * image[three * (source + x) + u(2)]
-                cells[covered + at] = share
-                cells[reach + at] = r + half if share > zero else zero
+            if not under:
+                _add_near(image, radius, source, n, band, areas, cells, target, plane, line)
             first = u(0) if pixels.far_tops.size > 0 else n
             while first < n:
                 square = (begin + first) // u(SQUARE_PX)
                 last = min((square + u(1)) * u(SQUARE_PX) - begin, n)
                 if pixels.far_tops[y // u(SQUARE_PX), square] > zero:
-                    _subtract_far(
-                        pixels.far_share, pixels.far, source + first, last - first, cells,
-                        target + first, green,
+                    if not under:
+                        _subtract_far(
+                            pixels.far_share, pixels.far, source + first, last - first, cells,
+                            target + first, plane,
+                        )  # fmt: skip
+                    _add_far(
+                        pixels, source + first, last - first, band, under, areas, cells,
+                        target + first, plane, line,
                     )  # fmt: skip
                 first = last
             for x in range(n):

@@ -63,8 +63,7 @@ def spread_coarse_layers(picture: RenderInput, params: BokehParams) -> CoarseLay
     CoarseLayers
         The layers. They take up to 10.7 bytes per pixel, and up to 5 more while they are built.
     """
-    shape = picture.radius.shape
-    largest = max(each.largest_px for each in (picture, picture.behind) if each is not None)
+    shape, largest = picture.radius.shape, picture.largest_px
     count = params.levels(largest)
     shapes = [Grid.cells(shape, 2 << level).shape for level in range(count)]
     cells = [_empty_cells(shapes[level], level, largest, params) for level in range(count)]

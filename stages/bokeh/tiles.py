@@ -79,10 +79,9 @@ def render_tiles(
     Parameters
     ----------
     picture : RenderInput
-        Linear light and radius. Each layer of second surfaces is composited under the same layer
-        of the first ones.
+        Linear light and radius, of both surfaces where there are two.
     coarse : CoarseLayers
-        The splatted coarse layers, of both surfaces.
+        The splatted coarse layers.
     params : BokehParams
         Boundaries of the layers, and the aperture.
     stack : int
@@ -94,14 +93,16 @@ def render_tiles(
     rows : range, optional
         Rows to render, starting at a multiple of `TILE_ROWS`; all rows by default.
     """
-    fine = [fine_layers(each, params) for each in (picture, picture.behind) if each is not None]
+    fine = [fine_layers(picture, params)]
+    if picture.behind is not None:
+        fine.append(fine_layers(picture, params, under=True))
     height, width = picture.radius.shape
     rows = range(height) if rows is None else rows
     pixels, flat_out = picture.pixels, out.reshape(-1)
 
     def strip(start: int, stop: int) -> None:
         y0, y1 = rows.start + start, rows.start + stop
-        scratch = scratch_for([layer for layers in fine for layer in layers])
+        scratch = scratch_for(fine[0])
         front = np.empty(COVERED * TILE_ROWS * SPAN_COLS, np.float32)
         for x0 in range(0, width, SPAN_COLS):
             span = Span(*map(u, (y0, y1, x0, min(x0 + SPAN_COLS, width), width)))
