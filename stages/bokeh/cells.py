@@ -61,7 +61,8 @@ class Cells:
         stride = -(-(cols + 2 * pad) // BLOCK_COLS) * BLOCK_COLS + 2 * pad
         size = PLANES * stride * (rows + 2 * pad)
         large = 4 * size >= LARGE_BYTES
-        return cls(lazy_zeros((size,)) if large else np.zeros(size, np.float32), rows, cols, pad)
+        flat = lazy_zeros((size,), dense=True) if large else np.zeros(size, np.float32)
+        return cls(flat, rows, cols, pad)
 
     @property
     def plane(self) -> int:
