@@ -85,7 +85,8 @@ def render_surfaces(linear: LinearLight, surfaces: Surfaces, params: BokehParams
 
     Notes
     -----
-    Up to 12 bytes per pixel of an outline are in use beyond those of `render_bokeh`.
+    Both surfaces of a pixel are splatted into the same layers, so that it takes no more memory than
+    `render_bokeh`.
     """
     *_, full = detail_steps(linear, surfaces, params, linear, step_rows=len(linear))
     return full.value
