@@ -14,13 +14,13 @@ import numpy as np
 
 from stages.bokeh.aperture import TILE_PIECE, Lens, lens_on, stretch
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.cells import membership
 from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
 from stages.bokeh.disk import FOCUS_PX, Offsets, area_table, look_up_areas
 from stages.bokeh.enlarge import SPAN_COLS, TILE_ROWS
 from stages.bokeh.gather import PLANES
 from stages.bokeh.parting import SIDE, parting_limits, signed
 from stages.bokeh.spread import Source, Spread, gather, offsets_of
+from stages.bokeh.sums import membership
 from stages.kernels import apart, b1, f32, i64, kernel, largest_of, reads, record, u64, writes
 from stages.params import Array
 from stages.strips import run_strips

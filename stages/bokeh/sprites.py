@@ -17,8 +17,12 @@ import cv2
 import numpy as np
 
 from stages.bokeh.bands import NO_END, BokehParams
-from stages.bokeh.cells import (
-    LEAST,
+from stages.bokeh.cells import LEAST
+from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
+from stages.bokeh.disk import TABLE_STEPS, area_table
+from stages.bokeh.gather import PLANES
+from stages.bokeh.sprite_table import FIELDS, no_sprites
+from stages.bokeh.sums import (
     SPAN,
     Band,
     add_pixels,
@@ -28,10 +32,6 @@ from stages.bokeh.cells import (
     subtract_far,
     sum_columns,
 )
-from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
-from stages.bokeh.disk import TABLE_STEPS, area_table
-from stages.bokeh.gather import PLANES
-from stages.bokeh.sprite_table import FIELDS, no_sprites
 from stages.grid import Grid, mix
 from stages.kernels import f32, inline, kernel, reads, record, u64, writes
 from stages.params import Array

@@ -16,7 +16,6 @@ import numpy as np
 
 from stages.bokeh.aperture import LENS
 from stages.bokeh.bands import BokehParams
-from stages.bokeh.cells import any_above
 from stages.bokeh.checks import PIXELS, SQUARE_PX, RenderInput
 from stages.bokeh.compose import (
     IN_FRONT,
@@ -45,6 +44,7 @@ from stages.bokeh.gather import BLOCK_COLS, BLOCK_ROWS, COVERED
 from stages.bokeh.layers import CoarseLayers
 from stages.bokeh.spread import BOTH_HALVES
 from stages.bokeh.sprite_table import SPRITES
+from stages.bokeh.sums import any_above
 from stages.kernels import f32, inline, kernel, reads, record, u8, u64, writes
 from stages.params import Array
 from stages.strips import run_strips
