@@ -1,10 +1,15 @@
 """How the server starts, what it refuses, and that nothing is left of it."""
 
 import os
+import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -85,6 +90,39 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
     _, said = server.communicate(timeout=60)
     assert server.returncode == 0 and said == "camerapipe: stopped\n"
     assert not [each.name for each in tmp_path.iterdir() if each.name.startswith(PREFIX)]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl, to make a certificate")
+def test_with_a_certificate_pages_come_over_https_only(tmp_path):
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "1",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from camerapipe.cli import main; main()", "serve", "--no-browser",
+         "--port", "0", "--certificate", str(certificate), "--key", str(key)],
+        stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    link = re.search(r"https://\S+", server.stderr.readline())[0]
+    trusting = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=certificate))
+    cookies = urllib.request.HTTPCookieProcessor()
+    browser = urllib.request.build_opener(trusting, cookies)
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            browser.open(link.partition("?")[0])  # without the token
+        with browser.open(link) as page:
+            assert page.status == 200 and "?" not in page.url and b"<!doctype html>" in page.read()
+        assert all(cookie.secure for cookie in cookies.cookiejar) and len(cookies.cookiejar) == 1
+        with pytest.raises((urllib.error.URLError, OSError)):
+            urllib.request.urlopen(link.replace("https:", "http:"))
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+    assert link.startswith("https://127.0.0.1:") and server.returncode == 0
 
 
 def test_the_files_of_a_server_that_crashed_are_removed_by_the_next(tmp_path):

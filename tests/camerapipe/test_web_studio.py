@@ -124,6 +124,25 @@ def test_a_page_gets_the_photograph_its_state_and_its_picture(
         assert np.all(pixels(shown)[..., 3] == 255)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "tiff", "heic"])
+def test_a_page_opens_other_formats(client, small_photograph, suffix):
+    if suffix == "heic":
+        pytest.importorskip("pillow_heif", reason='the extra "heif" is not installed')
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    file = io.BytesIO()
+    Image.fromarray(small_photograph).save(
+        file, {"jpg": "JPEG", "heic": "HEIF"}.get(suffix, suffix)
+    )
+    opened = upload(client, file.getvalue(), f"photo.{suffix}").json()
+    with page_of(client, opened["picture"]) as page:
+        about = page.until("opened").fields
+        assert (about["name"], about["width"]) == (f"photo.{suffix}", 320)
+        difference = pixels(page.until("before"))[..., :3].astype(int) - small_photograph
+        assert np.abs(difference).mean() < 4
+
+
 def test_controls_are_those_of_the_parameters(client):
     start = client.get("/studio/start").json()
     known = {each["key"]: each for group in start["controls"] for each in group["controls"]}
