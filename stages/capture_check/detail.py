@@ -22,9 +22,11 @@ import numpy.typing as npt
 from scipy import fft
 
 from stages.params import Array
+from stages.strips import run_strips
 
 BLOCK = 64  # px: the coarse band holds a few of its frequencies
 OVERLAP_BELOW_BLOCKS = 192  # a smaller view is cut into blocks that overlap by half
+AT_ONCE = 32  # blocks in a part of the work; results do not depend on the threads
 MIN_BLOCKS = 6
 DETAILED_SHARE = 0.08  # of the blocks: those with most detail in a direction
 MIN_DETAILED = 3
@@ -182,9 +184,14 @@ def _directional_power(
     if not len(blocks):
         return np.zeros((0, DIRECTIONS), np.float32), np.zeros((0, DIRECTIONS), np.float32)
     window, (used, weights) = _window(), _weights(_stretch(max(plane.shape)))
-    level = blocks.mean(axis=(1, 2), keepdims=True)
-    spectra = fft.rfft2((blocks - level) * window).reshape(len(blocks), -1)[:, used]
-    power = (spectra.real**2 + spectra.imag**2) @ weights / np.sum(window**2)
+
+    def strip(start: int, stop: int) -> Array:
+        part = blocks[start:stop]
+        level = part.mean(axis=(1, 2), keepdims=True)
+        spectra = fft.rfft2((part - level) * window).reshape(len(part), -1)[:, used]
+        return np.asarray((spectra.real**2 + spectra.imag**2) @ weights, np.float32)
+
+    power = np.concatenate(run_strips(strip, len(blocks), AT_ONCE)) / np.sum(window**2)
     coarse, fine = np.split(np.asarray(power, np.float32), 2, axis=1)
     return coarse, fine
 
