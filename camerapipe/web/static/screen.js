@@ -41,6 +41,13 @@ export class Screen {
     paint(bar, codes, bar.width, bar.height, this.colours);
   }
 
+  /** Forget the frame, and those that are being decoded. */
+  clear() {
+    this.newest = this.came + 1;
+    this.sigma = null;
+    for (const canvas of [this.picture, this.map, this.peaking]) resize(canvas, 1, 1);
+  }
+
   /**
    * Draw a frame, unless a newer one is drawn; the promise ends when it is on the screen.
    * @param {Header} header

@@ -134,6 +134,7 @@ async function start() {
   byId("welcome-state").textContent = "Preparing…";
   meters = new Meters();
   run += 1;
+  showing(false);
   try {
     if (select("source").value === CAMERA) await camera.open();
     await socket.ask({ op: "start", ...wish() });
@@ -182,6 +183,7 @@ async function show(header, data) {
   frameSize = header.frame;
   simulated.show(header.camera);
   document.body.toggleAttribute("data-traced", true);
+  showing(true);
   const advice = byId("advice");
   if (advice.textContent !== header.advice.text) advice.textContent = header.advice.text;
   advice.dataset.severity = header.advice.severity;
@@ -189,6 +191,14 @@ async function show(header, data) {
   meters.take(header);
   if (!optics.typed().lens) optics.tell(header.optics);
   await screen.draw(header, data);
+}
+
+/** Whether a frame of this run is on the screen: before, there is nothing to take. @param {boolean} on */
+function showing(on) {
+  document.body.toggleAttribute("data-showing", on);
+  for (const id of ["shutter", "record"])
+    /** @type {HTMLButtonElement} */ (byId(id)).disabled = !on;
+  if (!on) screen.clear();
 }
 
 async function shutter() {
@@ -269,7 +279,12 @@ function nudge(id, by) {
 const key = (shown, label, keys, act) => ({ shown, label, keys, act });
 const keys = [
   key("S", "Start or stop", ["s"], () => (running ? stop() : byId("start").click())),
-  key("Space", "Shutter: the newest frame opens in the studio", [" "], () => running && shutter()),
+  key(
+    "Space",
+    "Shutter: the newest frame opens in the studio",
+    [" "],
+    () => running && byId("shutter").click(),
+  ),
   key("R", "Record, or end the recording", ["r"], () => running && void recording.toggle()),
   key("M", "Blur map", ["m"], () => toggle("map")),
   key("P", "Focus peaking", ["p"], () => toggle("peaking")),
