@@ -110,7 +110,7 @@ class Editing:
         channel.send({"op": "before", **fields}, data)
         newest = max(self._shown.values(), key=lambda each: (each[0], -each[1].scale), default=None)
         if newest is not None:
-            self._show(channel, *newest)
+            self._show(channel, *self._picture(*newest))
         self._news.set()
 
     def leave(self, channel: Channel) -> None:
@@ -248,8 +248,9 @@ class Editing:
         known = self._newest()
         self._shown[shown.size] = self.revision, shown
         self._drawn = False
+        picture = self._picture(self.revision, shown)
         for channel, view in self._views.items():
-            self._show(channel, self.revision, shown)
+            self._show(channel, *picture)
             if view.map and (known is None or known.blur is not shown.blur):
                 self._show_map(channel)
 
@@ -258,13 +259,17 @@ class Editing:
         kept = max(self._shown.values(), key=lambda each: (each[0], -each[1].scale), default=None)
         return kept[1] if kept else None
 
-    def _show(self, channel: Channel, revision: int, shown: Shown) -> None:
+    def _picture(self, revision: int, shown: Shown) -> tuple[dict[str, Any], memoryview]:
+        """A picture as a message, which is the same for all pages."""
         fields, data = self._packed(shown.codes)
         header = {
             "op": "picture", "revision": revision, "size": shown.size, "session_ms": shown.ms,
             "settled": shown.settled,
             "findings": shown.findings, "blocked": shown.blocked, **fields,
         }  # fmt: skip
+        return header, data
+
+    def _show(self, channel: Channel, header: dict[str, Any], data: memoryview) -> None:
         channel.show("picture", header, data, shown=self._tell_drawn)
 
     def _tell_drawn(self) -> None:

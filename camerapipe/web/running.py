@@ -90,7 +90,7 @@ def run(
         lifespan="on",
         ws="websockets-sansio",
         ws_max_size=serving.max_message_bytes,
-        ws_per_message_deflate=False,  # pixels do not compress, and loopback is fast
+        ws_per_message_deflate=False,  # JPEG files do not compress, and loopback is fast
         timeout_graceful_shutdown=GRACE_S,
         ssl_certfile=serving.certificate,
         ssl_keyfile=serving.key,

@@ -170,7 +170,7 @@ class SimulatedStream:
     def _end(self) -> None:
         with self._lock:
             self._over = True
-        self._obey()  # fails what is left: the camera is closed
+        self._obey()  # what still waits fails, because the camera is closed
         self._recordings.end()
 
     def _note_metadata(self, partial: Partial) -> None:

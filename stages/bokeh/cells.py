@@ -209,15 +209,15 @@ def _make_cells(pixels, stays, far_stays, strip, band, areas, cells, place):  # 
     for y in range(top // step, (bottom + step - u(1)) // step):
         for x0 in range(u(0), width, u(SPAN)):
             length, found = min(u(SPAN), width - x0), False
-            first_above = any_above(pixels.tops, y * step, x0, length, start)
-            second_above = any_above(pixels.far_tops, y * step, x0, length, start)
-            if not (first_above or second_above):
+            near_above = any_above(pixels.tops, y * step, x0, length, start)
+            far_above = any_above(pixels.far_tops, y * step, x0, length, start)
+            if not (near_above or far_above):
                 continue
             shared = any_above(pixels.far_tops, y * step, x0, length, zero)
             for row in range(y * step, min((y + u(1)) * step, bottom)):
                 pixel, block = row * width + x0, (row >> u(1)) - y0
-                near = first_above and _any_member(radius, pixel, length, start, beyond)
-                far = second_above and _any_member(pixels.far_radius, pixel, length, start, beyond)
+                near = near_above and _any_member(radius, pixel, length, start, beyond)
+                far = far_above and _any_member(pixels.far_radius, pixel, length, start, beyond)
                 if not found and (near or far):
                     sums[:], found = zero, True
                 if near:
